@@ -1,0 +1,26 @@
+import denoJson from "../deno.json" with { type: "json" };
+
+/** Every file that `publish.include` selects, as sorted paths from the package's root. */
+export async function publishedFiles(): Promise<string[]> {
+  const files: string[] = [];
+  for (const pattern of denoJson.publish.include) {
+    if (pattern.endsWith("/**")) files.push(...await filesUnder(pattern.slice(0, -3)));
+    else files.push(pattern);
+  }
+  return files.sort();
+}
+
+/** The modules among the published files. */
+export async function publishedSources(): Promise<string[]> {
+  return (await publishedFiles()).filter((path) => path.endsWith(".ts"));
+}
+
+async function filesUnder(folder: string): Promise<string[]> {
+  const files: string[] = [];
+  for await (const entry of Deno.readDir(folder)) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) files.push(...await filesUnder(path));
+    else files.push(path);
+  }
+  return files;
+}
