@@ -12,7 +12,7 @@ export interface RunOptions {
   readonly stream?: boolean;
   /** Milliseconds after which the command is killed, so that nothing runs for ever. */
   readonly timeout?: number;
-  readonly cwd?: string;
+  readonly cwd?: string | URL;
   /** Replaces the environment, where the command must not see this one's. */
   readonly env?: Record<string, string>;
 }

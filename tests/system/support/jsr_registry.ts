@@ -1,0 +1,67 @@
+/** A package as a registry holds it: what was published, under a name and a version. */
+export interface PublishedPackage {
+  /** With its scope: `@scope/name`. */
+  readonly name: string;
+  readonly version: string;
+  /** Entry names to paths, as the registry spells both: `{ ".": "./mod.ts" }`. */
+  readonly exports: Readonly<Record<string, string>>;
+  /** Contents by path from the package's root, without a leading slash. */
+  readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+}
+
+/** A registry that serves one package on loopback, and knows what it was asked for. */
+export interface JsrRegistry extends AsyncDisposable {
+  /** What `JSR_URL` must be for a runtime that uses this registry. */
+  readonly url: string;
+  /** The paths that were served, in order. */
+  readonly requests: readonly string[];
+}
+
+/** Serves a package the way the JSR registry does: two metadata files, then the files themselves. */
+export async function serveRegistry(published: PublishedPackage): Promise<JsrRegistry> {
+  const documents = await registryDocuments(published);
+  const requests: string[] = [];
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    (request) => {
+      const path = new URL(request.url).pathname;
+      const body = documents.get(path);
+      requests.push(path);
+      if (body === undefined) return new Response(`no ${path} here`, { status: 404 });
+      return new Response(body, { headers: { "content-type": contentType(path) } });
+    },
+  );
+  return {
+    url: `http://127.0.0.1:${server.addr.port}/`,
+    requests,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+async function registryDocuments(
+  { name, version, exports, files }: PublishedPackage,
+): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
+  const documents = new Map<string, Uint8Array<ArrayBuffer>>();
+  const manifest: Record<string, { size: number; checksum: string }> = {};
+  for (const [path, bytes] of files) {
+    manifest[`/${path}`] = { size: bytes.length, checksum: await checksum(bytes) };
+    documents.set(`/${name}/${version}/${path}`, bytes);
+  }
+  documents.set(`/${name}/meta.json`, json({ latest: version, versions: { [version]: {} } }));
+  documents.set(`/${name}/${version}_meta.json`, json({ manifest, exports }));
+  return documents;
+}
+
+async function checksum(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return `sha256-${digest.toHex()}`;
+}
+
+function json(value: unknown): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
+function contentType(path: string): string {
+  if (path.endsWith(".json")) return "application/json";
+  return path.endsWith(".ts") ? "text/typescript" : "text/plain";
+}
