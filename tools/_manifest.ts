@@ -1,4 +1,5 @@
 import denoJson from "../deno.json" with { type: "json" };
+import stableJson from "../tests/stable/deno.json" with { type: "json" };
 
 /** Every file that `publish.include` selects, as sorted paths from the package's root. */
 export async function publishedFiles(): Promise<string[]> {
@@ -13,6 +14,16 @@ export async function publishedFiles(): Promise<string[]> {
 /** The modules among the published files. */
 export async function publishedSources(): Promise<string[]> {
   return (await publishedFiles()).filter((path) => path.endsWith(".ts"));
+}
+
+/** Where the configuration without unstable features resolves another module than the main one. */
+export function configurationProblems(): string[] {
+  const pairs = [
+    [denoJson.imports, stableJson.imports],
+    [denoJson.links, stableJson.links.map((link) => link.replace(/^(\.\.\/)+/, ""))],
+  ].map((pair) => pair.map((value) => JSON.stringify(value)));
+  return pairs.filter(([main, stable]) => main !== stable)
+    .map(([main, stable]) => `deno.json has ${main}, tests/stable/deno.json has ${stable}`);
 }
 
 async function filesUnder(folder: string): Promise<string[]> {

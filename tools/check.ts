@@ -4,7 +4,7 @@
  * shows all that is wrong.
  */
 import { importProblems } from "./_imports.ts";
-import { publishedSources } from "./_manifest.ts";
+import { configurationProblems, publishedSources } from "./_manifest.ts";
 import { runDeno } from "./_run.ts";
 import { sizeProblems } from "./_sizes.ts";
 
@@ -23,12 +23,16 @@ function deno(title: string, ...args: string[]): Step {
 }
 
 /** A step of this project's own: it fails where it finds a problem. */
-function own(title: string, find: () => Promise<string[]>): Step {
+function own(title: string, find: () => string[] | Promise<string[]>): Step {
   return {
     title,
     async run(): Promise<StepResult> {
-      const problems = await find().catch((error: unknown) => [String(error)]);
-      return { success: problems.length === 0, output: problems.join("\n") };
+      try {
+        const problems = await find();
+        return { success: problems.length === 0, output: problems.join("\n") };
+      } catch (error) {
+        return { success: false, output: String(error) };
+      }
     },
   };
 }
@@ -62,6 +66,7 @@ async function steps(): Promise<Step[]> {
     examples("documentation examples", sources),
     examples("README examples", ["README.md"]),
     own("imports point down, without cycles", () => importProblems(sources)),
+    own("both configurations resolve alike", configurationProblems),
     own("file sizes", () => sizeProblems(sources)),
     deno("publish (dry run)", "publish", "--dry-run", "--allow-dirty"),
   ];

@@ -10,6 +10,7 @@ import {
   send,
   sendTo,
   SocketError,
+  // deno-lint-ignore no-unversioned-import -- whatever version the registry serves
 } from "jsr:@aivi/sockets";
 
 const loopback = { host: "127.0.0.1", port: 0 };
