@@ -1,0 +1,74 @@
+import { fromRuntimeAddress } from "./arguments.ts";
+import { toSocketError } from "./error_mapping.ts";
+import { SocketError } from "../errors.ts";
+import type { Address, Transport } from "../types.ts";
+
+/** What the two directions of a connection share: the transport, and whether it still serves. */
+export class ConnectionState {
+  readonly transport: Transport;
+  /**
+   * Whether the transport is one of the runtime's own, which settle everything pending when they
+   * are closed. Of others that is not taken for granted.
+   */
+  readonly native: boolean;
+  /** This side has closed or aborted, or is about to: every further call is `Closed`. */
+  closed = false;
+  /** The transport itself is closed: nothing pending will bring anything. */
+  dropped = false;
+  /** What broke both directions, as the transport threw it; an error is made where one is seen. */
+  breakage: { readonly error: unknown } | undefined;
+  /** What broke the sending direction: alone where the peer is gone, but what it sent still waits. */
+  sendBreakage: { readonly error: unknown } | undefined;
+
+  readonly #localAddr: Deno.Addr | undefined;
+  readonly #remoteAddr: Deno.Addr | undefined;
+  #localAddress: Address | undefined;
+  #remoteAddress: Address | undefined;
+
+  constructor(transport: Transport, native: boolean) {
+    this.transport = transport;
+    this.native = native;
+    this.#localAddr = transport.localAddr;
+    this.#remoteAddr = transport.remoteAddr;
+  }
+
+  get localAddress(): Address {
+    return this.#localAddress ??= fromRuntimeAddress(this.#localAddr);
+  }
+
+  get remoteAddress(): Address {
+    return this.#remoteAddress ??= fromRuntimeAddress(this.#remoteAddr);
+  }
+
+  /** The address for messages: nothing where the transport has none. */
+  get peer(): Address | undefined {
+    return this.remoteAddress.host === "" ? undefined : this.remoteAddress;
+  }
+
+  /** The error of a call on a connection that this side has closed. */
+  closedError(operation: string, bytesSent?: number): SocketError {
+    return new SocketError("Closed", operation, "the connection is closed on this side", {
+      address: this.peer,
+      bytesSent,
+    });
+  }
+
+  /** Notes what the transport failed with while receiving: it is broken in both directions. */
+  breakReceiving(error: unknown): void {
+    this.breakage ??= { error };
+  }
+
+  /**
+   * Notes what the transport failed with while sending. EPIPE says only that the peer takes nothing
+   * more: what it sent before, and its end of stream, can still be read.
+   */
+  breakSending(error: unknown): void {
+    if (toSocketError(error, "send").kind !== "BrokenPipe") this.breakReceiving(error);
+    this.sendBreakage ??= this.breakage ?? { error };
+  }
+
+  /** A breakage as the error of the call that meets it: broken stays broken. */
+  brokenError(breakage: { error: unknown }, operation: string, bytesSent?: number): SocketError {
+    return toSocketError(breakage.error, operation, { address: this.peer, bytesSent });
+  }
+}

@@ -1,0 +1,181 @@
+import { SocketError, type SocketErrorKind } from "../errors.ts";
+import { formatAddress } from "../address.ts";
+import type { Address } from "../types.ts";
+
+type Meaning = readonly [kind: SocketErrorKind, reason: string];
+
+const REFUSED: Meaning = ["ConnectionRefused", "connection refused"];
+const RESET: Meaning = ["ConnectionReset", "connection reset by the peer"];
+const BROKEN_PIPE: Meaning = ["BrokenPipe", "the peer no longer receives"];
+const TIMED_OUT: Meaning = ["TimedOut", "the network gave no answer in time"];
+const NET_UNREACHABLE: Meaning = ["Unreachable", "network unreachable"];
+const HOST_UNREACHABLE: Meaning = ["Unreachable", "host unreachable"];
+const IN_USE: Meaning = ["AddressInUse", "address already in use"];
+const NOT_AVAILABLE: Meaning = ["AddressNotAvailable", "address not available on this machine"];
+const FORBIDDEN: Meaning = ["PermissionDenied", "the operating system does not permit it"];
+const DESCRIPTORS: Meaning = ["ResourceExhausted", "out of file descriptors"];
+const MEMORY: Meaning = ["ResourceExhausted", "out of buffer memory"];
+const TOO_LARGE: Meaning = ["TooLarge", "the datagram is too large to send"];
+const WRONG_FAMILY: Meaning = ["InvalidInput", "the address is of the wrong family"];
+const INVALID: Meaning = ["InvalidInput", "the operating system calls an argument invalid"];
+const CLOSED: Meaning = ["Closed", "closed underneath on this side"];
+const BUSY: Meaning = ["Busy", "another call is under way"];
+const NOT_FOUND: Meaning = ["HostNotFound", "host not found"];
+const UNSUPPORTED: Meaning = ["Unsupported", "the operating system does not support it"];
+
+/** What an errno means. On Linux each of these was seen, or is in the call's manual page. */
+const BY_CODE: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
+  ["ECONNREFUSED", REFUSED],
+  ["ECONNRESET", RESET],
+  ["ECONNABORTED", RESET],
+  // shutdown(2) of a connection that the peer has reset.
+  ["ENOTCONN", RESET],
+  ["EPIPE", BROKEN_PIPE],
+  ["ESHUTDOWN", BROKEN_PIPE],
+  ["ETIMEDOUT", TIMED_OUT],
+  ["ENETUNREACH", NET_UNREACHABLE],
+  ["ENETDOWN", NET_UNREACHABLE],
+  ["ENONET", NET_UNREACHABLE],
+  ["EHOSTUNREACH", HOST_UNREACHABLE],
+  ["EHOSTDOWN", HOST_UNREACHABLE],
+  // ICMP "protocol unreachable" arrives as this one.
+  ["ENOPROTOOPT", HOST_UNREACHABLE],
+  ["EADDRINUSE", IN_USE],
+  ["EADDRNOTAVAIL", NOT_AVAILABLE],
+  ["EACCES", FORBIDDEN],
+  ["EPERM", FORBIDDEN],
+  ["EMFILE", DESCRIPTORS],
+  ["ENFILE", DESCRIPTORS],
+  ["ENOBUFS", MEMORY],
+  ["ENOMEM", MEMORY],
+  ["EMSGSIZE", TOO_LARGE],
+  ["EAFNOSUPPORT", WRONG_FAMILY],
+  ["EINVAL", INVALID],
+  ["EBADF", CLOSED],
+  // What the runtime gives where it cancels an operation because its resource is closed.
+  ["EINTR", CLOSED],
+  ["EBUSY", BUSY],
+  ["ENOTFOUND", NOT_FOUND],
+  ["EAI_AGAIN", NOT_FOUND],
+  ["EAI_NODATA", NOT_FOUND],
+  ["EAI_NONAME", NOT_FOUND],
+  ["EOPNOTSUPP", UNSUPPORTED],
+  ["ENOTSUP", UNSUPPORTED],
+  ["EPROTONOSUPPORT", UNSUPPORTED],
+]);
+
+/** The same by error class, for systems and errors where the runtime gives no code. */
+const BY_CLASS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
+  ["ConnectionRefused", REFUSED],
+  ["ConnectionReset", RESET],
+  ["ConnectionAborted", RESET],
+  ["NotConnected", RESET],
+  ["BrokenPipe", BROKEN_PIPE],
+  ["TimedOut", TIMED_OUT],
+  ["NetworkUnreachable", NET_UNREACHABLE],
+  ["AddrInUse", IN_USE],
+  ["AddrNotAvailable", NOT_AVAILABLE],
+  ["PermissionDenied", FORBIDDEN],
+  ["BadResource", CLOSED],
+  ["Interrupted", CLOSED],
+  ["Busy", BUSY],
+  ["NotSupported", UNSUPPORTED],
+  ["InvalidData", ["InvalidData", "the data underneath is malformed"]],
+  ["UnexpectedEof", ["UnexpectedEof", "the stream ended too early"]],
+  ["URIError", ["InvalidInput", "the runtime cannot read the host"]],
+  ["RangeError", ["InvalidInput", "the runtime calls an argument out of range"]],
+  ["TypeError", ["InvalidInput", "the runtime calls an argument invalid"]],
+]);
+
+/** What else is known where an error is mapped. */
+export interface MappingContext {
+  readonly address?: Address;
+  readonly bytesSent?: number;
+}
+
+/**
+ * The one way from what the runtime throws to a {@linkcode SocketError}. The caller has looked at its
+ * own abort reason and closed flag before: they explain more than any code can.
+ */
+export function toSocketError(
+  error: unknown,
+  operation: string,
+  context: MappingContext = {},
+): SocketError {
+  if (error instanceof SocketError) return rewrap(error, operation, context);
+  const name = error instanceof Error ? error.name : "";
+  const message = error instanceof Error ? error.message : String(error);
+  if (name === "NotCapable") return permissionError(error, message, operation, context);
+  const code = errorCode(error, message);
+  const [kind, reason] = meaning(code, name, message);
+  return new SocketError(kind, operation, reason, { ...context, code, cause: error });
+}
+
+function meaning(code: string | undefined, name: string, message: string): Meaning {
+  const known = (code === undefined ? undefined : BY_CODE.get(code)) ??
+    (/failed to lookup address/.test(message) ? NOT_FOUND : undefined) ??
+    BY_CLASS.get(name);
+  return known ?? ["Other", message === "" ? "failed without a message" : firstLine(message)];
+}
+
+function firstLine(message: string): string {
+  return message.split("\n", 1)[0].replace(/ \(os error \d+\)$/, "");
+}
+
+/** The system's name for an error, which some of the runtime's errors carry as a number only. */
+export function errorCode(error: unknown, message: string): string | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  // "UNKNOWN" is what node:dgram says where it dropped the errno.
+  if (typeof code === "string" && code !== "UNKNOWN") return code;
+  const number = /\(os error (\d+)\)/.exec(message)?.[1];
+  return number === undefined ? undefined : errnoName(Number(number));
+}
+
+interface NodeProcess {
+  getBuiltinModule(name: "node:util"): { getSystemErrorName(errno: number): string | undefined };
+}
+
+/** Asked only where an error has no code, so that importing this package loads no `node:util`. */
+function errnoName(errno: number): string | undefined {
+  const { process } = globalThis as unknown as { process: NodeProcess };
+  return process.getBuiltinModule("node:util").getSystemErrorName(-errno);
+}
+
+function rewrap(error: SocketError, operation: string, context: MappingContext): SocketError {
+  const prefix = /^.*?: /.exec(error.message)?.[0] ?? "";
+  const { code } = error;
+  const reason = error.message.slice(prefix.length).replace(code ? ` (${code})` : "", "");
+  return new SocketError(error.kind, operation, reason, { ...context, code, cause: error });
+}
+
+/**
+ * What to grant is read from the runtime's message, not from the address: with `--deny-net=127.0.0.1`
+ * it is the address behind `localhost` that is refused, and a UDP sender lacks now its own address, now
+ * its target's.
+ */
+function permissionError(
+  cause: unknown,
+  message: string,
+  operation: string,
+  context: MappingContext,
+): SocketError {
+  const host = /net access to "([^"]+)"/.exec(message)?.[1] ??
+    (context.address === undefined ? undefined : formatAddress(context.address));
+  return missingPermission(host, operation, { ...context, cause });
+}
+
+/** The error for a net permission that the program does not have; `host` as in `--allow-net=`. */
+export function missingPermission(
+  host: string | undefined,
+  operation: string,
+  context: MappingContext & { cause?: unknown },
+): SocketError {
+  const permission: Deno.NetPermissionDescriptor = host === undefined
+    ? { name: "net" }
+    : { name: "net", host };
+  const flag = host === undefined ? "--allow-net" : `--allow-net=${host}`;
+  const reason = Deno.permissions.querySync(permission).state === "denied"
+    ? `net access is denied by --deny-net, which wins over ${flag}`
+    : `net access is missing, run again with ${flag}`;
+  return new SocketError("PermissionDenied", operation, reason, { ...context, permission });
+}

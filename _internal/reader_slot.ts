@@ -1,0 +1,61 @@
+import type { SocketError } from "../errors.ts";
+
+/** What a receiving call resolves to: bytes, a count, or `null` at the end. */
+export type Received = Uint8Array<ArrayBuffer> | number | null;
+
+let resolveMade: (value: Received) => void;
+let rejectMade: (error: unknown) => void;
+// One executor for all of them, as in the send queue.
+const capture = (resolve: (value: Received) => void, reject: (error: unknown) => void) => {
+  resolveMade = resolve;
+  rejectMade = reject;
+};
+
+/**
+ * The one call that waits for bytes. There is one slot a connection, its fields used again by each
+ * call: a call without options makes one promise and nothing else.
+ */
+export class ReaderSlot {
+  /** Which function waits, or nothing. */
+  operation: "recv" | "recvInto" | undefined;
+  most = 0;
+  /** Where the bytes should go; nothing for a buffer of their own. */
+  target: Uint8Array | undefined;
+  promise: Promise<Received> | undefined;
+  /** Ends the watch on the call's signal and timeout. */
+  stop: (() => void) | undefined;
+  #resolve: (value: Received) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+
+  open(
+    operation: "recv" | "recvInto",
+    most: number,
+    target: Uint8Array | undefined,
+  ): Promise<Received> {
+    this.operation = operation;
+    this.most = most;
+    this.target = target;
+    this.promise = new Promise<Received>(capture);
+    this.#resolve = resolveMade;
+    this.#reject = rejectMade;
+    return this.promise;
+  }
+
+  succeed(value: Received): void {
+    this.#release();
+    this.#resolve(value);
+  }
+
+  fail(error: SocketError): void {
+    this.#release();
+    this.#reject(error);
+  }
+
+  #release(): void {
+    this.operation = undefined;
+    this.target = undefined;
+    this.promise = undefined;
+    this.stop?.();
+    this.stop = undefined;
+  }
+}

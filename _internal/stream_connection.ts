@@ -1,0 +1,229 @@
+import { SocketError } from "../errors.ts";
+import type {
+  Address,
+  CloseOptions,
+  Connection,
+  OperationOptions,
+  RecvOptions,
+  Transport,
+} from "../types.ts";
+import { checkLimit, invalidInput, readArguments } from "./arguments.ts";
+import { Cancellation, cancelledError } from "./cancellation.ts";
+import { ConnectionState } from "./connection_state.ts";
+import { toSocketError } from "./error_mapping.ts";
+import { closeGracefully, DEFAULT_LINGER } from "./graceful_close.ts";
+import { Receiver } from "./receiver.ts";
+import { Sender } from "./sender.ts";
+import { StreamViews } from "./stream_views.ts";
+
+/** How many bytes of sends may wait where nothing else is said. */
+export const DEFAULT_SEND_QUEUE_LIMIT = 16 * 1024 * 1024;
+
+/** A connection over any transport. It knows two directions and how they end, and nothing of TCP. */
+export class StreamConnection implements Connection {
+  readonly #state: ConnectionState;
+  readonly #sender: Sender;
+  readonly #receiver: Receiver;
+  #views: StreamViews | undefined;
+  #writeEnd: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #onDropped: (() => void)[] = [];
+
+  /**
+   * @param native Whether the transport is one of the runtime's own, see {@linkcode ConnectionState}.
+   */
+  constructor(transport: Transport, sendQueueLimit: number, native: boolean) {
+    this.#state = new ConnectionState(transport, native);
+    this.#sender = new Sender(this.#state, sendQueueLimit, () => this.abort());
+    this.#receiver = new Receiver(this.#state, () => !this.#sender.idle);
+  }
+
+  get localAddress(): Address {
+    return this.#state.localAddress;
+  }
+
+  get remoteAddress(): Address {
+    return this.#state.remoteAddress;
+  }
+
+  get bytesSent(): number {
+    return this.#sender.bytesSent;
+  }
+
+  get bytesReceived(): number {
+    return this.#receiver.bytesReceived;
+  }
+
+  get readable(): Connection["readable"] {
+    return this.#streams.readable;
+  }
+
+  get writable(): Connection["writable"] {
+    return this.#streams.writable;
+  }
+
+  send(bytes: Uint8Array, options: OperationOptions | undefined): Promise<void> {
+    return this.#sender.send(bytes, options);
+  }
+
+  recv(options: RecvOptions | undefined): Promise<Uint8Array<ArrayBuffer> | null> {
+    return this.#receiver.recv(options);
+  }
+
+  recvInto(buffer: Uint8Array, options: RecvOptions | undefined): Promise<number | null> {
+    return this.#receiver.recvInto(buffer, options);
+  }
+
+  /** Ends the sending direction once; a caller that is cancelled only stops waiting for it. */
+  async closeWrite(options: OperationOptions | undefined): Promise<void> {
+    const cancellation = Cancellation.read("closeWrite", options);
+    if (this.#state.closed) throw this.#state.closedError("closeWrite");
+    if (this.#state.transport.closeWrite === undefined) {
+      throw new SocketError("Unsupported", "closeWrite", "the transport cannot half-close", {
+        address: this.#state.peer,
+      });
+    }
+    await this.#unlessCancelled("closeWrite", this.#endWriting(), cancellation, () => {});
+  }
+
+  /** Closes gracefully; a caller that is cancelled makes it an abort. */
+  async close(options: CloseOptions | undefined): Promise<void> {
+    const cancellation = Cancellation.read("close", options);
+    const linger = options === undefined ? DEFAULT_LINGER : checkLimit(
+      "close",
+      "linger",
+      readArguments("close", () => options.linger),
+      DEFAULT_LINGER,
+    );
+    if (this.#state.dropped) return;
+    if (cancellation?.already === undefined) this.#closing ??= this.#close(linger);
+    await this.#unlessCancelled("close", this.#closing, cancellation, () => this.abort());
+  }
+
+  /** Drops everything now. */
+  abort(): void {
+    if (this.#state.dropped) return;
+    this.#state.closed = this.#state.dropped = true;
+    try {
+      this.#state.transport.close();
+    } catch {
+      // Closed underneath already: that is what was wanted.
+    }
+    this.#receiver.close();
+    this.#sender.abort();
+    for (const wake of this.#onDropped) wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<Uint8Array<ArrayBuffer>> {
+    for (;;) {
+      const bytes = await this.recv(undefined);
+      if (bytes === null) return;
+      yield bytes;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close(undefined);
+  }
+
+  /** What a console shows: the state that a reader of a log wants, not the machinery. */
+  [Symbol.for("Deno.customInspect")](
+    inspect: (value: unknown, options: unknown) => string,
+    options: unknown,
+  ): string {
+    const { localAddress, remoteAddress, bytesSent, bytesReceived } = this;
+    return `Connection ${
+      inspect({ localAddress, remoteAddress, bytesSent, bytesReceived }, options)
+    }`;
+  }
+
+  get #streams(): StreamViews {
+    return this.#views ??= new StreamViews({
+      recv: (signal) => this.recv({ signal }),
+      send: (bytes) => this.send(bytes, undefined),
+      closeWrite: () => this.closeWrite(undefined),
+      closeLater: () => void this.close(undefined).catch(() => {}),
+      abort: () => this.abort(),
+    });
+  }
+
+  #close(linger: number): Promise<void> {
+    this.#state.closed = true;
+    this.#receiver.close();
+    this.#sender.silence();
+    const closed = closeGracefully({
+      state: this.#state,
+      sender: this.#sender,
+      receiver: this.#receiver,
+      endWriting: () => this.#endWriting(),
+      whenDropped: new Promise<void>((resolve) => this.#onDropped.push(resolve)),
+      abort: () => this.abort(),
+    }, linger);
+    // Nobody may be waiting any more when it fails; those who are get it from their own await.
+    closed.catch(() => {});
+    return closed;
+  }
+
+  #endWriting(): Promise<void> {
+    if (this.#writeEnd === undefined) {
+      this.#sender.finish();
+      this.#writeEnd = this.#flushAndEnd();
+      this.#writeEnd.catch(() => {});
+    }
+    return this.#writeEnd;
+  }
+
+  async #flushAndEnd(): Promise<void> {
+    const state = this.#state;
+    await this.#sender.whenIdle();
+    if (state.dropped) throw state.closedError("closeWrite");
+    const breakage = state.sendBreakage ?? state.breakage;
+    if (breakage !== undefined) throw state.brokenError(breakage, "closeWrite");
+    try {
+      await state.transport.closeWrite?.();
+    } catch (error) {
+      if (state.dropped) throw state.closedError("closeWrite");
+      throw toSocketError(error, "closeWrite", { address: state.peer });
+    }
+  }
+
+  /** Waits for what goes on regardless, unless the caller's options end the wait before. */
+  async #unlessCancelled(
+    operation: string,
+    work: Promise<void> | undefined,
+    cancellation: Cancellation | undefined,
+    onCancel: () => void,
+  ): Promise<void> {
+    if (cancellation === undefined) return await work;
+    const already = cancellation.already;
+    if (already !== undefined) {
+      onCancel();
+      throw cancelledError(already, operation, this.#state.peer);
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const stop = cancellation.watch((why) => {
+      reject(cancelledError(why, operation, this.#state.peer));
+      onCancel();
+    });
+    work?.then(resolve, reject);
+    try {
+      await promise;
+    } finally {
+      stop();
+    }
+  }
+}
+
+/** The connection behind a handle, or `InvalidInput`. */
+export function connectionOf(operation: string, handle: unknown): StreamConnection {
+  if (handle instanceof StreamConnection) return handle;
+  throw notAConnection(operation);
+}
+
+/** The error for a handle that is something else. */
+export function notAConnection(operation: string): SocketError {
+  return invalidInput(
+    operation,
+    "the first argument is not a Connection of connect, accept or connectionOver",
+  );
+}

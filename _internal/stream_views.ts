@@ -1,0 +1,86 @@
+import type { Connection } from "../types.ts";
+
+/** What the views call: the connection's own functions. */
+export interface ViewTarget {
+  recv(signal: AbortSignal): Promise<Uint8Array<ArrayBuffer> | null>;
+  send(bytes: Uint8Array): Promise<void>;
+  closeWrite(): Promise<void>;
+  /** Closes in the background, lingering as usual. */
+  closeLater(): void;
+  abort(): void;
+}
+
+/**
+ * The connection as a pair of streams. The runtime's own views close the whole connection when either
+ * of them ends; these do when both have.
+ */
+export class StreamViews {
+  readonly readable: Connection["readable"];
+  readonly writable: Connection["writable"];
+  readonly #target: ViewTarget;
+  readonly #cancelled = new AbortController();
+  #readableEnded = false;
+  #writableEnded = false;
+
+  constructor(target: ViewTarget) {
+    this.#target = target;
+    this.readable = new ReadableStream({
+      type: "bytes",
+      pull: (controller) => this.#pull(controller),
+      cancel: () => this.#cancel(),
+    }, { highWaterMark: 0 }); // Nothing is read ahead: it would be missing from recv().
+    this.writable = new WritableStream<Uint8Array>({
+      write: (bytes) => this.#write(bytes),
+      close: () => this.#close(),
+      abort: () => target.abort(),
+    });
+  }
+
+  async #pull(controller: ReadableByteStreamController): Promise<void> {
+    let bytes: Uint8Array<ArrayBuffer> | null;
+    try {
+      bytes = await this.#target.recv(this.#cancelled.signal);
+    } catch (error) {
+      if (this.#cancelled.signal.aborted) return;
+      this.#endReadable();
+      throw error;
+    }
+    if (bytes !== null) return controller.enqueue(bytes);
+    controller.close();
+    controller.byobRequest?.respond(0);
+    this.#endReadable();
+  }
+
+  /** A pull that is under way is cancelled, so that its bytes stay with the connection. */
+  #cancel(): void {
+    this.#cancelled.abort();
+    this.#endReadable();
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#target.send(bytes);
+    } catch (error) {
+      this.#endWritable();
+      throw error;
+    }
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#target.closeWrite();
+    } finally {
+      this.#endWritable();
+    }
+  }
+
+  #endReadable(): void {
+    this.#readableEnded = true;
+    if (this.#writableEnded) this.#target.closeLater();
+  }
+
+  #endWritable(): void {
+    this.#writableEnded = true;
+    if (this.#readableEnded) this.#target.closeLater();
+  }
+}

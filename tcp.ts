@@ -1,0 +1,414 @@
+/**
+ * TCP: connection-oriented and ordered.
+ *
+ * @module
+ */
+
+import {
+  checkBoolean,
+  checkLimit,
+  checkOptions,
+  checkWhole,
+  readArguments,
+} from "./_internal/arguments.ts";
+import { Cancellation, cancelledError } from "./_internal/cancellation.ts";
+import { toSocketError } from "./_internal/error_mapping.ts";
+import {
+  connectionOf,
+  DEFAULT_SEND_QUEUE_LIMIT,
+  notAConnection,
+  StreamConnection,
+} from "./_internal/stream_connection.ts";
+import { connectTcp } from "./_internal/tcp_connect.ts";
+import { listenerOf, TcpListener } from "./_internal/tcp_listener.ts";
+import { type TcpTuning, tuneTcp } from "./_internal/tcp_tuning.ts";
+import { checkAddress } from "./address.ts";
+import { SocketError } from "./errors.ts";
+import type {
+  Address,
+  CloseOptions,
+  Connection,
+  ConnectOptions,
+  Listener,
+  ListenOptions,
+  OperationOptions,
+  RecvOptions,
+} from "./types.ts";
+
+/**
+ * Listens on a TCP port.
+ *
+ * @param address Where to listen: a host of this machine, named always; port 0 lets the system choose.
+ * @param options How to listen, and what accepted connections get.
+ * @returns The listener, once it listens. It does not keep the clients waiting in a queue of its
+ * own: they wait in the kernel's backlog until they are accepted.
+ *
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput` (an argument is wrong), `PermissionDenied`
+ * (`--allow-net` is missing, or the system reserves the port), `AddressInUse`, `AddressNotAvailable` (not
+ * an address of this machine), `HostNotFound`, `ResourceExhausted` (out of descriptors), or
+ * `Unsupported` (`reusePort` without `--unstable-net`). It cannot be cancelled.
+ *
+ * @example
+ * ```ts
+ * import { accept, close, connect, listen } from "./mod.ts";
+ *
+ * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+ * const client = await connect(listener.address);
+ * const connection = await accept(listener);
+ * console.log(`${connection.remoteAddress.host} has connected`);
+ * await Promise.all([close(client), close(connection)]);
+ * ```
+ */
+// deno-lint-ignore require-await -- async so that bad arguments reject instead of throwing
+export async function listen(address: Address, options?: ListenOptions): Promise<Listener> {
+  const operation = "listen";
+  const where = checkAddress(operation, address, 0);
+  const { backlog, reusePort, tuning, sendQueueLimit } = readArguments(operation, () => {
+    const { backlog, reusePort, noDelay, keepAlive, sendQueueLimit } = checkOptions(
+      operation,
+      options,
+    );
+    return {
+      backlog: backlog === undefined
+        ? undefined
+        : checkWhole(operation, "backlog", backlog, 1, 2 ** 31 - 1),
+      reusePort: checkBoolean(operation, "reusePort", reusePort, false),
+      ...readTuning(operation, noDelay, keepAlive, sendQueueLimit),
+    };
+  });
+  // Without the flag the runtime ends the process for reusePort; it lacks listenDatagram then, too.
+  if (reusePort && !("listenDatagram" in Deno)) {
+    throw new SocketError("Unsupported", operation, "reusePort needs --unstable-net", {
+      address: where,
+    });
+  }
+  try {
+    const listener = Deno.listen({
+      hostname: where.host,
+      port: where.port,
+      ...backlog === undefined ? {} : { tcpBacklog: backlog },
+      ...reusePort ? { reusePort } : {},
+    });
+    return new TcpListener(listener, tuning, sendQueueLimit);
+  } catch (error) {
+    throw toSocketError(error, operation, { address: where });
+  }
+}
+
+/**
+ * Accepts the next client. Concurrent calls are served in the order they were made.
+ *
+ * Clients that have reset before they are accepted, and other errors that belong to one connection,
+ * are passed over. Where the system is out of descriptors, the call rejects, and the next one waits
+ * before it tries again (5 ms, doubling to 1 s): a loop over it does not spin.
+ *
+ * @param listener Where to accept.
+ * @param options When to give up: `signal`, and `timeout` in milliseconds.
+ * @returns The connection.
+ *
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `Closed` (the listener is, or is closed
+ * meanwhile), `Aborted`, `TimedOut`, or `ResourceExhausted` (`retryable`). A cancelled call loses
+ * nobody: the client that comes then goes to the next call.
+ *
+ * @example A client that comes too late for one call goes to the next
+ * ```ts
+ * import { abort, accept, connect, listen } from "./mod.ts";
+ *
+ * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+ * await accept(listener, { timeout: 10 }).catch((error) => console.log(error.message));
+ * const client = await connect(listener.address);
+ * const connection = await accept(listener);
+ * abort(client);
+ * abort(connection);
+ * ```
+ */
+export async function accept(
+  listener: Listener,
+  options?: OperationOptions,
+): Promise<Connection> {
+  return await listenerOf("accept", listener).accept(options);
+}
+
+/**
+ * Stops listening. Pending accepts reject `Closed`, an iteration ends without an error, connections that
+ * were accepted go on.
+ *
+ * Clients that still wait in the kernel's backlog are reset by it: where that matters, accept them
+ * first.
+ *
+ * @param listener What to close; closing it again is fine.
+ * @returns When the port is free again.
+ *
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput` only. It cannot be cancelled.
+ *
+ * @example
+ * ```ts
+ * import { closeListener, listen } from "./mod.ts";
+ *
+ * const listener = await listen({ host: "127.0.0.1", port: 0 });
+ * await closeListener(listener);
+ * await using again = await listen(listener.address); // the port is free at once
+ * ```
+ */
+export async function closeListener(listener: Listener): Promise<void> {
+  await listenerOf("closeListener", listener).close();
+}
+
+/**
+ * Connects to a TCP port. All addresses of a name are tried.
+ *
+ * @param address Where to: a host and a port from 1 to 65535.
+ * @param options How to connect and when to give up; `timeout` (milliseconds) and `signal` cover the
+ * resolution of the name and every attempt.
+ * @returns The connection.
+ *
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `PermissionDenied` (with `permission`),
+ * `HostNotFound`, `ConnectionRefused`, `ConnectionReset`, `Unreachable`, `AddressNotAvailable` (out
+ * of local ports), `ResourceExhausted`, `Aborted`, or `TimedOut`. A cancelled call leaves no socket
+ * behind.
+ *
+ * @example
+ * ```ts
+ * import { connect } from "./mod.ts";
+ *
+ * try {
+ *   await using connection = await connect({ host: "127.0.0.1", port: 9 }, { timeout: 1000 });
+ *   console.log(connection.remoteAddress);
+ * } catch (error) {
+ *   console.log(error); // connect 127.0.0.1:9: connection refused (ECONNREFUSED)
+ * }
+ * ```
+ */
+export async function connect(address: Address, options?: ConnectOptions): Promise<Connection> {
+  const operation = "connect";
+  const target = checkAddress(operation, address, 1);
+  const cancellation = Cancellation.read(operation, options);
+  const { tuning, sendQueueLimit } = readArguments(operation, () => {
+    const { noDelay, keepAlive, sendQueueLimit } = checkOptions(operation, options);
+    return readTuning(operation, noDelay, keepAlive, sendQueueLimit);
+  });
+  const already = cancellation?.already;
+  if (already !== undefined) throw cancelledError(already, operation, target);
+  const conn = await connectTcp(target, cancellation);
+  tuneTcp(conn, tuning);
+  return new StreamConnection(conn, sendQueueLimit, true);
+}
+
+/**
+ * Sends bytes: all of them, in the order of the calls, never mixed with those of another call. Small
+ * sends that wait for an earlier one go out together.
+ *
+ * @param connection Where to send.
+ * @param bytes What to send; it must stay unchanged until the call settles. None is a no-op.
+ * @param options When to give up: `signal`, and `timeout` in milliseconds.
+ * @returns When the operating system has taken all the bytes; whether the peer got them only the peer
+ * can say.
+ *
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `Closed` (this side has closed, aborted
+ * or ended the sending side), `Aborted`, `TimedOut`, `QueueFull` (what waits would pass
+ * `sendQueueLimit`; nothing of this call was sent), `BrokenPipe` or `ConnectionReset` (the peer or the
+ * network broke it). Where some of it may have left, `bytesSent` says how much is known to.
+ *
+ * A call that is cancelled while it waits has sent nothing, and the connection is as good as before. Once
+ * the runtime has its bytes they cannot be taken back: the connection is then aborted, since the stream
+ * would not be whole.
+ *
+ * @example
+ * ```ts
+ * import { accept, connect, listen, recv, send } from "./mod.ts";
+ *
+ * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+ * await using client = await connect(listener.address);
+ * await using server = await accept(listener);
+ * await send(client, new TextEncoder().encode("hello"));
+ * console.log(new TextDecoder().decode((await recv(server))!)); // hello
+ * ```
+ */
+export function send(
+  connection: Connection,
+  bytes: Uint8Array,
+  options?: OperationOptions,
+): Promise<void> {
+  // Not async: the promise that an async function adds costs a tenth of an awaited small send.
+  return connection instanceof StreamConnection
+    ? connection.send(bytes, options)
+    : Promise.reject(notAConnection("send"));
+}
+
+/**
+ * Receives what has arrived, at least one byte.
+ *
+ * @param connection Where to receive.
+ * @param options When to give up (`signal`, `timeout` in milliseconds), and how many bytes to take at
+ * most.
+ * @returns The bytes, which are the caller's own, or `null` at the peer's end of stream, again and again.
+ *
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `Closed` (this side has closed or aborted),
+ * `Aborted`, `TimedOut`, `Busy` (another receiving call is under way and goes on), `ConnectionReset`, or
+ * `TimedOut` with the code `ETIMEDOUT` (the network gave up); a broken connection stays broken. A cancelled
+ * call loses nothing: the bytes that come then go to the next one.
+ *
+ * @example A timeout loses nothing
+ * ```ts
+ * import { accept, connect, listen, recv, send } from "./mod.ts";
+ *
+ * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+ * await using client = await connect(listener.address);
+ * await using server = await accept(listener);
+ * await recv(server, { timeout: 10 }).catch((error) => console.log(error.kind)); // TimedOut
+ * await send(client, new TextEncoder().encode("late"));
+ * console.log(new TextDecoder().decode((await recv(server))!)); // late
+ * ```
+ */
+export function recv(
+  connection: Connection,
+  options?: RecvOptions,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  return connection instanceof StreamConnection
+    ? connection.recv(options)
+    : Promise.reject(notAConnection("recv"));
+}
+
+/**
+ * Receives into a buffer of the caller's, at least one byte.
+ *
+ * @param connection Where to receive.
+ * @param buffer Where to put the bytes; with room for at least one.
+ * @param options When to give up (`signal`, `timeout` in milliseconds), and how many bytes to take at
+ * most. With neither `signal` nor `timeout` the bytes are read straight into the buffer, otherwise copied
+ * once; in no case is the buffer written to after the call has settled.
+ * @returns How many bytes came, or `null` at the peer's end of stream.
+ *
+ * Rejects as {@linkcode recv} does, and a cancelled call loses as little. Where this side closes during a
+ * read straight into the buffer, the call rejects `Closed` when that read has ended.
+ *
+ * @example
+ * ```ts
+ * import { accept, connect, listen, recvInto, send } from "./mod.ts";
+ *
+ * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+ * await using client = await connect(listener.address);
+ * await using server = await accept(listener);
+ * const buffer = new Uint8Array(64 * 1024);
+ * await send(client, new TextEncoder().encode("hello"));
+ * const count = await recvInto(server, buffer);
+ * console.log(new TextDecoder().decode(buffer.subarray(0, count ?? 0))); // hello
+ * ```
+ */
+export function recvInto(
+  connection: Connection,
+  buffer: Uint8Array,
+  options?: RecvOptions,
+): Promise<number | null> {
+  return connection instanceof StreamConnection
+    ? connection.recvInto(buffer, options)
+    : Promise.reject(notAConnection("recvInto"));
+}
+
+/**
+ * Ends the sending side: what was sent before is flushed, then the peer sees the end of stream.
+ * Receiving goes on. Doing it again is fine.
+ *
+ * @param connection Whose sending side to end.
+ * @param options When to stop waiting: `signal`, and `timeout` in milliseconds.
+ * @returns When the end was handed to the operating system.
+ *
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `Closed` (this side has closed or aborted),
+ * `Aborted`, `TimedOut`, `BrokenPipe`, `ConnectionReset`, or `Unsupported` (the transport cannot). A
+ * cancelled call only stops waiting: the sending side still ends after the flush.
+ *
+ * @example
+ * ```ts
+ * import { accept, closeWrite, connect, listen, recv, send } from "./mod.ts";
+ *
+ * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+ * await using client = await connect(listener.address);
+ * await using server = await accept(listener);
+ * await closeWrite(client);
+ * console.log(await recv(server)); // null
+ * await send(server, new TextEncoder().encode("still heard"));
+ * console.log(new TextDecoder().decode((await recv(client))!)); // still heard
+ * ```
+ */
+export async function closeWrite(
+  connection: Connection,
+  options?: OperationOptions,
+): Promise<void> {
+  await connectionOf("closeWrite", connection).closeWrite(options);
+}
+
+/**
+ * Closes a connection and delivers what was sent: flushes, ends the sending side, drops what the
+ * peer still sends until its end of stream or for `linger` milliseconds, then closes. Pending receives
+ * reject `Closed` at once, pending sends are flushed. Closing again is fine.
+ *
+ * @param connection What to close.
+ * @param options How long to linger, and when to give the delivery up: `signal`, and `timeout` in
+ * milliseconds.
+ * @returns When it is closed. What the peer did to the connection is no failure of this call.
+ *
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `Aborted`, `TimedOut`; the latter also where
+ * it gave up on bytes because none had left for `linger` ms, 1000 at least: the peer takes nothing. The
+ * sends of those bytes reject `Closed` with `bytesSent`. But for `InvalidInput` the connection is closed in
+ * any case; a cancelled call closes it at once.
+ *
+ * @example
+ * ```ts
+ * import { accept, close, connect, listen, recv, send } from "./mod.ts";
+ *
+ * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+ * const client = await connect(listener.address);
+ * await using server = await accept(listener);
+ * const sent = send(client, new TextEncoder().encode("last words"));
+ * await Promise.all([close(client, { linger: 100 }), sent]);
+ * console.log(new TextDecoder().decode((await recv(server))!)); // last words
+ * ```
+ */
+export async function close(connection: Connection, options?: CloseOptions): Promise<void> {
+  await connectionOf("close", connection).close(options);
+}
+
+/**
+ * Drops a connection now, with all that waits in either direction. Pending calls reject `Closed`, sends
+ * with `bytesSent`; a send that nobody awaits does not become an unhandled rejection. Does nothing where
+ * the connection is closed already. It never throws.
+ *
+ * The runtime ends such a connection with FIN, not RST: the peer cannot tell it from a clean end. Whether
+ * all has come is for the framing to say.
+ *
+ * @param connection What to drop.
+ *
+ * @example
+ * ```ts
+ * import { abort, accept, connect, listen } from "./mod.ts";
+ *
+ * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+ * const client = await connect(listener.address);
+ * await using server = await accept(listener);
+ * abort(client);
+ * console.log(server.remoteAddress);
+ * ```
+ */
+export function abort(connection: Connection): void {
+  if (connection instanceof StreamConnection) connection.abort();
+}
+
+function readTuning(
+  operation: string,
+  noDelay: unknown,
+  keepAlive: unknown,
+  sendQueueLimit: unknown,
+): { tuning: TcpTuning; sendQueueLimit: number } {
+  return {
+    tuning: {
+      noDelay: checkBoolean(operation, "noDelay", noDelay, true),
+      keepAlive: checkBoolean(operation, "keepAlive", keepAlive, true),
+    },
+    sendQueueLimit: checkLimit(
+      operation,
+      "sendQueueLimit",
+      sendQueueLimit,
+      DEFAULT_SEND_QUEUE_LIMIT,
+    ),
+  };
+}
