@@ -14,14 +14,14 @@ import {
 import { Cancellation, cancelledError } from "./_internal/cancellation.ts";
 import { toSocketError } from "./_internal/error_mapping.ts";
 import {
-  connectionOf,
   DEFAULT_SEND_QUEUE_LIMIT,
   notAConnection,
   StreamConnection,
 } from "./_internal/stream_connection.ts";
 import { connectTcp } from "./_internal/tcp_connect.ts";
-import { listenerOf, TcpListener } from "./_internal/tcp_listener.ts";
+import { notAListener, TcpListener } from "./_internal/tcp_listener.ts";
 import { type TcpTuning, tuneTcp } from "./_internal/tcp_tuning.ts";
+import { hasUnstableNet } from "./_internal/unstable_net.ts";
 import { checkAddress } from "./address.ts";
 import { SocketError } from "./errors.ts";
 import type {
@@ -76,8 +76,8 @@ export async function listen(address: Address, options?: ListenOptions): Promise
       ...readTuning(operation, noDelay, keepAlive, sendQueueLimit),
     };
   });
-  // Without the flag the runtime ends the process for reusePort; it lacks listenDatagram then, too.
-  if (reusePort && !("listenDatagram" in Deno)) {
+  // Without the flag the runtime ends the process for it, with code 70.
+  if (reusePort && !hasUnstableNet()) {
     throw new SocketError("Unsupported", operation, "reusePort needs --unstable-net", {
       address: where,
     });
@@ -122,11 +122,13 @@ export async function listen(address: Address, options?: ListenOptions): Promise
  * abort(connection);
  * ```
  */
-export async function accept(
+export function accept(
   listener: Listener,
   options?: OperationOptions,
 ): Promise<Connection> {
-  return await listenerOf("accept", listener).accept(options);
+  return listener instanceof TcpListener
+    ? listener.accept(options)
+    : Promise.reject(notAListener("accept"));
 }
 
 /**
@@ -150,8 +152,10 @@ export async function accept(
  * await using again = await listen(listener.address); // the port is free at once
  * ```
  */
-export async function closeListener(listener: Listener): Promise<void> {
-  await listenerOf("closeListener", listener).close();
+export function closeListener(listener: Listener): Promise<void> {
+  return listener instanceof TcpListener
+    ? listener.close()
+    : Promise.reject(notAListener("closeListener"));
 }
 
 /**
@@ -330,11 +334,13 @@ export function recvInto(
  * console.log(new TextDecoder().decode((await recv(client))!)); // still heard
  * ```
  */
-export async function closeWrite(
+export function closeWrite(
   connection: Connection,
   options?: OperationOptions,
 ): Promise<void> {
-  await connectionOf("closeWrite", connection).closeWrite(options);
+  return connection instanceof StreamConnection
+    ? connection.closeWrite(options)
+    : Promise.reject(notAConnection("closeWrite"));
 }
 
 /**
@@ -364,8 +370,10 @@ export async function closeWrite(
  * console.log(new TextDecoder().decode((await recv(server))!)); // last words
  * ```
  */
-export async function close(connection: Connection, options?: CloseOptions): Promise<void> {
-  await connectionOf("close", connection).close(options);
+export function close(connection: Connection, options?: CloseOptions): Promise<void> {
+  return connection instanceof StreamConnection
+    ? connection.close(options)
+    : Promise.reject(notAConnection("close"));
 }
 
 /**

@@ -102,7 +102,9 @@ export function toSocketError(
   operation: string,
   context: MappingContext = {},
 ): SocketError {
-  if (error instanceof SocketError) return rewrap(error, operation, context);
+  if (error instanceof SocketError) {
+    return error.operation === operation ? error : rewrap(error, operation, context);
+  }
   const name = error instanceof Error ? error.name : "";
   const message = error instanceof Error ? error.message : String(error);
   if (name === "NotCapable") return permissionError(error, message, operation, context);
@@ -141,11 +143,12 @@ function errnoName(errno: number): string | undefined {
   return process.getBuiltinModule("node:util").getSystemErrorName(-errno);
 }
 
+/** The error of another function of this package, as one of the function that called it. */
 function rewrap(error: SocketError, operation: string, context: MappingContext): SocketError {
   const prefix = /^.*?: /.exec(error.message)?.[0] ?? "";
-  const { code } = error;
+  const { kind, code, permission } = error;
   const reason = error.message.slice(prefix.length).replace(code ? ` (${code})` : "", "");
-  return new SocketError(error.kind, operation, reason, { ...context, code, cause: error });
+  return new SocketError(kind, operation, reason, { ...context, code, permission, cause: error });
 }
 
 /**

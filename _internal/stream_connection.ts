@@ -214,12 +214,6 @@ export class StreamConnection implements Connection {
   }
 }
 
-/** The connection behind a handle, or `InvalidInput`. */
-export function connectionOf(operation: string, handle: unknown): StreamConnection {
-  if (handle instanceof StreamConnection) return handle;
-  throw notAConnection(operation);
-}
-
 /** The error for a handle that is something else. */
 export function notAConnection(operation: string): SocketError {
   return invalidInput(

@@ -1,4 +1,3 @@
-import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 import { type Cancellation, cancelledError } from "./cancellation.ts";
 import { toSocketError } from "./error_mapping.ts";

@@ -1,0 +1,17 @@
+import type { Address, Datagram } from "../types.ts";
+
+/**
+ * What a UDP socket needs of the runtime. Two implementations, so that no unstable flag is needed:
+ * `Deno.listenDatagram` where it is there, `node:dgram` elsewhere. Both reject with what the runtime
+ * throws.
+ */
+export interface DatagramBackend {
+  readonly address: Address;
+  readonly dropped: number;
+  /** The next datagram, in a buffer of its own; called again only after it has settled. */
+  receive(): Promise<Datagram>;
+  /** Sends to an address of the socket's family, or to a name. */
+  send(bytes: Uint8Array, to: Address): Promise<unknown>;
+  /** Ends a pending receive; the port is free when it resolves. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,67 @@
+import { ipFamily, toAddress } from "../address.ts";
+import type { Address, BindUdpOptions, Datagram } from "../types.ts";
+import { fromRuntimeAddress } from "./arguments.ts";
+import type { DatagramBackend } from "./datagram_backend.ts";
+import { resolveName } from "./name_lookup.ts";
+import { type RuntimeSocket, unstableNet } from "./unstable_net.ts";
+
+/** The largest payload is 65,527 bytes, on IPv6; the runtime cuts off what has no room. */
+const ROOM = 64 * 1024;
+
+/** UDP on `Deno.listenDatagram`. What nobody asks for waits in the kernel. */
+export class DenoDatagrams implements DatagramBackend {
+  readonly address: Address;
+  /** The kernel drops without a word. */
+  readonly dropped = 0;
+  readonly #socket: RuntimeSocket;
+  // One buffer for all: a fresh one a call, as the runtime makes, costs more than copying out of it.
+  #buffer: Uint8Array | undefined;
+  #lastFrom: Address | undefined;
+
+  constructor(address: Address, { reuseAddress }: BindUdpOptions) {
+    this.#socket = unstableNet.listenDatagram!({
+      transport: "udp",
+      hostname: address.host,
+      port: address.port,
+      reuseAddress,
+    });
+    this.address = fromRuntimeAddress(this.#socket.addr);
+  }
+
+  receive(): Promise<Datagram> {
+    return this.#socket.receive(this.#buffer ??= new Uint8Array(ROOM)).then(this.#toDatagram);
+  }
+
+  send(bytes: Uint8Array, to: Address): Promise<unknown> {
+    const sent = this.#socket.send(bytes, {
+      transport: "udp",
+      hostname: to.host,
+      port: to.port,
+    });
+    return ipFamily(to.host) === 0
+      ? sent.catch((error) => this.#sendByFamily(error, bytes, to))
+      : sent;
+  }
+
+  // deno-lint-ignore require-await -- the caller knows when its receive has ended
+  async close(): Promise<void> {
+    this.#socket.close();
+  }
+
+  /** Where the name's first address is of a family that the socket can't send to, takes another. */
+  async #sendByFamily(error: { code?: string }, bytes: Uint8Array, to: Address): Promise<unknown> {
+    // An IPv6 socket that is not bound to :: says ENETUNREACH of an IPv4 target.
+    if (error.code !== "EAFNOSUPPORT" && error.code !== "ENETUNREACH") throw error;
+    const hostname = await resolveName("sendTo", to, this.address.host);
+    return await this.#socket.send(bytes, { transport: "udp", hostname, port: to.port });
+  }
+
+  readonly #toDatagram = ([bytes, { hostname, port }]: [Uint8Array, Deno.NetAddr]): Datagram => {
+    // Peers mostly send many datagrams: one address serves them all.
+    const last = this.#lastFrom;
+    const from = last?.host === hostname && last.port === port
+      ? last
+      : this.#lastFrom = toAddress(hostname, port);
+    return { from, bytes: bytes.slice() as Uint8Array<ArrayBuffer> };
+  };
+}

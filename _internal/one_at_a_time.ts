@@ -1,0 +1,140 @@
+import { SocketError } from "../errors.ts";
+import type { Address, OperationOptions } from "../types.ts";
+import { Backoff } from "./backoff.ts";
+import { Cancellation, cancelledError } from "./cancellation.ts";
+import { toSocketError } from "./error_mapping.ts";
+import { WaitingCalls } from "./waiting_calls.ts";
+
+/** What a failure of the source means. */
+export type Verdict =
+  /** It belongs to one peer and is over: ask again at once. */
+  | "pass over"
+  /** Nobody knows: ask again, but where it repeats, only after a pause. */
+  | "pass over once"
+  /** The caller should know, and the next call pauses first. */
+  | "tell";
+
+/** Where the things come from, and how its failures are meant. */
+export interface Source<T> {
+  /** The function that waits for them, for errors. */
+  readonly operation: "accept" | "recvFrom";
+  readonly address: Address;
+  /** What is closed when it is closed, in words. */
+  readonly noun: string;
+  /** Asks for the next; called again only after it has settled. */
+  next(): Promise<T>;
+  judge(error: SocketError): Verdict;
+}
+
+/**
+ * One request to the runtime at a time, whatever the number of callers: they are served in the order
+ * they came, and what comes when its caller was cancelled is parked for the next one.
+ */
+export class OneAtATime<T> {
+  readonly #source: Source<T>;
+  readonly #calls: WaitingCalls<T>;
+  readonly #backoff = new Backoff(() => this.#ask());
+  #parked: T | undefined;
+  #asking: Promise<void> | undefined;
+  #repeated = false;
+  #closed = false;
+
+  constructor(source: Source<T>) {
+    this.#source = source;
+    this.#calls = new WaitingCalls(
+      source.operation,
+      source.address,
+      () => this.#backoff.stop(),
+    );
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  take(options: OperationOptions | undefined): Promise<T> {
+    try {
+      const cancellation = Cancellation.read(this.#source.operation, options);
+      if (this.#closed) throw this.closedError(this.#source.operation);
+      const already = cancellation?.already;
+      if (already !== undefined) {
+        throw cancelledError(already, this.#source.operation, this.#source.address);
+      }
+      const parked = this.#parked;
+      if (parked !== undefined) {
+        this.#parked = undefined;
+        return Promise.resolve(parked);
+      }
+      const taken = this.#calls.wait(cancellation);
+      this.#ask();
+      return taken;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Takes them until it is closed, which ends the iteration without an error. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+    while (!this.#closed) {
+      let taken: T;
+      try {
+        taken = await this.take(undefined);
+      } catch (error) {
+        if (this.#closed) return;
+        // The next call pauses, so going on does not spin.
+        if (error instanceof SocketError && error.retryable) continue;
+        throw error;
+      }
+      yield taken;
+    }
+  }
+
+  /** Rejects all callers; what was parked is the closer's to dispose of. */
+  close(): T | undefined {
+    this.#closed = true;
+    this.#backoff.stop();
+    this.#calls.close(() => this.closedError(this.#source.operation));
+    const parked = this.#parked;
+    this.#parked = undefined;
+    return parked;
+  }
+
+  /** Resolves when the runtime has let go of the last request. */
+  async whenQuiet(): Promise<void> {
+    await this.#asking;
+  }
+
+  closedError(operation: string): SocketError {
+    const { noun, address } = this.#source;
+    return new SocketError("Closed", operation, `the ${noun} is closed`, { address });
+  }
+
+  #ask(): void {
+    if (this.#asking !== undefined || this.#closed || this.#calls.empty) return;
+    // Whoever asks waits the pause out: a caller's own loop cannot spin either.
+    if (this.#backoff.wait()) return;
+    this.#asking = this.#source.next().then(this.#onTaken, this.#onError);
+  }
+
+  readonly #onTaken = (taken: T): void => {
+    this.#asking = undefined;
+    this.#repeated = false;
+    this.#backoff.succeeded();
+    if (!this.#calls.succeed(taken)) this.#parked = taken;
+    this.#ask();
+  };
+
+  readonly #onError = (error: unknown): void => {
+    this.#asking = undefined;
+    if (this.#closed) return;
+    const { operation, address } = this.#source;
+    const mapped = toSocketError(error, operation, { address });
+    const verdict = this.#source.judge(mapped);
+    if (verdict === "tell" || verdict === "pass over once" && this.#repeated) {
+      this.#backoff.failed();
+    }
+    this.#repeated = verdict === "pass over once";
+    if (verdict === "tell") this.#calls.fail(mapped);
+    this.#ask();
+  };
+}

@@ -1,0 +1,24 @@
+/** The part of the runtime that needs `--unstable-net`; its types are not there without the flag. */
+interface UnstableNet {
+  listenDatagram?(options: {
+    transport: "udp";
+    hostname: string;
+    port: number;
+    reuseAddress?: boolean;
+  }): RuntimeSocket;
+}
+
+/** What `Deno.listenDatagram` gives. */
+export interface RuntimeSocket {
+  readonly addr: Deno.NetAddr;
+  receive(buffer: Uint8Array): Promise<[Uint8Array, Deno.NetAddr]>;
+  send(bytes: Uint8Array, to: Deno.NetAddr): Promise<number>;
+  close(): void;
+}
+
+export const unstableNet = Deno as UnstableNet;
+
+/** Whether the program runs with the flag: `Deno.listenDatagram` is missing altogether without. */
+export function hasUnstableNet(): boolean {
+  return typeof unstableNet.listenDatagram === "function";
+}

@@ -1,0 +1,143 @@
+/**
+ * UDP: datagram-oriented, with neither delivery nor order guaranteed.
+ *
+ * @module
+ */
+
+import { checkBoolean, checkOptions, readArguments } from "./_internal/arguments.ts";
+import { BoundUdpSocket, notAUdpSocket } from "./_internal/bound_udp_socket.ts";
+import { DenoDatagrams } from "./_internal/deno_datagrams.ts";
+import { toSocketError } from "./_internal/error_mapping.ts";
+import { NodeDatagrams } from "./_internal/node_datagrams.ts";
+import { hasUnstableNet } from "./_internal/unstable_net.ts";
+import { checkAddress } from "./address.ts";
+import type { Address, BindUdpOptions, Datagram, OperationOptions, UdpSocket } from "./types.ts";
+
+/**
+ * Binds a UDP port. Runs on `Deno.listenDatagram` where the runtime offers it (`--unstable-net`), on
+ * `node:dgram` elsewhere, with the same behaviour but for the speed.
+ *
+ * @param address Where to bind: a host of this machine, named always; port 0 lets the system choose. A
+ * socket on `::` sends and receives over IPv4 as well.
+ * @param options How to bind.
+ * @returns The socket.
+ *
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `PermissionDenied` (with `permission`),
+ * `AddressInUse`, `AddressNotAvailable` (not an address of this machine), `HostNotFound`, or
+ * `ResourceExhausted`. It cannot be cancelled.
+ *
+ * @example
+ * ```ts
+ * import { bindUdp, recvFrom, sendTo } from "./mod.ts";
+ *
+ * await using receiver = await bindUdp({ host: "127.0.0.1", port: 0 });
+ * await using sender = await bindUdp({ host: "127.0.0.1", port: 0 });
+ * await sendTo(sender, receiver.address, new TextEncoder().encode("hello"));
+ * const { from, bytes } = await recvFrom(receiver);
+ * console.log(from, new TextDecoder().decode(bytes));
+ * ```
+ */
+export async function bindUdp(address: Address, options?: BindUdpOptions): Promise<UdpSocket> {
+  const operation = "bindUdp";
+  const where = checkAddress(operation, address, 0);
+  const reuseAddress = readArguments(operation, () => {
+    const { reuseAddress } = checkOptions(operation, options);
+    return checkBoolean(operation, "reuseAddress", reuseAddress, false);
+  });
+  try {
+    return new BoundUdpSocket(
+      hasUnstableNet()
+        ? new DenoDatagrams(where, { reuseAddress })
+        : await NodeDatagrams.bind(where, { reuseAddress }),
+    );
+  } catch (error) {
+    throw toSocketError(error, operation, { address: where });
+  }
+}
+
+/**
+ * Sends one datagram. Whether it arrives, nobody says: a port where nobody listens is no error.
+ *
+ * @param socket From where.
+ * @param address Where to: a host and a port from 1 to 65535. A name is resolved on every call, to
+ * an address that the socket can send to.
+ * @param bytes The payload: up to 65,507 bytes over IPv4, 65,527 over IPv6; none is a datagram, too.
+ * Without `signal` and `timeout` it must stay unchanged until the call settles.
+ * @param options When to give up: `signal`, and `timeout` in milliseconds.
+ * @returns When the operating system has taken it.
+ *
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput` (also for an IPv6 address from an IPv4 socket
+ * and the other way round), `Closed`, `TooLarge`, `PermissionDenied` (with `permission`), `HostNotFound`,
+ * `Unreachable`, `ResourceExhausted`, `Aborted`, or `TimedOut`. None of them ends the socket. A cancelled call
+ * may have sent its datagram all the same.
+ *
+ * @example
+ * ```ts
+ * import { bindUdp, sendTo } from "./mod.ts";
+ *
+ * await using socket = await bindUdp({ host: "127.0.0.1", port: 0 });
+ * await sendTo(socket, socket.address, new Uint8Array([1, 2, 3]));
+ * ```
+ */
+export function sendTo(
+  socket: UdpSocket,
+  address: Address,
+  bytes: Uint8Array,
+  options?: OperationOptions,
+): Promise<void> {
+  return socket instanceof BoundUdpSocket
+    ? socket.sendTo(address, bytes, options)
+    : Promise.reject(notAUdpSocket("sendTo"));
+}
+
+/**
+ * Receives the next datagram, whole, in the order they arrived. Concurrent calls are served in the order
+ * they were made.
+ *
+ * @param socket Where to receive.
+ * @param options When to give up: `signal`, and `timeout` in milliseconds.
+ * @returns The datagram, and who sent it. Its bytes are the caller's own.
+ *
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `Closed`, `Aborted`, or `TimedOut`. Errors that
+ * belong to one datagram are passed over. A cancelled call loses nothing: the datagram that comes then
+ * goes to the next one.
+ *
+ * @example
+ * ```ts
+ * import { bindUdp, recvFrom } from "./mod.ts";
+ *
+ * await using socket = await bindUdp({ host: "127.0.0.1", port: 0 });
+ * await recvFrom(socket, { timeout: 10 }).catch((error) => console.log(error.kind)); // TimedOut
+ * ```
+ */
+export function recvFrom(
+  socket: UdpSocket,
+  options?: OperationOptions,
+): Promise<Datagram> {
+  return socket instanceof BoundUdpSocket
+    ? socket.recvFrom(options)
+    : Promise.reject(notAUdpSocket("recvFrom"));
+}
+
+/**
+ * Closes a UDP socket. Pending receives reject `Closed`, an iteration ends without an error. Closing again
+ * is fine.
+ *
+ * @param socket What to close.
+ * @returns When the port is free again.
+ *
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput` only. It cannot be cancelled.
+ *
+ * @example
+ * ```ts
+ * import { bindUdp, closeUdp } from "./mod.ts";
+ *
+ * const socket = await bindUdp({ host: "127.0.0.1", port: 0 });
+ * await closeUdp(socket);
+ * ```
+ */
+export function closeUdp(socket: UdpSocket): Promise<void> {
+  return socket instanceof BoundUdpSocket
+    ? socket.close()
+    : Promise.reject(notAUdpSocket("closeUdp"));
+}
