@@ -1,5 +1,37 @@
 /**
- * TCP and UDP sockets for custom protocols and long-lived connections.
+ * TCP and UDP sockets for custom protocols and connections that stay open for days.
+ *
+ * What the runtime's own sockets leave to each program is done here once: a send is whole and in
+ * order, a cancelled call loses nothing, closing delivers what was sent, an accept loop survives its
+ * clients, a reset never reads as a clean end, and every failure is one {@linkcode SocketError} that
+ * names the operation, the address and the missing permission.
+ *
+ * ```ts
+ * import { accept, close, connect, listen, recv, send } from "./mod.ts";
+ *
+ * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+ * const client = await connect(listener.address, { timeout: 5000 });
+ * const connection = await accept(listener);
+ *
+ * await send(client, new TextEncoder().encode("hello"));
+ * const bytes = await recv(connection, { timeout: 5000 }); // null at the peer's end of stream
+ * console.log(new TextDecoder().decode(bytes!)); // hello
+ *
+ * await Promise.all([close(client), close(connection)]);
+ * ```
+ *
+ * UDP works the same way:
+ *
+ * ```ts
+ * import { bindUdp, recvFrom, sendTo } from "./mod.ts";
+ *
+ * await using socket = await bindUdp({ host: "127.0.0.1", port: 0 });
+ * await sendTo(socket, socket.address, new TextEncoder().encode("ping"));
+ * const { from, bytes } = await recvFrom(socket);
+ * console.log(from, new TextDecoder().decode(bytes)); // … ping
+ * ```
+ *
+ * Nothing but `--allow-net` is needed; under `--unstable-net` UDP is faster and `reusePort` works.
  *
  * @module
  */
@@ -8,5 +40,5 @@ export { formatAddress, parseAddress } from "./address.ts";
 export * from "./connection.ts";
 export * from "./errors.ts";
 export * from "./tcp.ts";
-export * from "./udp.ts";
 export type * from "./types.ts";
+export * from "./udp.ts";
