@@ -5,6 +5,7 @@
  */
 
 import { checkLimit, checkOptions, invalidInput, readArguments } from "./_internal/arguments.ts";
+import { ForeignTransport } from "./_internal/foreign_transport.ts";
 import { DEFAULT_SEND_QUEUE_LIMIT, StreamConnection } from "./_internal/stream_connection.ts";
 import type { Connection, ConnectionOptions, Transport } from "./types.ts";
 
@@ -61,6 +62,6 @@ export function connectionOver(transport: Transport, options?: ConnectionOptions
       sendQueueLimit,
       DEFAULT_SEND_QUEUE_LIMIT,
     );
-    return new StreamConnection(transport, limit, false);
+    return new StreamConnection(new ForeignTransport(transport), limit);
   });
 }

@@ -195,7 +195,7 @@ export async function connect(address: Address, options?: ConnectOptions): Promi
   if (already !== undefined) throw cancelledError(already, operation, target);
   const conn = await connectTcp(target, cancellation);
   tuneTcp(conn, tuning);
-  return new StreamConnection(conn, sendQueueLimit, true);
+  return new StreamConnection(conn, sendQueueLimit);
 }
 
 /**

@@ -6,11 +6,10 @@ import type { Address, Transport } from "../types.ts";
 /** What the two directions of a connection share: the transport, and whether it still serves. */
 export class ConnectionState {
   readonly transport: Transport;
-  /**
-   * Whether the transport is one of the runtime's own, which settle everything pending when they
-   * are closed. Of others that is not taken for granted.
-   */
-  readonly native: boolean;
+  /** Bytes that receiving calls have given. */
+  bytesReceived = 0;
+  /** The peer has ended its side in order. */
+  peerEnded = false;
   /** This side has closed or aborted, or is about to: every further call is `Closed`. */
   closed = false;
   /** The transport itself is closed: nothing pending will bring anything. */
@@ -25,9 +24,8 @@ export class ConnectionState {
   #localAddress: Address | undefined;
   #remoteAddress: Address | undefined;
 
-  constructor(transport: Transport, native: boolean) {
+  constructor(transport: Transport) {
     this.transport = transport;
-    this.native = native;
     this.#localAddr = transport.localAddr;
     this.#remoteAddr = transport.remoteAddr;
   }
@@ -65,6 +63,11 @@ export class ConnectionState {
   breakSending(error: unknown): void {
     if (toSocketError(error, "send").kind !== "BrokenPipe") this.breakReceiving(error);
     this.sendBreakage ??= this.breakage ?? { error };
+  }
+
+  /** Whether there is nothing more to receive, in order or not. */
+  get inputOver(): boolean {
+    return this.peerEnded || this.breakage !== undefined;
   }
 
   /** A breakage as the error of the call that meets it: broken stays broken. */

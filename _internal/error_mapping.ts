@@ -177,8 +177,18 @@ export function missingPermission(
     ? { name: "net" }
     : { name: "net", host };
   const flag = host === undefined ? "--allow-net" : `--allow-net=${host}`;
-  const reason = Deno.permissions.querySync(permission).state === "denied"
+  const reason = netPermission(host) === "denied"
     ? `net access is denied by --deny-net, which wins over ${flag}`
     : `net access is missing, run again with ${flag}`;
   return new SocketError("PermissionDenied", operation, reason, { ...context, permission });
+}
+
+/** Whether the program may use a host, written as in `--allow-net=`. */
+export function netPermission(host: string | undefined): Deno.PermissionState {
+  try {
+    return Deno.permissions.querySync({ name: "net", host }).state;
+  } catch {
+    // Not a host in the eyes of the query: then it cannot have been named in a flag either.
+    return "prompt";
+  }
 }

@@ -1,6 +1,7 @@
 import { SocketError } from "../errors.ts";
 import { startTimer } from "./cancellation.ts";
 import type { ConnectionState } from "./connection_state.ts";
+import { ForeignTransport } from "./foreign_transport.ts";
 import type { Receiver } from "./receiver.ts";
 import type { Sender } from "./sender.ts";
 
@@ -40,8 +41,8 @@ export async function closeGracefully(connection: Closable, linger: number): Pro
   }
   const { bytesSent } = sender;
   abort();
-  // The descriptor is free when the runtime has let go of the read.
-  if (state.native) await receiver.whenQuiet();
+  // The descriptor is free when the runtime has let go of the read. Others may never let go.
+  if (!(state.transport instanceof ForeignTransport)) await receiver.whenQuiet();
   if (lost === 0) return;
   throw new SocketError(
     "TimedOut",

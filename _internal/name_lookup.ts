@@ -1,7 +1,7 @@
 import { SocketError } from "../errors.ts";
 import { ipFamily } from "../address.ts";
 import type { Address } from "../types.ts";
-import { missingPermission } from "./error_mapping.ts";
+import { missingPermission, netPermission } from "./error_mapping.ts";
 
 /**
  * The address of a host for a socket that is bound to `bound`, or for a new one. The runtime itself
@@ -20,8 +20,9 @@ export async function resolveName(
   try {
     return (await lookup(host, { family })).address;
   } catch (cause) {
-    const { state } = Deno.permissions.querySync({ name: "net", host });
-    if (state !== "granted") throw missingPermission(host, operation, { address, cause });
+    if (netPermission(host) !== "granted") {
+      throw missingPermission(host, operation, { address, cause });
+    }
     throw new SocketError("HostNotFound", operation, "host not found", { address, cause });
   }
 }

@@ -2,7 +2,7 @@ import type { RemoteInfo, Socket } from "node:dgram";
 import { formatAddress, ipFamily, toAddress } from "../address.ts";
 import type { Address, BindUdpOptions, Datagram } from "../types.ts";
 import type { DatagramBackend } from "./datagram_backend.ts";
-import { missingPermission } from "./error_mapping.ts";
+import { missingPermission, netPermission } from "./error_mapping.ts";
 import { resolveName } from "./name_lookup.ts";
 
 /** `node:dgram` hands over what comes, asked for or not: so much of it is kept. */
@@ -107,7 +107,6 @@ export class NodeDatagrams implements DatagramBackend {
 
 function requirePermission(operation: string, address: Address, cause?: unknown): void {
   const host = formatAddress(address);
-  const { state } = Deno.permissions.querySync({ name: "net", host });
-  if (state === "granted") return;
+  if (netPermission(host) === "granted") return;
   throw missingPermission(host, operation, cause === undefined ? { address } : { address, cause });
 }

@@ -41,17 +41,29 @@ export class ReaderSlot {
     return this.promise;
   }
 
+  /**
+   * Opens it for a caller that takes the bytes in the very moment they come. Through a promise they
+   * would belong to nobody until its continuation runs, and be lost where that caller is gone by then.
+   */
+  openDirectly(resolve: (value: Received) => void, reject: (error: unknown) => void): void {
+    this.operation = "recv";
+    this.most = Infinity;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
   succeed(value: Received): void {
-    this.#release();
+    this.release();
     this.#resolve(value);
   }
 
   fail(error: SocketError): void {
-    this.#release();
+    this.release();
     this.#reject(error);
   }
 
-  #release(): void {
+  /** Frees the slot without a word to its caller. */
+  release(): void {
     this.operation = undefined;
     this.target = undefined;
     this.promise = undefined;

@@ -1,6 +1,6 @@
 import { SocketError } from "../errors.ts";
 import type { OperationOptions } from "../types.ts";
-import { checkBytes } from "./arguments.ts";
+import { checkBytes, invalidInput } from "./arguments.ts";
 import { Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { Batch } from "./gather.ts";
@@ -14,8 +14,6 @@ const WRITING = 1;
 /** The sending direction has been ended, or is about to be. */
 const FINISHED = 2;
 const BROKEN = 4;
-/** The transport is not the runtime's own: nothing of it is taken for granted. */
-const FOREIGN = 8;
 
 /**
  * The sending direction of a connection: one write at a time, sends in call order, what waits bounded
@@ -35,7 +33,7 @@ export class Sender {
   readonly #limit: number;
   readonly #queue = new SendQueue();
   readonly #batch = new Batch();
-  #gate: number;
+  #gate = READY;
   #directBytes: Uint8Array | undefined;
   #directPromise: Promise<void> | undefined;
   #idleWaiters: (() => void)[] = [];
@@ -44,7 +42,6 @@ export class Sender {
     this.#state = state;
     this.#limit = limit;
     this.#giveUp = giveUp;
-    this.#gate = state.native ? READY : FOREIGN;
   }
 
   /** Nothing waits and nothing is being written. */
@@ -192,34 +189,23 @@ export class Sender {
   }
 
   #write(bytes: Uint8Array): void {
-    let written: Promise<number>;
-    try {
-      // A foreign transport may give a plain number, or throw.
-      written = Promise.resolve(this.#state.transport.write(bytes));
-    } catch (error) {
-      written = Promise.reject(error);
-    }
-    written.then(this.#onWritten, this.#fail);
+    this.#state.transport.write(bytes).then(this.#onWritten, this.#fail);
   }
 
   readonly #onWritten = (written: number): void => {
     if (this.#state.dropped) return this.#batch.clear(true);
     const bytes = this.#batch.bytes!;
-    if (!Number.isInteger(written) || written < 0 || written > bytes.length) {
-      return this.#fail(new Error(`the transport took ${written} of ${bytes.length} bytes`));
-    }
     this.bytesSent += written;
+    if (written > bytes.length) {
+      // Only a buffer that has no length any more takes more than it has.
+      this.#fail(invalidInput("send", "the buffer was transferred while it was being sent"));
+      return this.#giveUp();
+    }
     this.#batch.credit(written);
     this.onProgress?.();
-    if (written === bytes.length) {
-      this.#batch.clear(true);
-      this.#writeNext();
-    } else if (written > 0) {
-      this.#write(this.#batch.bytes!);
-    } else {
-      // Took nothing: the event loop has to turn before it can take something.
-      setTimeout(() => this.#batch.bytes && this.#write(this.#batch.bytes), 0);
-    }
+    if (written < bytes.length) return this.#write(this.#batch.bytes!);
+    this.#batch.clear(true);
+    this.#writeNext();
   };
 
   readonly #fail = (error: unknown): void => {

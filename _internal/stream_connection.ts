@@ -29,11 +29,9 @@ export class StreamConnection implements Connection {
   #closing: Promise<void> | undefined;
   #onDropped: (() => void)[] = [];
 
-  /**
-   * @param native Whether the transport is one of the runtime's own, see {@linkcode ConnectionState}.
-   */
-  constructor(transport: Transport, sendQueueLimit: number, native: boolean) {
-    this.#state = new ConnectionState(transport, native);
+  /** @param transport One of the runtime's own, or a foreign one in its wrapper. */
+  constructor(transport: Transport, sendQueueLimit: number) {
+    this.#state = new ConnectionState(transport);
     this.#sender = new Sender(this.#state, sendQueueLimit, () => this.abort());
     this.#receiver = new Receiver(this.#state, () => !this.#sender.idle);
   }
@@ -51,7 +49,7 @@ export class StreamConnection implements Connection {
   }
 
   get bytesReceived(): number {
-    return this.#receiver.bytesReceived;
+    return this.#state.bytesReceived;
   }
 
   get readable(): Connection["readable"] {
@@ -139,7 +137,8 @@ export class StreamConnection implements Connection {
 
   get #streams(): StreamViews {
     return this.#views ??= new StreamViews({
-      recv: (signal) => this.recv({ signal }),
+      recvDirectly: (resolve, reject) => this.#receiver.recvDirectly(resolve, reject),
+      leave: () => this.#receiver.leave(),
       send: (bytes) => this.send(bytes, undefined),
       closeWrite: () => this.closeWrite(undefined),
       closeLater: () => void this.close(undefined).catch(() => {}),

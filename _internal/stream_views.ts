@@ -2,7 +2,11 @@ import type { Connection } from "../types.ts";
 
 /** What the views call: the connection's own functions. */
 export interface ViewTarget {
-  recv(signal: AbortSignal): Promise<Uint8Array<ArrayBuffer> | null>;
+  recvDirectly(
+    resolve: (bytes: Uint8Array<ArrayBuffer> | null) => void,
+    reject: (error: unknown) => void,
+  ): void;
+  leave(): void;
   send(bytes: Uint8Array): Promise<void>;
   closeWrite(): Promise<void>;
   /** Closes in the background, lingering as usual. */
@@ -18,7 +22,8 @@ export class StreamViews {
   readonly readable: Connection["readable"];
   readonly writable: Connection["writable"];
   readonly #target: ViewTarget;
-  readonly #cancelled = new AbortController();
+  /** Ends the pull that waits, if one does. */
+  #endPull: (() => void) | undefined;
   #readableEnded = false;
   #writableEnded = false;
 
@@ -36,24 +41,35 @@ export class StreamViews {
     });
   }
 
-  async #pull(controller: ReadableByteStreamController): Promise<void> {
-    let bytes: Uint8Array<ArrayBuffer> | null;
-    try {
-      bytes = await this.#target.recv(this.#cancelled.signal);
-    } catch (error) {
-      if (this.#cancelled.signal.aborted) return;
-      this.#endReadable();
-      throw error;
-    }
-    if (bytes !== null) return controller.enqueue(bytes);
+  #pull(controller: ReadableByteStreamController): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      this.#endPull = resolve;
+      this.#target.recvDirectly((bytes) => {
+        this.#endPull = undefined;
+        if (bytes === null) this.#end(controller);
+        else controller.enqueue(bytes);
+        resolve();
+      }, (error) => {
+        this.#endPull = undefined;
+        this.#endReadable();
+        reject(error);
+      });
+    });
+  }
+
+  #end(controller: ReadableByteStreamController): void {
     controller.close();
     controller.byobRequest?.respond(0);
     this.#endReadable();
   }
 
-  /** A pull that is under way is cancelled, so that its bytes stay with the connection. */
+  /** A pull that is under way is taken back, so that its bytes stay with the connection. */
   #cancel(): void {
-    this.#cancelled.abort();
+    if (this.#endPull !== undefined) {
+      this.#target.leave();
+      this.#endPull();
+      this.#endPull = undefined;
+    }
     this.#endReadable();
   }
 

@@ -74,7 +74,7 @@ export class TcpListener implements Listener {
 
   readonly #open = (conn: Deno.TcpConn): StreamConnection => {
     tuneTcp(conn, this.#tuning);
-    return new StreamConnection(conn, this.#sendQueueLimit, true);
+    return new StreamConnection(conn, this.#sendQueueLimit);
   };
 }
 
