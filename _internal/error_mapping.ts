@@ -177,7 +177,7 @@ export function missingPermission(
     ? { name: "net" }
     : { name: "net", host };
   const flag = host === undefined ? "--allow-net" : `--allow-net=${host}`;
-  const reason = netPermission(host) === "denied"
+  const reason = isDeniedByFlag(host)
     ? `net access is denied by --deny-net, which wins over ${flag}`
     : `net access is missing, run again with ${flag}`;
   return new SocketError("PermissionDenied", operation, reason, { ...context, permission });
@@ -191,4 +191,13 @@ export function netPermission(host: string | undefined): Deno.PermissionState {
     // Not a host in the eyes of the query: then it cannot have been named in a flag either.
     return "prompt";
   }
+}
+
+/**
+ * Without `--no-prompt` and without a terminal a missing permission is "denied" once it was asked for, as
+ * if at a prompt: then the whole net is, too, but hosts that nobody asked for are not.
+ */
+function isDeniedByFlag(host: string | undefined): boolean {
+  return netPermission(host) === "denied" &&
+    (netPermission(undefined) !== "denied" || netPermission("never-asked.invalid:1") === "denied");
 }

@@ -1,0 +1,95 @@
+/**
+ * As much of the DNS wire format (RFC 1035, section 4) as a question and its addresses need.
+ *
+ *      0                   1
+ *      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5
+ *     +-------------------------------+
+ *     |              id               |
+ *     |QR| op  |AA|TC|RD|RA| 0 | rcode|
+ *     |      questions, answers,      |
+ *     |   authorities, additionals    |  two bytes each
+ *     +-------------------------------+
+ *     question: labels, 0, type, class
+ *     answer:   name, type, class, time to live (4), length (2), data
+ */
+export const TYPE_A = 1;
+export const TYPE_AAAA = 28;
+const CLASS_INTERNET = 1;
+const HEADER = 12;
+
+/** A question for the addresses of a name. */
+export function encodeQuery(id: number, name: string, type: number): Uint8Array {
+  const labels = name.split(".").flatMap((label) => {
+    const bytes = new TextEncoder().encode(label);
+    return [bytes.length, ...bytes];
+  });
+  const header = [id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+  return new Uint8Array([...header, ...labels, 0, 0, type, 0, CLASS_INTERNET]);
+}
+
+/** The name and type that a message asks for, and where the question ends. */
+export function readQuestion(message: Uint8Array): { name: string; type: number; end: number } {
+  const labels: string[] = [];
+  let at = HEADER;
+  for (let length = message[at]; length !== 0; length = message[at]) {
+    if (length === undefined || length > 63) throw new Error("malformed question");
+    labels.push(new TextDecoder().decode(message.subarray(at + 1, at + 1 + length)));
+    at += 1 + length;
+  }
+  return { name: labels.join("."), type: message[at + 1] << 8 | message[at + 2], end: at + 5 };
+}
+
+/** An answer with one IPv4 address, or "no such name". */
+export function encodeAnswer(query: Uint8Array, address: string | undefined): Uint8Array {
+  const { end } = readQuestion(query);
+  const found = address !== undefined;
+  const header = [
+    query[0],
+    query[1],
+    0x81,
+    found ? 0x80 : 0x83,
+    0,
+    1,
+    0,
+    found ? 1 : 0,
+    0,
+    0,
+    0,
+    0,
+  ];
+  const question = query.subarray(HEADER, end);
+  if (!found) return new Uint8Array([...header, ...question]);
+  const record = [0xc0, HEADER, 0, TYPE_A, 0, CLASS_INTERNET, 0, 0, 0, 60, 0, 4];
+  return new Uint8Array([...header, ...question, ...record, ...address.split(".").map(Number)]);
+}
+
+function skipName(message: Uint8Array, start: number): number {
+  let at = start;
+  // A pointer to an earlier name is two bytes, its first at least 0xc0.
+  while (message[at] !== 0 && message[at] < 0xc0) at += 1 + message[at];
+  return at + (message[at] === 0 ? 1 : 2);
+}
+
+/** The addresses in an answer. */
+export function readAddresses(message: Uint8Array): string[] {
+  const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
+  const code = message[3] & 15;
+  if (code !== 0) throw new Error(code === 3 ? "no such name" : `the server says error ${code}`);
+  const addresses: string[] = [];
+  let at = readQuestion(message).end;
+  for (let left = view.getUint16(6); left > 0; left--) {
+    at = skipName(message, at);
+    const type = view.getUint16(at);
+    const length = view.getUint16(at + 8);
+    const data = message.subarray(at + 10, at + 10 + length);
+    at += 10 + length;
+    if (type === TYPE_A && length === 4) addresses.push(data.join("."));
+    if (type === TYPE_AAAA && length === 16) addresses.push(groups(data).join(":"));
+  }
+  return addresses;
+}
+
+function groups(data: Uint8Array): string[] {
+  const pairs = Array.from({ length: 8 }, (_, index) => data[2 * index] << 8 | data[2 * index + 1]);
+  return pairs.map((pair) => pair.toString(16));
+}

@@ -1,0 +1,47 @@
+/**
+ * Says which ports of a host accept connections:
+ *
+ *     deno run --allow-net port_check.ts 127.0.0.1 22 80 443 8000-8010
+ *
+ * In your own program, import from "jsr:@aivi/sockets" instead.
+ */
+import { abort, connect, SocketError } from "../mod.ts";
+
+const AT_ONCE = 64;
+const PATIENCE = 2000;
+
+function portsOf(text: string): number[] {
+  const [first, last = first] = text.split("-").map(Number);
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
+}
+
+async function check(host: string, port: number): Promise<string> {
+  try {
+    abort(await connect({ host, port }, { timeout: PATIENCE }));
+    return "open";
+  } catch (error) {
+    if (!(error instanceof SocketError)) throw error;
+    switch (error.kind) {
+      case "ConnectionRefused":
+        return "closed";
+      case "TimedOut":
+      case "Unreachable":
+        return `filtered (${error.kind})`;
+      default:
+        return error.message;
+    }
+  }
+}
+
+const [host, ...rest] = Deno.args;
+if (host === undefined || rest.length === 0) {
+  console.error("usage: port_check.ts HOST PORT[-PORT]...");
+  Deno.exit(2);
+}
+
+const ports = rest.flatMap(portsOf);
+for (let start = 0; start < ports.length; start += AT_ONCE) {
+  const group = ports.slice(start, start + AT_ONCE);
+  const found = await Promise.all(group.map((port) => check(host, port)));
+  group.forEach((port, index) => console.log(`${port}\t${found[index]}`));
+}
