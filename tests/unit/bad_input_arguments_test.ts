@@ -20,7 +20,7 @@ import {
   type Transport,
   type UdpSocket,
 } from "../../mod.ts";
-import { throwingProxy, WRONG_OBJECTS, WRONG_TYPES } from "./support/hostile.ts";
+import { revokedProxy, throwingProxy, WRONG_OBJECTS, WRONG_TYPES } from "./support/hostile.ts";
 import { LOOPBACK, openHandles } from "./support/open_handles.ts";
 import { rejection, soon, thrown } from "./support/socket_errors.ts";
 
@@ -195,25 +195,28 @@ Deno.test("K3: a write of something else to writable is InvalidInput; the connec
   }
 });
 
+const METHODS = { read: () => {}, write: () => {}, close: () => {} };
+
 const WRONG_TRANSPORTS: readonly (readonly [string, unknown])[] = [
   ...WRONG_OBJECTS,
   ["only read", { read: () => {} }],
   ["only read and write", { read: () => {}, write: () => {} }],
   ["methods that are none", { read: 1, write: 1, close: 1 }],
-  ["a throwing transport", throwingProxy({ read: () => {}, write: () => {}, close: () => {} })],
+  ["a throwing transport", throwingProxy(METHODS)],
   ["a throwing address", {
-    read: () => {},
-    write: () => {},
-    close: () => {},
+    ...METHODS,
     get remoteAddr(): Deno.Addr {
       throw new Error("no address");
     },
   }],
+  ["an address that cannot be read", { ...METHODS, remoteAddr: throwingProxy() }],
+  ["an own address that cannot be read", { ...METHODS, localAddr: revokedProxy() }],
 ];
 
 Deno.test("E1: connectionOver() throws InvalidInput for what is not a transport", () => {
-  for (const [, transport] of WRONG_TRANSPORTS) {
-    thrown(() => connectionOver(transport as Transport), "InvalidInput", "connectionOver");
+  for (const [what, transport] of WRONG_TRANSPORTS) {
+    const call = () => connectionOver(transport as Transport);
+    thrown(call, "InvalidInput", "connectionOver", what);
   }
 });
 

@@ -38,15 +38,20 @@ export async function rejection(
 }
 
 /** The error that a synchronous call throws, which must be a `SocketError` of this kind. */
-export function thrown(call: () => unknown, kind: SocketErrorKind, operation: string): SocketError {
+export function thrown(
+  call: () => unknown,
+  kind: SocketErrorKind,
+  operation: string,
+  what = operation,
+): SocketError {
   try {
     call();
   } catch (error) {
-    assertInstanceOf(error, SocketError, `${operation} threw ${named(error)}`);
-    assertEquals([error.kind, error.operation], [kind, operation], error.message);
+    assertInstanceOf(error, SocketError, `${what}: threw ${named(error)}`);
+    assertEquals([error.kind, error.operation], [kind, operation], `${what}: ${error.message}`);
     return error;
   }
-  throw new Error(`${operation} returned, ${kind} was expected`);
+  throw new Error(`${what} returned, ${kind} was expected`);
 }
 
 /** A value that was thrown, in words; it may be anything. */
