@@ -126,7 +126,7 @@ export function accept(
   listener: Listener,
   options?: OperationOptions,
 ): Promise<Connection> {
-  return listener instanceof TcpListener
+  return TcpListener.is(listener)
     ? listener.accept(options)
     : Promise.reject(notAListener("accept"));
 }
@@ -153,7 +153,7 @@ export function accept(
  * ```
  */
 export function closeListener(listener: Listener): Promise<void> {
-  return listener instanceof TcpListener
+  return TcpListener.is(listener)
     ? listener.close()
     : Promise.reject(notAListener("closeListener"));
 }
@@ -219,13 +219,13 @@ export async function connect(address: Address, options?: ConnectOptions): Promi
  *
  * @example
  * ```ts
- * import { accept, connect, listen, recv, send } from "./mod.ts";
+ * import { accept, close, connect, listen, recv, send } from "./mod.ts";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
- * await using client = await connect(listener.address);
- * await using server = await accept(listener);
+ * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
  * await send(client, new TextEncoder().encode("hello"));
  * console.log(new TextDecoder().decode((await recv(server))!)); // hello
+ * await Promise.all([close(client), close(server)]);
  * ```
  */
 export function send(
@@ -234,7 +234,7 @@ export function send(
   options?: OperationOptions,
 ): Promise<void> {
   // Not async: the promise that an async function adds costs a tenth of an awaited small send.
-  return connection instanceof StreamConnection
+  return StreamConnection.is(connection)
     ? connection.send(bytes, options)
     : Promise.reject(notAConnection("send"));
 }
@@ -254,21 +254,21 @@ export function send(
  *
  * @example A timeout loses nothing
  * ```ts
- * import { accept, connect, listen, recv, send } from "./mod.ts";
+ * import { accept, close, connect, listen, recv, send } from "./mod.ts";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
- * await using client = await connect(listener.address);
- * await using server = await accept(listener);
+ * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
  * await recv(server, { timeout: 10 }).catch((error) => console.log(error.kind)); // TimedOut
  * await send(client, new TextEncoder().encode("late"));
  * console.log(new TextDecoder().decode((await recv(server))!)); // late
+ * await Promise.all([close(client), close(server)]);
  * ```
  */
 export function recv(
   connection: Connection,
   options?: RecvOptions,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
-  return connection instanceof StreamConnection
+  return StreamConnection.is(connection)
     ? connection.recv(options)
     : Promise.reject(notAConnection("recv"));
 }
@@ -288,15 +288,15 @@ export function recv(
  *
  * @example
  * ```ts
- * import { accept, connect, listen, recvInto, send } from "./mod.ts";
+ * import { accept, close, connect, listen, recvInto, send } from "./mod.ts";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
- * await using client = await connect(listener.address);
- * await using server = await accept(listener);
+ * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
  * const buffer = new Uint8Array(64 * 1024);
  * await send(client, new TextEncoder().encode("hello"));
  * const count = await recvInto(server, buffer);
  * console.log(new TextDecoder().decode(buffer.subarray(0, count ?? 0))); // hello
+ * await Promise.all([close(client), close(server)]);
  * ```
  */
 export function recvInto(
@@ -304,7 +304,7 @@ export function recvInto(
   buffer: Uint8Array,
   options?: RecvOptions,
 ): Promise<number | null> {
-  return connection instanceof StreamConnection
+  return StreamConnection.is(connection)
     ? connection.recvInto(buffer, options)
     : Promise.reject(notAConnection("recvInto"));
 }
@@ -323,22 +323,22 @@ export function recvInto(
  *
  * @example
  * ```ts
- * import { accept, closeWrite, connect, listen, recv, send } from "./mod.ts";
+ * import { accept, close, closeWrite, connect, listen, recv, send } from "./mod.ts";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
- * await using client = await connect(listener.address);
- * await using server = await accept(listener);
+ * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
  * await closeWrite(client);
  * console.log(await recv(server)); // null
  * await send(server, new TextEncoder().encode("still heard"));
  * console.log(new TextDecoder().decode((await recv(client))!)); // still heard
+ * await Promise.all([close(client), close(server)]);
  * ```
  */
 export function closeWrite(
   connection: Connection,
   options?: OperationOptions,
 ): Promise<void> {
-  return connection instanceof StreamConnection
+  return StreamConnection.is(connection)
     ? connection.closeWrite(options)
     : Promise.reject(notAConnection("closeWrite"));
 }
@@ -371,7 +371,7 @@ export function closeWrite(
  * ```
  */
 export function close(connection: Connection, options?: CloseOptions): Promise<void> {
-  return connection instanceof StreamConnection
+  return StreamConnection.is(connection)
     ? connection.close(options)
     : Promise.reject(notAConnection("close"));
 }
@@ -398,7 +398,7 @@ export function close(connection: Connection, options?: CloseOptions): Promise<v
  * ```
  */
 export function abort(connection: Connection): void {
-  if (connection instanceof StreamConnection) connection.abort();
+  if (StreamConnection.is(connection)) connection.abort();
 }
 
 function readTuning(

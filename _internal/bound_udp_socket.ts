@@ -6,6 +6,7 @@ import { Cancellation, cancelledError } from "./cancellation.ts";
 import type { DatagramBackend } from "./datagram_backend.ts";
 import { toSocketError } from "./error_mapping.ts";
 import { OneAtATime } from "./one_at_a_time.ts";
+import { SendTurns } from "./send_turns.ts";
 
 /** 65,535 less the headers: of UDP (8), and of IPv4 (20), which IPv6 does not count. */
 const LARGEST_IPV4 = 65507;
@@ -16,11 +17,18 @@ export class BoundUdpSocket implements UdpSocket {
   readonly address: Address;
   readonly #backend: DatagramBackend;
   readonly #datagrams: OneAtATime<Datagram>;
+  readonly #turns: SendTurns;
   #closing: Promise<void> | undefined;
+
+  /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
+  static is(handle: unknown): handle is BoundUdpSocket {
+    return typeof handle === "object" && handle !== null && #backend in handle;
+  }
 
   constructor(backend: DatagramBackend) {
     this.#backend = backend;
     this.address = backend.address;
+    this.#turns = new SendTurns(backend, (error, to) => this.#toError(error, to));
     this.#datagrams = new OneAtATime({
       operation: "recvFrom",
       address: this.address,
@@ -52,9 +60,7 @@ export class BoundUdpSocket implements UdpSocket {
       if (this.#closing !== undefined) throw this.#datagrams.closedError("sendTo");
       const already = cancellation?.already;
       if (already !== undefined) throw cancelledError(already, "sendTo", to);
-      return cancellation === undefined
-        ? this.#backend.send(bytes, to).then(ignore, (error) => this.#rethrow(error, to))
-        : this.#sendUntil(bytes, to, cancellation);
+      return this.#turns.send(bytes, to, cancellation);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -64,6 +70,7 @@ export class BoundUdpSocket implements UdpSocket {
     if (this.#closing === undefined) {
       this.#datagrams.close();
       this.#closing = this.#backend.close().then(() => this.#datagrams.whenQuiet());
+      this.#turns.close(() => this.#datagrams.closedError("sendTo"));
     }
     return this.#closing;
   }
@@ -98,28 +105,12 @@ export class BoundUdpSocket implements UdpSocket {
     throw new SocketError("TooLarge", "sendTo", reason, { address: to });
   }
 
-  /** The runtime cannot take a datagram back, so it gets a copy: the bytes are the caller's again. */
-  #sendUntil(bytes: Uint8Array, to: Address, cancellation: Cancellation): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const stop = cancellation.watch((why) => reject(cancelledError(why, "sendTo", to)));
-    this.#backend.send(bytes.slice(), to)
-      .then(() => resolve(), (error) => reject(this.#toError(error, to)))
-      .finally(stop);
-    return promise;
-  }
-
-  #rethrow(error: unknown, to: Address): never {
-    throw this.#toError(error, to);
-  }
-
   #toError(error: unknown, to: Address): SocketError {
     return this.#closing === undefined
       ? toSocketError(error, "sendTo", { address: to })
       : this.#datagrams.closedError("sendTo");
   }
 }
-
-function ignore(): void {}
 
 /** The error for a handle that is something else. */
 export function notAUdpSocket(operation: string): SocketError {

@@ -44,11 +44,12 @@ export class Cancellation {
     if (options === undefined) return undefined;
     const { signal, timeout } = readArguments(operation, () => {
       const { signal, timeout } = checkOptions(operation, options);
-      return { signal, timeout };
-    });
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      // What only inherits from a signal has no state to ask for.
+      if (signal === undefined || signal instanceof AbortSignal && signal.aborted !== undefined) {
+        return { signal, timeout };
+      }
       throw invalidInput(operation, "signal is not an AbortSignal");
-    }
+    });
     const limit = checkLimit(operation, "timeout", timeout, Infinity);
     return signal === undefined && limit === Infinity ? undefined : new Cancellation(signal, limit);
   }

@@ -102,6 +102,16 @@ export function toSocketError(
   operation: string,
   context: MappingContext = {},
 ): SocketError {
+  try {
+    return mapError(error, operation, context);
+  } catch {
+    // What was thrown may be anything: a proxy, or an object that no text can be made of.
+    const reason = "failed with something that cannot be read";
+    return new SocketError("Other", operation, reason, { ...context, cause: error });
+  }
+}
+
+function mapError(error: unknown, operation: string, context: MappingContext): SocketError {
   if (error instanceof SocketError) {
     return error.operation === operation ? error : rewrap(error, operation, context);
   }
@@ -125,7 +135,7 @@ function firstLine(message: string): string {
 }
 
 /** The system's name for an error, which some of the runtime's errors carry as a number only. */
-export function errorCode(error: unknown, message: string): string | undefined {
+function errorCode(error: unknown, message: string): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   // "UNKNOWN" is what node:dgram says where it dropped the errno.
   if (typeof code === "string" && code !== "UNKNOWN") return code;
@@ -137,8 +147,12 @@ interface NodeProcess {
   getBuiltinModule(name: "node:util"): { getSystemErrorName(errno: number): string | undefined };
 }
 
+/** The kernel's own bound (MAX_ERRNO). */
+const LARGEST_ERRNO = 4095;
+
 /** Asked only where an error has no code, so that importing this package loads no `node:util`. */
 function errnoName(errno: number): string | undefined {
+  if (errno < 1 || errno > LARGEST_ERRNO) return undefined;
   const { process } = globalThis as unknown as { process: NodeProcess };
   return process.getBuiltinModule("node:util").getSystemErrorName(-errno);
 }

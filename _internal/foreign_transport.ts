@@ -1,4 +1,5 @@
 import type { Transport } from "../types.ts";
+import { fromRuntimeAddress } from "./arguments.ts";
 
 /**
  * A transport that is not the runtime's own, made to behave like one: nothing throws synchronously, no
@@ -8,18 +9,19 @@ import type { Transport } from "../types.ts";
  */
 export class ForeignTransport implements Transport {
   readonly closeWrite: (() => Promise<void>) | undefined;
-  readonly localAddr: Deno.Addr | undefined;
-  readonly remoteAddr: Deno.Addr | undefined;
+  readonly localAddr: Deno.NetAddr;
+  readonly remoteAddr: Deno.NetAddr;
   readonly #inner: Transport;
   readonly #closed = Promise.withResolvers<never>();
   #isClosed = false;
 
   constructor(inner: Transport) {
     this.#inner = inner;
-    this.localAddr = inner.localAddr;
-    this.remoteAddr = inner.remoteAddr;
-    this.closeWrite = typeof inner.closeWrite === "function"
-      ? async () => await inner.closeWrite?.()
+    this.localAddr = snapshot(inner.localAddr);
+    this.remoteAddr = snapshot(inner.remoteAddr);
+    const { closeWrite } = inner;
+    this.closeWrite = typeof closeWrite === "function"
+      ? async () => await closeWrite.call(inner)
       : undefined;
     this.#closed.promise.catch(() => {});
   }
@@ -52,6 +54,12 @@ export class ForeignTransport implements Transport {
     await new Promise((resolve) => setTimeout(resolve, 0));
     if (this.#isClosed) await this.#closed.promise;
   }
+}
+
+/** What it says now; later it may say something else, or throw. */
+function snapshot(address: Deno.Addr | undefined): Deno.NetAddr {
+  const { host, port } = fromRuntimeAddress(address);
+  return { transport: "tcp", hostname: host, port };
 }
 
 function checkCount(count: unknown, room: number, verb: string): number {

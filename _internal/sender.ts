@@ -1,6 +1,6 @@
 import { SocketError } from "../errors.ts";
 import type { OperationOptions } from "../types.ts";
-import { checkBytes, invalidInput } from "./arguments.ts";
+import { checkBytes, invalidInput, isBytes } from "./arguments.ts";
 import { Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { Batch } from "./gather.ts";
@@ -51,7 +51,7 @@ export class Sender {
 
   send(bytes: Uint8Array, options: OperationOptions | undefined): Promise<void> {
     if (
-      this.#gate === READY && options === undefined && bytes instanceof Uint8Array &&
+      this.#gate === READY && options === undefined && isBytes(bytes) &&
       bytes.length !== 0
     ) {
       this.#gate = WRITING;

@@ -29,6 +29,11 @@ export class StreamConnection implements Connection {
   #closing: Promise<void> | undefined;
   #onDropped: (() => void)[] = [];
 
+  /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
+  static is(handle: unknown): handle is StreamConnection {
+    return typeof handle === "object" && handle !== null && #state in handle;
+  }
+
   /** @param transport One of the runtime's own, or a foreign one in its wrapper. */
   constructor(transport: Transport, sendQueueLimit: number) {
     this.#state = new ConnectionState(transport);

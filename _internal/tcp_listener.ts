@@ -35,6 +35,11 @@ export class TcpListener implements Listener {
   readonly #sendQueueLimit: number;
   readonly #connections: OneAtATime<StreamConnection>;
 
+  /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
+  static is(handle: unknown): handle is TcpListener {
+    return typeof handle === "object" && handle !== null && #listener in handle;
+  }
+
   constructor(listener: Deno.TcpListener, tuning: TcpTuning, sendQueueLimit: number) {
     this.#listener = listener;
     this.#tuning = tuning;
