@@ -1,0 +1,194 @@
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { concat } from "@std/bytes";
+import {
+  abort,
+  close,
+  recv,
+  recvInto,
+  type RecvOptions,
+  send,
+  SocketError,
+  type SocketErrorKind,
+} from "../../mod.ts";
+import type { Row } from "./check_stream.ts";
+import { recvExactly } from "./check_stream_transfer.ts";
+import { countedSignal } from "../unit/support/listener_count.ts";
+
+export async function rejects(
+  promise: Promise<unknown>,
+  kind: SocketErrorKind,
+): Promise<SocketError> {
+  const error = await assertRejects(() => promise, SocketError);
+  assertEquals(error.kind, kind, error.message);
+  return error;
+}
+
+export const CALL_ROWS: readonly Row[] = [
+  {
+    what: "row 5: an empty send is a no-op, and Closed after close",
+    async run(kind) {
+      await using pair = await kind.makePair();
+      await send(pair.near, new Uint8Array(0));
+      assertEquals(pair.near.bytesSent, 0);
+      await rejects(recv(pair.far, { timeout: 5 }), "TimedOut");
+      await Promise.all([close(pair.near), close(pair.far)]);
+      await rejects(send(pair.near, new Uint8Array(0)), "Closed");
+    },
+  },
+  {
+    what: "row 6: maxBytes 0, -1 and 1.5 fail before any I/O",
+    async run(kind) {
+      await using pair = await kind.makePair();
+      await send(pair.near, new Uint8Array([1, 2, 3]));
+      for (const maxBytes of [0, -1, 1.5]) {
+        await rejects(recv(pair.far, { maxBytes }), "InvalidInput");
+        await rejects(recvInto(pair.far, new Uint8Array(9), { maxBytes }), "InvalidInput");
+      }
+      assertEquals([...await recvExactly(pair.far, 3)], [1, 2, 3]);
+    },
+  },
+  {
+    what: "row 7: a deadline in the past fails with data ready, and takes none",
+    async run(kind) {
+      await using pair = await kind.makePair();
+      await send(pair.near, new Uint8Array([1, 2, 3]));
+      assertEquals([...(await recv(pair.far, { maxBytes: 1 }))!], [1]);
+      await rejects(recv(pair.far, { timeout: 0 }), "TimedOut");
+      await rejects(recvInto(pair.far, new Uint8Array(9), { timeout: 0 }), "TimedOut");
+      assertEquals(pair.far.bytesReceived, 1);
+      assertEquals([...await recvExactly(pair.far, 2)], [2, 3]);
+    },
+  },
+  {
+    what: "row 8: a deadline that comes during a pending call wakes it",
+    async run(kind) {
+      await using pair = await kind.makePair();
+      await rejects(recv(pair.far, { timeout: 1 }), "TimedOut");
+      await rejects(recvInto(pair.far, new Uint8Array(9), { timeout: 1 }), "TimedOut");
+      const controller = new AbortController();
+      const pending = recv(pair.far, { signal: controller.signal });
+      controller.abort();
+      await rejects(pending, "Aborted");
+    },
+  },
+  {
+    what: "row 9: a recv that timed out leaves send usable, and the other way round",
+    async run(kind) {
+      await using pair = await kind.makePair();
+      await rejects(recv(pair.near, { timeout: 1 }), "TimedOut");
+      await send(pair.near, new Uint8Array([1]));
+      assertEquals([...await recvExactly(pair.far, 1)], [1]);
+      await rejects(send(pair.far, new Uint8Array([9]), { timeout: 0 }), "TimedOut");
+      await send(pair.near, new Uint8Array([2]));
+      assertEquals([...await recvExactly(pair.far, 1)], [2]);
+      await send(pair.far, new Uint8Array([3]));
+      assertEquals([...await recvExactly(pair.near, 1)], [3]);
+    },
+  },
+  {
+    what: "row 10: after timeouts, later receives get every byte in order (1,000 tries)",
+    async run(kind) {
+      await using pair = await kind.makePair();
+      const tries = 1000;
+      const received: Uint8Array[] = [];
+      const buffer = new Uint8Array(5);
+      for (let count = 0; count < tries; count++) {
+        // Sent in the middle of the wait, so that the deadline and the bytes meet now and then.
+        const into = count % 3 === 0;
+        const waiting = into
+          ? recvInto(pair.far, buffer, { timeout: 1 }).then((n) => buffer.slice(0, n!))
+          : recv(pair.far, { timeout: 1, maxBytes: 7 });
+        const outcome = waiting.catch(() => undefined);
+        await send(pair.near, new Uint8Array([count & 255]));
+        const bytes = await outcome;
+        if (bytes) received.push(bytes);
+      }
+      const missing = tries - pair.far.bytesReceived;
+      if (missing > 0) received.push(await recvExactly(pair.far, missing));
+      const expected = Array.from({ length: tries }, (_, count) => count & 255);
+      assertEquals([...concat(received)], expected);
+    },
+  },
+  {
+    what: "row 11: the caller may change its buffer once the call has settled",
+    async run(kind) {
+      await using pair = await kind.makePair();
+      const message = new Uint8Array([1, 2, 3]);
+      await send(pair.near, message);
+      message.fill(9);
+      assertEquals([...await recvExactly(pair.far, 3)], [1, 2, 3]);
+      const buffer = new Uint8Array(3);
+      await rejects(recvInto(pair.far, buffer, { timeout: 1 }), "TimedOut");
+      buffer.fill(7);
+      await send(pair.near, new Uint8Array([4, 5, 6]));
+      assertEquals([...await recvExactly(pair.far, 3)], [4, 5, 6]);
+      assertEquals([...buffer], [7, 7, 7]);
+    },
+  },
+  {
+    what: "row 12: deadlines of 2^53 and Infinity do not overflow, NaN is InvalidInput",
+    async run(kind) {
+      await using pair = await kind.makePair();
+      for (const timeout of [2 ** 53, Infinity, 2 ** 31]) {
+        const pending = recv(pair.far, { timeout });
+        await send(pair.near, new Uint8Array([1]), { timeout });
+        assertEquals([...(await pending)!], [1]);
+      }
+      for (const timeout of [NaN, -1]) {
+        await rejects(recv(pair.far, { timeout }), "InvalidInput");
+        await rejects(send(pair.far, new Uint8Array(1), { timeout }), "InvalidInput");
+      }
+    },
+  },
+  {
+    what: "row 13: an aborted signal rejects before any I/O, its reason in cause",
+    async run(kind) {
+      await using pair = await kind.makePair();
+      const reason = new Error("mine");
+      const signal = AbortSignal.abort(reason);
+      const calls = [
+        () => send(pair.near, new Uint8Array(1), { signal }),
+        () => recv(pair.near, { signal }),
+        () => recvInto(pair.near, new Uint8Array(1), { signal }),
+      ];
+      for (const call of calls) {
+        assertStrictEquals((await rejects(call(), "Aborted")).cause, reason);
+      }
+      await rejects(recv(pair.far, { timeout: 5 }), "TimedOut");
+    },
+  },
+  {
+    what: "row 14: 100,000 calls on one signal leave no listener",
+    async run(kind) {
+      await using pair = await kind.makePair();
+      const { signal, listeners } = countedSignal();
+      const calls = 100_000;
+      const options: RecvOptions = { signal, timeout: 60_000, maxBytes: 1 };
+      for (let sent = 0; sent < calls; sent += 1000) {
+        await send(pair.near, new Uint8Array(1000), { signal });
+        for (let received = 0; received < 1000; received++) {
+          await recv(pair.far, options);
+          assert(listeners() <= 1);
+        }
+      }
+      await rejects(recv(pair.far, { signal, timeout: 1 }), "TimedOut");
+      assertEquals(listeners(), 0);
+    },
+  },
+  {
+    what: "row 15: an overlapping recv is Busy, and both it and the connection survive",
+    async run(kind) {
+      await using pair = await kind.makePair();
+      const first = recv(pair.far);
+      await rejects(recv(pair.far), "Busy");
+      await rejects(recvInto(pair.far, new Uint8Array(1)), "Busy");
+      await send(pair.near, new Uint8Array([1]));
+      assertEquals([...(await first)!], [1]);
+      const into = recvInto(pair.far, new Uint8Array(1));
+      await rejects(recv(pair.far), "Busy");
+      await send(pair.near, new Uint8Array([2]));
+      assertEquals(await into, 1);
+      abort(pair.near);
+    },
+  },
+];

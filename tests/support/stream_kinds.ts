@@ -1,0 +1,116 @@
+import { once } from "node:events";
+import { connect as nodeConnect } from "node:net";
+import {
+  abort,
+  accept,
+  closeListener,
+  connect,
+  type Connection,
+  connectionOver,
+  listen,
+} from "../../mod.ts";
+import { AwkwardTransport } from "./awkward_transport.ts";
+import { Random } from "./random.ts";
+
+/** Two ends of one stream; disposing drops both. */
+export interface StreamPair extends AsyncDisposable {
+  readonly near: Connection;
+  readonly far: Connection;
+}
+
+/** One end, and a peer that sends these bytes and then resets. */
+export interface ResetStream extends AsyncDisposable {
+  readonly near: Connection;
+  reset(bytes: Uint8Array): Promise<void>;
+}
+
+/** A kind of stream that the conformance suite runs over. */
+export interface StreamKind {
+  readonly name: string;
+  makePair(): Promise<StreamPair>;
+  makeReset(): Promise<ResetStream>;
+}
+
+function pairOf(near: Connection, far: Connection, end: () => Promise<void>): StreamPair {
+  return {
+    near,
+    far,
+    async [Symbol.asyncDispose](): Promise<void> {
+      abort(near);
+      abort(far);
+      await end();
+    },
+  };
+}
+
+export function tcpKind(name: string, host: string): StreamKind {
+  return {
+    name,
+    async makePair(): Promise<StreamPair> {
+      const listener = await listen({ host, port: 0 });
+      const [near, far] = await Promise.all([connect(listener.address), accept(listener)]);
+      return pairOf(near, far, () => closeListener(listener));
+    },
+    async makeReset(): Promise<ResetStream> {
+      const listener = await listen({ host, port: 0 });
+      // The runtime itself ends every connection with FIN; node:net can reset one.
+      const peer = nodeConnect(listener.address.port, host);
+      const [near] = await Promise.all([accept(listener), once(peer, "connect")]);
+      return {
+        near,
+        async reset(bytes: Uint8Array): Promise<void> {
+          if (bytes.length > 0) await new Promise((resolve) => peer.write(bytes, resolve));
+          const closed = once(peer, "close");
+          peer.resetAndDestroy();
+          await closed;
+        },
+        async [Symbol.asyncDispose](): Promise<void> {
+          peer.destroy();
+          abort(near);
+          await closeListener(listener);
+        },
+      };
+    },
+  };
+}
+
+/** `connectionOver` on transports that read and write in awkward pieces. */
+export const AWKWARD_KIND: StreamKind = {
+  name: "a transport of awkward pieces",
+  makePair(): Promise<StreamPair> {
+    const [near, far] = AwkwardTransport.pair(new Random());
+    const nothingMore = () => Promise.resolve();
+    return Promise.resolve(pairOf(connectionOver(near), connectionOver(far), nothingMore));
+  },
+  makeReset(): Promise<ResetStream> {
+    const [inner, peer] = AwkwardTransport.pair(new Random());
+    const near = connectionOver(inner);
+    return Promise.resolve({
+      near,
+      async reset(bytes: Uint8Array): Promise<void> {
+        for (let sent = 0; sent < bytes.length;) sent += await peer.write(bytes.subarray(sent));
+        peer.reset();
+      },
+      [Symbol.asyncDispose](): Promise<void> {
+        abort(near);
+        return Promise.resolve();
+      },
+    });
+  },
+};
+
+/** The same kind with its ends exchanged. */
+export function swapped(kind: StreamKind): StreamKind {
+  return {
+    ...kind,
+    name: `${kind.name}, other direction`,
+    async makePair(): Promise<StreamPair> {
+      const pair = await kind.makePair();
+      return {
+        near: pair.far,
+        far: pair.near,
+        [Symbol.asyncDispose]: () => pair[Symbol.asyncDispose](),
+      };
+    },
+  };
+}
