@@ -19,6 +19,9 @@ export class ConnectionState {
   /** What broke the sending direction: alone where the peer is gone, but what it sent still waits. */
   sendBreakage: { readonly error: unknown } | undefined;
 
+  /** Called when both directions have broken. */
+  onBreak: (() => void) | undefined;
+
   readonly #localAddr: Deno.Addr | undefined;
   readonly #remoteAddr: Deno.Addr | undefined;
   #localAddress: Address | undefined;
@@ -54,6 +57,7 @@ export class ConnectionState {
   /** Notes what the transport failed with while receiving: it is broken in both directions. */
   breakReceiving(error: unknown): void {
     this.breakage ??= { error };
+    this.onBreak?.();
   }
 
   /**

@@ -42,6 +42,8 @@ export class Sender {
     this.#state = state;
     this.#limit = limit;
     this.#giveUp = giveUp;
+    // What broke while receiving must not be tried again by a send.
+    state.onBreak = () => this.#gate |= BROKEN;
   }
 
   /** Nothing waits and nothing is being written. */
