@@ -1,0 +1,127 @@
+import type { Transport } from "../../mod.ts";
+
+/** A read that the connection has asked for and the test answers. */
+export interface PendingRead {
+  /** What the connection wants filled. */
+  readonly buffer: Uint8Array;
+  give(bytes: Uint8Array): void;
+  end(): void;
+  fail(error: unknown): void;
+}
+
+/** A write that the connection has asked for and the test answers. */
+export interface PendingWrite {
+  /** A copy of what the connection wants written, as it was when it asked. */
+  readonly bytes: Uint8Array;
+  take(count?: number): void;
+  fail(error: unknown): void;
+}
+
+export interface ScriptOptions {
+  /** Leaves pending calls alone at `close`, as a transport that is slow to let go does. */
+  readonly deafToClose?: boolean;
+  readonly withoutCloseWrite?: boolean;
+  readonly localAddr?: Deno.Addr;
+  readonly remoteAddr?: Deno.Addr;
+}
+
+/** Calls of one kind: those that the test has not looked at yet, or the test that waits for one. */
+class Calls<T> {
+  count = 0;
+  readonly #waiting: T[] = [];
+  #wanted: ((call: T) => void) | undefined;
+
+  push(call: T): void {
+    this.count++;
+    if (this.#wanted === undefined) this.#waiting.push(call);
+    else this.#wanted(call);
+    this.#wanted = undefined;
+  }
+
+  next(): Promise<T> {
+    const call = this.#waiting.shift();
+    if (call !== undefined) return Promise.resolve(call);
+    return new Promise((resolve) => this.#wanted = resolve);
+  }
+}
+
+/**
+ * A transport that does nothing by itself: it records each call, in `log` too, and the call stays
+ * pending until the test answers it. As the runtime's own, it ends what is pending when it is closed.
+ */
+export class ScriptedTransport implements Transport {
+  readonly localAddr: Deno.Addr | undefined;
+  readonly remoteAddr: Deno.Addr | undefined;
+  /** What was asked of it, in order: `read`, `write 5`, `closeWrite`, `close`. */
+  readonly log: string[] = [];
+  readonly closeWrite: (() => Promise<void>) | undefined;
+  /** What `closeWrite` does. */
+  onCloseWrite: () => Promise<void> = () => Promise.resolve();
+  readonly #reads = new Calls<PendingRead>();
+  readonly #writes = new Calls<PendingWrite>();
+  readonly #deaf: boolean;
+  readonly #cancel = new Set<(error: unknown) => void>();
+
+  constructor(options: ScriptOptions = {}) {
+    this.localAddr = options.localAddr;
+    this.remoteAddr = options.remoteAddr;
+    this.#deaf = options.deafToClose ?? false;
+    this.closeWrite = options.withoutCloseWrite ? undefined : () => {
+      this.log.push("closeWrite");
+      return this.onCloseWrite();
+    };
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    this.log.push("read");
+    const { promise, resolve, reject } = Promise.withResolvers<number | null>();
+    this.#cancel.add(reject);
+    this.#reads.push({
+      buffer,
+      give(bytes): void {
+        buffer.set(bytes);
+        resolve(bytes.length);
+      },
+      end: () => resolve(null),
+      fail: reject,
+    });
+    return promise;
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    this.log.push(`write ${bytes.length}`);
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    this.#cancel.add(reject);
+    this.#writes.push({
+      bytes: bytes.slice(),
+      take: (count = bytes.length) => resolve(count),
+      fail: reject,
+    });
+    return promise;
+  }
+
+  close(): void {
+    this.log.push("close");
+    if (this.#deaf) return;
+    const error = new Deno.errors.Interrupted("operation canceled");
+    for (const reject of this.#cancel) reject(error);
+  }
+
+  /** The next read that the test has not seen yet. */
+  nextRead(): Promise<PendingRead> {
+    return this.#reads.next();
+  }
+
+  /** The next write that the test has not seen yet. */
+  nextWrite(): Promise<PendingWrite> {
+    return this.#writes.next();
+  }
+
+  get reads(): number {
+    return this.#reads.count;
+  }
+
+  get writes(): number {
+    return this.#writes.count;
+  }
+}

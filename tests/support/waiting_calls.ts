@@ -1,0 +1,121 @@
+import {
+  accept,
+  close,
+  closeWrite,
+  connect,
+  connectionOver,
+  listen,
+  type OperationOptions,
+  recv,
+  recvInto,
+  send,
+} from "../../mod.ts";
+import { ScriptedConn, ScriptedConnect, ScriptedListener } from "./scripted_runtime.ts";
+import { ScriptedTransport } from "./scripted_transport.ts";
+import { LOOPBACK } from "./tcp_pair.ts";
+
+/** A function that waits for a peer, and a peer that does what the test says. */
+export interface Scene extends AsyncDisposable {
+  /** Calls the function; it then waits for the peer. */
+  call(options: OperationOptions): Promise<unknown>;
+  /** What was asked of the runtime or the transport. */
+  asked(): readonly string[];
+  /** Lets the peer do what the function waits for. */
+  finish(): Promise<void>;
+  /** Lets what the function waits for fail underneath. */
+  fail(error: Error): Promise<void>;
+}
+
+/** The functions that take `signal` and `timeout`, each waiting for its peer. */
+export const WAITING_CALLS: readonly { name: string; open(): Promise<Scene> }[] = [
+  { name: "accept", open: openAccept },
+  { name: "connect", open: () => Promise.resolve(openConnect()) },
+  { name: "send", open: () => Promise.resolve(openSend()) },
+  ...["recv", "recvInto"].map((name) => ({
+    name,
+    open: () => Promise.resolve(openReceive(name)),
+  })),
+  { name: "closeWrite", open: () => Promise.resolve(openCloseWrite()) },
+  { name: "close", open: () => Promise.resolve(openClose()) },
+];
+
+async function openAccept(): Promise<Scene> {
+  const runtime = new ScriptedListener([]);
+  const listener = await listen(LOOPBACK);
+  return {
+    call: (options) => accept(listener, options),
+    asked: () => Array(runtime.accepts).fill("accept"),
+    finish: () => Promise.resolve(runtime.give(new ScriptedConn())),
+    fail: (error) => Promise.resolve(runtime.give(error)),
+    async [Symbol.asyncDispose](): Promise<void> {
+      runtime[Symbol.dispose]();
+      await listener[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function openConnect(): Scene {
+  const runtime = new ScriptedConnect();
+  return {
+    call: (options) => connect({ host: "127.0.0.1", port: 9 }, options),
+    asked: () => runtime.calls === 0 ? [] : ["connect"],
+    finish: () => Promise.resolve(runtime.succeed(new ScriptedConn())),
+    fail: (error) => Promise.resolve(runtime.fail(error)),
+    [Symbol.asyncDispose]: () => Promise.resolve(runtime[Symbol.dispose]()),
+  };
+}
+
+function openSend(): Scene {
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  return {
+    call: (options) => send(connection, new Uint8Array(3), options),
+    asked: () => transport.log,
+    finish: async () => (await transport.nextWrite()).take(),
+    fail: async (error) => (await transport.nextWrite()).fail(error),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+function openReceive(name: string): Scene {
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  return {
+    call: (options) =>
+      name === "recv"
+        ? recv(connection, options)
+        : recvInto(connection, new Uint8Array(3), options),
+    asked: () => transport.log,
+    finish: async () => (await transport.nextRead()).give(new Uint8Array(3)),
+    fail: async (error) => (await transport.nextRead()).fail(error),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+function openCloseWrite(): Scene {
+  const transport = new ScriptedTransport();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  transport.onCloseWrite = () => promise;
+  const connection = connectionOver(transport);
+  return {
+    call: (options) => closeWrite(connection, options),
+    // Cancelled or not, it ends the sending side (K2).
+    asked: () => transport.log.filter((entry) => entry !== "closeWrite"),
+    finish: () => Promise.resolve(resolve()),
+    fail: (error) => Promise.resolve(reject(error)),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+function openClose(): Scene {
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  return {
+    call: (options) => close(connection, { linger: Infinity, ...options }),
+    // Cancelled or not, it closes (K1).
+    asked: () => transport.log.filter((entry) => entry !== "close"),
+    finish: async () => (await transport.nextRead()).end(),
+    fail: async (error) => (await transport.nextRead()).fail(error),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
