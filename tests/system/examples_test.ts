@@ -1,0 +1,134 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { close, closeWrite, connect, listen, parseAddress, recv, send } from "../../mod.ts";
+import { Example } from "./support/example.ts";
+
+const ADDRESS = /127\.0\.0\.1:\d+/;
+
+Deno.test("the demo shows each of its steps and ends well", async () => {
+  const { code, output } = await Example.run("demo");
+  for (
+    const line of [
+      "1. A TCP echo server with many clients",
+      "200 clients at once",
+      "2. A bulk transfer",
+      "GB a second",
+      "3. A receive that times out loses nothing",
+      'the next recv() gives "here I am"',
+      "4. Closing delivers",
+      "5. Datagrams",
+      "marco -> polo",
+      "65507 bytes, arrived whole",
+      "6. What errors say",
+      "connection refused (ECONNREFUSED)",
+      "net access is missing, run again with --allow-net=[::1]:443",
+      "all as it should be",
+    ]
+  ) assertStringIncludes(output, line);
+  assertEquals(code, 0);
+});
+
+Deno.test("the echo client gets back from the echo server what it sent, over TCP and UDP", async () => {
+  await using server = Example.start("echo_server", "--port", "0");
+  const [address] = await server.until(ADDRESS);
+  const { code, output } = await Example.run("echo_client", address, "hello", "wörld");
+  assertEquals(output, `tcp ${address}: hello wörld\nudp ${address}: hello wörld\n`);
+  assertEquals(code, 0);
+});
+
+Deno.test("the echo server serves a client of another make, half-close included", async () => {
+  await using server = Example.start("echo_server", "--port", "0");
+  const { host, port } = parseAddress((await server.until(ADDRESS))[0]);
+  using conn = await Deno.connect({ hostname: host, port });
+  const bytes = crypto.getRandomValues(new Uint8Array(60_000));
+  const sending = (async () => {
+    for (let sent = 0; sent < bytes.length;) sent += await conn.write(bytes.subarray(sent));
+    await conn.closeWrite();
+  })();
+  const received: number[] = [];
+  const buffer = new Uint8Array(65536);
+  for (let count; (count = await conn.read(buffer)) !== null;) {
+    received.push(...buffer.subarray(0, count));
+  }
+  await sending;
+  assertEquals(new Uint8Array(received), bytes);
+});
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.test(`the echo server closes everything at ${signal} and exits with 0`, async () => {
+    await using server = Example.start("echo_server", "--port", "0");
+    const address = parseAddress((await server.until(ADDRESS))[0]);
+    const client = await connect(address);
+    await send(client, new TextEncoder().encode("x"));
+    assertEquals((await recv(client))?.length, 1);
+    server.signal(signal);
+    assertEquals(await recv(client), null);
+    await close(client);
+    assertEquals(await server.end(), 0);
+    assertMatch(server.output, /closed\n$/);
+  });
+}
+
+Deno.test("chat members read what the others write, and not what they wrote themselves", async () => {
+  await using server = Example.start("chat_server", "127.0.0.1:0");
+  const [address] = await server.until(ADDRESS);
+  const raw = await connect(parseAddress(address));
+  const name = `guest-${raw.localAddress.port}`;
+  await using ann = Example.start("chat_client", address);
+  assertMatch(new TextDecoder().decode((await recv(raw))!), /^\* guest-\d+ joined\n$/);
+  await using bob = Example.start("chat_client", address);
+  await ann.until(/\* guest-\d+ joined/);
+  // A chunk ends in the middle of a line and of a character.
+  const bytes = new TextEncoder().encode("grüß\nsecond\n");
+  await send(raw, bytes.slice(0, 3));
+  await send(raw, bytes.slice(3));
+  await ann.until(new RegExp(`${name}: grüß\n${name}: second\n`));
+  await bob.until(new RegExp(`${name}: grüß\n${name}: second\n`));
+  await bob.type("from bob");
+  await ann.until(/guest-\d+: from bob\n/);
+  assert(!bob.output.includes("from bob"));
+  await closeWrite(raw);
+  await ann.until(new RegExp(`\\* ${name} left`));
+  await close(raw);
+  await bob.endInput();
+  assertEquals(await bob.end(), 0);
+});
+
+Deno.test("the DNS query gets its answer from the DNS server", async () => {
+  await using server = Example.start("dns_server", "127.0.0.1:0", "example.com=192.0.2.1");
+  const [address] = await server.until(ADDRESS);
+  const found = await Example.run("dns_query", "example.com", address);
+  assertEquals(found, { code: 0, output: "192.0.2.1\n" });
+  await using unknown = Example.start("dns_query", "example.org", address);
+  assertEquals(await unknown.end(), 1);
+  assertStringIncludes(await unknown.errors(), "example.org: no such name");
+});
+
+Deno.test("the DNS server answers on after a datagram that is no question", async () => {
+  await using server = Example.start("dns_server", "127.0.0.1:0", "a.example=192.0.2.7");
+  const [address] = await server.until(ADDRESS);
+  const { host, port } = parseAddress(address);
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: host, port: 0 });
+  const target: Deno.NetAddr = { transport: "udp", hostname: host, port };
+  await socket.send(crypto.getRandomValues(new Uint8Array(40)).fill(255, 12), target);
+  socket.close();
+  assertEquals((await Example.run("dns_query", "a.example", address)).output, "192.0.2.7\n");
+});
+
+Deno.test("the DNS query says so where nobody answers", async () => {
+  const silent = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const { port } = silent.addr as Deno.NetAddr;
+  await using query = Example.start("dns_query", "example.com", `127.0.0.1:${port}`);
+  assertEquals(await query.end(), 1);
+  assertStringIncludes(await query.errors(), "attempt 3 of 3");
+  silent.close();
+});
+
+Deno.test("the port check tells open ports from closed ones", async () => {
+  await using open = await listen({ host: "127.0.0.1", port: 0 });
+  const closed = await listen({ host: "127.0.0.1", port: 0 });
+  await closed[Symbol.asyncDispose]();
+  const ports = [open.address.port, closed.address.port];
+  const { code, output } = await Example.run("port_check", "127.0.0.1", ...ports.map(String));
+  assertEquals(output, `${ports[0]}\topen\n${ports[1]}\tclosed\n`);
+  assertEquals(code, 0);
+});
