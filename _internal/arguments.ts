@@ -31,9 +31,15 @@ export function readArguments<T>(operation: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof SocketError) throw error;
-    throw invalidInput(operation, "an argument could not be read", error);
+    throw asInvalidInput(operation, error);
   }
+}
+
+/** What was thrown while a caller's arguments were read, which may be the getter's own. */
+export function asInvalidInput(operation: string, error: unknown): SocketError {
+  return error instanceof SocketError
+    ? error
+    : invalidInput(operation, "an argument could not be read", error);
 }
 
 /** A whole number in a range, or `InvalidInput`. */

@@ -1,7 +1,7 @@
 import { checkAddress, ipFamily, toAddress } from "../address.ts";
 import { SocketError } from "../errors.ts";
 import type { Address, Datagram, OperationOptions, UdpSocket } from "../types.ts";
-import { checkBytes, invalidInput } from "./arguments.ts";
+import { asInvalidInput, checkBytes, invalidInput } from "./arguments.ts";
 import { Cancellation, cancelledError } from "./cancellation.ts";
 import type { DatagramBackend } from "./datagram_backend.ts";
 import { toSocketError } from "./error_mapping.ts";
@@ -12,12 +12,19 @@ import { SendTurns } from "./send_turns.ts";
 const LARGEST_IPV4 = 65507;
 const LARGEST_IPV6 = 65527;
 
+/** Where a datagram may go, and how many bytes it may have there. */
+interface Target {
+  readonly to: Address;
+  readonly most: number;
+}
+
 /** A bound UDP port over either backend. */
 export class BoundUdpSocket implements UdpSocket {
   readonly address: Address;
   readonly #backend: DatagramBackend;
   readonly #datagrams: OneAtATime<Datagram>;
   readonly #turns: SendTurns;
+  #lastTarget: Target | undefined;
   #closing: Promise<void> | undefined;
 
   /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
@@ -53,16 +60,16 @@ export class BoundUdpSocket implements UdpSocket {
     options: OperationOptions | undefined,
   ): Promise<void> {
     try {
-      const to = this.#checkTarget(address);
+      const { to, most } = this.#checkTarget(address);
       checkBytes("sendTo", "bytes", bytes);
       const cancellation = Cancellation.read("sendTo", options);
-      this.#checkLength(bytes.length, to);
+      if (bytes.length > most) throw tooLarge(bytes.length, most, to);
       if (this.#closing !== undefined) throw this.#datagrams.closedError("sendTo");
       const already = cancellation?.already;
       if (already !== undefined) throw cancelledError(already, "sendTo", to);
       return this.#turns.send(bytes, to, cancellation);
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(asInvalidInput("sendTo", error));
     }
   }
 
@@ -83,26 +90,25 @@ export class BoundUdpSocket implements UdpSocket {
     await this.close();
   }
 
-  #checkTarget(address: Address): Address {
+  /** Most calls send where the last one did: what was found out about that is not found out again. */
+  #checkTarget(address: Address): Target {
+    const last = this.#lastTarget;
+    if (last !== undefined && last.to.host === address?.host && last.to.port === address.port) {
+      return last;
+    }
     const { host, port } = checkAddress("sendTo", address, 1);
     const to = toAddress(host, port);
     const family = ipFamily(to.host);
     const own = ipFamily(this.address.host);
-    if (family === 0 || family === own || this.address.host === "::") return to;
-    throw new SocketError(
-      "InvalidInput",
-      "sendTo",
-      `the socket is bound to ${this.address.host}, which cannot send to IPv${family}`,
-      { address: to },
-    );
-  }
-
-  #checkLength(length: number, to: Address): void {
-    const onlyIPv4 = ipFamily(this.address.host) === 4 || ipFamily(to.host) === 4;
-    const most = onlyIPv4 ? LARGEST_IPV4 : LARGEST_IPV6;
-    if (length <= most) return;
-    const reason = `a datagram has at most ${most} bytes, not ${length}`;
-    throw new SocketError("TooLarge", "sendTo", reason, { address: to });
+    if (family !== 0 && family !== own && this.address.host !== "::") {
+      throw new SocketError(
+        "InvalidInput",
+        "sendTo",
+        `the socket is bound to ${this.address.host}, which cannot send to IPv${family}`,
+        { address: to },
+      );
+    }
+    return this.#lastTarget = { to, most: own === 4 || family === 4 ? LARGEST_IPV4 : LARGEST_IPV6 };
   }
 
   #toError(error: unknown, to: Address): SocketError {
@@ -110,6 +116,11 @@ export class BoundUdpSocket implements UdpSocket {
       ? toSocketError(error, "sendTo", { address: to })
       : this.#datagrams.closedError("sendTo");
   }
+}
+
+function tooLarge(length: number, most: number, to: Address): SocketError {
+  const reason = `a datagram has at most ${most} bytes, not ${length}`;
+  return new SocketError("TooLarge", "sendTo", reason, { address: to });
 }
 
 /** The error for a handle that is something else. */

@@ -17,6 +17,9 @@ export class DenoDatagrams implements DatagramBackend {
   // One buffer for all: a fresh one a call, as the runtime makes, costs more than copying out of it.
   #buffer: Uint8Array | undefined;
   #lastFrom: Address | undefined;
+  #lastTo: Address | undefined;
+  #lastTarget: Deno.NetAddr | undefined;
+  #isName = false;
 
   constructor(address: Address, { reuseAddress }: BindUdpOptions) {
     this.#socket = unstableNet.listenDatagram!({
@@ -33,14 +36,14 @@ export class DenoDatagrams implements DatagramBackend {
   }
 
   send(bytes: Uint8Array, to: Address): Promise<unknown> {
-    const sent = this.#socket.send(bytes, {
-      transport: "udp",
-      hostname: to.host,
-      port: to.port,
-    });
-    return ipFamily(to.host) === 0
-      ? sent.catch((error) => this.#sendByFamily(error, bytes, to))
-      : sent;
+    // The same object again means the same target, for which nothing has to be made anew.
+    if (to !== this.#lastTo) {
+      this.#lastTo = to;
+      this.#lastTarget = { transport: "udp", hostname: to.host, port: to.port };
+      this.#isName = ipFamily(to.host) === 0;
+    }
+    const sent = this.#socket.send(bytes, this.#lastTarget!);
+    return this.#isName ? sent.catch((error) => this.#sendByFamily(error, bytes, to)) : sent;
   }
 
   // deno-lint-ignore require-await -- the caller knows when its receive has ended
