@@ -1,0 +1,46 @@
+import { assertEquals } from "@std/assert";
+import { runProgram } from "./support/run_program.ts";
+
+type Told = Record<string, { kind: string; message: string; permission: unknown }>;
+
+const MISSING = "net access is missing, run again with";
+const DENIED = "net access is denied by --deny-net, which wins over";
+
+const CASES = [
+  { flags: [], host: "127.0.0.1", says: `${MISSING} --allow-net=127.0.0.1:9` },
+  {
+    flags: ["--allow-net=127.0.0.1:8"],
+    host: "127.0.0.1",
+    says: `${MISSING} --allow-net=127.0.0.1:9`,
+  },
+  { flags: ["--allow-net=127.0.0.1:8"], host: "::1", says: `${MISSING} --allow-net=[::1]:9` },
+  { flags: ["--deny-net"], host: "127.0.0.1", says: `${DENIED} --allow-net=127.0.0.1:9` },
+  { flags: ["--deny-net"], host: "::1", says: `${DENIED} --allow-net=[::1]:9` },
+  {
+    flags: ["--allow-net", "--deny-net=127.0.0.1"],
+    host: "127.0.0.1",
+    says: `${DENIED} --allow-net=127.0.0.1:9`,
+  },
+  {
+    flags: ["--allow-net", "--deny-net=[::1]:9"],
+    host: "::1",
+    says: `${DENIED} --allow-net=[::1]:9`,
+  },
+];
+
+for (const { flags, host, says } of CASES) {
+  Deno.test(`E3: under "${flags.join(" ")}" ${host} is told: ${says}`, async () => {
+    const { told } = await runProgram<Told>("connect_and_listen.ts", {
+      flags: ["--no-prompt", ...flags],
+      args: [host],
+    });
+    const where = host.includes(":") ? `[${host}]:9` : `${host}:9`;
+    for (const name of ["connect", "listen"]) {
+      assertEquals(told[name], {
+        kind: "PermissionDenied",
+        message: `${name} ${where}: ${says}`,
+        permission: { name: "net", host: where },
+      });
+    }
+  });
+}

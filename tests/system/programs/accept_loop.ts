@@ -1,0 +1,34 @@
+/**
+ * Accepts clients of its own, one after the other, and tells what came of it: by iterating, or by
+ * calling accept() again and again.
+ */
+import { abort, accept, connect, listen, SocketError } from "../../../mod.ts";
+
+const [how, clients] = Deno.args;
+const listener = await listen({ host: "127.0.0.1", port: 0 });
+const failures: string[] = [];
+let accepted = 0;
+
+async function* bare() {
+  for (;;) {
+    try {
+      yield await accept(listener);
+    } catch (error) {
+      if (!(error instanceof SocketError)) throw error;
+      failures.push(`${error.kind} ${error.code}`);
+    }
+  }
+}
+
+const connecting = (async () => {
+  for (let client = 0; client < Number(clients); client++) {
+    abort(await connect(listener.address));
+  }
+})();
+for await (const connection of how === "iterate" ? listener : bare()) {
+  abort(connection);
+  if (++accepted === Number(clients)) break;
+}
+await connecting;
+await listener[Symbol.asyncDispose]();
+console.log(JSON.stringify({ accepted, failures }));
