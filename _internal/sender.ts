@@ -122,16 +122,17 @@ export class Sender {
   }
 
   #checkRoom(length: number): void {
+    const waiting = this.#queue.bytes;
+    if (!this.idle && waiting + length > this.#limit) {
+      throw new SocketError(
+        "QueueFull",
+        "send",
+        `${waiting} bytes wait already, ${length} more would pass the limit of ${this.#limit}`,
+        { address: this.#state.peer },
+      );
+    }
     const breakage = this.#state.sendBreakage ?? this.#state.breakage;
     if (breakage !== undefined) throw this.#state.brokenError(breakage, "send");
-    const waiting = this.#queue.bytes;
-    if (this.idle || waiting + length <= this.#limit) return;
-    throw new SocketError(
-      "QueueFull",
-      "send",
-      `${waiting} bytes wait already, ${length} more would pass the limit of ${this.#limit}`,
-      { address: this.#state.peer },
-    );
   }
 
   #enqueue(bytes: Uint8Array, cancellation: Cancellation | undefined): Promise<void> {
