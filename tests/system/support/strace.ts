@@ -19,7 +19,10 @@ async function runs(command: string, ...args: string[]): Promise<boolean> {
  */
 export async function strace(...args: string[]): Promise<string[]> {
   if (!await runs("strace", "-V")) {
-    if (Deno.uid() === 0) await runs("apt-get", "install", "--yes", "strace");
+    if (Deno.uid() === 0) {
+      await runs("apt-get", "update");
+      await runs("apt-get", "install", "--yes", "strace");
+    }
     if (!await runs("strace", "-V")) {
       throw new Error("this test needs strace: apt-get install strace");
     }
