@@ -85,6 +85,18 @@ for (const [what, receive] of Object.entries(RECEIVES)) {
     await rejection(() => receive(connection), "ConnectionReset", name);
   });
 
+  Deno.test(`R4: an end that ${what} reads while a send meets the reset is no end`, async () => {
+    const transport = new ScriptedTransport();
+    const connection = connectionOver(transport);
+    const sent = rejection(() => send(connection, bytesOf("x")), "ConnectionReset", "send");
+    const received = rejection(() => receive(connection), "ConnectionReset", name);
+    // The runtime tells the reset to one of them only, here to the write, in the same turn.
+    (await transport.nextRead()).end();
+    (await transport.nextWrite()).fail(connectionReset());
+    await Promise.all([sent, received]);
+    await rejection(() => receive(connection), "ConnectionReset", name);
+  });
+
   Deno.test(`R4: after BrokenPipe ${what} still gives what waits, then the peer's end`, async () => {
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
