@@ -1,7 +1,7 @@
 /**
  * TCP and UDP at work on real sockets, on loopback, in a few seconds:
  *
- *     deno run --allow-net demo.ts
+ *     deno run --no-prompt --allow-net demo.ts
  *
  * Each step checks what it says; the first that is not so ends the program with an error.
  */

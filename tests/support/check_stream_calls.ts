@@ -12,7 +12,7 @@ import {
 } from "../../mod.ts";
 import type { Row } from "./check_stream.ts";
 import { recvExactly } from "./check_stream_transfer.ts";
-import { countedSignal } from "../unit/support/listener_count.ts";
+import { countedSignal } from "./listener_count.ts";
 
 export async function rejects(
   promise: Promise<unknown>,

@@ -13,7 +13,7 @@ import {
   send,
   sendTo,
 } from "../../mod.ts";
-import { resetByPeer } from "../unit/support/resetting_peer.ts";
+import { resetByPeer } from "../support/reset_by_peer.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 

@@ -21,7 +21,7 @@ import { ScriptedConn, ScriptedListener } from "../support/scripted_runtime.ts";
 import { LOOPBACK } from "../support/tcp_pair.ts";
 import { isPending } from "../support/turns.ts";
 import { virtualTime } from "../support/virtual_time.ts";
-import { rejection, soon } from "./support/socket_errors.ts";
+import { rejection, soon } from "../support/socket_errors.ts";
 
 /** A client that has reset by the time this resolves. */
 async function resetBeforeAccept({ host, port }: Address): Promise<void> {

@@ -20,9 +20,9 @@ import {
   type Transport,
   type UdpSocket,
 } from "../../mod.ts";
-import { revokedProxy, throwingProxy, WRONG_OBJECTS, WRONG_TYPES } from "./support/hostile.ts";
-import { LOOPBACK, openHandles } from "./support/open_handles.ts";
-import { rejection, soon, thrown } from "./support/socket_errors.ts";
+import { revokedProxy, throwingProxy, WRONG_OBJECTS, WRONG_TYPES } from "../support/hostile.ts";
+import { LOOPBACK, openHandles } from "../support/open_handles.ts";
+import { rejection, soon, thrown } from "../support/socket_errors.ts";
 
 const BYTES = new Uint8Array([1]);
 

@@ -15,9 +15,9 @@ import {
   send,
   sendTo,
 } from "../../mod.ts";
-import { revokedProxy, throwingProxy, WRONG_TYPES } from "./support/hostile.ts";
-import { LOOPBACK, type OpenHandles, openHandles } from "./support/open_handles.ts";
-import { rejection, soon, thrown } from "./support/socket_errors.ts";
+import { revokedProxy, throwingProxy, WRONG_TYPES } from "../support/hostile.ts";
+import { LOOPBACK, type OpenHandles, openHandles } from "../support/open_handles.ts";
+import { rejection, soon, thrown } from "../support/socket_errors.ts";
 
 const BYTES = new Uint8Array([1]);
 

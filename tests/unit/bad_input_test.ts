@@ -12,9 +12,9 @@ import {
   parseAddress,
   sendTo,
 } from "../../mod.ts";
-import { revokedProxy, throwingProxy, WRONG_OBJECTS } from "./support/hostile.ts";
-import { LOOPBACK, type OpenHandles, openHandles } from "./support/open_handles.ts";
-import { rejection, thrown } from "./support/socket_errors.ts";
+import { revokedProxy, throwingProxy, WRONG_OBJECTS } from "../support/hostile.ts";
+import { LOOPBACK, type OpenHandles, openHandles } from "../support/open_handles.ts";
+import { rejection, thrown } from "../support/socket_errors.ts";
 
 const BYTES = new Uint8Array([1]);
 

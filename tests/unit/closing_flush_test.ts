@@ -5,7 +5,7 @@ import { tcpPair } from "../support/tcp_pair.ts";
 import { bytesOf } from "../support/text.ts";
 import { isPending } from "../support/turns.ts";
 import { virtualTime } from "../support/virtual_time.ts";
-import { rejection, soon } from "./support/socket_errors.ts";
+import { rejection, soon } from "../support/socket_errors.ts";
 
 /** The error of a promise that rejects later; it has a handler from now on. */
 function failureOf(promise: Promise<unknown>): Promise<unknown> {

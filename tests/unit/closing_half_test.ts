@@ -6,7 +6,7 @@ import { ScriptedTransport } from "../support/scripted_transport.ts";
 import { receiveAll, tcpPair } from "../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../support/text.ts";
 import { isPending, turns } from "../support/turns.ts";
-import { rejection, soon } from "./support/socket_errors.ts";
+import { rejection, soon } from "../support/socket_errors.ts";
 
 Deno.test("K2: abort() drops everything now", async () => {
   const transport = new ScriptedTransport();

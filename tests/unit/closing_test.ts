@@ -7,7 +7,7 @@ import { receiveAll, tcpPair } from "../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../support/text.ts";
 import { isPending, turns } from "../support/turns.ts";
 import { virtualTime } from "../support/virtual_time.ts";
-import { rejection, soon } from "./support/socket_errors.ts";
+import { rejection, soon } from "../support/socket_errors.ts";
 
 const MEBIBYTE = 1024 * 1024;
 

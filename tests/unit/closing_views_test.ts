@@ -7,7 +7,7 @@ import { bytesOf, textOf } from "../support/text.ts";
 import { isPending, turns } from "../support/turns.ts";
 import { watchUnhandled } from "../support/unhandled.ts";
 import { virtualTime } from "../support/virtual_time.ts";
-import { rejection, soon } from "./support/socket_errors.ts";
+import { rejection, soon } from "../support/socket_errors.ts";
 
 Deno.test("K3: readable and writable carry the same bytes as recv() and send()", async () => {
   await using pair = await tcpPair();

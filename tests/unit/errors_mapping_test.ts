@@ -11,8 +11,8 @@ import {
   SocketError,
   type Transport,
 } from "../../mod.ts";
-import { RAW_ERRORS, type RawError } from "./support/raw_errors.ts";
-import { soon } from "./support/socket_errors.ts";
+import { RAW_ERRORS, type RawError } from "../support/raw_errors.ts";
+import { soon } from "../support/socket_errors.ts";
 
 const BYTES = new Uint8Array([1, 2, 3]);
 const PEER = { host: "2001:db8::7", port: 99 };

@@ -14,9 +14,9 @@ import {
   send,
   sendTo,
 } from "../../mod.ts";
-import { type Failure, testFailures } from "./support/failures.ts";
-import { type OpenHandles, openHandles } from "./support/open_handles.ts";
-import { rejection } from "./support/socket_errors.ts";
+import { type Failure, testFailures } from "../support/failures.ts";
+import { type OpenHandles, openHandles } from "../support/open_handles.ts";
+import { rejection } from "../support/socket_errors.ts";
 
 const BYTES = new Uint8Array([1]);
 

@@ -11,10 +11,10 @@ import {
   send,
   sendTo,
 } from "../../mod.ts";
-import { type Failure, testFailures } from "./support/failures.ts";
-import { LOOPBACK, type OpenHandles } from "./support/open_handles.ts";
-import { resetByPeer } from "./support/resetting_peer.ts";
-import { rejection } from "./support/socket_errors.ts";
+import { type Failure, testFailures } from "../support/failures.ts";
+import { LOOPBACK, type OpenHandles } from "../support/open_handles.ts";
+import { resetByPeer } from "../support/reset_by_peer.ts";
+import { rejection } from "../support/socket_errors.ts";
 
 const BYTES = new Uint8Array([1]);
 /** Of a range that is kept for documentation (RFC 5737): no machine has it. */

@@ -6,8 +6,8 @@ import { isPending } from "../support/turns.ts";
 import { watchUnhandled } from "../support/unhandled.ts";
 import { virtualTime } from "../support/virtual_time.ts";
 import { WAITING_CALLS } from "../support/waiting_calls.ts";
-import { countedSignal } from "./support/listener_count.ts";
-import { rejection, soon } from "./support/socket_errors.ts";
+import { countedSignal } from "../support/listener_count.ts";
+import { rejection, soon } from "../support/socket_errors.ts";
 
 const MINUTE = 60_000;
 

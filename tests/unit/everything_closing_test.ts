@@ -17,7 +17,7 @@ import { LOOPBACK, receiveAll, tcpPair } from "../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../support/text.ts";
 import { isPending } from "../support/turns.ts";
 import { watchUnhandled } from "../support/unhandled.ts";
-import { rejection, soon } from "./support/socket_errors.ts";
+import { rejection, soon } from "../support/socket_errors.ts";
 
 const RECEIVES: Record<string, (connection: Connection) => Promise<unknown>> = {
   recv,

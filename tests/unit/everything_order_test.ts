@@ -19,7 +19,7 @@ import { ScriptedTransport } from "../support/scripted_transport.ts";
 import { LOOPBACK } from "../support/tcp_pair.ts";
 import { bytesOf } from "../support/text.ts";
 import { turns } from "../support/turns.ts";
-import { rejection } from "./support/socket_errors.ts";
+import { rejection } from "../support/socket_errors.ts";
 
 const BAD = { timeout: -1 };
 const ABORTED = AbortSignal.abort();

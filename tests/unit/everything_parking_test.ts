@@ -19,7 +19,7 @@ import { ScriptedTransport } from "../support/scripted_transport.ts";
 import { LOOPBACK, tcpPair } from "../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../support/text.ts";
 import { isPending, turns } from "../support/turns.ts";
-import { rejection, soon } from "./support/socket_errors.ts";
+import { rejection, soon } from "../support/socket_errors.ts";
 
 type Receive = (connection: Connection, options?: OperationOptions) => Promise<string | null>;
 

@@ -16,7 +16,7 @@ import {
 import { ScriptedTransport } from "../support/scripted_transport.ts";
 import { connectionReset } from "../support/runtime_errors.ts";
 import { LOOPBACK, tcpPair } from "../support/tcp_pair.ts";
-import { rejection } from "./support/socket_errors.ts";
+import { rejection } from "../support/socket_errors.ts";
 
 /** What a transport may throw, whatever its author thought. */
 const RAW_ERRORS: readonly unknown[] = [

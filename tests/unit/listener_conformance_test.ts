@@ -27,36 +27,48 @@ Deno.test("row 24: accept after close says Closed, and the port is free at once"
 Deno.test("row 25: 1,000 connects aborted around their success leave no connection", async () => {
   const random = new Random();
   await using listener = await listen(LOOPBACK);
-  let accepted = 0;
-  const ended = (async () => {
-    for await (const connection of listener) {
-      accepted++;
-      // A connection that leaked would never end.
-      assertEquals(await recv(connection).catch(() => null), null, `seed ${random.seed}`);
-      abort(connection);
-    }
+  const accepted: Connection[] = [];
+  const serving = (async () => {
+    for await (const connection of listener) accepted.push(connection);
   })();
-  let connected = 0;
+  let cancelled = 0;
   for (let attempt = 0; attempt < 1000; attempt++) {
     const controller = new AbortController();
-    const connecting = connect(listener.address, { signal: controller.signal });
-    const outcome = connecting.then((connection) => {
-      connected++;
-      abort(connection);
-    }, (error) => assertEquals(error.kind, "Aborted"));
+    const outcome = connect(listener.address, { signal: controller.signal }).then(
+      abort,
+      (error) => {
+        assertEquals(error.kind, "Aborted");
+        cancelled++;
+      },
+    );
     // So many turns of the microtask queue and of the event loop lie before, in and behind success.
     for (let turn = random.below(12); turn > 0; turn--) await Promise.resolve();
     if (random.below(2) === 0) await new Promise((resolve) => setTimeout(resolve, 0));
     controller.abort();
     await outcome;
   }
-  // One more, whose turn comes after all of them: then each of them has ended.
+  assert(cancelled > 0, "no abort came in time");
+  // Clients are accepted in the order they came: once this one is there, they all are.
   const last = await connect(listener.address);
+  const { port } = last.localAddress;
+  while (accepted.at(-1)?.remoteAddress.port !== port) {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
   abort(last);
-  while (accepted <= connected) await new Promise((resolve) => setTimeout(resolve, 0));
   await closeListener(listener);
-  await ended;
+  await serving;
+  // A connection that was left behind would never end.
+  const ends = accepted.map((connection) =>
+    recv(connection, { timeout: 5000 }).catch(endOrTimeout)
+  );
+  assertEquals((await Promise.all(ends)).filter((end) => end !== null), [], `seed ${random.seed}`);
+  accepted.forEach(abort);
 });
+
+/** A reset ends a connection as well as an orderly end does. */
+function endOrTimeout(error: SocketError): string | null {
+  return error.kind === "TimedOut" ? error.message : null;
+}
 
 Deno.test("row 26: where all addresses of a name fail, there is one error", async () => {
   const listener = await listen(LOOPBACK);

@@ -13,7 +13,7 @@ import { ScriptedConn, ScriptedConnect, ScriptedListener } from "../support/scri
 import { LOOPBACK } from "../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../support/text.ts";
 import { isPending } from "../support/turns.ts";
-import { rejection, soon } from "./support/socket_errors.ts";
+import { rejection, soon } from "../support/socket_errors.ts";
 
 Deno.test("L3: concurrent accepts are served in the order they were made", async () => {
   await using listener = await listen(LOOPBACK);

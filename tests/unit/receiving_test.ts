@@ -4,7 +4,7 @@ import { ScriptedTransport } from "../support/scripted_transport.ts";
 import { tcpPair } from "../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../support/text.ts";
 import { isPending } from "../support/turns.ts";
-import { rejection, soon } from "./support/socket_errors.ts";
+import { rejection, soon } from "../support/socket_errors.ts";
 
 const KIBIBYTE = 1024;
 

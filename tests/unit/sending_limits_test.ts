@@ -13,7 +13,7 @@ import { tcpPair } from "../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../support/text.ts";
 import { turns } from "../support/turns.ts";
 import { virtualTime } from "../support/virtual_time.ts";
-import { rejection, soon } from "./support/socket_errors.ts";
+import { rejection, soon } from "../support/socket_errors.ts";
 
 const MEBIBYTE = 1024 * 1024;
 

@@ -4,7 +4,7 @@ import { ScriptedTransport } from "../support/scripted_transport.ts";
 import { receiveAll, tcpPair } from "../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../support/text.ts";
 import { isPending } from "../support/turns.ts";
-import { rejection, soon } from "./support/socket_errors.ts";
+import { rejection, soon } from "../support/socket_errors.ts";
 
 Deno.test("S1: send() resolves when all its bytes were handed over, not before", async () => {
   const transport = new ScriptedTransport();

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Address, bindUdp, recvFrom, sendTo, type UdpSocket } from "../../mod.ts";
-import { rejection, soon } from "./support/socket_errors.ts";
+import { rejection, soon } from "../support/socket_errors.ts";
 
 const HELLO = new Uint8Array([104, 105]);
 

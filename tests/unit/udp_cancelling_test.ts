@@ -7,8 +7,8 @@ import {
   sendTo,
   type UdpSocket,
 } from "../../mod.ts";
-import { countedSignal } from "./support/listener_count.ts";
-import { rejection, soon } from "./support/socket_errors.ts";
+import { countedSignal } from "../support/listener_count.ts";
+import { rejection, soon } from "../support/socket_errors.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 

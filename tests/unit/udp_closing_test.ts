@@ -8,7 +8,7 @@ import {
   sendTo,
   type SocketErrorKind,
 } from "../../mod.ts";
-import { rejection, soon } from "./support/socket_errors.ts";
+import { rejection, soon } from "../support/socket_errors.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 const BYTES = new Uint8Array([1, 2, 3]);

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { bindUdp, recvFrom, sendTo, type UdpSocket } from "../../mod.ts";
-import { soon } from "./support/socket_errors.ts";
+import { soon } from "../support/socket_errors.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 const MARKER = 77;

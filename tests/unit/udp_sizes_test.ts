@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Address, bindUdp, recvFrom, sendTo } from "../../mod.ts";
-import { rejection, soon } from "./support/socket_errors.ts";
+import { rejection, soon } from "../support/socket_errors.ts";
 
 const FAMILIES = [
   { name: "IPv4", host: "127.0.0.1", largest: 65_507 },

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { bindUdp, closeUdp, recvFrom, sendTo, type UdpSocket } from "../../mod.ts";
-import { rejection, soon } from "./support/socket_errors.ts";
+import { rejection, soon } from "../support/socket_errors.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 

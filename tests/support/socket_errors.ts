@@ -1,6 +1,6 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import { deadline } from "@std/async";
-import { SocketError, type SocketErrorKind } from "../../../mod.ts";
+import { SocketError, type SocketErrorKind } from "../../mod.ts";
 
 /** Longer than anything here takes: what has not settled by then never will. */
 const PATIENCE = 20_000;

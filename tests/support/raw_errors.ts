@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { SocketError, type SocketErrorKind } from "../../../mod.ts";
+import { SocketError, type SocketErrorKind } from "../../mod.ts";
 import { revokedProxy, throwingProxy } from "./hostile.ts";
 
 /** Something that a transport may fail with, and what that means. */

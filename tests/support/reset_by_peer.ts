@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { accept, type Connection, type Listener } from "../../../mod.ts";
+import { accept, type Connection, type Listener } from "../../mod.ts";
 
 /**
  * A connection whose peer has reset it. The runtime itself always ends a connection with FIN;

@@ -1,10 +1,5 @@
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
-import {
-  type Address,
-  formatAddress,
-  type SocketError,
-  type SocketErrorKind,
-} from "../../../mod.ts";
+import { type Address, formatAddress, type SocketError, type SocketErrorKind } from "../../mod.ts";
 import { type OpenHandles, openHandles } from "./open_handles.ts";
 
 /** What a failure must look like from outside. */

@@ -15,7 +15,7 @@ import {
   send,
   sendTo,
   type UdpSocket,
-} from "../../../mod.ts";
+} from "../../mod.ts";
 import { soon } from "./socket_errors.ts";
 
 export const LOOPBACK = { host: "127.0.0.1", port: 0 };
