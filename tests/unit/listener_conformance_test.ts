@@ -1,5 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
-import { abort, accept, closeListener, connect, listen, recv, SocketError } from "../../mod.ts";
+import {
+  abort,
+  accept,
+  closeListener,
+  connect,
+  type Connection,
+  listen,
+  recv,
+  SocketError,
+} from "../../mod.ts";
 import { Random } from "../support/random.ts";
 import { rejects } from "../support/check_stream_calls.ts";
 
