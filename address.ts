@@ -17,7 +17,7 @@ import type { Address } from "./types.ts";
  *
  * @example
  * ```ts
- * import { parseAddress } from "./address.ts";
+ * import { parseAddress } from "jsr:@aivi/sockets";
  *
  * console.log(parseAddress("[::1]:80")); // { host: "::1", port: 80 }
  * ```
@@ -52,7 +52,7 @@ export function parseAddress(text: string): Address {
  *
  * @example
  * ```ts
- * import { formatAddress } from "./address.ts";
+ * import { formatAddress } from "jsr:@aivi/sockets";
  *
  * console.log(formatAddress({ host: "::1", port: 80 })); // [::1]:80
  * ```

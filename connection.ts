@@ -22,7 +22,7 @@ import type { Connection, ConnectionOptions, Transport } from "./types.ts";
  *
  * @example A pair of connections in memory
  * ```ts
- * import { close, connectionOver, recv, send } from "./mod.ts";
+ * import { close, connectionOver, recv, send } from "jsr:@aivi/sockets";
  *
  * const pipe = new TransformStream<Uint8Array, Uint8Array>();
  * const reader = pipe.readable.getReader();

@@ -13,7 +13,7 @@ import type { Address } from "./types.ts";
  *
  * @example
  * ```ts
- * import type { SocketErrorKind } from "./errors.ts";
+ * import type { SocketErrorKind } from "jsr:@aivi/sockets";
  *
  * function blame(kind: SocketErrorKind): string {
  *   switch (kind) {
@@ -102,7 +102,7 @@ function bracketed(host: string): string {
  *
  * @example Deciding by kind
  * ```ts
- * import { SocketError } from "./errors.ts";
+ * import { SocketError } from "jsr:@aivi/sockets";
  *
  * const error = new SocketError("ConnectionRefused", "connect", "connection refused", {
  *   address: { host: "127.0.0.1", port: 9 },

@@ -7,7 +7,7 @@
  * names the operation, the address and the missing permission.
  *
  * ```ts
- * import { accept, close, connect, listen, recv, send } from "./mod.ts";
+ * import { accept, close, connect, listen, recv, send } from "jsr:@aivi/sockets";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
  * const client = await connect(listener.address, { timeout: 5000 });
@@ -23,7 +23,7 @@
  * UDP works the same way:
  *
  * ```ts
- * import { bindUdp, recvFrom, sendTo } from "./mod.ts";
+ * import { bindUdp, recvFrom, sendTo } from "jsr:@aivi/sockets";
  *
  * await using socket = await bindUdp({ host: "127.0.0.1", port: 0 });
  * await sendTo(socket, socket.address, new TextEncoder().encode("ping"));

@@ -50,7 +50,7 @@ import type {
  *
  * @example
  * ```ts
- * import { accept, close, connect, listen } from "./mod.ts";
+ * import { accept, close, connect, listen } from "jsr:@aivi/sockets";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
  * const client = await connect(listener.address);
@@ -112,7 +112,7 @@ export async function listen(address: Address, options?: ListenOptions): Promise
  *
  * @example A client that comes too late for one call goes to the next
  * ```ts
- * import { abort, accept, connect, listen } from "./mod.ts";
+ * import { abort, accept, connect, listen } from "jsr:@aivi/sockets";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
  * await accept(listener, { timeout: 10 }).catch((error) => console.log(error.message));
@@ -145,7 +145,7 @@ export function accept(
  *
  * @example
  * ```ts
- * import { closeListener, listen } from "./mod.ts";
+ * import { closeListener, listen } from "jsr:@aivi/sockets";
  *
  * const listener = await listen({ host: "127.0.0.1", port: 0 });
  * await closeListener(listener);
@@ -173,7 +173,7 @@ export function closeListener(listener: Listener): Promise<void> {
  *
  * @example
  * ```ts
- * import { connect } from "./mod.ts";
+ * import { connect } from "jsr:@aivi/sockets";
  *
  * try {
  *   await using connection = await connect({ host: "127.0.0.1", port: 9 }, { timeout: 1000 });
@@ -219,7 +219,7 @@ export async function connect(address: Address, options?: ConnectOptions): Promi
  *
  * @example
  * ```ts
- * import { accept, close, connect, listen, recv, send } from "./mod.ts";
+ * import { accept, close, connect, listen, recv, send } from "jsr:@aivi/sockets";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
  * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
@@ -254,7 +254,7 @@ export function send(
  *
  * @example A timeout loses nothing
  * ```ts
- * import { accept, close, connect, listen, recv, send } from "./mod.ts";
+ * import { accept, close, connect, listen, recv, send } from "jsr:@aivi/sockets";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
  * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
@@ -288,7 +288,7 @@ export function recv(
  *
  * @example
  * ```ts
- * import { accept, close, connect, listen, recvInto, send } from "./mod.ts";
+ * import { accept, close, connect, listen, recvInto, send } from "jsr:@aivi/sockets";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
  * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
@@ -323,7 +323,7 @@ export function recvInto(
  *
  * @example
  * ```ts
- * import { accept, close, closeWrite, connect, listen, recv, send } from "./mod.ts";
+ * import { accept, close, closeWrite, connect, listen, recv, send } from "jsr:@aivi/sockets";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
  * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
@@ -360,7 +360,7 @@ export function closeWrite(
  *
  * @example
  * ```ts
- * import { accept, close, connect, listen, recv, send } from "./mod.ts";
+ * import { accept, close, connect, listen, recv, send } from "jsr:@aivi/sockets";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
  * const client = await connect(listener.address);
@@ -388,7 +388,7 @@ export function close(connection: Connection, options?: CloseOptions): Promise<v
  *
  * @example
  * ```ts
- * import { abort, accept, connect, listen } from "./mod.ts";
+ * import { abort, accept, connect, listen } from "jsr:@aivi/sockets";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
  * const client = await connect(listener.address);

@@ -14,7 +14,7 @@
  *
  * @example A listening address on loopback, port chosen by the system
  * ```ts
- * import type { Address } from "./types.ts";
+ * import type { Address } from "jsr:@aivi/sockets";
  *
  * const address: Address = { host: "127.0.0.1", port: 0 };
  * ```

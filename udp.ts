@@ -28,7 +28,7 @@ import type { Address, BindUdpOptions, Datagram, OperationOptions, UdpSocket } f
  *
  * @example
  * ```ts
- * import { bindUdp, recvFrom, sendTo } from "./mod.ts";
+ * import { bindUdp, recvFrom, sendTo } from "jsr:@aivi/sockets";
  *
  * await using receiver = await bindUdp({ host: "127.0.0.1", port: 0 });
  * await using sender = await bindUdp({ host: "127.0.0.1", port: 0 });
@@ -73,7 +73,7 @@ export async function bindUdp(address: Address, options?: BindUdpOptions): Promi
  *
  * @example
  * ```ts
- * import { bindUdp, sendTo } from "./mod.ts";
+ * import { bindUdp, sendTo } from "jsr:@aivi/sockets";
  *
  * await using socket = await bindUdp({ host: "127.0.0.1", port: 0 });
  * await sendTo(socket, socket.address, new Uint8Array([1, 2, 3]));
@@ -104,7 +104,7 @@ export function sendTo(
  *
  * @example
  * ```ts
- * import { bindUdp, recvFrom } from "./mod.ts";
+ * import { bindUdp, recvFrom } from "jsr:@aivi/sockets";
  *
  * await using socket = await bindUdp({ host: "127.0.0.1", port: 0 });
  * await recvFrom(socket, { timeout: 10 }).catch((error) => console.log(error.kind)); // TimedOut
@@ -130,7 +130,7 @@ export function recvFrom(
  *
  * @example
  * ```ts
- * import { bindUdp, closeUdp } from "./mod.ts";
+ * import { bindUdp, closeUdp } from "jsr:@aivi/sockets";
  *
  * const socket = await bindUdp({ host: "127.0.0.1", port: 0 });
  * await closeUdp(socket);

@@ -10,7 +10,7 @@ import {
   listen,
 } from "../../mod.ts";
 import { AwkwardTransport } from "./awkward_transport.ts";
-import { Random } from "./random.ts";
+import type { Random } from "./random.ts";
 
 /** Two ends of one stream; disposing drops both. */
 export interface StreamPair extends AsyncDisposable {
@@ -26,7 +26,6 @@ export interface ResetStream extends AsyncDisposable {
 
 /** A kind of stream that the conformance suite runs over. */
 export interface StreamKind {
-  readonly name: string;
   makePair(): Promise<StreamPair>;
   makeReset(): Promise<ResetStream>;
 }
@@ -43,9 +42,8 @@ function pairOf(near: Connection, far: Connection, end: () => Promise<void>): St
   };
 }
 
-export function tcpKind(name: string, host: string): StreamKind {
+export function tcpKind(host: string): StreamKind {
   return {
-    name,
     async makePair(): Promise<StreamPair> {
       const listener = await listen({ host, port: 0 });
       const [near, far] = await Promise.all([connect(listener.address), accept(listener)]);
@@ -75,35 +73,35 @@ export function tcpKind(name: string, host: string): StreamKind {
 }
 
 /** `connectionOver` on transports that read and write in awkward pieces. */
-export const AWKWARD_KIND: StreamKind = {
-  name: "a transport of awkward pieces",
-  makePair(): Promise<StreamPair> {
-    const [near, far] = AwkwardTransport.pair(new Random());
-    const nothingMore = () => Promise.resolve();
-    return Promise.resolve(pairOf(connectionOver(near), connectionOver(far), nothingMore));
-  },
-  makeReset(): Promise<ResetStream> {
-    const [inner, peer] = AwkwardTransport.pair(new Random());
-    const near = connectionOver(inner);
-    return Promise.resolve({
-      near,
-      async reset(bytes: Uint8Array): Promise<void> {
-        for (let sent = 0; sent < bytes.length;) sent += await peer.write(bytes.subarray(sent));
-        peer.reset();
-      },
-      [Symbol.asyncDispose](): Promise<void> {
-        abort(near);
-        return Promise.resolve();
-      },
-    });
-  },
-};
+export function awkwardKind(random: Random): StreamKind {
+  return {
+    makePair(): Promise<StreamPair> {
+      const [near, far] = AwkwardTransport.pair(random);
+      const nothingMore = () => Promise.resolve();
+      return Promise.resolve(pairOf(connectionOver(near), connectionOver(far), nothingMore));
+    },
+    makeReset(): Promise<ResetStream> {
+      const [inner, peer] = AwkwardTransport.pair(random);
+      const near = connectionOver(inner);
+      return Promise.resolve({
+        near,
+        async reset(bytes: Uint8Array): Promise<void> {
+          for (let sent = 0; sent < bytes.length;) sent += await peer.write(bytes.subarray(sent));
+          peer.reset();
+        },
+        [Symbol.asyncDispose](): Promise<void> {
+          abort(near);
+          return Promise.resolve();
+        },
+      });
+    },
+  };
+}
 
 /** The same kind with its ends exchanged. */
 export function swapped(kind: StreamKind): StreamKind {
   return {
     ...kind,
-    name: `${kind.name}, other direction`,
     async makePair(): Promise<StreamPair> {
       const pair = await kind.makePair();
       return {

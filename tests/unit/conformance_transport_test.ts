@@ -1,4 +1,4 @@
 import { checkStream } from "../support/check_stream.ts";
-import { AWKWARD_KIND } from "../support/stream_kinds.ts";
+import { awkwardKind } from "../support/stream_kinds.ts";
 
-checkStream(AWKWARD_KIND);
+checkStream("a transport of awkward pieces", awkwardKind);
