@@ -96,8 +96,18 @@ function invalid(operation: string, reason: string, cause?: unknown): SocketErro
   return new SocketError("InvalidInput", operation, reason, cause === undefined ? {} : { cause });
 }
 
+/** The last host in which nothing was wrong: most programs name the same one again and again. */
+let lastGoodHost: string | undefined;
+
 /** What is wrong with `host` and what would be right, or nothing where it can be tried. */
 export function hostProblem(host: string): string | undefined {
+  if (host === lastGoodHost) return undefined;
+  const problem = findHostProblem(host);
+  if (problem === undefined) lastGoodHost = host;
+  return problem;
+}
+
+function findHostProblem(host: string): string | undefined {
   if (host === "") return "host is empty, name an address or a host";
   if (host.startsWith("[")) return `host ${quote(host)} has brackets, write the address without`;
   if (host.includes("%")) return `host ${quote(host)} has a zone, which the runtime cannot use`;

@@ -193,9 +193,13 @@ export async function connect(address: Address, options?: ConnectOptions): Promi
   });
   const already = cancellation?.already;
   if (already !== undefined) throw cancelledError(already, operation, target);
-  const conn = await connectTcp(target, cancellation);
-  tuneTcp(conn, tuning);
-  return new StreamConnection(conn, sendQueueLimit);
+  try {
+    const conn = await connectTcp(target, cancellation);
+    tuneTcp(conn, tuning);
+    return new StreamConnection(conn, sendQueueLimit);
+  } catch (error) {
+    throw toSocketError(error, operation, { address: target });
+  }
 }
 
 /**

@@ -19,8 +19,8 @@ export class ConnectionState {
   /** What broke the sending direction: alone where the peer is gone, but what it sent still waits. */
   sendBreakage: { readonly error: unknown } | undefined;
 
-  /** Called when both directions have broken. */
-  onBreak: (() => void) | undefined;
+  /** Is told when both directions have broken. */
+  sendingSide: { refuse(): void } | undefined;
 
   readonly #localAddr: Deno.Addr | undefined;
   readonly #remoteAddr: Deno.Addr | undefined;
@@ -57,7 +57,7 @@ export class ConnectionState {
   /** Notes what the transport failed with while receiving: it is broken in both directions. */
   breakReceiving(error: unknown): void {
     this.breakage ??= { error };
-    this.onBreak?.();
+    this.sendingSide?.refuse();
   }
 
   /**

@@ -3,6 +3,7 @@ import type { RecvOptions } from "../types.ts";
 import { checkBytes, checkLimit, invalidInput, readArguments } from "./arguments.ts";
 import { Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
 import type { ConnectionState } from "./connection_state.ts";
+import { ForeignTransport } from "./foreign_transport.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import { ReaderSlot, type Received } from "./reader_slot.ts";
 import { StraightRead } from "./straight_read.ts";
@@ -15,8 +16,8 @@ type Bytes = Uint8Array<ArrayBuffer>;
  */
 export class Receiver {
   readonly #state: ConnectionState;
-  /** Whether a write is under way, which may be the one that is told of a reset. */
-  readonly #isSending: () => boolean;
+  /** Says whether a write is under way, which may be the one that is told of a reset. */
+  readonly #sender: { readonly idle: boolean };
   readonly #buffer = new ReadBuffer();
 
   readonly #reader = new ReaderSlot();
@@ -26,9 +27,9 @@ export class Receiver {
   #onDiscarded: (() => void) | undefined;
   #onQuiet: (() => void) | undefined;
 
-  constructor(state: ConnectionState, isSending: () => boolean) {
+  constructor(state: ConnectionState, sender: { readonly idle: boolean }) {
     this.#state = state;
-    this.#isSending = isSending;
+    this.#sender = sender;
     this.#straight = new StraightRead(state, this.#whenTellable, this.#onOver);
   }
 
@@ -81,6 +82,7 @@ export class Receiver {
 
   /** Rejects the reader, since this side closes: nobody needs to be watching that. */
   close(): void {
+    if (this.#state.dropped && !this.#reading) this.#recycle();
     this.#straight.pending?.catch(() => {});
     if (this.#reader.operation === undefined) return;
     this.#reader.promise?.catch(() => {});
@@ -190,7 +192,7 @@ export class Receiver {
    * write which is under way, the read says "end" in the same turn, and only the next knows better.
    */
   readonly #whenTellable = <T>(tell: () => T): T | Promise<T> =>
-    this.#isSending() ? new Promise<void>((resolve) => setTimeout(resolve, 0)).then(tell) : tell();
+    this.#sender.idle ? tell() : new Promise<void>((resolve) => setTimeout(resolve, 0)).then(tell);
 
   readonly #onReadError = (error: unknown): void => {
     this.#reading = false;
@@ -203,9 +205,17 @@ export class Receiver {
     else if (this.#reader.operation !== undefined) this.#deliver();
   }
 
+  /** A foreign transport may write to a buffer whose read has settled: that must harm nobody else. */
+  #recycle(): void {
+    if (!(this.#state.transport instanceof ForeignTransport)) this.#buffer.recycle();
+  }
+
   /** A read has ended on a connection that this side closes: goes on discarding, or says it is done. */
   readonly #onOver = (): void => {
-    if (this.#state.dropped) this.#onQuiet?.();
+    if (this.#state.dropped) {
+      this.#recycle();
+      this.#onQuiet?.();
+    }
     if (this.#state.dropped || this.#state.inputOver) this.#onDiscarded?.();
     else if (this.#onDiscarded !== undefined) this.#read();
   };

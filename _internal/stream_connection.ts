@@ -37,8 +37,8 @@ export class StreamConnection implements Connection {
   /** @param transport One of the runtime's own, or a foreign one in its wrapper. */
   constructor(transport: Transport, sendQueueLimit: number) {
     this.#state = new ConnectionState(transport);
-    this.#sender = new Sender(this.#state, sendQueueLimit, () => this.abort());
-    this.#receiver = new Receiver(this.#state, () => !this.#sender.idle);
+    this.#sender = new Sender(this.#state, sendQueueLimit, this);
+    this.#receiver = new Receiver(this.#state, this.#sender);
   }
 
   get localAddress(): Address {

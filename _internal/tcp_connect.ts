@@ -1,23 +1,19 @@
 import type { Address } from "../types.ts";
 import { type Cancellation, cancelledError } from "./cancellation.ts";
-import { toSocketError } from "./error_mapping.ts";
 
 /**
  * Connects through the runtime, which resolves the name and tries each address (RFC 8305). A caller
  * that is cancelled is told at once; the runtime is told too, and where it connects all the same, in
- * the very moment of the abort, the late connection is closed.
+ * the very moment of the abort, the late connection is closed. Rejects with what the runtime throws.
  */
-export async function connectTcp(
+export function connectTcp(
   address: Address,
   cancellation: Cancellation | undefined,
 ): Promise<Deno.TcpConn> {
   const target = { hostname: address.host, port: address.port };
-  try {
-    if (cancellation === undefined) return await Deno.connect(target);
-    return await connectUntil(target, address, cancellation);
-  } catch (error) {
-    throw toSocketError(error, "connect", { address });
-  }
+  return cancellation === undefined
+    ? Deno.connect(target)
+    : connectUntil(target, address, cancellation);
 }
 
 function connectUntil(

@@ -166,7 +166,8 @@ Deno.test("S2: a buffer that is transferred while its send waits is the caller's
   const connection = connectionOver(transport);
   const first = send(connection, bytesOf("first"));
   const buffer = bytesOf("gone");
-  const gone = rejection(() => send(connection, buffer), "InvalidInput", "send");
+  const options = { timeout: 60_000 };
+  const gone = rejection(() => send(connection, buffer, options), "InvalidInput", "send");
   const last = send(connection, bytesOf("last"));
   structuredClone(buffer, { transfer: [buffer.buffer] });
   (await transport.nextWrite()).take();
@@ -174,6 +175,39 @@ Deno.test("S2: a buffer that is transferred while its send waits is the caller's
   assertEquals(textOf(write.bytes), "last");
   write.take();
   await Promise.all([first, gone, last]);
+});
+
+Deno.test("S2: a small send that nothing can cancel is copied while it waits, and leaves whole", async () => {
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  const first = send(connection, bytesOf("first"));
+  const buffer = bytesOf("second");
+  const second = send(connection, buffer);
+  structuredClone(buffer, { transfer: [buffer.buffer] });
+  (await transport.nextWrite()).take();
+  const write = await transport.nextWrite();
+  assertEquals(textOf(write.bytes), "second");
+  write.take();
+  await Promise.all([first, second]);
+});
+
+Deno.test("S2: a buffer that is transferred while it is being written gives the connection up, unless it was taken whole", async () => {
+  for (const taken of [2, 5]) {
+    const transport = new ScriptedTransport();
+    const connection = connectionOver(transport);
+    const buffer = bytesOf("bytes");
+    const sent = send(connection, buffer);
+    const write = await transport.nextWrite();
+    structuredClone(buffer, { transfer: [buffer.buffer] });
+    const failed = taken < 5 ? rejection(() => sent, "InvalidInput", "send") : sent;
+    write.take(taken);
+    await failed;
+    if (taken === 5) {
+      assertEquals(connection.bytesSent, 5);
+    } else {
+      await rejection(() => send(connection, bytesOf("x")), "Closed", "send");
+    }
+  }
 });
 
 Deno.test("S5: an empty send is a no-op on an open connection", async () => {

@@ -1,0 +1,135 @@
+import { type PendingSend, pendingSend, type SendQueue } from "./send_queue.ts";
+
+/** The most bytes that go out together: what one system call moves with little overhead. */
+const GATHER_LIMIT = 256 * 1024;
+/** Larger sends go out as they are: from about here a copy costs more than a system call. */
+const LARGE_SEND = 64 * 1024;
+/** The first room to gather in: a peer that takes nothing must not cost 256 KiB for a few bytes. */
+const FIRST_ROOM = 4 * 1024;
+
+// While one is written the next is filled: two serve a program whose connections rarely gather at once.
+const spareBuffers: Uint8Array[] = [];
+const MOST_SPARES = 2;
+
+/** What one write carries: the sends in it, and their bytes as one piece. */
+export class SendBatch {
+  readonly sends: PendingSend[] = [];
+  #buffer: Uint8Array | undefined;
+  /** The piece, where it is not the front of the buffer. */
+  #piece: Uint8Array | undefined;
+  #length = 0;
+  #written = 0;
+  #settled = 0;
+
+  /** Bytes that are still to be written. */
+  get left(): number {
+    return this.#length - this.#written;
+  }
+
+  get empty(): boolean {
+    return this.sends.length === 0;
+  }
+
+  /** What is still to be written, as one piece; nothing where the caller has transferred its buffer. */
+  get bytes(): Uint8Array | undefined {
+    const whole = this.#piece ?? this.#buffer!;
+    if (whole.length < this.#length) return undefined;
+    return this.#written === 0 && whole.length === this.#length
+      ? whole
+      : whole.subarray(this.#written, this.#length);
+  }
+
+  /** Copies a send that nothing can cancel, where it goes out with others: its promise. */
+  gather(bytes: Uint8Array, limit: number): Promise<void> | undefined {
+    const { length } = bytes;
+    const end = this.#length + length;
+    if (length >= LARGE_SEND || end > GATHER_LIMIT || end > limit) return undefined;
+    const send = pendingSend(bytes);
+    this.#append(send, bytes, end);
+    return send.promise;
+  }
+
+  /** Moves the next sends out of the queue: a large one alone, small ones together with those here. */
+  fill(queue: SendQueue): void {
+    if (this.empty) {
+      const first = queue.front();
+      if (first === undefined) return;
+      queue.remove(first);
+      // Alone it goes out as it is.
+      if (first.length >= LARGE_SEND || !goesWith(first.length, queue.front())) {
+        return this.adopt(first);
+      }
+      this.#copy(first);
+    }
+    for (let send = queue.front(); goesWith(this.#length, send); send = queue.front()) {
+      queue.remove(send);
+      this.#copy(send);
+    }
+  }
+
+  /** Makes it a batch of one, which goes out as it is. */
+  adopt(send: PendingSend): void {
+    send.handed = true;
+    this.sends.push(send);
+    this.#piece = send.bytes;
+    this.#length = send.length;
+  }
+
+  /** Notes that the next `count` bytes have left, and settles the sends that are whole with them. */
+  credit(count: number): void {
+    let left = count;
+    for (; this.#settled < this.sends.length; this.#settled++) {
+      const send = this.sends[this.#settled];
+      const missing = send.length - send.sent;
+      if (left < missing) {
+        send.sent += left;
+        break;
+      }
+      left -= missing;
+      send.sent = send.length;
+      send.stop?.();
+      send.resolve();
+    }
+    this.#written += count;
+  }
+
+  /** Ends the batch. Its buffer serves the next one only if the runtime is done with it. */
+  clear(writeEnded: boolean): void {
+    const buffer = this.#buffer;
+    if (writeEnded && buffer !== undefined && spareBuffers.length < MOST_SPARES) {
+      spareBuffers.push(buffer);
+    }
+    this.#buffer = this.#piece = undefined;
+    this.sends.length =
+      this.#length =
+      this.#written =
+      this.#settled =
+        0;
+  }
+
+  #copy(send: PendingSend): void {
+    send.handed = true;
+    this.#append(send, send.bytes, this.#length + send.length);
+  }
+
+  #append(send: PendingSend, bytes: Uint8Array, end: number): void {
+    if (this.#buffer === undefined || this.#buffer.length < end) this.#makeRoom(end);
+    this.#buffer!.set(bytes, this.#length);
+    this.#length = end;
+    this.sends.push(send);
+  }
+
+  #makeRoom(end: number): void {
+    const before = this.#buffer ?? spareBuffers.pop();
+    let room = before?.length ?? FIRST_ROOM;
+    while (room < end) room *= 4;
+    const after = before?.length === room ? before : new Uint8Array(room);
+    if (this.#length > 0) after.set(before!.subarray(0, this.#length));
+    this.#buffer = after;
+  }
+}
+
+/** Whether there is a next send, and it goes out with those before it, which have so many bytes. */
+function goesWith(length: number, next: PendingSend | undefined): next is PendingSend {
+  return next !== undefined && next.length < LARGE_SEND && length + next.length <= GATHER_LIMIT;
+}
