@@ -29,9 +29,11 @@ export class Backoff {
 
   /** Whether a pause goes on; then its end is told. */
   wait(): boolean {
+    // The clock takes 70 ns to read, and each accept and each datagram comes by here.
+    if (this.#until === 0) return false;
     if (this.#stop !== undefined) return true;
     const left = this.#until - performance.now();
-    if (this.#until === 0 || left <= 0) return false;
+    if (left <= 0) return false;
     this.#stop = startTimer(Math.ceil(left), () => {
       this.#stop = undefined;
       this.#over();

@@ -22,7 +22,7 @@ interface Target {
 export class BoundUdpSocket implements UdpSocket {
   readonly address: Address;
   readonly #backend: DatagramBackend;
-  readonly #datagrams: OneAtATime<Datagram>;
+  readonly #datagrams: OneAtATime<unknown, Datagram>;
   readonly #turns: SendTurns;
   #lastTarget: Target | undefined;
   #closing: Promise<void> | undefined;
@@ -41,6 +41,7 @@ export class BoundUdpSocket implements UdpSocket {
       address: this.address,
       noun: "socket",
       next: () => backend.receive(),
+      open: (received) => backend.toDatagram(received),
       // ICMP errors and the like are about one datagram that was sent; none ends the socket.
       judge: () => "pass over once",
     });

@@ -5,11 +5,13 @@ import type { Address, Datagram } from "../types.ts";
  * `Deno.listenDatagram` where it is there, `node:dgram` elsewhere. Both reject with what the runtime
  * throws.
  */
-export interface DatagramBackend {
+export interface DatagramBackend<Received = unknown> {
   readonly address: Address;
   readonly dropped: number;
-  /** The next datagram, in a buffer of its own; called again only after it has settled. */
-  receive(): Promise<Datagram>;
+  /** The next datagram as the runtime gives it; called again only after it has settled. */
+  receive(): Promise<Received>;
+  /** The same in a buffer of its own; called before the next is asked for. */
+  toDatagram(received: Received): Datagram;
   /** Sends to an address of the socket's family, or to a name. */
   send(bytes: Uint8Array, to: Address): Promise<unknown>;
   /** Ends a pending receive; the port is free when it resolves. */

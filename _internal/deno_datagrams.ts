@@ -8,8 +8,10 @@ import { type RuntimeSocket, unstableNet } from "./unstable_net.ts";
 /** The largest payload is 65,527 bytes, on IPv6; the runtime cuts off what has no room. */
 const ROOM = 64 * 1024;
 
+type Received = [Uint8Array, Deno.NetAddr];
+
 /** UDP on `Deno.listenDatagram`. What nobody asks for waits in the kernel. */
-export class DenoDatagrams implements DatagramBackend {
+export class DenoDatagrams implements DatagramBackend<Received> {
   readonly address: Address;
   /** The kernel drops without a word. */
   readonly dropped = 0;
@@ -31,8 +33,17 @@ export class DenoDatagrams implements DatagramBackend {
     this.address = fromRuntimeAddress(this.#socket.addr);
   }
 
-  receive(): Promise<Datagram> {
-    return this.#socket.receive(this.#buffer ??= new Uint8Array(ROOM)).then(this.#toDatagram);
+  receive(): Promise<Received> {
+    return this.#socket.receive(this.#buffer ??= new Uint8Array(ROOM));
+  }
+
+  toDatagram([bytes, { hostname, port }]: Received): Datagram {
+    // Peers mostly send many datagrams: one address serves them all.
+    const last = this.#lastFrom;
+    const from = last?.host === hostname && last.port === port
+      ? last
+      : this.#lastFrom = toAddress(hostname, port);
+    return { from, bytes: bytes.slice() as Uint8Array<ArrayBuffer> };
   }
 
   send(bytes: Uint8Array, to: Address): Promise<unknown> {
@@ -58,13 +69,4 @@ export class DenoDatagrams implements DatagramBackend {
     const hostname = await resolveName("sendTo", to, this.address.host);
     return await this.#socket.send(bytes, { transport: "udp", hostname, port: to.port });
   }
-
-  readonly #toDatagram = ([bytes, { hostname, port }]: [Uint8Array, Deno.NetAddr]): Datagram => {
-    // Peers mostly send many datagrams: one address serves them all.
-    const last = this.#lastFrom;
-    const from = last?.host === hostname && last.port === port
-      ? last
-      : this.#lastFrom = toAddress(hostname, port);
-    return { from, bytes: bytes.slice() as Uint8Array<ArrayBuffer> };
-  };
 }

@@ -11,7 +11,7 @@ const QUEUE_LIMIT = 2 * 1024 * 1024;
 const OVERHEAD = 128;
 
 /** UDP on `node:dgram`, which needs no unstable flag. */
-export class NodeDatagrams implements DatagramBackend {
+export class NodeDatagrams implements DatagramBackend<Datagram> {
   readonly address: Address;
   dropped = 0;
   readonly #socket: Socket;
@@ -55,6 +55,10 @@ export class NodeDatagrams implements DatagramBackend {
     if (this.#taken < this.#queue.length) return Promise.resolve(this.#dequeue());
     this.#waiting = Promise.withResolvers<Datagram>();
     return this.#waiting.promise;
+  }
+
+  toDatagram(received: Datagram): Datagram {
+    return received;
   }
 
   async send(bytes: Uint8Array, to: Address): Promise<void> {

@@ -15,14 +15,16 @@ export type Verdict =
   | "tell";
 
 /** Where the things come from, and how its failures are meant. */
-export interface Source<T> {
+export interface Source<Given, T> {
   /** The function that waits for them, for errors. */
   readonly operation: "accept" | "recvFrom";
   readonly address: Address;
   /** What is closed when it is closed, in words. */
   readonly noun: string;
   /** Asks for the next; called again only after it has settled. */
-  next(): Promise<T>;
+  next(): Promise<Given>;
+  /** Makes of what the runtime gives what the caller gets. */
+  open(given: Given): T;
   judge(error: SocketError): Verdict;
 }
 
@@ -30,8 +32,8 @@ export interface Source<T> {
  * One request to the runtime at a time, whatever the number of callers: they are served in the order
  * they came, and what comes when its caller was cancelled is parked for the next one.
  */
-export class OneAtATime<T> {
-  readonly #source: Source<T>;
+export class OneAtATime<Given, T> {
+  readonly #source: Source<Given, T>;
   readonly #calls: WaitingCalls<T>;
   readonly #backoff = new Backoff(() => this.#ask());
   #parked: T | undefined;
@@ -39,7 +41,7 @@ export class OneAtATime<T> {
   #repeated = false;
   #closed = false;
 
-  constructor(source: Source<T>) {
+  constructor(source: Source<Given, T>) {
     this.#source = source;
     this.#calls = new WaitingCalls(
       source.operation,
@@ -113,10 +115,11 @@ export class OneAtATime<T> {
     if (this.#asking !== undefined || this.#closed || this.#calls.empty) return;
     // Whoever asks waits the pause out: a caller's own loop cannot spin either.
     if (this.#backoff.wait()) return;
-    this.#asking = this.#source.next().then(this.#onTaken, this.#onError);
+    this.#asking = this.#source.next().then(this.#onGiven, this.#onError);
   }
 
-  readonly #onTaken = (taken: T): void => {
+  readonly #onGiven = (given: Given): void => {
+    const taken = this.#source.open(given);
     this.#asking = undefined;
     this.#repeated = false;
     this.#backoff.succeeded();

@@ -31,9 +31,7 @@ const PASSING: ReadonlySet<string | undefined> = new Set([
 export class TcpListener implements Listener {
   readonly address: Address;
   readonly #listener: Deno.TcpListener;
-  readonly #tuning: TcpTuning;
-  readonly #sendQueueLimit: number;
-  readonly #connections: OneAtATime<StreamConnection>;
+  readonly #connections: OneAtATime<Deno.TcpConn, StreamConnection>;
 
   /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
   static is(handle: unknown): handle is TcpListener {
@@ -42,14 +40,16 @@ export class TcpListener implements Listener {
 
   constructor(listener: Deno.TcpListener, tuning: TcpTuning, sendQueueLimit: number) {
     this.#listener = listener;
-    this.#tuning = tuning;
-    this.#sendQueueLimit = sendQueueLimit;
     this.address = fromRuntimeAddress(listener.addr);
     this.#connections = new OneAtATime({
       operation: "accept",
       address: this.address,
       noun: "listener",
-      next: () => this.#listener.accept().then(this.#open),
+      next: () => listener.accept(),
+      open(conn) {
+        tuneTcp(conn, tuning);
+        return new StreamConnection(conn, sendQueueLimit);
+      },
       judge,
     });
   }
@@ -76,11 +76,6 @@ export class TcpListener implements Listener {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-
-  readonly #open = (conn: Deno.TcpConn): StreamConnection => {
-    tuneTcp(conn, this.#tuning);
-    return new StreamConnection(conn, this.#sendQueueLimit);
-  };
 }
 
 function judge({ kind, code }: SocketError): Verdict {

@@ -1,11 +1,10 @@
 import type { SocketError } from "../errors.ts";
-import { type Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
 import type { Address } from "../types.ts";
+import { type Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
+import { type Linked, LinkedList } from "./linked_list.ts";
 
-interface Waiting<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: SocketError) => void;
+interface Waiting<T> extends PromiseWithResolvers<T>, Linked<Waiting<T>> {
+  /** Ends the watch on its signal and timeout. */
   stop: (() => void) | undefined;
 }
 
@@ -16,8 +15,7 @@ interface Waiting<T> {
 export class WaitingCalls<T> {
   readonly #operation: string;
   readonly #address: Address;
-  // A Set keeps the order of insertion and takes a cancelled call out of the middle at once.
-  readonly #calls = new Set<Waiting<T>>();
+  readonly #calls = new LinkedList<Waiting<T>>();
   readonly #onDeserted: () => void;
 
   /** @param onDeserted Called when the last call that waited was cancelled. */
@@ -28,45 +26,55 @@ export class WaitingCalls<T> {
   }
 
   get empty(): boolean {
-    return this.#calls.size === 0;
+    return this.#calls.first === undefined;
   }
 
   wait(cancellation: Cancellation | undefined): Promise<T> {
-    const call: Waiting<T> = { ...Promise.withResolvers<T>(), stop: undefined };
-    this.#calls.add(call);
-    call.stop = cancellation?.watch((why: Cancelled) => {
-      this.#calls.delete(call);
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const call: Waiting<T> = {
+      promise,
+      resolve,
+      reject,
+      stop: undefined,
+      previous: undefined,
+      next: undefined,
+    };
+    this.#calls.push(call);
+    if (cancellation !== undefined) call.stop = this.#watch(call, cancellation);
+    return promise;
+  }
+
+  #watch(call: Waiting<T>, cancellation: Cancellation): () => void {
+    return cancellation.watch((why: Cancelled) => {
+      this.#calls.remove(call);
       call.reject(cancelledError(why, this.#operation, this.#address));
       if (this.empty) this.#onDeserted();
     });
-    return call.promise;
   }
 
   /** Gives it to the first, if somebody waits. */
   succeed(value: T): boolean {
-    const call = this.#first();
+    const call = this.#shift();
     call?.resolve(value);
     return call !== undefined;
   }
 
   /** Rejects the first. */
   fail(error: SocketError): void {
-    this.#first()?.reject(error);
+    this.#shift()?.reject(error);
   }
 
   /** Rejects them all, since this side closes: nobody needs to be watching that. */
   close(error: () => SocketError): void {
-    for (let call = this.#first(); call !== undefined; call = this.#first()) {
+    for (let call = this.#shift(); call !== undefined; call = this.#shift()) {
       call.promise.catch(() => {});
       call.reject(error());
     }
   }
 
-  #first(): Waiting<T> | undefined {
-    const call = this.#calls.values().next().value;
-    if (call === undefined) return undefined;
-    this.#calls.delete(call);
-    call.stop?.();
+  #shift(): Waiting<T> | undefined {
+    const call = this.#calls.shift();
+    call?.stop?.();
     return call;
   }
 }
