@@ -1,18 +1,24 @@
 /**
- * The other end of every bench, in a worker so that the measuring thread does none of its work. The first
- * byte of a connection says what it does: takes all, sends without end, or echoes.
+ * The other end of `deno bench`, in a worker so that the measuring thread does none of its work. It does
+ * what `peers/programs/peer.c` does, where no compiler is at hand.
  */
-import type { Job } from "./start_peer.ts";
-
-const SOURCE = new Uint8Array(256 * 1024);
+import {
+  ASK_FOR_DATAGRAMS,
+  ECHO,
+  ECHO_DATAGRAM,
+  HOST,
+  SINGLE_BYTES,
+  SINK,
+  SOURCE,
+} from "./sides/work.ts";
 
 async function sink(conn: Deno.TcpConn): Promise<void> {
   const buffer = new Uint8Array(256 * 1024);
   while (await conn.read(buffer) !== null);
 }
 
-async function source(conn: Deno.TcpConn): Promise<void> {
-  for (;;) await conn.write(SOURCE);
+async function source(conn: Deno.TcpConn, chunk: Uint8Array): Promise<void> {
+  for (;;) await conn.write(chunk);
 }
 
 async function echo(conn: Deno.TcpConn): Promise<void> {
@@ -22,14 +28,19 @@ async function echo(conn: Deno.TcpConn): Promise<void> {
   }
 }
 
-const JOBS: Record<Job, (conn: Deno.TcpConn) => Promise<void>> = { s: sink, g: source, e: echo };
+const JOBS: Readonly<Record<number, (conn: Deno.TcpConn) => Promise<void>>> = {
+  [SINK]: sink,
+  [SOURCE]: (conn) => source(conn, new Uint8Array(256 * 1024)),
+  [SINGLE_BYTES]: (conn) => source(conn, new Uint8Array(1)),
+  [ECHO]: echo,
+};
 
 async function serve(conn: Deno.TcpConn): Promise<void> {
   conn.setNoDelay(true);
   try {
     const first = new Uint8Array(1);
     if (await conn.read(first) === null) return;
-    await JOBS[String.fromCharCode(first[0]) as Job](conn);
+    await JOBS[first[0]](conn);
   } catch {
     // The measuring side drops its connections when it is done.
   } finally {
@@ -37,21 +48,20 @@ async function serve(conn: Deno.TcpConn): Promise<void> {
   }
 }
 
-/** Echoes datagrams; one that begins with a 1 asks for that many in return instead. */
 async function serveDatagrams(socket: Deno.DatagramConn): Promise<void> {
   const buffer = new Uint8Array(2048);
-  const flood = new Uint8Array(64);
+  const answer = new Uint8Array(64);
   for (;;) {
     const [bytes, from] = await socket.receive(buffer);
-    if (bytes[0] === 0) await socket.send(bytes, from);
-    if (bytes[0] !== 1) continue;
+    if (bytes[0] === ECHO_DATAGRAM) await socket.send(bytes, from);
+    if (bytes[0] !== ASK_FOR_DATAGRAMS) continue;
     const count = new DataView(bytes.buffer).getUint32(1);
-    for (let sent = 0; sent < count; sent++) await socket.send(flood, from);
+    for (let sent = 0; sent < count; sent++) await socket.send(answer, from);
   }
 }
 
-const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+const listener = Deno.listen({ hostname: HOST, port: 0 });
+const socket = Deno.listenDatagram({ transport: "udp", hostname: HOST, port: 0 });
 void serveDatagrams(socket);
 (globalThis as unknown as Worker).postMessage({
   tcp: listener.addr.port,

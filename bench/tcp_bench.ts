@@ -1,4 +1,3 @@
 import { register } from "./register.ts";
-import { TCP_WORKLOADS } from "./tcp_workloads.ts";
 
-await register(TCP_WORKLOADS);
+await register(({ unit, work }) => unit !== "datagrams/s" && work !== "udp_echo");

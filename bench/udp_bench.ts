@@ -1,4 +1,3 @@
 import { register } from "./register.ts";
-import { UDP_WORKLOADS } from "./udp_workloads.ts";
 
-await register(UDP_WORKLOADS);
+await register(({ unit, work }) => unit === "datagrams/s" || work === "udp_echo");

@@ -1,7 +1,8 @@
 // The other end of every measurement: one program, the same for all, so that only the measured end differs.
 // Prints "<tcp port> <udp port>", serves 127.0.0.1, and exits at the end of its standard input.
 //
-// TCP, by the first byte of a connection (not echoed): 's' takes all, 'g' sends without end, 'e' echoes.
+// TCP, by the first byte of a connection (not echoed): 's' takes all, 'g' sends without end, 'b' does so a byte
+// at a time, 'e' echoes, 'n' takes nothing.
 // UDP, by the first byte of a datagram: 0 is echoed; 1 and a big-endian count asks for so many of 64 bytes;
 // 2 starts a flood of 64-byte datagrams, which 3 or five seconds end; anything else is taken silently.
 //
@@ -20,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 * 1024, BACKLOG = 4096, BATCH = 64, DATAGRAM = 64, FLOOD_SECONDS = 5 };
+enum { CHUNK = 256 * 1024, BACKLOG = 4096, BATCH = 64, DATAGRAM = 64, FLOOD_SECONDS = 5, SINGLE_BYTES = 64 };
 
 struct connection {
   int socket;
@@ -99,6 +100,11 @@ static int serve(struct connection *connection, uint32_t events) {
     ssize_t sent = send(connection->socket, generated, CHUNK, MSG_NOSIGNAL);
     return sent >= 0 || errno == EAGAIN;
   }
+  if (connection->job == 'b') {
+    for (int left = SINGLE_BYTES; left > 0; left--)
+      if (send(connection->socket, generated, 1, MSG_NOSIGNAL) < 0) return errno == EAGAIN;
+    return 1;
+  }
   if (connection->pending) return send_pending(connection);
   // MSG_TRUNC drops the bytes in the kernel: the sender is measured, not the copy into this program.
   int flags = connection->job == 's' ? MSG_TRUNC : 0;
@@ -107,9 +113,11 @@ static int serve(struct connection *connection, uint32_t events) {
   if (connection->job == 's') return 1;
   if (connection->job == 'e') return echo(connection, buffer, (size_t)received);
   connection->job = buffer[0];
-  if (connection->job == 'g') watch(EPOLL_CTL_MOD, connection, EPOLLOUT | EPOLLRDHUP);
+  if (connection->job == 'n') watch(EPOLL_CTL_MOD, connection, EPOLLRDHUP);
+  if (connection->job == 'g' || connection->job == 'b')
+    watch(EPOLL_CTL_MOD, connection, EPOLLOUT | EPOLLRDHUP);
   if (connection->job == 'e') return echo(connection, buffer + 1, (size_t)received - 1);
-  return connection->job == 'g' || connection->job == 's';
+  return strchr("gsbn", connection->job) != NULL;
 }
 
 _Noreturn static void *serve_connections(void *unused) {

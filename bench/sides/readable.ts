@@ -1,0 +1,19 @@
+/** The runtime's own stream view, which is how most programs read a connection. */
+import { HOST, type Peer, RECEIVED, type Side, SOURCE, type Work } from "./work.ts";
+
+async function recv(peer: Peer): Promise<Work> {
+  const conn = await Deno.connect({ hostname: HOST, port: peer.tcp });
+  conn.setNoDelay(true);
+  await conn.write(Uint8Array.of(SOURCE));
+  const reader = conn.readable.getReader();
+  return {
+    async batch() {
+      let missing = RECEIVED;
+      while (missing > 0) missing -= (await reader.read()).value!.length;
+      return RECEIVED - missing;
+    },
+    end: () => conn.close(),
+  };
+}
+
+export const readable: Side = { recv };
