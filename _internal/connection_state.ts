@@ -22,23 +22,19 @@ export class ConnectionState {
   /** Is told when both directions have broken. */
   sendingSide: { refuse(): void } | undefined;
 
-  readonly #localAddr: Deno.Addr | undefined;
-  readonly #remoteAddr: Deno.Addr | undefined;
   #localAddress: Address | undefined;
   #remoteAddress: Address | undefined;
 
   constructor(transport: Transport) {
     this.transport = transport;
-    this.#localAddr = transport.localAddr;
-    this.#remoteAddr = transport.remoteAddr;
   }
 
   get localAddress(): Address {
-    return this.#localAddress ??= fromRuntimeAddress(this.#localAddr);
+    return this.#localAddress ??= fromRuntimeAddress(this.transport.localAddr);
   }
 
   get remoteAddress(): Address {
-    return this.#remoteAddress ??= fromRuntimeAddress(this.#remoteAddr);
+    return this.#remoteAddress ??= fromRuntimeAddress(this.transport.remoteAddr);
   }
 
   /** The address for messages: nothing where the transport has none. */

@@ -3,6 +3,9 @@ import type { SocketError } from "../errors.ts";
 /** What a receiving call resolves to: bytes, a count, or `null` at the end. */
 export type Received = Uint8Array<ArrayBuffer> | number | null;
 
+/** No limit to what a call takes. A small integer, where Infinity would be an object in every slot. */
+export const ANY = 2 ** 31 - 1;
+
 let resolveMade: (value: Received) => void;
 let rejectMade: (error: unknown) => void;
 // One executor for all of them, as in the send queue.
@@ -11,6 +14,8 @@ const capture = (resolve: (value: Received) => void, reject: (error: unknown) =>
   rejectMade = reject;
 };
 
+const nobody: (settled: unknown) => void = () => {};
+
 /**
  * The one call that waits for bytes. There is one slot a connection, its fields used again by each
  * call: a call without options makes one promise and nothing else.
@@ -18,14 +23,15 @@ const capture = (resolve: (value: Received) => void, reject: (error: unknown) =>
 export class ReaderSlot {
   /** Which function waits, or nothing. */
   operation: "recv" | "recvInto" | undefined;
+  /** How many bytes it takes at the most. */
   most = 0;
   /** Where the bytes should go; nothing for a buffer of their own. */
   target: Uint8Array | undefined;
   promise: Promise<Received> | undefined;
   /** Ends the watch on the call's signal and timeout. */
   stop: (() => void) | undefined;
-  #resolve: (value: Received) => void = () => {};
-  #reject: (error: unknown) => void = () => {};
+  #resolve: (value: Received) => void = nobody;
+  #reject: (error: unknown) => void = nobody;
 
   open(
     operation: "recv" | "recvInto",
@@ -47,7 +53,7 @@ export class ReaderSlot {
    */
   openDirectly(resolve: (value: Received) => void, reject: (error: unknown) => void): void {
     this.operation = "recv";
-    this.most = Infinity;
+    this.most = ANY;
     this.#resolve = resolve;
     this.#reject = reject;
   }

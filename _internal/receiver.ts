@@ -5,8 +5,8 @@ import { Cancellation, type Cancelled, cancelledError } from "./cancellation.ts"
 import type { ConnectionState } from "./connection_state.ts";
 import { ForeignTransport } from "./foreign_transport.ts";
 import { ReadBuffer } from "./read_buffer.ts";
-import { ReaderSlot, type Received } from "./reader_slot.ts";
-import { StraightRead } from "./straight_read.ts";
+import { ANY, ReaderSlot, type Received } from "./reader_slot.ts";
+import { StraightRead, type StraightReader } from "./straight_read.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -14,7 +14,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
  * The receiving direction of a connection: one reader at a time, and a read of the runtime that stays
  * parked when its reader is cancelled, so that the next one gets its bytes.
  */
-export class Receiver {
+export class Receiver implements StraightReader {
   readonly #state: ConnectionState;
   /** Says whether a write is under way, which may be the one that is told of a reset. */
   readonly #sender: { readonly idle: boolean };
@@ -23,20 +23,19 @@ export class Receiver {
   readonly #reader = new ReaderSlot();
   /** A read into our own buffer is under way, parked or with a reader. */
   #reading = false;
-  readonly #straight: StraightRead;
+  #straight: StraightRead | undefined;
   #onDiscarded: (() => void) | undefined;
   #onQuiet: (() => void) | undefined;
 
   constructor(state: ConnectionState, sender: { readonly idle: boolean }) {
     this.#state = state;
     this.#sender = sender;
-    this.#straight = new StraightRead(state, this.#whenTellable, this.#onOver);
   }
 
   recv(options: RecvOptions | undefined): Promise<Bytes | null> {
     try {
       const cancellation = Cancellation.read("recv", options);
-      const most = options === undefined ? Infinity : maxBytes("recv", options);
+      const most = options === undefined ? ANY : maxBytes("recv", options);
       this.#checkFree("recv", cancellation);
       return this.#next("recv", most, undefined, cancellation) as Promise<Bytes | null>;
     } catch (error) {
@@ -67,13 +66,13 @@ export class Receiver {
     try {
       checkBytes("recvInto", "buffer", buffer);
       const cancellation = Cancellation.read("recvInto", options);
-      const most = options === undefined ? Infinity : maxBytes("recvInto", options);
+      const most = options === undefined ? ANY : maxBytes("recvInto", options);
       if (buffer.length === 0) throw invalidInput("recvInto", "the buffer has no room");
       this.#checkFree("recvInto", cancellation);
       const target = most < buffer.length ? buffer.subarray(0, most) : buffer;
       const straight = cancellation === undefined && !this.#reading && !this.#settled;
       return straight
-        ? this.#straight.read(target)
+        ? (this.#straight ??= new StraightRead(this.#state, this)).read(target)
         : this.#next("recvInto", most, target, cancellation) as Promise<number | null>;
     } catch (error) {
       return Promise.reject(error);
@@ -83,7 +82,7 @@ export class Receiver {
   /** Rejects the reader, since this side closes: nobody needs to be watching that. */
   close(): void {
     if (this.#state.dropped && !this.#reading) this.#recycle();
-    this.#straight.pending?.catch(() => {});
+    this.#straight?.pending?.catch(() => {});
     if (this.#reader.operation === undefined) return;
     this.#reader.promise?.catch(() => {});
     this.#reader.fail(this.#state.closedError(this.#reader.operation));
@@ -95,13 +94,13 @@ export class Receiver {
     if (this.#state.inputOver) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onDiscarded = resolve;
-      if (!this.#reading && this.#straight.pending === undefined) this.#read();
+      if (!this.#reading && this.#straight?.pending === undefined) this.#read();
     });
   }
 
   /** Resolves when the runtime holds no read of ours any more. */
   whenQuiet(): Promise<void> {
-    if (!this.#reading && this.#straight.pending === undefined) return Promise.resolve();
+    if (!this.#reading && this.#straight?.pending === undefined) return Promise.resolve();
     return new Promise((resolve) => this.#onQuiet = resolve);
   }
 
@@ -110,7 +109,7 @@ export class Receiver {
     if (state.closed) throw state.closedError(operation);
     const already = cancellation?.already;
     if (already !== undefined) throw cancelledError(already, operation, state.peer);
-    if (this.#reader.operation === undefined && this.#straight.pending === undefined) return;
+    if (this.#reader.operation === undefined && this.#straight?.pending === undefined) return;
     throw new SocketError(
       "Busy",
       operation,
@@ -132,7 +131,7 @@ export class Receiver {
   ): Promise<Received> {
     const promise = this.#reader.open(operation, most, target);
     if (cancellation !== undefined && !this.#settled) {
-      this.#reader.stop = cancellation.watch(this.#cancel);
+      this.#reader.stop = cancellation.watch((why) => this.#cancel(why));
     }
     this.#serve();
     return promise;
@@ -144,9 +143,9 @@ export class Receiver {
     else if (!this.#reading) this.#read();
   }
 
-  readonly #cancel = (why: Cancelled): void => {
+  #cancel(why: Cancelled): void {
     this.#reader.fail(cancelledError(why, this.#reader.operation!, this.#state.peer));
-  };
+  }
 
   /** Answers the reader with what there is: bytes first, then the end or the breakage. */
   #deliver(): void {
@@ -174,25 +173,27 @@ export class Receiver {
   }
 
   readonly #onRead = (count: number | null): void | Promise<void> => {
-    if (count === null) return this.#whenTellable(this.#onEnd);
+    if (count === null) return this.whenTellable(() => this.#onEnd());
     this.#reading = false;
-    if (this.#state.closed) return this.#onOver();
+    if (this.#state.closed) return this.onOver();
     this.#buffer.filled(count);
     if (this.#reader.operation !== undefined) this.#deliver();
   };
 
-  readonly #onEnd = (): void => {
+  #onEnd(): void {
     this.#reading = false;
     if (!this.#state.dropped && this.#state.breakage === undefined) this.#state.peerEnded = true;
     this.#onInputOver();
-  };
+  }
 
   /**
    * Says "end of stream" when it can be trusted. A reset is told to one call only: where that is the
    * write which is under way, the read says "end" in the same turn, and only the next knows better.
    */
-  readonly #whenTellable = <T>(tell: () => T): T | Promise<T> =>
-    this.#sender.idle ? tell() : new Promise<void>((resolve) => setTimeout(resolve, 0)).then(tell);
+  whenTellable<T>(tell: () => T): T | Promise<T> {
+    if (this.#sender.idle) return tell();
+    return new Promise<void>((resolve) => setTimeout(resolve, 0)).then(tell);
+  }
 
   readonly #onReadError = (error: unknown): void => {
     this.#reading = false;
@@ -201,7 +202,7 @@ export class Receiver {
   };
 
   #onInputOver(): void {
-    if (this.#state.closed) this.#onOver();
+    if (this.#state.closed) this.onOver();
     else if (this.#reader.operation !== undefined) this.#deliver();
   }
 
@@ -211,17 +212,17 @@ export class Receiver {
   }
 
   /** A read has ended on a connection that this side closes: goes on discarding, or says it is done. */
-  readonly #onOver = (): void => {
+  onOver(): void {
     if (this.#state.dropped) {
       this.#recycle();
       this.#onQuiet?.();
     }
     if (this.#state.dropped || this.#state.inputOver) this.#onDiscarded?.();
     else if (this.#onDiscarded !== undefined) this.#read();
-  };
+  }
 }
 
 function maxBytes(operation: string, options: RecvOptions): number {
   const value = readArguments(operation, () => options.maxBytes);
-  return checkLimit(operation, "maxBytes", value, Infinity, { lowest: 1, whole: true });
+  return Math.min(ANY, checkLimit(operation, "maxBytes", value, ANY, { lowest: 1, whole: true }));
 }

@@ -3,8 +3,8 @@ import type { OperationOptions } from "../types.ts";
 import { checkBytes, invalidInput, isBytes } from "./arguments.ts";
 import { Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
 import type { ConnectionState } from "./connection_state.ts";
-import { SendBatch } from "./send_batch.ts";
-import { type PendingSend, pendingSend, SendQueue } from "./send_queue.ts";
+import { SendBacklog } from "./send_backlog.ts";
+import { type PendingSend, pendingSend } from "./send_queue.ts";
 
 const READY = 0;
 /** The runtime has a write of ours. */
@@ -29,16 +29,12 @@ export class Sender {
   readonly #connection: { abort(): void };
   readonly #state: ConnectionState;
   readonly #limit: number;
-  /** What the runtime is writing, but for a direct write. */
-  #batch = new SendBatch();
-  /** What goes out next; nothing joins it while others wait in the queue, which comes after it. */
-  #nextBatch = new SendBatch();
-  readonly #queue = new SendQueue();
+  #backlog: SendBacklog | undefined;
   #gate = READY;
   #directBytes: Uint8Array | undefined;
   #directLength = 0;
   #directPromise: Promise<void> | undefined;
-  #idleWaiters: (() => void)[] = [];
+  #idleWaiters: (() => void)[] | undefined;
 
   /**
    * Takes objects where functions would do: an arrow function that a constructor makes of its `this` keeps
@@ -58,19 +54,19 @@ export class Sender {
 
   /** Nothing waits and nothing is being written. */
   get idle(): boolean {
-    return (this.#gate & WRITING) === 0 && this.#nextBatch.empty && this.#queue.empty;
+    return (this.#gate & WRITING) === 0 && this.#nothingWaits;
   }
 
-  /** Bytes that wait, for the limit: the runtime's own do not count. */
-  get #waiting(): number {
-    return this.#nextBatch.left + this.#queue.bytes;
+  get #nothingWaits(): boolean {
+    return this.#backlog === undefined || this.#backlog.empty;
   }
 
   send(bytes: Uint8Array, options: OperationOptions | undefined): Promise<void> {
     if (options === undefined && isBytes(bytes) && bytes.length !== 0) {
       if (this.#gate === READY) return this.#sendDirectly(bytes);
-      if (this.#gate === WRITING && this.#queue.empty) {
-        const gathered = this.#nextBatch.gather(bytes, this.#limit);
+      if (this.#gate === WRITING) {
+        this.#backlog ??= new SendBacklog();
+        const gathered = this.#backlog.gather(bytes, this.#limit);
         if (gathered !== undefined) return gathered;
       }
     }
@@ -93,13 +89,14 @@ export class Sender {
   /** Resolves once nothing is left to write, or nothing can be written any more. */
   whenIdle(): Promise<void> {
     if (this.idle) return Promise.resolve();
-    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+    return new Promise((resolve) => (this.#idleWaiters ??= []).push(resolve));
   }
 
   /** Bytes of accepted sends that have not left. */
   get unsent(): number {
-    const writing = this.#directBytes === undefined ? this.#batch.left : this.#directLength;
-    return writing + this.#waiting;
+    const direct = this.#directBytes === undefined ? 0 : this.#directLength;
+    const backlog = this.#backlog;
+    return direct + (backlog === undefined ? 0 : backlog.writing.left + backlog.bytes);
   }
 
   /**
@@ -108,11 +105,7 @@ export class Sender {
    */
   silence(): void {
     this.#directPromise?.catch(() => {});
-    for (const { promise } of this.#pending()) promise.catch(() => {});
-  }
-
-  #pending(): PendingSend[] {
-    return [...this.#batch.sends, ...this.#nextBatch.sends, ...this.#queue.all()];
+    for (const { promise } of this.#backlog?.pending() ?? []) promise.catch(() => {});
   }
 
   /** Rejects everything pending; the transport is closed by now. */
@@ -148,7 +141,7 @@ export class Sender {
   }
 
   #checkRoom(length: number): void {
-    const waiting = this.#waiting;
+    const waiting = this.#backlog?.bytes ?? 0;
     if (!this.idle && waiting + length > this.#limit) {
       throw new SocketError(
         "QueueFull",
@@ -163,9 +156,10 @@ export class Sender {
 
   #enqueue(bytes: Uint8Array, cancellation: Cancellation | undefined): Promise<void> {
     const send = pendingSend(bytes);
-    this.#queue.push(send);
+    this.#backlog ??= new SendBacklog();
+    this.#backlog.push(send);
     send.stop = cancellation?.watch((why) => this.#cancel(send, why));
-    if ((this.#gate & WRITING) === 0) this.#writeNext();
+    if ((this.#gate & WRITING) === 0) this.#writeNext(this.#backlog);
     return send.promise;
   }
 
@@ -175,7 +169,7 @@ export class Sender {
       send.reject(cancelledError(why, "send", peer, send.sent));
       this.#connection.abort();
     } else {
-      this.#queue.remove(send);
+      this.#backlog!.remove(send);
       send.reject(cancelledError(why, "send", peer));
     }
   }
@@ -184,11 +178,10 @@ export class Sender {
     const bytes = this.#directBytes!;
     const length = this.#directLength;
     this.#directBytes = undefined;
-    if (
-      written === length && this.#gate === WRITING && this.#nextBatch.empty && this.#queue.empty
-    ) {
+    if (written === length && this.#gate === WRITING && this.#nothingWaits) {
       this.bytesSent += written;
       this.#gate = READY;
+      this.#directPromise = undefined;
       return undefined;
     }
     if (this.#state.dropped) {
@@ -198,8 +191,9 @@ export class Sender {
     }
     // Partly written, or others wait behind it: from here on it is a batch of one.
     const send = pendingSend(bytes, length);
-    this.#batch.adopt(send);
-    this.#onWritten(written);
+    this.#backlog ??= new SendBacklog();
+    this.#backlog.writing.adopt(send);
+    this.#onWritten(this.#backlog, written);
     return send.promise;
   };
 
@@ -209,43 +203,42 @@ export class Sender {
     throw this.#failure(0);
   };
 
-  #writeNext(): void {
-    [this.#batch, this.#nextBatch] = [this.#nextBatch, this.#batch];
-    this.#batch.fill(this.#queue);
-    if (this.#batch.empty) {
-      this.#gate &= ~WRITING;
-      this.#tellIdle();
-      return;
+  #writeNext(backlog: SendBacklog): void {
+    if (backlog.advance()) {
+      this.#gate |= WRITING;
+      return this.#write(backlog);
     }
-    this.#gate |= WRITING;
-    this.#write();
+    this.#gate &= ~WRITING;
+    this.#tellIdle();
   }
 
-  #write(): void {
-    const { bytes } = this.#batch;
+  #write(backlog: SendBacklog): void {
+    const { bytes } = backlog.writing;
     if (bytes !== undefined) {
-      this.#state.transport.write(bytes).then(this.#onWritten, this.#fail);
+      // Closures made here, since few connections ever come here.
+      this.#state.transport.write(bytes)
+        .then((written) => this.#onWritten(backlog, written), (error) => this.#fail(error));
       return;
     }
     this.#fail(invalidInput("send", "the buffer was transferred while it was being sent"));
     this.#connection.abort();
   }
 
-  readonly #onWritten = (written: number): void => {
-    if (this.#state.dropped) return this.#batch.clear(true);
+  #onWritten(backlog: SendBacklog, written: number): void {
+    if (this.#state.dropped) return backlog.clear(true);
     this.bytesSent += written;
-    this.#batch.credit(written);
+    backlog.writing.credit(written);
     this.onProgress?.();
-    if (this.#batch.left > 0) return this.#write();
-    this.#batch.clear(true);
-    this.#writeNext();
-  };
+    if (backlog.writing.left > 0) return this.#write(backlog);
+    backlog.writing.clear(true);
+    this.#writeNext(backlog);
+  }
 
-  readonly #fail = (error: unknown): void => {
+  #fail(error: unknown): void {
     if (!this.#state.dropped) this.#state.breakSending(error);
     this.#gate = this.#gate & ~WRITING | BROKEN;
     this.#rejectAll((sent) => this.#failure(sent), true);
-  };
+  }
 
   #failure(sent: number): SocketError {
     const { dropped, sendBreakage } = this.#state;
@@ -255,10 +248,8 @@ export class Sender {
   }
 
   #rejectAll(error: (sent: number) => SocketError, writeEnded: boolean): void {
-    const pending = this.#pending();
-    this.#queue.clear();
-    this.#nextBatch.clear(true);
-    this.#batch.clear(writeEnded);
+    const pending = this.#backlog?.pending() ?? [];
+    this.#backlog?.clear(writeEnded);
     for (const send of pending) {
       send.stop?.();
       if (send.sent < send.length) send.reject(error(send.sent));
@@ -267,8 +258,8 @@ export class Sender {
   }
 
   #tellIdle(): void {
-    const waiters = this.#idleWaiters;
-    this.#idleWaiters = [];
+    const waiters = this.#idleWaiters ?? [];
+    this.#idleWaiters = undefined;
     for (const wake of waiters) wake();
   }
 }

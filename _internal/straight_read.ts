@@ -1,5 +1,13 @@
 import type { ConnectionState } from "./connection_state.ts";
 
+/** What it asks of the direction that it is a part of. */
+export interface StraightReader {
+  /** Calls `tell` when an end of stream can be trusted. */
+  whenTellable<T>(tell: () => T): T | Promise<T>;
+  /** A read has ended on a connection that this side closes. */
+  onOver(): void;
+}
+
 /**
  * A read straight into a caller's buffer, for `recvInto` that nothing can cancel. It settles only when
  * the runtime's read has ended, since nobody may write to a buffer whose call has settled.
@@ -8,18 +16,11 @@ export class StraightRead {
   /** The call that waits, if there is one. */
   pending: Promise<number | null> | undefined;
   readonly #state: ConnectionState;
-  readonly #whenTellable: (tell: () => number | null) => number | null | Promise<number | null>;
-  /** Called when a read has ended on a connection that this side closes. */
-  readonly #onOver: () => void;
+  readonly #receiver: StraightReader;
 
-  constructor(
-    state: ConnectionState,
-    whenTellable: (tell: () => number | null) => number | null | Promise<number | null>,
-    onOver: () => void,
-  ) {
+  constructor(state: ConnectionState, receiver: StraightReader) {
     this.#state = state;
-    this.#whenTellable = whenTellable;
-    this.#onOver = onOver;
+    this.#receiver = receiver;
   }
 
   read(target: Uint8Array): Promise<number | null> {
@@ -27,7 +28,7 @@ export class StraightRead {
   }
 
   readonly #onRead = (count: number | null): number | null | Promise<number | null> => {
-    if (count === null) return this.#whenTellable(this.#onEnd);
+    if (count === null) return this.#receiver.whenTellable(this.#onEnd);
     this.#finish();
     this.#state.bytesReceived += count;
     return count;
@@ -53,7 +54,7 @@ export class StraightRead {
   #finish(): void {
     this.pending = undefined;
     if (!this.#state.closed) return;
-    this.#onOver();
+    this.#receiver.onOver();
     throw this.#state.closedError("recvInto");
   }
 }

@@ -27,7 +27,7 @@ export class StreamConnection implements Connection {
   #views: StreamViews | undefined;
   #writeEnd: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
-  #onDropped: (() => void)[] = [];
+  #onDropped: (() => void)[] | undefined;
 
   /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
   static is(handle: unknown): handle is StreamConnection {
@@ -114,7 +114,7 @@ export class StreamConnection implements Connection {
     }
     this.#receiver.close();
     this.#sender.abort();
-    for (const wake of this.#onDropped) wake();
+    for (const wake of this.#onDropped ?? []) wake();
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<Uint8Array<ArrayBuffer>> {
@@ -160,7 +160,7 @@ export class StreamConnection implements Connection {
       sender: this.#sender,
       receiver: this.#receiver,
       endWriting: () => this.#endWriting(),
-      whenDropped: new Promise<void>((resolve) => this.#onDropped.push(resolve)),
+      whenDropped: new Promise<void>((resolve) => (this.#onDropped ??= []).push(resolve)),
       abort: () => this.abort(),
     }, linger);
     // Nobody may be waiting any more when it fails; those who are get it from their own await.

@@ -84,16 +84,20 @@ async function abortAround(address: Address, count: number): Promise<number> {
   let cancelled = 0;
   const connecting = Array.from({ length: count }, async (_, index) => {
     const controller = new AbortController();
-    setTimeout(() => {
-      const end = performance.now() + 0.2 * index / count;
-      while (performance.now() < end);
-      controller.abort();
-    }, 0);
+    const aborted = new Promise<void>((resolve) =>
+      setTimeout(() => {
+        const end = performance.now() + 0.2 * index / count;
+        while (performance.now() < end);
+        controller.abort();
+        resolve();
+      }, 0)
+    );
     try {
       abort(await connect(address, { signal: controller.signal }));
     } catch {
       cancelled++;
     }
+    await aborted;
   });
   await soon(Promise.all(connecting));
   return cancelled;
