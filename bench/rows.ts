@@ -199,21 +199,35 @@ const SIZES = [16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576];
 
 export const CURVES: readonly CurveSpec[] = [
   {
-    title: "64 B echo by connections",
+    title: "64 B echo by recvInto, a buffer a connection",
+    axis: "connections",
+    unit: "round trips/s",
+    work: "echo_into",
+    sizes: CONNECTIONS,
+  },
+  {
+    title: "64 B echo by recv (raw: a buffer a connection)",
     axis: "connections",
     unit: "round trips/s",
     work: "echo",
     sizes: CONNECTIONS,
   },
   {
-    title: "Awaited send by message size",
+    title: "Awaited send",
     axis: "message size in bytes",
     unit: "MiB/s",
     work: "send_awaited",
     sizes: SIZES,
   },
   {
-    title: "Echo by message size",
+    title: "Echo by recvInto, one buffer",
+    axis: "message size in bytes",
+    unit: "MiB/s",
+    work: "echo_into",
+    sizes: SIZES,
+  },
+  {
+    title: "Echo by recv (raw: one buffer)",
     axis: "message size in bytes",
     unit: "MiB/s",
     work: "echo",

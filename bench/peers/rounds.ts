@@ -4,7 +4,7 @@ import { curveCounts, curveOptions } from "../rows.ts";
 import type { Contest, Contestant } from "./contest.ts";
 import type { Curve, CurvePoint, PeerRatio, Row } from "./results.ts";
 
-const ROUNDS = 11;
+const ROUNDS = 15;
 const CURVE_ROUNDS = 7;
 /** How long each works in a round. */
 const MILLISECONDS = 200;

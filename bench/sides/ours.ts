@@ -132,43 +132,41 @@ async function recvInto(peer: Peer): Promise<Work> {
   };
 }
 
-async function echo(peer: Peer, options: WorkOptions): Promise<Work> {
+/** A large message comes back while it is still being sent. */
+async function roundTrip(connection: Connection, bytes: Uint8Array): Promise<void> {
+  const { length } = bytes;
+  const sent = isSmall(length) ? await send(connection, bytes) : send(connection, bytes);
+  for (let missing = length; missing > 0;) missing -= (await receive(connection))!.length;
+  await sent;
+}
+
+async function roundTripInto(
+  connection: Connection,
+  bytes: Uint8Array,
+  buffer: Uint8Array,
+): Promise<void> {
+  const { length } = bytes;
+  const sent = isSmall(length) ? await send(connection, bytes) : send(connection, bytes);
+  for (let missing = length; missing > 0;) missing -= (await receiveInto(connection, buffer))!;
+  await sent;
+}
+
+async function echo(peer: Peer, options: WorkOptions, once: typeof roundTripInto): Promise<Work> {
   const { size, connections } = options;
   const all = await openAll(peer, ECHO, options);
   const bytes = new Uint8Array(size);
+  const buffers = all.map(() => new Uint8Array(Math.min(size, 64 * 1024)));
   const each = roundTrips(connections);
-  const small = isSmall(size);
-  const roundTrip = async (connection: Connection) => {
-    for (let left = each; left > 0; left--) {
-      // A large message comes back while it is still being sent.
-      const sent = small ? await send(connection, bytes) : send(connection, bytes);
-      for (let missing = size; missing > 0;) missing -= (await receive(connection))!.length;
-      await sent;
-    }
+  const several = async (connection: Connection, index: number) => {
+    for (let left = each; left > 0; left--) await once(connection, bytes, buffers[index]);
   };
   return {
     async batch() {
-      if (connections === 1) await roundTrip(all[0]);
-      else await Promise.all(all.map(roundTrip));
+      if (connections === 1) await several(all[0], 0);
+      else await Promise.all(all.map(several));
       return each * connections;
     },
     end: () => all.forEach(abort),
-  };
-}
-
-async function echoInto(peer: Peer, { size, noDelay }: WorkOptions): Promise<Work> {
-  const connection = await open(peer, ECHO, noDelay);
-  const bytes = new Uint8Array(size);
-  const buffer = new Uint8Array(size);
-  return {
-    async batch() {
-      for (let left = ROUND_TRIPS; left > 0; left--) {
-        await send(connection, bytes);
-        for (let missing = size; missing > 0;) missing -= (await receiveInto(connection, buffer))!;
-      }
-      return ROUND_TRIPS;
-    },
-    end: () => abort(connection),
   };
 }
 
@@ -255,8 +253,8 @@ export const ours: Side = {
   recv: (peer) => recv(peer, SOURCE, RECEIVED),
   recv_into: recvInto,
   recv_single_bytes: (peer) => recv(peer, SINGLE_BYTES, SINGLE_BYTES_RECEIVED),
-  echo,
-  echo_into: echoInto,
+  echo: (peer, options) => echo(peer, options, roundTrip),
+  echo_into: (peer, options) => echo(peer, options, roundTripInto),
   connect,
   send_to: sendTo,
   recv_from: recvFrom,
