@@ -59,20 +59,23 @@ export class ReaderSlot {
   }
 
   succeed(value: Received): void {
+    const resolve = this.#resolve;
     this.release();
-    this.#resolve(value);
+    resolve(value);
   }
 
   fail(error: SocketError): void {
+    const reject = this.#reject;
     this.release();
-    this.#reject(error);
+    reject(error);
   }
 
-  /** Frees the slot without a word to its caller. */
+  /** Frees the slot without a word to its caller, and lets go of what the call was given. */
   release(): void {
     this.operation = undefined;
     this.target = undefined;
     this.promise = undefined;
+    this.#resolve = this.#reject = nobody;
     this.stop?.();
     this.stop = undefined;
   }
