@@ -1,0 +1,187 @@
+import { checkBytes, describe, invalidInput, isBytes, readArguments } from "./arguments.ts";
+import type { Codec } from "./codec.ts";
+import { type CodecEvent, CodecRun, kindOf, wrong } from "./codec_run.ts";
+import { deepEqual } from "./deep_equal.ts";
+
+const OPERATION = "checkCodec";
+/** Up to here at every byte. */
+const EVERY_SPLIT = 4096;
+/** Beyond, so many bytes are fed in all for the splits in two: a second or two of work. */
+const WORK = 64 * 1024 * 1024;
+const FEWEST_SPLITS = 64;
+/** How near to a frame's end the interesting splits are: headers and delimiters are short. */
+const NEAR = 8;
+const CHUNK_SIZES = [1, 2, 3, 7, 16, 61, 64, 255, 1024, 4096, 65536];
+
+/**
+ * Tests a codec, for the tests of its author: the same bytes must give the same frames however they
+ * are cut into chunks, since a stream keeps no boundaries.
+ *
+ * The bytes are fed whole, in two parts split at every byte, byte by byte, and in chunks of several sizes
+ * from 2 bytes to 64 KiB. Beyond 4,096 bytes it is not every split, but at least 64 of them, evenly
+ * spread and about the frames' ends. Each time the same must come out: the frames, where each of
+ * them ended, errors of the same kind at the same place among them, and as many bytes left over. Frames
+ * must not change when the memory of the bytes they came from is used again. Then each frame is encoded
+ * and decoded, alone and in a row with the others, and must come out as it was; one that `encode` refuses
+ * with `InvalidInput` is left out, since a codec may read more than it writes.
+ *
+ * @param codec What to test.
+ * @param bytes A stream from its beginning to its end. It may be malformed or cut off.
+ * @param expected The frames that must come out, where that is to be checked. Frames are compared by
+ * structure: bytes, arrays, maps, sets, dates, and objects of one prototype by their properties.
+ * @returns The frames, in order.
+ * @throws {SocketError} `InvalidData`, where something differs: the message says how the bytes were
+ * cut, `cause` what came out. `InvalidInput`, where an argument is something else.
+ *
+ * @example
+ * ```ts
+ * import { checkCodec, lines } from "jsr:@aivi/sockets";
+ *
+ * const stream = new TextEncoder().encode("one\r\ntwo\nthree");
+ * checkCodec(lines(), stream, ["one", "two", "three"]);
+ * ```
+ */
+export function checkCodec<T>(
+  codec: Codec<T>,
+  bytes: Uint8Array,
+  expected?: readonly T[],
+): T[] {
+  checkArguments(codec, bytes, expected);
+  const whole = new CodecRun(codec, [bytes]);
+  const frames = whole.frames;
+  if (expected !== undefined) compareFrames(frames, expected);
+  compare(whole, new CodecRun(codec, [bytes]), "a second time");
+  for (const at of splitsOf(bytes.length, whole.events)) {
+    const parts = [bytes.subarray(0, at), bytes.subarray(at)];
+    compare(whole, new CodecRun(codec, parts), `split at ${at}`);
+  }
+  for (const size of CHUNK_SIZES.filter((size) => size < bytes.length)) {
+    const how = size === 1 ? "byte by byte" : `in chunks of ${size} bytes`;
+    compare(whole, new CodecRun(codec, chunksOf(bytes, size)), how);
+  }
+  checkEncoding(codec, frames);
+  return frames;
+}
+
+function checkArguments<T>(codec: Codec<T>, bytes: unknown, expected: unknown): void {
+  readArguments(OPERATION, () => {
+    if (typeof codec?.encode !== "function" || typeof codec.decoder !== "function") {
+      throw invalidInput(OPERATION, "the codec has no encode and decoder functions");
+    }
+    checkBytes(OPERATION, "bytes", bytes);
+    if (expected !== undefined && !Array.isArray(expected)) {
+      throw invalidInput(OPERATION, `expected is ${describe(expected)}, not an array`);
+    }
+  });
+}
+
+function compareFrames<T>(frames: readonly T[], expected: readonly T[]): void {
+  const cause = { frames, expected };
+  const length = Math.max(frames.length, expected.length);
+  for (let index = 0; index < length; index++) {
+    if (index >= frames.length) {
+      throw wrong(`${frames.length} frames came out, not ${expected.length}`, cause);
+    }
+    if (index >= expected.length || !deepEqual(frames[index], expected[index])) {
+      throw wrong(`frame ${index} is not as expected`, cause);
+    }
+  }
+}
+
+/** Throws where a run went otherwise than with the bytes whole, or its frames do not last. */
+function compare<T>(whole: CodecRun<T>, run: CodecRun<T>, how: string): void {
+  const difference = differenceOf(whole, run);
+  const cause = { whole: whole.events, other: run.events };
+  if (difference !== undefined) throw wrong(`fed ${how}, ${difference}`, cause);
+  run.spoil();
+  if (differenceOf(whole, run) === undefined) return;
+  throw wrong(
+    `fed ${how}, a frame changes when its input's memory is used again: a frame is made of what ` +
+      "take gives, not of what peek shows",
+    cause,
+  );
+}
+
+function differenceOf<T>(whole: CodecRun<T>, run: CodecRun<T>): string | undefined {
+  const length = Math.max(whole.events.length, run.events.length);
+  for (let index = 0; index < length; index++) {
+    const [one, other] = [whole.events[index], run.events[index]];
+    const kinds = [one, other].map(kindOfEvent);
+    if (kinds[0] !== kinds[1]) return `result ${index} is ${kinds[1]}, not ${kinds[0]}`;
+    if (one.error !== undefined || other.error !== undefined) continue;
+    if (!deepEqual(one.frame, other.frame)) return `result ${index} is another frame`;
+    if (one.consumed === other.consumed) continue;
+    return `result ${index} ends at byte ${other.consumed}, not at ${one.consumed}`;
+  }
+  return run.consumed === whole.consumed && run.stuck === whole.stuck
+    ? undefined
+    : `${ending(run)}, not ${ending(whole)}`;
+}
+
+function kindOfEvent<T>(event: CodecEvent<T> | undefined): string {
+  return event === undefined ? "missing" : event.error ?? "a frame";
+}
+
+function ending<T>({ consumed, stuck }: CodecRun<T>): string {
+  return `${consumed} bytes are consumed in the end${stuck ? ", where it keeps failing" : ""}`;
+}
+
+/** Where to cut a stream in two: everywhere, or for a long one spread and about the frames' ends. */
+function splitsOf<T>(length: number, events: readonly CodecEvent<T>[]): Iterable<number> {
+  if (length <= EVERY_SPLIT) return Array.from({ length: length + 1 }, (_, at) => at);
+  const count = Math.max(FEWEST_SPLITS, Math.floor(WORK / length)) / 2;
+  const spread = Array.from({ length: count }, (_, at) => Math.floor(length * at / count));
+  const near = events.flatMap(({ consumed }) =>
+    Array.from({ length: 2 * NEAR + 1 }, (_, at) => consumed - NEAR + at)
+  ).filter((at) => at >= 0 && at <= length);
+  const step = Math.max(1, near.length / count);
+  const picked = Array.from(
+    { length: Math.min(count, near.length) },
+    (_, index) => near[Math.floor(index * step)],
+  );
+  return new Set([...spread, ...picked]);
+}
+
+function* chunksOf(bytes: Uint8Array, size: number): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+/** Each frame comes out of its encoding as it went in, alone and in a row with the others. */
+function checkEncoding<T>(codec: Codec<T>, frames: readonly T[]): void {
+  const encodings: Uint8Array[] = [];
+  const encoded: T[] = [];
+  for (const [index, frame] of frames.entries()) {
+    const parts = encode(codec, frame);
+    if (parts === undefined) continue;
+    compareDecoded(codec, parts, [frame], `frame ${index}, encoded and decoded,`);
+    encodings.push(...parts);
+    encoded.push(frame);
+  }
+  compareDecoded(codec, encodings, encoded, "all frames, encoded and decoded,");
+}
+
+function encode<T>(codec: Codec<T>, frame: T): Uint8Array[] | undefined {
+  try {
+    const parts = [codec.encode(frame)].flat() as Uint8Array[];
+    if (parts.every(isBytes)) return parts;
+  } catch (error) {
+    if (kindOf(error, "encode") === "InvalidInput") return undefined;
+    throw wrong("encode refused a frame that was decoded", error);
+  }
+  throw wrong("encode gave neither bytes nor an array of bytes");
+}
+
+function compareDecoded<T>(
+  codec: Codec<T>,
+  parts: readonly Uint8Array[],
+  frames: readonly T[],
+  what: string,
+): void {
+  const { events, consumed } = new CodecRun(codec, parts);
+  const length = parts.reduce((length, part) => length + part.length, 0);
+  const same = events.length === frames.length && consumed === length &&
+    events.every((event, index) =>
+      event.error === undefined && deepEqual(event.frame, frames[index])
+    );
+  if (!same) throw wrong(`${what} did not come out the same`, { parts, events });
+}
