@@ -98,8 +98,7 @@ export class ByteQueue {
    * @throws {SocketError} `InvalidInput`, where there is no such byte.
    */
   at(index: number): number {
-    const at = this.#start + index;
-    if (index >>> 0 === index && at < this.#end) return this.#bytes[at];
+    if (isIndex(index) && index < this.#end - this.#start) return this.#bytes[this.#start + index];
     if (this.length === 0) throw invalidInput("ByteQueue.at", "the queue is empty");
     checkWhole("ByteQueue.at", "index", index, 0, this.length - 1);
     const position = this.consumed + index;
@@ -117,10 +116,10 @@ export class ByteQueue {
    * @throws {SocketError} `InvalidInput`, where so many do not wait.
    */
   peek(length: number, offset: number = 0): Uint8Array {
-    const from = this.#start + offset;
-    if (
-      length >>> 0 === length && offset >>> 0 === offset && from + length <= this.#end
-    ) return this.#bytes.subarray(from, from + length);
+    if (isIndex(length) && isIndex(offset) && offset + length <= this.#end - this.#start) {
+      const from = this.#start + offset;
+      return this.#bytes.subarray(from, from + length);
+    }
     const operation = "ByteQueue.peek";
     checkWhole(operation, "offset", offset, 0, this.length);
     checkWhole(operation, "length", length, 0, this.length - offset);
@@ -140,8 +139,10 @@ export class ByteQueue {
    * @throws {SocketError} `InvalidInput`, where so many do not wait; then none is removed.
    */
   take(length: number): Uint8Array<ArrayBuffer> {
+    if (!isIndex(length) || length >= LARGE || length > this.#end - this.#start) {
+      return this.#gather(length);
+    }
     const end = this.#start + length;
-    if (length >>> 0 !== length || length >= LARGE || end > this.#end) return this.#gather(length);
     // Of 185 ns for 64 bytes, 175 are the runtime's for any array of its own, however it is filled.
     const taken = this.#bytes.slice(this.#start, end) as Uint8Array<ArrayBuffer>;
     this.#start = end;
@@ -156,9 +157,8 @@ export class ByteQueue {
    * @throws {SocketError} `InvalidInput`, where so many do not wait; then none is dropped.
    */
   skip(length: number): void {
-    const end = this.#start + length;
-    if (length >>> 0 === length && end < this.#end) {
-      this.#start = end;
+    if (isIndex(length) && length < this.#end - this.#start) {
+      this.#start += length;
       return;
     }
     let left = checkWhole("ByteQueue.skip", "length", length, 0, this.length);
@@ -270,8 +270,8 @@ export class ByteQueue {
 
   /** Empties the last chunk for the bytes to come, if it is small enough to wait for them. */
   #keepRoom(): boolean {
-    const chunk = this.#chunks.head!;
-    if (!chunk.own || chunk.bytes.length > LARGE) return false;
+    const chunk = this.#chunks.head;
+    if (chunk === undefined || !chunk.own || chunk.bytes.length > LARGE) return false;
     chunk.start = chunk.end = 0;
     chunk.base = this.#total;
     return true;
@@ -311,4 +311,9 @@ export class ByteQueue {
     }
     return taken;
   }
+}
+
+/** Whether it is a whole number from 0 to 2^32 - 1; asked so that nothing of another type can throw. */
+function isIndex(value: unknown): value is number {
+  return typeof value === "number" && value >>> 0 === value;
 }

@@ -14,10 +14,11 @@ import { DelimiterScanner } from "./delimiter_scanner.ts";
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 const DEFAULT_MAX_LENGTH = 64 * 1024;
-/** Up to here a loop and one call make a string faster than the decoder, which takes 200 ns. */
-const SHORT = 64;
 
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+// The strict one takes 260 ns for a short line and 900 for 2 KiB, the other 100 and 140. What that
+// cannot read it replaces by U+FFFD, which hardly any line has: so only those are read twice.
+const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
+const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 const encoder = new TextEncoder();
 
 /** What {@linkcode lines} takes. */
@@ -122,21 +123,13 @@ class LineDecoder implements Decoder<string> {
 }
 
 function textOf(bytes: Uint8Array): string {
-  if (bytes.length <= SHORT && isAscii(bytes)) {
-    return String.fromCharCode.apply(null, bytes as unknown as number[]);
-  }
+  const text = lenient.decode(bytes);
+  if (!text.includes("\ufffd")) return text;
   try {
-    return decoder.decode(bytes);
+    return strict.decode(bytes);
   } catch (cause) {
-    throw invalidData("a line is not UTF-8", cause);
+    throw invalidData("the line is not UTF-8", cause);
   }
-}
-
-function isAscii(bytes: Uint8Array): boolean {
-  for (let index = 0; index < bytes.length; index++) {
-    if (bytes[index] > 127) return false;
-  }
-  return true;
 }
 
 function checkLine(line: unknown): asserts line is string {

@@ -1,0 +1,85 @@
+import { assert, assertInstanceOf } from "@std/assert";
+import { concat } from "@std/bytes";
+import { ByteQueue, type Codec, SocketError, type SocketErrorKind } from "../../mod.ts";
+
+/** What came out of a stream: frames, and the kinds of the errors among them. */
+export interface Decoded<T> {
+  readonly results: ({ readonly frame: T } | { readonly kind: SocketErrorKind })[];
+  /** What no frame was made of, from the first byte on that is left. */
+  readonly left: Uint8Array;
+}
+
+/** The codec's bytes for frames, one after the other. */
+export function encodeAll<T>(codec: Codec<T>, ...frames: readonly T[]): Uint8Array<ArrayBuffer> {
+  return concat(frames.flatMap((frame) => codec.encode(frame)));
+}
+
+/** The stream in chunks of these sizes, the last of which goes on. */
+export function cut(stream: Uint8Array, sizes: readonly number[]): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
+  let at = 0;
+  for (const size of sizes) chunks.push(stream.slice(at, at += size));
+  chunks.push(stream.slice(at));
+  return chunks;
+}
+
+/**
+ * Decodes a stream as a connection does: each chunk is pushed, then every frame taken. It goes on after
+ * an error unless that comes again at once. `drained` sees what waits then.
+ */
+export function decodeStream<T>(
+  codec: Codec<T>,
+  chunks: readonly Uint8Array[],
+  drained: (waiting: number) => void = () => {},
+): Decoded<T> {
+  const input = new ByteQueue();
+  const decoder = codec.decoder();
+  const results: Decoded<T>["results"] = [];
+  for (const [index, chunk] of chunks.entries()) {
+    input.push(chunk);
+    if (!drain()) {
+      return { results, left: concat([input.take(input.length), ...chunks.slice(index + 1)]) };
+    }
+    drained(input.length);
+  }
+  attempt(() => decoder.end?.(input));
+  return { results, left: input.take(input.length) };
+
+  /** Whether the decoder is still good for more. */
+  function drain(): boolean {
+    for (let failedAt: number | undefined;;) {
+      const outcome = attempt(() => decoder.decode(input), failedAt);
+      if (outcome === undefined) return true;
+      if (outcome === "stuck") return false;
+      failedAt = outcome === "failed" ? input.consumed : undefined;
+    }
+  }
+
+  function attempt(
+    call: () => T | undefined,
+    failedAt?: number,
+  ): "gave" | "failed" | "stuck" | undefined {
+    let frame: T | undefined;
+    try {
+      frame = call();
+    } catch (error) {
+      assertInstanceOf(error, SocketError);
+      if (failedAt === input.consumed) return "stuck";
+      results.push({ kind: error.kind });
+      return "failed";
+    }
+    if (frame === undefined) return undefined;
+    results.push({ frame });
+    return "gave";
+  }
+}
+
+/** The frames of a stream that has nothing else. */
+export function framesOf<T>(codec: Codec<T>, ...chunks: readonly Uint8Array[]): T[] {
+  const { results, left } = decodeStream(codec, chunks);
+  assert(left.length === 0, `${left.length} bytes are left`);
+  return results.map((result) => {
+    assert("frame" in result, "an error came");
+    return result.frame;
+  });
+}
