@@ -50,7 +50,7 @@ export function checkCodec<T>(
   const whole = new CodecRun(codec, [bytes]);
   const frames = whole.frames;
   if (expected !== undefined) compareFrames(frames, expected);
-  compare(whole, new CodecRun(codec, [bytes]), "a second time");
+  compare(whole, new CodecRun(codec, [bytes]), "whole again");
   for (const at of splitsOf(bytes.length, whole.events)) {
     const parts = [bytes.subarray(0, at), bytes.subarray(at)];
     compare(whole, new CodecRun(codec, parts), `split at ${at}`);

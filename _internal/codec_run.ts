@@ -15,6 +15,8 @@ export class CodecRun<T> {
   readonly events: CodecEvent<T>[] = [];
   /** It kept failing, and was left alone before the end of stream. */
   stuck = false;
+  /** How many bytes were consumed in the end. */
+  readonly consumed: number;
   readonly #decoder: Decoder<T>;
   readonly #input = new ByteQueue();
   readonly #pushed: Uint8Array[] = [];
@@ -24,20 +26,14 @@ export class CodecRun<T> {
   constructor(codec: Codec<T>, chunks: Iterable<Uint8Array>) {
     this.#decoder = codec.decoder();
     for (const chunk of chunks) {
+      if (this.stuck) break;
       const copy = new Uint8Array(chunk);
       this.#pushed.push(copy);
       this.#input.push(copy);
       while (this.#step(() => this.#decoder.decode(this.#input)));
-      if (this.stuck) return;
     }
-    if (!this.#step(() => this.#decoder.end?.(this.#input)) || !this.#failed) {
-      this.#step(() => void checkNothingLeft(this.#input));
-    }
-  }
-
-  /** How many bytes were consumed in the end. */
-  get consumed(): number {
-    return this.#input.consumed;
+    if (!this.stuck) this.#end();
+    this.consumed = this.#input.consumed;
   }
 
   /** The frames among the events. */
@@ -51,6 +47,11 @@ export class CodecRun<T> {
     this.#input.skip(this.#input.length);
     // What was copied into the queue was where the next small push goes.
     for (const bytes of this.#pushed) this.#input.push(bytes);
+  }
+
+  #end(): void {
+    this.#step(() => this.#decoder.end?.(this.#input));
+    if (!this.#failed) this.#step(() => void checkNothingLeft(this.#input));
   }
 
   /** One call of the decoder: whether it gave something, so that there may be more. */

@@ -2,9 +2,12 @@ import { assert, assertInstanceOf } from "@std/assert";
 import { concat } from "@std/bytes";
 import { ByteQueue, type Codec, SocketError, type SocketErrorKind } from "../../mod.ts";
 
-/** What came out of a stream: frames, and the kinds of the errors among them. */
+/** A frame, or the kind of an error. */
+export type Result<T> = { readonly frame: T } | { readonly kind: SocketErrorKind };
+
+/** What came out of a stream. */
 export interface Decoded<T> {
-  readonly results: ({ readonly frame: T } | { readonly kind: SocketErrorKind })[];
+  readonly results: readonly Result<T>[];
   /** What no frame was made of, from the first byte on that is left. */
   readonly left: Uint8Array;
 }
@@ -34,7 +37,7 @@ export function decodeStream<T>(
 ): Decoded<T> {
   const input = new ByteQueue();
   const decoder = codec.decoder();
-  const results: Decoded<T>["results"] = [];
+  const results: Result<T>[] = [];
   for (const [index, chunk] of chunks.entries()) {
     input.push(chunk);
     if (!drain()) {
