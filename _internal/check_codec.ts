@@ -47,6 +47,15 @@ export function checkCodec<T>(
   expected?: readonly T[],
 ): T[] {
   checkArguments(codec, bytes, expected);
+  try {
+    return check(codec, bytes, expected);
+  } catch (error) {
+    kindOf(error, "the codec or a frame");
+    throw error;
+  }
+}
+
+function check<T>(codec: Codec<T>, bytes: Uint8Array, expected: readonly T[] | undefined): T[] {
   const whole = new CodecRun(codec, [bytes]);
   const frames = whole.frames;
   if (expected !== undefined) compareFrames(frames, expected);
