@@ -137,13 +137,6 @@ export function invalidData(reason: string, cause?: unknown): SocketError {
   return new SocketError("InvalidData", "recvFrame", reason, cause === undefined ? {} : { cause });
 }
 
-/** The frame that the end of stream completes, if any, or `UnexpectedEof` where it cuts one off. */
-export function decodeEnd<T>(decoder: Decoder<T>, input: ByteQueue): T | undefined {
-  const frame = decoder.end?.(input);
-  if (frame === undefined) checkNothingLeft(input);
-  return frame;
-}
-
 /** `UnexpectedEof` where the stream has ended and bytes that are no frame are left. */
 export function checkNothingLeft({ length }: ByteQueue): void {
   if (length === 0) return;
