@@ -417,6 +417,10 @@ Deno.test("checkCodec() splits a long stream about its frames' ends, in bounded 
 });
 
 Deno.test("E1: checkCodec() says InvalidInput for bad arguments", () => {
+  const { encode, decoder } = RIGHT;
+  for (const half of [{ encode }, { decoder }, { encode, decoder: {} }]) {
+    thrown(() => checkCodec(half as Codec<Bytes>, STREAM), "InvalidInput", "checkCodec");
+  }
   for (const [what, value] of WRONG_OBJECTS) {
     const check = (codec: unknown, bytes: unknown, expected?: unknown) => () =>
       checkCodec(codec as Codec<Bytes>, bytes as Bytes, expected as Bytes[]);

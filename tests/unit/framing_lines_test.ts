@@ -20,6 +20,7 @@ const STREAMS: readonly (readonly [stream: string, ...lines: readonly string[]])
   ["\r\r\n\n\n", "\r", "", ""],
   ["\ufeffone\n\ufefftwo\n", "\ufeffone", "\ufefftwo"],
   ["grüße\r\n日本語 🙂\n", "grüße", "日本語 🙂"],
+  ["\ufeff\ufffd\n", "\ufeff\ufffd"],
   ["\ufffd\n\0\n\u2028\x85\n", "\ufffd", "\0", "\u2028\x85"],
   ["x".repeat(300) + "\n", "x".repeat(300)],
 ];
