@@ -50,7 +50,8 @@ export function decodeStream<T>(
 
   /** Whether the decoder is still good for more. */
   function drain(): boolean {
-    for (let failedAt: number | undefined;;) {
+    let failedAt: number | undefined;
+    for (;;) {
       const outcome = attempt(() => decoder.decode(input), failedAt);
       if (outcome === undefined) return true;
       if (outcome === "stuck") return false;

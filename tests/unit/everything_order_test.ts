@@ -130,7 +130,11 @@ Deno.test("E10: what has arrived does not win over an expired deadline", async (
 });
 
 Deno.test("E10: every function gives a promise, whatever it is called with", async () => {
-  const synchronous = new Set(["abort", "connectionOver", "parseAddress", "formatAddress"]);
+  const codecs = ["lengthPrefixed", "varintPrefixed", "netstrings", "delimited", "lines"];
+  const synchronous = new Set([
+    ...["abort", "connectionOver", "parseAddress", "formatAddress", "checkCodec"],
+    ...codecs,
+  ]);
   const connection = connectionOver(new ScriptedTransport());
   abort(connection);
   const junk = [[], [undefined], [null, null], [{}, {}, {}], [Symbol(), Symbol(), Symbol()], [
