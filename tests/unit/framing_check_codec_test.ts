@@ -1,47 +1,11 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
-import {
-  type ByteQueue,
-  checkCodec,
-  type Codec,
-  type Decoder,
-  lengthPrefixed,
-  lines,
-  SocketError,
-  type SocketErrorKind,
-} from "../../mod.ts";
+import { checkCodec, type Codec, lengthPrefixed, lines } from "../../mod.ts";
 import { encodeAll } from "../support/codec_streams.ts";
-import { Random } from "../support/random.ts";
 import { WRONG_OBJECTS } from "../support/hostile.ts";
+import { type Bytes, fail, RIGHT, spoiling, STREAM } from "../support/own_codecs.ts";
+import { Random } from "../support/random.ts";
 import { thrown } from "../support/socket_errors.ts";
 import { bytesOf } from "../support/text.ts";
-
-type Bytes = Uint8Array;
-
-/** One byte of length, and that many bytes. */
-const RIGHT: Codec<Bytes> = lengthPrefixed({ bytes: 1 });
-const STREAM = encodeAll(RIGHT, bytesOf("one"), bytesOf(""), bytesOf("three"), bytesOf("seven"));
-
-/** The right codec, but for what it decodes with. */
-function decoding(
-  decode: () => Decoder<Bytes>["decode"],
-  end?: Decoder<Bytes>["end"],
-): Codec<Bytes> {
-  return { encode: RIGHT.encode, decoder: () => ({ decode: decode(), end }) };
-}
-
-/** The same, where a frame that has come whole is given to `change` first. */
-function spoiling(change: (input: ByteQueue, length: number) => Bytes): Codec<Bytes> {
-  return decoding(() => (input) => {
-    if (input.length === 0 || input.length <= input.at(0)) return undefined;
-    const length = input.at(0);
-    input.skip(1);
-    return change(input, length);
-  });
-}
-
-function fail(kind: SocketErrorKind): never {
-  throw new SocketError(kind, "recvFrame", "no");
-}
 
 Deno.test("checkCodec() gives the frames of a codec that is right", () => {
   const frames = ["one", "", "three", "seven"].map(bytesOf);
@@ -67,184 +31,10 @@ Deno.test("checkCodec() takes streams that are cut off or malformed", () => {
 });
 
 /** Codecs with one mistake each, and what the check says about it. */
-const WRONG: readonly (readonly [mistake: string, codec: Codec<Bytes>, message: RegExp])[] = [
-  [
-    "takes a chunk for a frame",
-    decoding(() => (input) => input.length > 0 ? input.take(input.length) : undefined),
-    /^checkCodec: fed split at 1, result 0 is another frame$/,
-  ],
-  [
-    "takes what has come for the whole frame",
-    decoding(() => (input) => {
-      if (input.length === 0) return undefined;
-      const length = Math.min(input.at(0), input.length - 1);
-      input.skip(1);
-      return input.take(length);
-    }),
-    /^checkCodec: fed split at 1, result 0 is another frame$/,
-  ],
-  [
-    "forgets the header while it waits for the frame",
-    decoding(() => (input) => {
-      if (input.length === 0) return undefined;
-      const length = input.at(0);
-      input.skip(1);
-      return length <= input.length ? input.take(length) : undefined;
-    }),
-    /^checkCodec: fed split at [12], result \d/,
-  ],
-  [
-    "reads past the frame",
-    decoding(() => {
-      let kept: number[] = [];
-      return (input) => {
-        kept = kept.concat(...input.take(input.length));
-        if (kept.length === 0 || kept.length <= kept[0]) return undefined;
-        const frame = new Uint8Array(kept.slice(1, 1 + kept[0]));
-        kept = kept.slice(1 + kept[0]);
-        return frame;
-      };
-    }),
-    /^checkCodec: fed split at 4, result 0 ends at byte 4, not at 17$/,
-  ],
-  [
-    "gives views of the input",
-    spoiling((input, length) => {
-      const frame = input.peek(length);
-      input.skip(length);
-      return frame;
-    }),
-    /^checkCodec: fed whole again, a frame changes when its input's memory is used again: /,
-  ],
-  [
-    "shares state among its streams",
-    (() => {
-      let count = 0;
-      return spoiling((input, length) => input.take(length).fill(count++));
-    })(),
-    /^checkCodec: fed whole again, result 0 is another frame$/,
-  ],
-  [
-    "throws what is no SocketError",
-    spoiling(() => {
-      throw new TypeError("no");
-    }),
-    /^checkCodec: the decoder threw TypeError, not a SocketError$/,
-  ],
-  [
-    "throws what is no error",
-    decoding(() => () => {
-      throw "no";
-    }),
-    /^checkCodec: the decoder threw a string, not a SocketError$/,
-  ],
-  [
-    "gives frames out of nothing",
-    decoding(() => () => new Uint8Array()),
-    /^checkCodec: the decoder gives frame after frame without consuming anything$/,
-  ],
-  [
-    "fails for want of bytes",
-    decoding(() => (input) => {
-      if (input.length === 0) return undefined;
-      if (input.length <= input.at(0)) return fail("InvalidData");
-      return input.take(input.at(0) + 1).subarray(1);
-    }),
-    /^checkCodec: fed split at 1, result 0 is InvalidData, not a frame$/,
-  ],
-  [
-    "fails in another way when it sees less",
-    decoding(() => (input) => {
-      if (input.length > 0) fail(input.length < 5 ? "InvalidData" : "TooLarge");
-      return undefined;
-    }),
-    /^checkCodec: fed split at 1, result 0 is InvalidData, not TooLarge$/,
-  ],
-  [
-    "drops what has come where it fails",
-    decoding(() => {
-      let failed = false;
-      return (input) => {
-        if (input.length === 0 && !failed) return undefined;
-        input.skip(input.length);
-        failed = true;
-        return fail("InvalidData");
-      };
-    }),
-    /^checkCodec: fed split at 1, 1 bytes are consumed in the end, where it keeps failing, not 17/,
-  ],
-];
-
-for (const [mistake, codec, message] of WRONG) {
-  Deno.test(`checkCodec() finds a codec that ${mistake}`, () => {
-    const error = thrown(() => checkCodec(codec, STREAM), "InvalidData", "checkCodec");
-    assert(message.test(error.message), error.message);
-  });
-}
-
-const WRONG_ENCODERS: readonly (readonly [
-  mistake: string,
-  encode: (frame: Bytes) => unknown,
-  message: string,
-])[] = [
-  [
-    "loses a byte",
-    (frame) => RIGHT.encode(frame.slice(1)),
-    "frame 0, encoded and decoded, did not come out the same",
-  ],
-  [
-    "adds a byte",
-    (frame) => [RIGHT.encode(frame), new Uint8Array(1)].flat(),
-    "frame 0, encoded and decoded, did not come out the same",
-  ],
-  [
-    "ends in the middle",
-    (frame) => (RIGHT.encode(frame) as Bytes).slice(0, -1),
-    "frame 0, encoded and decoded, did not come out the same",
-  ],
-  [
-    "writes another frame",
-    (frame) => RIGHT.encode(frame.map((byte) => byte + 1)),
-    "frame 0, encoded and decoded, did not come out the same",
-  ],
-  [
-    "gives a list of numbers",
-    () => [3, 1, 2, 3],
-    "encode gave neither bytes nor an array of bytes",
-  ],
-  ["gives nothing", () => {}, "encode gave neither bytes nor an array of bytes"],
-  ["gives null", () => null, "encode gave neither bytes nor an array of bytes"],
-  ["refuses what was decoded", () => fail("TooLarge"), "encode refused a frame that was decoded"],
-  ["throws", () => {
-    throw new RangeError("no");
-  }, "encode threw RangeError, not a SocketError"],
-];
-
-for (const [mistake, encode, reason] of WRONG_ENCODERS) {
-  Deno.test(`checkCodec() finds an encoder that ${mistake}`, () => {
-    const codec = { encode: encode as Codec<Bytes>["encode"], decoder: RIGHT.decoder };
-    const error = thrown(() => checkCodec(codec, STREAM), "InvalidData", "checkCodec");
-    assertEquals(error.message, `checkCodec: ${reason}`);
-  });
-}
-
 Deno.test("checkCodec() lets an encoder refuse what is not to be written", () => {
   const codec = { encode: () => fail("InvalidInput"), decoder: RIGHT.decoder };
   assertEquals(checkCodec(codec, STREAM).length, 4);
   assertEquals(checkCodec(lines(), bytesOf("a\r\r\nb"), ["a\r", "b"]), ["a\r", "b"]);
-});
-
-Deno.test("checkCodec() finds frames that are wrong only in a row", () => {
-  // The end of stream ends the last frame, and it needs no newline then.
-  const codec: Codec<string> = {
-    encode: (line) => bytesOf(line),
-    decoder: () => lines().decoder(),
-  };
-  const error = thrown(() => checkCodec(codec, bytesOf("a\nb")), "InvalidData", "checkCodec");
-  assertEquals(
-    error.message,
-    "checkCodec: all frames, encoded and decoded, did not come out the same",
-  );
 });
 
 Deno.test("checkCodec() calls end once, and compares what it gives", () => {
@@ -265,33 +55,6 @@ Deno.test("checkCodec() calls end once, and compares what it gives", () => {
   };
   checkCodec(codec, stream, [stream.slice(0, 6), stream.slice(6)]);
   assertEquals(ends, decoders);
-});
-
-Deno.test("checkCodec() finds an end that depends on the chunks", () => {
-  const codec = decoding(() => RIGHT.decoder().decode);
-  const stateful: Codec<Bytes> = {
-    encode: codec.encode,
-    decoder() {
-      const decoder = RIGHT.decoder();
-      let calls = 0;
-      return {
-        decode(input) {
-          calls++;
-          return decoder.decode(input);
-        },
-        end: (input) => void (calls > 8 && input.skip(input.length)),
-      };
-    },
-  };
-  const error = thrown(
-    () => checkCodec(stateful, STREAM.subarray(0, 8)),
-    "InvalidData",
-    "checkCodec",
-  );
-  assertEquals(
-    error.message,
-    "checkCodec: fed byte by byte, result 2 is missing, not UnexpectedEof",
-  );
 });
 
 Deno.test("checkCodec() compares with the frames that were expected", () => {
@@ -379,16 +142,6 @@ Deno.test("checkCodec() compares frames of every structure", () => {
       thrown(check, "InvalidData", "checkCodec", `${index} and ${other}`);
     }
   }
-});
-
-Deno.test("checkCodec() says in cause what came out", () => {
-  const error = thrown(() => checkCodec(WRONG[0][1], STREAM), "InvalidData", "checkCodec");
-  const { whole, other } = error.cause as Record<string, readonly unknown[]>;
-  assertEquals(whole, [{ frame: STREAM, consumed: STREAM.length }]);
-  assertEquals(other, [
-    { frame: STREAM.subarray(0, 1), consumed: 1 },
-    { frame: STREAM.subarray(1), consumed: STREAM.length },
-  ]);
 });
 
 Deno.test("checkCodec() splits a long stream about its frames' ends, in bounded time", () => {
