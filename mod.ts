@@ -40,6 +40,7 @@ export { formatAddress, parseAddress } from "./address.ts";
 export * from "./connection.ts";
 export * from "./errors.ts";
 export * from "./framing.ts";
+export * from "./proxy_protocol.ts";
 export * from "./tcp.ts";
 export type * from "./types.ts";
 export * from "./udp.ts";

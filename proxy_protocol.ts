@@ -1,0 +1,91 @@
+/**
+ * The PROXY protocol, with which a load balancer says on whose behalf it connects: a header before
+ * the first byte of the stream, as a line of text (version 1) or in binary form (version 2). It is
+ * specified in HAProxy's `proxy-protocol.txt`.
+ *
+ * @example A client that says on whose behalf it connects
+ * ```ts
+ * import { accept, close, connect, encodeProxyHeader, listen, recv, send } from "jsr:@aivi/sockets";
+ *
+ * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+ * const connection = await connect(listener.address);
+ * const header = encodeProxyHeader({
+ *   source: { host: "192.0.2.1", port: 56324 },
+ *   destination: { host: "192.0.2.2", port: 443 },
+ * }, { version: 1 });
+ * await send(connection, header); // before anything else
+ *
+ * const server = await accept(listener);
+ * console.log(new TextDecoder().decode((await recv(server))!));
+ * // PROXY TCP4 192.0.2.1 192.0.2.2 56324 443
+ * await Promise.all([close(connection), close(server)]);
+ * ```
+ *
+ * @module
+ */
+
+import { checkOptions, describe, invalidInput, readArguments } from "./_internal/arguments.ts";
+import type { EncodeProxyHeaderOptions, ProxyHeaderInit } from "./_internal/proxy_header.ts";
+import { checkHeaderInit } from "./_internal/proxy_init.ts";
+import { encodeProxyV1 } from "./_internal/proxy_v1.ts";
+import { encodeProxyV2 } from "./_internal/proxy_v2.ts";
+
+export type {
+  EncodeProxyHeaderOptions,
+  ProxyHeader,
+  ProxyHeaderInit,
+  ProxySsl,
+  ProxyTlv,
+  ProxyTransport,
+} from "./_internal/proxy_header.ts";
+
+const ENCODE = "encodeProxyHeader";
+
+/**
+ * Writes the header with which a client says on whose behalf it connects. It goes out before
+ * anything else, in one `send`.
+ *
+ * Without addresses it says that nothing is known of the client. Where one address is IPv4 and the other
+ * one IPv6, the IPv4 one is written as the IPv6 address that carries it (`::ffff:a.b.c.d`), which
+ * receivers give back as IPv4. A {@linkcode ProxyHeader} that was received can be passed on as it is; in
+ * version 1 only the addresses can.
+ *
+ * @param header What to say: addresses as literals, ports 0 to 65535; `authority` of at most 255 bytes
+ * and `uniqueId` of at most 128. In version 2 `crc32c: true` adds a checksum. Beside `LOCAL`, or without
+ * addresses, nothing else can be said.
+ * @param options The version, which the receiver must be able to read.
+ * @returns The bytes: at most 107 in version 1, at most 65,551 in version 2. Receivers may take less,
+ * HAProxy 16,384 bytes.
+ * @throws {SocketError} `InvalidInput`, where the header cannot be said in that version.
+ *
+ * @example
+ * ```ts
+ * import { encodeProxyHeader } from "jsr:@aivi/sockets";
+ *
+ * const bytes = encodeProxyHeader({
+ *   source: { host: "2001:db8::1", port: 56324 },
+ *   destination: { host: "2001:db8::2", port: 443 },
+ *   authority: "example.com",
+ *   uniqueId: new TextEncoder().encode("request-7"),
+ *   crc32c: true,
+ * }, { version: 2 });
+ * console.log(bytes.length); // 85
+ * ```
+ */
+export function encodeProxyHeader(
+  header: ProxyHeaderInit,
+  options: EncodeProxyHeaderOptions,
+): Uint8Array<ArrayBuffer> {
+  const checked = readArguments(ENCODE, () => {
+    const { version } = checkOptions<Partial<EncodeProxyHeaderOptions>>(ENCODE, options);
+    if (version !== 1 && version !== 2) {
+      throw invalidInput(ENCODE, `version is ${describe(version)}, not 1 or 2`);
+    }
+    return checkHeaderInit(header, version);
+  });
+  const bytes = checked.version === 1 ? encodeProxyV1(checked) : encodeProxyV2(checked);
+  if (bytes === undefined) {
+    throw invalidInput(ENCODE, "the header says more than the 65535 bytes that fit its length");
+  }
+  return bytes;
+}
