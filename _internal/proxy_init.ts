@@ -15,9 +15,7 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** The caller's header as the parser would give it, each property read once, or `InvalidInput`. */
 export function checkHeaderInit(init: ProxyHeaderInit, version: 1 | 2): ProxyHeader {
-  if (typeof init !== "object" || init === null) {
-    throw wrong(`the header is ${describe(init)}, not an object`);
-  }
+  checkObject("the header", init);
   const header = { version, ...checkEndpoints(init), ...checkFields(init) };
   if (version === 1) checkVersion1(header);
   if (header.transport === "unknown") {
@@ -31,6 +29,11 @@ export function checkHeaderInit(init: ProxyHeaderInit, version: 1 | 2): ProxyHea
 
 function wrong(reason: string): Error {
   return invalidInput(OPERATION, reason);
+}
+
+function checkObject(name: string, value: unknown): void {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  throw wrong(`${name} is ${describe(value)}, not an object`);
 }
 
 function checkVersion1(header: ProxyHeader): void {
@@ -193,9 +196,7 @@ function sslTypeProblem(type: number): string | undefined {
 }
 
 function checkSsl(init: Partial<ProxySsl>): ProxySsl {
-  if (typeof init !== "object" || init === null) {
-    throw wrong(`ssl is ${describe(init)}, not an object`);
-  }
+  checkObject("ssl", init);
   const flag = (name: "tls" | "certificateOnConnection" | "certificateInSession") =>
     checkBoolean(OPERATION, `ssl.${name}`, init[name], false);
   const { verify = 1, clientCertificate } = init;

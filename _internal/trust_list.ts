@@ -1,5 +1,5 @@
 import { ipFamily, quote, unmapIPv4 } from "../address.ts";
-import { describe, invalidInput } from "./arguments.ts";
+import { describe, invalidInput, readArguments } from "./arguments.ts";
 import { octetsOf } from "./ip_octets.ts";
 
 type Family = "ipv4" | "ipv6";
@@ -33,14 +33,8 @@ export class TrustList {
 
   /** @throws {SocketError} `InvalidInput`, where an entry is not such a network, or none is there. */
   constructor(operation: string, entries: readonly string[]) {
-    if (!Array.isArray(entries)) {
-      throw invalidInput(operation, `trust is ${describe(entries)}, not an array: ${RIGHT}`);
-    }
-    if (entries.length === 0) {
-      throw invalidInput(operation, `trust is empty, which trusts nobody: ${RIGHT}`);
-    }
-    for (const entry of entries) {
-      const { host, prefix, family } = parseNetwork(operation, entry);
+    const networks = readArguments(operation, () => readNetworks(operation, entries));
+    for (const { host, prefix, family } of networks) {
       this.#networks.addSubnet(host, prefix, family);
     }
   }
@@ -61,6 +55,17 @@ interface Network {
   readonly host: string;
   readonly prefix: number;
   readonly family: Family;
+}
+
+function readNetworks(operation: string, entries: readonly string[]): Network[] {
+  if (!Array.isArray(entries)) {
+    throw invalidInput(operation, `trust is ${describe(entries)}, not an array: ${RIGHT}`);
+  }
+  const { length } = entries;
+  if (length === 0) {
+    throw invalidInput(operation, `trust is empty, which trusts nobody: ${RIGHT}`);
+  }
+  return Array.from({ length }, (_, index) => parseNetwork(operation, entries[index]));
 }
 
 function parseNetwork(operation: string, entry: unknown): Network {
