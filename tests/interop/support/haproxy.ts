@@ -1,0 +1,113 @@
+import { delay } from "@std/async";
+import { needProgram } from "./packages.ts";
+
+/** Another program may take a free port before HAProxy has it. */
+const ATTEMPTS = 5;
+const READY_TRIES = 200;
+const READY_PAUSE = 50;
+
+/** A HAProxy that runs until it is disposed of. */
+export interface HAProxy extends AsyncDisposable {
+  /** Such as `2.6.12`. */
+  readonly version: string;
+  /** Where it listens, by the names that were asked for. */
+  readonly ports: Readonly<Record<string, number>>;
+  /** A folder that is removed with it. */
+  readonly folder: string;
+}
+
+/** What a configuration is made of. */
+export interface Places {
+  readonly ports: Readonly<Record<string, number>>;
+  readonly folder: string;
+}
+
+/**
+ * Starts HAProxy on free loopback ports, and waits until it accepts on each of them.
+ *
+ * @param names One for each port.
+ * @param configure Writes what follows the global section; each port must be bound on 127.0.0.1.
+ */
+export async function startHAProxy(
+  names: readonly string[],
+  configure: (places: Places) => string | Promise<string>,
+): Promise<HAProxy> {
+  const version = /version (\S+?)[-\s]/.exec(await needProgram("haproxy", "-v"))?.[1] ?? "unknown";
+  for (let attempt = 1;; attempt++) {
+    const folder = await Deno.makeTempDir({ prefix: "haproxy-" });
+    const ports = freePorts(names);
+    const file = `${folder}/haproxy.cfg`;
+    await Deno.writeTextFile(file, `${GLOBAL}${await configure({ ports, folder })}`);
+    const child = new Child(file);
+    try {
+      for (const port of Object.values(ports)) await child.ready(port);
+      const stop = async () => {
+        await child.stop();
+        await Deno.remove(folder, { recursive: true });
+      };
+      return { version, ports, folder, [Symbol.asyncDispose]: stop };
+    } catch (error) {
+      await child.stop();
+      await Deno.remove(folder, { recursive: true });
+      if (attempt === ATTEMPTS || !/cannot bind/i.test(String(error))) throw error;
+    }
+  }
+}
+
+const GLOBAL = `
+global
+  maxconn 1000
+  nbthread 1
+`;
+
+function freePorts(names: readonly string[]): Record<string, number> {
+  // All are held at once, so that none is given twice.
+  const listeners = names.map(() => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
+  const ports = listeners.map(({ addr }) => (addr as Deno.NetAddr).port);
+  for (const listener of listeners) listener.close();
+  return Object.fromEntries(names.map((name, index) => [name, ports[index]]));
+}
+
+/** The process and what it wrote. */
+class Child {
+  readonly #process: Deno.ChildProcess;
+  readonly #output: Promise<string>;
+  #ended = false;
+
+  constructor(file: string) {
+    this.#process = new Deno.Command("haproxy", {
+      // In the foreground, so that the process that was started is the one that serves.
+      args: ["-db", "-f", file],
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    this.#output = this.#process.stderr.text();
+    this.#process.status.then(() => this.#ended = true);
+  }
+
+  /** Resolves when the port accepts; rejects with what HAProxy said when it ended. */
+  async ready(port: number): Promise<void> {
+    for (let tries = 0; tries < READY_TRIES; tries++) {
+      if (this.#ended) throw new Error(`haproxy ended at once:\n${await this.#output}`);
+      try {
+        (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+        return;
+      } catch {
+        await delay(READY_PAUSE);
+      }
+    }
+    throw new Error(`haproxy does not accept on port ${port}`);
+  }
+
+  async stop(): Promise<void> {
+    try {
+      // Ends it without waiting for connections.
+      this.#process.kill("SIGTERM");
+    } catch {
+      // It has ended already.
+    }
+    await this.#process.status;
+    await this.#output;
+  }
+}

@@ -1,0 +1,41 @@
+/** How a command ended: what it said is in `output`. */
+async function run(
+  command: string,
+  args: readonly string[],
+): Promise<{ readonly success: boolean; readonly output: string }> {
+  try {
+    const { success, stdout, stderr } = await new Deno.Command(command, {
+      args: [...args],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).output();
+    const decoder = new TextDecoder();
+    return { success, output: decoder.decode(stdout) + decoder.decode(stderr) };
+  } catch (error) {
+    return { success: false, output: String(error) };
+  }
+}
+
+/** Runs a command that must succeed, and gives what it said. */
+export async function must(command: string, ...args: string[]): Promise<string> {
+  const { success, output } = await run(command, args);
+  if (!success) throw new Error(`${command} ${args.join(" ")} failed:\n${output}`);
+  return output;
+}
+
+/**
+ * Sees to it that a program is there, and gives what it says of its version. Where it is missing it
+ * is installed, as far as this user may; a test that was skipped instead would hide what it is for.
+ */
+export async function needProgram(program: string, versionFlag: string): Promise<string> {
+  const found = await run(program, [versionFlag]);
+  if (found.success) return found.output;
+  if (Deno.uid() === 0) {
+    await run("apt-get", ["update"]);
+    await run("apt-get", ["install", "--yes", "--no-install-recommends", program]);
+  }
+  const installed = await run(program, [versionFlag]);
+  if (installed.success) return installed.output;
+  throw new Error(`this test needs ${program}: apt-get install ${program}`);
+}
