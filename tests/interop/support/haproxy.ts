@@ -23,10 +23,10 @@ export interface Places {
 }
 
 /**
- * Starts HAProxy on free loopback ports, and waits until it accepts on each of them.
+ * Starts HAProxy on free loopback ports, and waits until it accepts.
  *
  * @param names One for each port.
- * @param configure Writes what follows the global section; each port must be bound on 127.0.0.1.
+ * @param configure Writes what follows the global section.
  */
 export async function startHAProxy(
   names: readonly string[],
@@ -35,12 +35,12 @@ export async function startHAProxy(
   const version = /version (\S+?)[-\s]/.exec(await needProgram("haproxy", "-v"))?.[1] ?? "unknown";
   for (let attempt = 1;; attempt++) {
     const folder = await Deno.makeTempDir({ prefix: "haproxy-" });
-    const ports = freePorts(names);
+    const { ready, ...ports } = freePorts(["ready", ...names]);
     const file = `${folder}/haproxy.cfg`;
-    await Deno.writeTextFile(file, `${GLOBAL}${await configure({ ports, folder })}`);
+    await Deno.writeTextFile(file, preamble(ready) + await configure({ ports, folder }));
     const child = new Child(file);
     try {
-      for (const port of Object.values(ports)) await child.ready(port);
+      await child.ready(ready);
       const stop = async () => {
         await child.stop();
         await Deno.remove(folder, { recursive: true });
@@ -54,11 +54,23 @@ export async function startHAProxy(
   }
 }
 
-const GLOBAL = `
+/**
+ * A port of its own tells that it is ready: all ports are bound before any accepts, and a probe of the
+ * others would reach the server behind them.
+ */
+function preamble(ready: number): string {
+  return `
 global
   maxconn 1000
   nbthread 1
+
+frontend ready
+  mode tcp
+  timeout client 10s
+  bind 127.0.0.1:${ready}
+  tcp-request connection reject
 `;
+}
 
 function freePorts(names: readonly string[]): Record<string, number> {
   // All are held at once, so that none is given twice.
