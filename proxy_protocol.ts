@@ -45,10 +45,13 @@ const ENCODE = "encodeProxyHeader";
  * Writes the header with which a client says on whose behalf it connects. It goes out before
  * anything else, in one `send`.
  *
- * Without addresses it says that nothing is known of the client. Where one address is IPv4 and the other
- * one IPv6, the IPv4 one is written as the IPv6 address that carries it (`::ffff:a.b.c.d`), which
- * receivers give back as IPv4. A {@linkcode ProxyHeader} that was received can be passed on as it is; in
- * version 1 only the addresses can.
+ * Without addresses it says that nothing is known of the client. In version 2 some receivers drop that
+ * (HAProxy 2.6 does), where `command: "LOCAL"`, for a connection of the proxy's own, must be taken. Where
+ * one address is IPv4 and the other one IPv6, the IPv4 one is written as the IPv6 address that carries
+ * it (`::ffff:a.b.c.d`), which receivers of this package give back as IPv4.
+ *
+ * A {@linkcode ProxyHeader} that was received can be passed on as it is, but for Unix sockets, and in
+ * version 1 with nothing beside its addresses.
  *
  * @param header What to say: addresses as literals, ports 0 to 65535; `authority` of at most 255 bytes
  * and `uniqueId` of at most 128. In version 2 `crc32c: true` adds a checksum. Beside `LOCAL`, or without

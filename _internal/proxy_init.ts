@@ -8,7 +8,7 @@ import { type Bytes, encodeText, hex, TLV_HEADER } from "./proxy_tlv.ts";
 import { FIELD_OF_TYPE, LONGEST_AUTHORITY, LONGEST_UNIQUE_ID, NOOP_TYPE } from "./proxy_tlvs.ts";
 
 const OPERATION = "encodeProxyHeader";
-/** More than a header can hold, so that a value is refused before it is copied. */
+/** More than a header can hold, so that what is too long is refused before it is put together. */
 const LONGEST_VALUE = 0xffff;
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -145,10 +145,10 @@ function checkText(name: string, text: unknown, longest: number): string {
   throw wrong(`${name} has ${length} bytes, at most ${longest} are allowed`);
 }
 
-/** A copy, which nobody changes later on. */
+/** A plain copy: a subclass may say any `length`. */
 function checkValue(name: string, value: unknown, longest: number): Bytes {
-  const bytes = checkBytes(OPERATION, name, value);
-  if (bytes.length <= longest) return new Uint8Array(bytes);
+  const bytes = new Uint8Array(checkBytes(OPERATION, name, value));
+  if (bytes.length <= longest) return bytes;
   throw wrong(`${name} has ${bytes.length} bytes, at most ${longest} are allowed`);
 }
 

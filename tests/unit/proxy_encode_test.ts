@@ -401,6 +401,31 @@ Deno.test("encodeProxyHeader() with arguments of the wrong type is InvalidInput"
   refuse(() => encode(throwingProxy({ ...IPV4 }), version2), "a throwing proxy of a header");
 });
 
+Deno.test("encodeProxyHeader() takes bytes for as many as they are, whatever their class says", () => {
+  class Lying extends Uint8Array<ArrayBuffer> {
+    override get length(): number {
+      return 1;
+    }
+  }
+  const lying = (length: number) => new Lying(new ArrayBuffer(length));
+  const bytes = encodeProxyHeader({
+    ...IPV4,
+    uniqueId: lying(2),
+    ssl: { clientCertificate: lying(3) },
+    tlvs: [{ type: 0xe0, value: lying(4) }],
+  }, { version: 2 });
+  const said = parseProxyHeader(bytes);
+  assert("header" in said);
+  assertEquals(said.header.uniqueId, new Uint8Array(2));
+  assertEquals(said.header.ssl!.clientCertificate, new Uint8Array(3));
+  assertEquals(said.header.tlvs[0].value, new Uint8Array(4));
+  thrown(
+    () => encodeProxyHeader({ ...IPV4, uniqueId: lying(129) }, { version: 2 }),
+    "InvalidInput",
+    "encodeProxyHeader",
+  );
+});
+
 Deno.test("encodeProxyHeader() reads each property once", () => {
   const read = new Map<string, number>();
   const counting = <T extends object>(target: T, path: string): T =>
