@@ -1,5 +1,5 @@
 import { SendBatch } from "./send_batch.ts";
-import { type PendingSend, SendQueue } from "./send_queue.ts";
+import { type PendingSend, type SendOperation, SendQueue } from "./send_queue.ts";
 
 /**
  * What the sending direction holds beside a direct write. Most connections never need it: it is made
@@ -27,8 +27,12 @@ export class SendBacklog {
   }
 
   /** Copies a small send that nothing can cancel, where none waits before it that was not: its promise. */
-  gather(bytes: Uint8Array, limit: number): Promise<void> | undefined {
-    return this.#queue.empty ? this.#next.gather(bytes, limit) : undefined;
+  gather(
+    operation: SendOperation,
+    bytes: Uint8Array,
+    limit: number,
+  ): Promise<void> | undefined {
+    return this.#queue.empty ? this.#next.gather(operation, bytes, limit) : undefined;
   }
 
   push(send: PendingSend): void {

@@ -1,4 +1,10 @@
-import { type PendingSend, pendingSend, type SendQueue } from "./send_queue.ts";
+import {
+  isWhole,
+  type PendingSend,
+  pendingSend,
+  type SendOperation,
+  type SendQueue,
+} from "./send_queue.ts";
 
 /** The most bytes that go out together: what one system call moves with little overhead. */
 const GATHER_LIMIT = 256 * 1024;
@@ -15,8 +21,8 @@ const MOST_SPARES = 2;
 export class SendBatch {
   readonly sends: PendingSend[] = [];
   #buffer: Uint8Array | undefined;
-  /** The piece, where it is not the front of the buffer. */
-  #piece: Uint8Array | undefined;
+  /** The one send whose own bytes are written, where nothing was gathered. */
+  #single: PendingSend | undefined;
   #length = 0;
   #written = 0;
   #settled = 0;
@@ -30,22 +36,30 @@ export class SendBatch {
     return this.sends.length === 0;
   }
 
-  /** What is still to be written, as one piece; nothing where the caller has transferred its buffer. */
+  /** What is to be written now; nothing where the caller has transferred its buffer. */
   get bytes(): Uint8Array | undefined {
-    const whole = this.#piece ?? this.#buffer!;
-    if (whole.length < this.#length) return undefined;
-    return this.#written === 0 && whole.length === this.#length
-      ? whole
-      : whole.subarray(this.#written, this.#length);
+    if (this.#single === undefined) return this.#buffer!.subarray(this.#written, this.#length);
+    if (!isWhole(this.#single)) return undefined;
+    let piece = this.#single.bytes;
+    let start = this.#written;
+    for (let index = 0; start >= piece.length; index++) {
+      start -= piece.length;
+      piece = this.#single.more[index];
+    }
+    return start === 0 ? piece : piece.subarray(start);
   }
 
   /** Copies a send that nothing can cancel, where it goes out with others: its promise. */
-  gather(bytes: Uint8Array, limit: number): Promise<void> | undefined {
+  gather(
+    operation: SendOperation,
+    bytes: Uint8Array,
+    limit: number,
+  ): Promise<void> | undefined {
     const { length } = bytes;
     const end = this.#length + length;
     if (length >= LARGE_SEND || end > GATHER_LIMIT || end > limit) return undefined;
-    const send = pendingSend(bytes);
-    this.#append(send, bytes, end);
+    const send = pendingSend(operation, bytes, length);
+    this.#append(send, end);
     return send.promise;
   }
 
@@ -71,7 +85,7 @@ export class SendBatch {
   adopt(send: PendingSend): void {
     send.handed = true;
     this.sends.push(send);
-    this.#piece = send.bytes;
+    this.#single = send;
     this.#length = send.length;
   }
 
@@ -99,7 +113,7 @@ export class SendBatch {
     if (writeEnded && buffer !== undefined && spareBuffers.length < MOST_SPARES) {
       spareBuffers.push(buffer);
     }
-    this.#buffer = this.#piece = undefined;
+    this.#buffer = this.#single = undefined;
     this.sends.length =
       this.#length =
       this.#written =
@@ -109,12 +123,18 @@ export class SendBatch {
 
   #copy(send: PendingSend): void {
     send.handed = true;
-    this.#append(send, send.bytes, this.#length + send.length);
+    this.#append(send, this.#length + send.length);
   }
 
-  #append(send: PendingSend, bytes: Uint8Array, end: number): void {
+  #append(send: PendingSend, end: number): void {
     if (this.#buffer === undefined || this.#buffer.length < end) this.#makeRoom(end);
-    this.#buffer!.set(bytes, this.#length);
+    const buffer = this.#buffer!;
+    buffer.set(send.bytes, this.#length);
+    let start = this.#length + send.bytes.length;
+    for (const piece of send.more) {
+      buffer.set(piece, start);
+      start += piece.length;
+    }
     this.#length = end;
     this.sends.push(send);
   }

@@ -1,10 +1,18 @@
 import { invalidInput } from "./arguments.ts";
 import { type Linked, LinkedList } from "./linked_list.ts";
 
+/** The function that was called, for errors. */
+export type SendOperation = "send" | "sendFrame";
+
+const NO_MORE: readonly Uint8Array[] = [];
+
 /** A send that waits or is being written. Plain records: a queue of closures costs twice as much. */
 export interface PendingSend extends Linked<PendingSend> {
+  readonly operation: SendOperation;
   readonly bytes: Uint8Array;
-  /** As it was when the send was called: a buffer that is transferred meanwhile reads 0. */
+  /** Further pieces, which follow the bytes and belong to them: all of them leave, or none. */
+  readonly more: readonly Uint8Array[];
+  /** Of all pieces when the send was called: a buffer that is transferred meanwhile reads 0. */
   readonly length: number;
   /** How many of its bytes are known to have left. */
   sent: number;
@@ -25,10 +33,17 @@ const capture = (resolve: () => void, reject: (error: Error) => void) => {
   rejectMade = reject;
 };
 
-export function pendingSend(bytes: Uint8Array, length = bytes.length): PendingSend {
+export function pendingSend(
+  operation: SendOperation,
+  bytes: Uint8Array,
+  length: number,
+  more: readonly Uint8Array[] = NO_MORE,
+): PendingSend {
   const promise = new Promise<void>(capture);
   return {
+    operation,
     bytes,
+    more,
     length,
     sent: 0,
     handed: false,
@@ -39,6 +54,11 @@ export function pendingSend(bytes: Uint8Array, length = bytes.length): PendingSe
     previous: undefined,
     next: undefined,
   };
+}
+
+/** Whether it still has all its bytes. */
+export function isWhole({ bytes, more, length }: PendingSend): boolean {
+  return more.reduce((sum, piece) => sum + piece.length, bytes.length) === length;
 }
 
 /** The sends that wait and were not copied yet: those that can be cancelled, large ones, and all behind. */
@@ -57,10 +77,10 @@ export class SendQueue {
    */
   front(): PendingSend | undefined {
     for (let send = this.#sends.first; send !== undefined; send = this.#sends.first) {
-      if (send.bytes.length === send.length) return send;
+      if (isWhole(send)) return send;
       this.remove(send);
       send.stop?.();
-      send.reject(invalidInput("send", "the buffer was transferred while its send waited"));
+      send.reject(invalidInput(send.operation, "the buffer was transferred while its send waited"));
     }
     return undefined;
   }

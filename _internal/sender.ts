@@ -4,7 +4,9 @@ import { checkBytes, invalidInput, isBytes } from "./arguments.ts";
 import { Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { SendBacklog } from "./send_backlog.ts";
-import { type PendingSend, pendingSend } from "./send_queue.ts";
+import { type PendingSend, pendingSend, type SendOperation } from "./send_queue.ts";
+
+const EMPTY = new Uint8Array(0);
 
 const READY = 0;
 /** The runtime has a write of ours. */
@@ -33,6 +35,7 @@ export class Sender {
   #gate = READY;
   #directBytes: Uint8Array | undefined;
   #directLength = 0;
+  #directOperation: SendOperation = "send";
   #directPromise: Promise<void> | undefined;
   #idleWaiters: (() => void)[] | undefined;
 
@@ -61,20 +64,34 @@ export class Sender {
     return this.#backlog === undefined || this.#backlog.empty;
   }
 
-  send(bytes: Uint8Array, options: OperationOptions | undefined): Promise<void> {
+  send(
+    bytes: Uint8Array,
+    options: OperationOptions | undefined,
+    operation: SendOperation = "send",
+  ): Promise<void> {
     if (options === undefined && isBytes(bytes) && bytes.length !== 0) {
-      if (this.#gate === READY) return this.#sendDirectly(bytes);
+      if (this.#gate === READY) return this.#sendDirectly(operation, bytes);
       if (this.#gate === WRITING) {
         this.#backlog ??= new SendBacklog();
-        const gathered = this.#backlog.gather(bytes, this.#limit);
+        const gathered = this.#backlog.gather(operation, bytes, this.#limit);
         if (gathered !== undefined) return gathered;
       }
     }
-    return this.#sendSlowly(bytes, options);
+    return this.#sendSlowly(operation, bytes, [], options);
   }
 
-  #sendDirectly(bytes: Uint8Array): Promise<void> {
+  /** Sends pieces as one: all of them leave one after the other, or none does. */
+  sendPieces(
+    pieces: readonly Uint8Array[],
+    options: OperationOptions | undefined,
+    operation: SendOperation,
+  ): Promise<void> {
+    return this.#sendSlowly(operation, pieces[0] ?? EMPTY, pieces.slice(1), options);
+  }
+
+  #sendDirectly(operation: SendOperation, bytes: Uint8Array): Promise<void> {
     this.#gate = WRITING;
+    this.#directOperation = operation;
     this.#directBytes = bytes;
     this.#directLength = bytes.length;
     return this.#directPromise = this.#state.transport.write(bytes)
@@ -112,13 +129,13 @@ export class Sender {
   abort(): void {
     this.#gate |= FINISHED | BROKEN;
     this.silence();
-    this.#rejectAll((sent) => this.#state.closedError("send", sent), false);
+    this.#rejectAll((send) => this.#state.closedError(send.operation, send.sent), false);
   }
 
   /** The error that a call on the sending direction meets, if there is one; E10's order. */
   problem(operation: string, cancelled?: Cancelled): SocketError | undefined {
     if (this.#state.closed) return this.#state.closedError(operation);
-    if ((this.#gate & FINISHED) !== 0 && operation === "send") {
+    if ((this.#gate & FINISHED) !== 0 && operation !== "closeWrite") {
       return new SocketError("Closed", operation, "closeWrite has ended the sending side", {
         address: this.#state.peer,
       });
@@ -126,36 +143,41 @@ export class Sender {
     return cancelled && cancelledError(cancelled, operation, this.#state.peer);
   }
 
-  #sendSlowly(bytes: Uint8Array, options: OperationOptions | undefined): Promise<void> {
+  #sendSlowly(
+    operation: SendOperation,
+    bytes: Uint8Array,
+    more: readonly Uint8Array[],
+    options: OperationOptions | undefined,
+  ): Promise<void> {
     try {
-      checkBytes("send", "bytes", bytes);
-      const cancellation = Cancellation.read("send", options);
-      const problem = this.problem("send", cancellation?.already);
+      let { length } = checkBytes(operation, "bytes", bytes);
+      for (const piece of more) length += checkBytes(operation, "a piece", piece).length;
+      const cancellation = Cancellation.read(operation, options);
+      const problem = this.problem(operation, cancellation?.already);
       if (problem !== undefined) throw problem;
-      if (bytes.length === 0) return Promise.resolve();
-      this.#checkRoom(bytes.length);
-      return this.#enqueue(bytes, cancellation);
+      if (length === 0) return Promise.resolve();
+      this.#checkRoom(operation, length);
+      return this.#enqueue(pendingSend(operation, bytes, length, more), cancellation);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  #checkRoom(length: number): void {
+  #checkRoom(operation: SendOperation, length: number): void {
     const waiting = this.#backlog?.bytes ?? 0;
     if (!this.idle && waiting + length > this.#limit) {
       throw new SocketError(
         "QueueFull",
-        "send",
+        operation,
         `${waiting} bytes wait already, ${length} more would pass the limit of ${this.#limit}`,
         { address: this.#state.peer },
       );
     }
     const breakage = this.#state.sendBreakage ?? this.#state.breakage;
-    if (breakage !== undefined) throw this.#state.brokenError(breakage, "send");
+    if (breakage !== undefined) throw this.#state.brokenError(breakage, operation);
   }
 
-  #enqueue(bytes: Uint8Array, cancellation: Cancellation | undefined): Promise<void> {
-    const send = pendingSend(bytes);
+  #enqueue(send: PendingSend, cancellation: Cancellation | undefined): Promise<void> {
     this.#backlog ??= new SendBacklog();
     this.#backlog.push(send);
     send.stop = cancellation?.watch((why) => this.#cancel(send, why));
@@ -166,11 +188,11 @@ export class Sender {
   #cancel(send: PendingSend, why: Cancelled): void {
     const { peer } = this.#state;
     if (send.handed) {
-      send.reject(cancelledError(why, "send", peer, send.sent));
+      send.reject(cancelledError(why, send.operation, peer, send.sent));
       this.#connection.abort();
     } else {
       this.#backlog!.remove(send);
-      send.reject(cancelledError(why, "send", peer));
+      send.reject(cancelledError(why, send.operation, peer));
     }
   }
 
@@ -187,10 +209,10 @@ export class Sender {
     if (this.#state.dropped) {
       this.bytesSent += written;
       if (written === length) return undefined;
-      throw this.#state.closedError("send", written);
+      throw this.#state.closedError(this.#directOperation, written);
     }
     // Partly written, or others wait behind it: from here on it is a batch of one.
-    const send = pendingSend(bytes, length);
+    const send = pendingSend(this.#directOperation, bytes, length);
     this.#backlog ??= new SendBacklog();
     this.#backlog.writing.adopt(send);
     this.#onWritten(this.#backlog, written);
@@ -200,7 +222,7 @@ export class Sender {
   readonly #onDirectError = (error: unknown): never => {
     this.#directBytes = undefined;
     this.#fail(error);
-    throw this.#failure(0);
+    throw this.#failure(this.#directOperation, 0);
   };
 
   #writeNext(backlog: SendBacklog): void {
@@ -237,22 +259,22 @@ export class Sender {
   #fail(error: unknown): void {
     if (!this.#state.dropped) this.#state.breakSending(error);
     this.#gate = this.#gate & ~WRITING | BROKEN;
-    this.#rejectAll((sent) => this.#failure(sent), true);
+    this.#rejectAll((send) => this.#failure(send.operation, send.sent), true);
   }
 
-  #failure(sent: number): SocketError {
+  #failure(operation: SendOperation, sent: number): SocketError {
     const { dropped, sendBreakage } = this.#state;
     return dropped || sendBreakage === undefined
-      ? this.#state.closedError("send", sent)
-      : this.#state.brokenError(sendBreakage, "send", sent);
+      ? this.#state.closedError(operation, sent)
+      : this.#state.brokenError(sendBreakage, operation, sent);
   }
 
-  #rejectAll(error: (sent: number) => SocketError, writeEnded: boolean): void {
+  #rejectAll(error: (send: PendingSend) => SocketError, writeEnded: boolean): void {
     const pending = this.#backlog?.pending() ?? [];
     this.#backlog?.clear(writeEnded);
     for (const send of pending) {
       send.stop?.();
-      if (send.sent < send.length) send.reject(error(send.sent));
+      if (send.sent < send.length) send.reject(error(send));
     }
     this.#tellIdle();
   }
