@@ -41,6 +41,7 @@ export * from "./connection.ts";
 export * from "./errors.ts";
 export * from "./framing.ts";
 export * from "./proxy_protocol.ts";
+export * from "./serve.ts";
 export * from "./tcp.ts";
 export type * from "./types.ts";
 export * from "./udp.ts";

@@ -25,21 +25,63 @@
  */
 
 import { checkOptions, describe, invalidInput, readArguments } from "./_internal/arguments.ts";
-import type { EncodeProxyHeaderOptions, ProxyHeaderInit } from "./_internal/proxy_header.ts";
 import { checkHeaderInit } from "./_internal/proxy_init.ts";
+import { ProxyHeaderReading } from "./_internal/proxy_reading.ts";
 import { encodeProxyV1 } from "./_internal/proxy_v1.ts";
 import { encodeProxyV2 } from "./_internal/proxy_v2.ts";
-
-export type {
+import { notAConnection, StreamConnection } from "./_internal/stream_connection.ts";
+import type {
+  Connection,
   EncodeProxyHeaderOptions,
-  ProxyHeader,
+  OperationOptions,
   ProxyHeaderInit,
-  ProxySsl,
-  ProxyTlv,
-  ProxyTransport,
-} from "./_internal/proxy_header.ts";
+  ReceivedProxyHeader,
+} from "./types.ts";
 
 const ENCODE = "encodeProxyHeader";
+
+/**
+ * Receives the PROXY header that a connection begins with, version 1 or 2. Afterwards the connection's
+ * `remoteAddress` is the client's, and its `proxy` has the header and the real peer; where the header
+ * says nothing about a client (`LOCAL`, `UNKNOWN`), `remoteAddress` stays the real peer's. What follows the
+ * header is for the next receiving call.
+ *
+ * Whoever connects can write a header: receive one only from peers that you trust, and from them always.
+ * `serve` does that with its option `proxyProtocol`.
+ *
+ * @param connection What begins with a header; nothing of it has been received yet.
+ * @param options When to give up: `signal`, and `timeout` in milliseconds.
+ * @returns The header, frozen, with the real peer.
+ *
+ * Rejects as {@linkcode recv} does; with `InvalidData` as soon as what comes cannot be a header; with `TooLarge`
+ * where it has more than 16,384 bytes, which is what HAProxy can write; and with `UnexpectedEof` where the
+ * stream ends inside it. A cancelled call leaves what has come to the next one.
+ *
+ * @example
+ * ```ts
+ * import { accept, close, connect, encodeProxyHeader, listen } from "jsr:@aivi/sockets";
+ * import { recvProxyHeader, send } from "jsr:@aivi/sockets";
+ *
+ * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+ * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
+ * const source = { host: "192.0.2.1", port: 56324 };
+ * const destination = { host: "192.0.2.2", port: 443 };
+ * await send(client, encodeProxyHeader({ source, destination }, { version: 2 }));
+ * await recvProxyHeader(server, { timeout: 5000 });
+ * console.log(server.remoteAddress); // { host: "192.0.2.1", port: 56324 }
+ * console.log(server.proxy?.peer.host); // 127.0.0.1
+ * await Promise.all([close(client), close(server)]);
+ * ```
+ */
+export function recvProxyHeader(
+  connection: Connection,
+  options?: OperationOptions,
+): Promise<ReceivedProxyHeader> {
+  const operation = "recvProxyHeader";
+  if (!StreamConnection.is(connection)) return Promise.reject(notAConnection(operation));
+  const reading = new ProxyHeaderReading(connection);
+  return connection.recvDecoded(operation, reading, options) as Promise<ReceivedProxyHeader>;
+}
 
 /**
  * Writes the header with which a client says on whose behalf it connects. It goes out before

@@ -169,8 +169,10 @@ export interface Listener extends AsyncIterable<Connection>, AsyncDisposable {
 export interface Connection extends AsyncIterable<Uint8Array<ArrayBuffer>>, AsyncDisposable {
   /** This side's address. */
   readonly localAddress: Address;
-  /** The peer's address. */
+  /** The peer's address; where a PROXY header named the client, the client's. */
   readonly remoteAddress: Address;
+  /** The PROXY header that the connection began with, once one was received. */
+  readonly proxy?: ReceivedProxyHeader;
   /** How many bytes the operating system took so far. */
   readonly bytesSent: number;
   /** How many bytes receiving calls have given so far. */
@@ -222,4 +224,208 @@ export interface Transport {
   readonly localAddr?: Deno.Addr;
   /** The peer's address, if it has one. */
   readonly remoteAddr?: Deno.Addr;
+}
+
+/**
+ * What the proxy relays: `tcp`, `udp`, a Unix socket with a stream (`unix`) or datagrams (`unixpacket`),
+ * or `unknown`, where the proxy itself cannot say or says that nothing is relayed.
+ */
+export type ProxyTransport = "tcp" | "udp" | "unix" | "unixpacket" | "unknown";
+
+/** One type-length-value field of a version 2 header. */
+export interface ProxyTlv {
+  /** 0 to 255. 0xE0 to 0xEF are for applications, 0xF0 to 0xF7 for experiments. */
+  readonly type: number;
+  /** At most 65,532 bytes, in a buffer of their own. */
+  readonly value: Uint8Array<ArrayBuffer>;
+}
+
+/** What a proxy that ends TLS says about the client's side of it. */
+export interface ProxySsl {
+  /** Whether the client connected over TLS. */
+  readonly tls: boolean;
+  /** Whether the client gave a certificate on this connection. */
+  readonly certificateOnConnection: boolean;
+  /** Whether the client gave a certificate at least once in the TLS session. */
+  readonly certificateInSession: boolean;
+  /**
+   * 0 where the client's certificate was verified, else the proxy's error number. Proxies send 0 without
+   * a certificate as well: it says something only beside `certificateInSession`.
+   */
+  readonly verify: number;
+  /** The TLS version, such as `TLSv1.3`. */
+  readonly version?: string;
+  /** The common name in the client's certificate. */
+  readonly commonName?: string;
+  /** The cipher in use, such as `ECDHE-RSA-AES128-GCM-SHA256`. */
+  readonly cipher?: string;
+  /** The algorithm that signed the proxy's certificate, such as `RSA-SHA256`. */
+  readonly signatureAlgorithm?: string;
+  /** The algorithm of the key in the proxy's certificate, such as `RSA2048`. */
+  readonly keyAlgorithm?: string;
+  /** The key exchange group, such as `secp256r1`. */
+  readonly group?: string;
+  /** The algorithm with which the proxy signed the handshake, such as `rsa_pss_rsae_sha256`. */
+  readonly signatureScheme?: string;
+  /** The client's certificate in DER. */
+  readonly clientCertificate?: Uint8Array<ArrayBuffer>;
+  /** Fields of other types, in their order. */
+  readonly tlvs: readonly ProxyTlv[];
+}
+
+/**
+ * What a PROXY protocol header says about the connection that it stands before. Frozen.
+ *
+ * Where `source` and `destination` are missing (`LOCAL`, or transport `unknown`), the header says nothing
+ * about the client: the peer of the connection itself counts. Everything in it is as true as the
+ * sender is trusted.
+ */
+export interface ProxyHeader {
+  /** 1 for the line of text, 2 for the binary form. */
+  readonly version: 1 | 2;
+  /** `PROXY` for a relayed connection, `LOCAL` for one of the proxy's own, such as a health check. */
+  readonly command: "PROXY" | "LOCAL";
+  /** What is relayed. */
+  readonly transport: ProxyTransport;
+  /** The client. IPv6 in its shortest form; port 0 where the proxy says so. */
+  readonly source?: Address;
+  /** Where the client connected to. */
+  readonly destination?: Address;
+  /** Whether the header has a CRC32C checksum, which then was right. */
+  readonly crc32c: boolean;
+  /** The protocol that was negotiated (ALPN), such as `h2`; one character for each byte. */
+  readonly alpn?: string;
+  /** The host name that the client asked for, from TLS the server name (SNI): at most 255 bytes. */
+  readonly authority?: string;
+  /** What the proxy calls the connection: at most 128 bytes, of any kind. */
+  readonly uniqueId?: Uint8Array<ArrayBuffer>;
+  /** What the proxy says about the client's TLS. */
+  readonly ssl?: ProxySsl;
+  /** The name of the network namespace. */
+  readonly netns?: string;
+  /** Fields of other types, in their order; padding (NOOP) is left out. */
+  readonly tlvs: readonly ProxyTlv[];
+}
+
+/** A header that a connection began with, and who sent it. */
+export interface ReceivedProxyHeader extends ProxyHeader {
+  /** The peer that the connection really comes from: the proxy. */
+  readonly peer: Address;
+}
+
+/**
+ * What a header is to say: {@linkcode ProxyHeader} with everything optional. `command` is `PROXY` where it
+ * is left out, `transport` is `tcp` where there are addresses, and `ssl.verify` is 1, not verified.
+ */
+export type ProxyHeaderInit = Readonly<
+  Partial<Omit<ProxyHeader, "version" | "ssl">> & { ssl?: Readonly<Partial<ProxySsl>> }
+>;
+
+/** How a header is written. */
+export interface EncodeProxyHeaderOptions {
+  /** 1 for the line of text, 2 for the binary form: what the receiver is set up to read. */
+  version: 1 | 2;
+}
+
+/** Whom a server lets speak for its clients; see {@linkcode ReceivedProxyHeader}. */
+export interface ProxyProtocolOptions {
+  /**
+   * The load balancers: addresses and networks in CIDR notation, such as `10.0.0.0/8` or `::1`. One of them must
+   * send a header first, anybody else's connection is closed. IPv4 and IPv6 are matched apart.
+   */
+  trust: string[];
+  /**
+   * Milliseconds within which the header must have come.
+   *
+   * @default {10000}
+   */
+  timeout?: number;
+}
+
+/** How a server serves. */
+export interface ServeOptions {
+  /** Ends the server at once, as `shutdown({ timeout: 0 })` does. */
+  signal?: AbortSignal;
+  /**
+   * So many connections are served at the same time; others wait in the kernel's backlog.
+   *
+   * @default {10000}
+   */
+  maxConnections?: number;
+  /**
+   * So many of them from one host: what comes beyond that is closed at once and counted in `refused`. Behind
+   * a proxy the host is the client's.
+   *
+   * @default {Infinity}
+   */
+  maxConnectionsPerHost?: number;
+  /**
+   * Milliseconds within which the first byte must come: connections that never say anything are ended. They
+   * are late by up to a quarter, as those of `idleTimeout`.
+   *
+   * @default {Infinity}
+   */
+  firstByteTimeout?: number;
+  /**
+   * Milliseconds after which a connection is ended on which nothing moves, in neither direction.
+   *
+   * @default {Infinity}
+   */
+  idleTimeout?: number;
+  /**
+   * Hears of what went wrong: what a handler threw, and the connections that were ended by a timeout (`TimedOut`)
+   * or had no valid PROXY header. Without it, it is a line on standard error, which never quotes what was
+   * sent or received.
+   */
+  onError?: (error: unknown, connection?: Connection) => void;
+  /** Takes a PROXY header before each connection, from load balancers that are trusted. */
+  proxyProtocol?: ProxyProtocolOptions;
+}
+
+/** What a handler is told beside its connection. */
+export interface ServeContext {
+  /** Aborts when the server ends: what waits for the client should come to an end. */
+  readonly signal: AbortSignal;
+  /** The server that the connection belongs to. */
+  readonly server: Server;
+}
+
+/** How a server is ended. */
+export interface ShutdownOptions {
+  /**
+   * Milliseconds that connections have to end by themselves; those that are left are aborted then. 0
+   * aborts all of them at once.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number;
+}
+
+/** How the connections of a server came to their end. */
+export interface ShutdownResult {
+  /** Those that were under way, or still waited to be accepted, and ended by themselves. */
+  readonly drained: number;
+  /** Those that were aborted since their time was up. */
+  readonly aborted: number;
+}
+
+/** A server that runs; `await using` shuts it down. */
+export interface Server extends AsyncDisposable {
+  /** Where it listens. */
+  readonly address: Address;
+  /** Connections that are under way. */
+  readonly active: number;
+  /** Connections that were handed to the handler so far. */
+  readonly accepted: number;
+  /** Connections that were closed at once: too many of one host, not a trusted proxy, or no PROXY header. */
+  readonly refused: number;
+  /** Resolves when the server has ended and its last handler with it; it never rejects. */
+  readonly finished: Promise<void>;
+  /**
+   * Ends it: no more clients are accepted, once those who wait in the backlog are in; handlers are told through
+   * their `signal`, and waited for. Doing it again is fine, and may set a shorter time.
+   *
+   * Rejects with a {@linkcode SocketError} of kind `InvalidInput` only.
+   */
+  shutdown(options?: ShutdownOptions): Promise<ShutdownResult>;
 }

@@ -118,7 +118,8 @@ export function isBytes(value: unknown): value is Uint8Array {
   return typedArrayTag.call(value) === "Uint8Array";
 }
 
-function isArray(value: unknown): boolean {
+/** Asked so that nothing can throw. */
+export function isArray(value: unknown): value is readonly unknown[] {
   try {
     return Array.isArray(value);
   } catch {

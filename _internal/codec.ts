@@ -138,10 +138,13 @@ export function invalidData(reason: string, cause?: unknown): SocketError {
 }
 
 /** `UnexpectedEof` where the stream has ended and bytes that are no frame are left. */
-export function checkNothingLeft({ length }: ByteQueue): void {
+export function checkNothingLeft(
+  { length }: ByteQueue,
+  operation: string = "recvFrame",
+): void {
   if (length === 0) return;
   const reason = `the stream ended inside a frame, after ${length} of its bytes`;
-  throw new SocketError("UnexpectedEof", "recvFrame", reason);
+  throw new SocketError("UnexpectedEof", operation, reason);
 }
 
 /** One piece of bytes where that is small, so that it is sent at once; else the pieces. */

@@ -1,7 +1,7 @@
 import { fromRuntimeAddress } from "./arguments.ts";
 import { toSocketError } from "./error_mapping.ts";
 import { SocketError } from "../errors.ts";
-import type { Address, Transport } from "../types.ts";
+import type { Address, ReceivedProxyHeader, Transport } from "../types.ts";
 
 /** What the two directions of a connection share: the transport, and whether it still serves. */
 export class ConnectionState {
@@ -24,6 +24,7 @@ export class ConnectionState {
 
   #localAddress: Address | undefined;
   #remoteAddress: Address | undefined;
+  #proxy: ReceivedProxyHeader | undefined;
 
   constructor(transport: Transport) {
     this.transport = transport;
@@ -35,6 +36,16 @@ export class ConnectionState {
 
   get remoteAddress(): Address {
     return this.#remoteAddress ??= fromRuntimeAddress(this.transport.remoteAddr);
+  }
+
+  get proxy(): ReceivedProxyHeader | undefined {
+    return this.#proxy;
+  }
+
+  /** Notes on whose behalf the peer connects. */
+  relay(proxy: ReceivedProxyHeader): void {
+    this.#proxy = proxy;
+    if (proxy.source !== undefined) this.#remoteAddress = proxy.source;
   }
 
   /** The address for messages: nothing where the transport has none. */

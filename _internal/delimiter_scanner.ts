@@ -7,17 +7,20 @@ import { NeedleSearch } from "./needle_search.ts";
  * dropped up to its delimiter, so that never more is held than a frame may have.
  */
 export class DelimiterScanner {
+  /** How many bytes away a delimiter may be. */
+  limit: number;
   readonly #search: NeedleSearch;
-  readonly #limit: number;
   readonly #tooLong: () => SocketError;
   /** Up to where in the stream has been scanned. */
   #scanned = 0;
   #discarding = false;
+  /** Up to where in the stream was dropped. */
+  #droppedTo = 0;
 
   /** Delimiters may be up to `limit` bytes away; one that is not makes the error `tooLong`. */
   constructor(delimiter: Uint8Array, limit: number, tooLong: () => SocketError) {
     this.#search = new NeedleSearch(delimiter);
-    this.#limit = limit;
+    this.limit = limit;
     this.#tooLong = tooLong;
   }
 
@@ -28,6 +31,8 @@ export class DelimiterScanner {
 
   /** Where the next delimiter is, or -1 where more has to come. */
   next(input: ByteQueue): number {
+    // Where another reader has gone on since, it had the rest of the frame.
+    if (this.#droppedTo !== input.consumed) this.#discarding = false;
     let index = this.#find(input);
     if (this.#discarding) {
       if (index < 0) return this.#drop(input);
@@ -35,12 +40,12 @@ export class DelimiterScanner {
       this.#discarding = false;
       index = this.#find(input);
     }
-    if (index > this.#limit) {
+    if (index > this.limit) {
       input.skip(index + this.#search.length);
       throw this.#tooLong();
     }
     // A delimiter may have begun in what was matched, the only part that is still undecided.
-    if (index < 0 && input.length - this.#search.matched > this.#limit) {
+    if (index < 0 && input.length - this.#search.matched > this.limit) {
       this.#discarding = true;
       this.#drop(input);
       throw this.#tooLong();
@@ -62,6 +67,7 @@ export class DelimiterScanner {
 
   #drop(input: ByteQueue): number {
     input.skip(input.length - this.#search.matched);
+    this.#droppedTo = input.consumed;
     return -1;
   }
 }

@@ -111,6 +111,22 @@ export function toSocketError(
   }
 }
 
+/**
+ * What a codec threw, as an error of the call that ran it. A codec does not know where its bytes come from,
+ * and it is anybody's code: what is not its own error is a mistake in it.
+ */
+export function fromCodec(
+  error: unknown,
+  operation: string,
+  address: Address | undefined,
+): SocketError {
+  if (!(error instanceof SocketError)) {
+    return new SocketError("Other", operation, "the codec failed", { address, cause: error });
+  }
+  const known = error.operation === operation && error.address !== undefined;
+  return known || address === undefined ? error : rewrap(error, operation, { address });
+}
+
 function mapError(error: unknown, operation: string, context: MappingContext): SocketError {
   if (error instanceof SocketError) {
     return error.operation === operation ? error : rewrap(error, operation, context);

@@ -13,7 +13,8 @@ import { DelimiterScanner } from "./delimiter_scanner.ts";
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
-const DEFAULT_MAX_LENGTH = 64 * 1024;
+/** The most bytes that a line may have where nothing else is said. */
+export const DEFAULT_MAX_LENGTH = 64 * 1024;
 
 // The strict one takes 260 ns for a short line and 900 for 2 KiB, the other 100 and 140. What that
 // cannot read it replaces by U+FFFD, which hardly any line has: so only those are read twice.
@@ -83,18 +84,25 @@ export function lines(options?: LinesOptions): Codec<string> {
   };
 }
 
-class LineDecoder implements Decoder<string> {
-  readonly #maxLength: number;
+/** Finds lines, whoever wants them. */
+export class LineDecoder implements Decoder<string> {
+  #maxLength = 0;
   readonly #scanner: DelimiterScanner;
 
   constructor(maxLength: number) {
-    this.#maxLength = maxLength;
-    // One byte more, which may be the carriage return of the ending.
     this.#scanner = new DelimiterScanner(
       Uint8Array.of(LINE_FEED),
-      maxLength + 1,
-      () => tooLong("line", maxLength),
+      0,
+      () => tooLong("line", this.#maxLength),
     );
+    this.maxLength = maxLength;
+  }
+
+  /** The most bytes that a line may have from now on. */
+  set maxLength(maxLength: number) {
+    this.#maxLength = maxLength;
+    // One byte more, which may be the carriage return of the ending.
+    this.#scanner.limit = maxLength + 1;
   }
 
   decode(input: ByteQueue): string | undefined {

@@ -2,7 +2,7 @@ import { quote, toAddress } from "../address.ts";
 import type { Address } from "../types.ts";
 import { checkBoolean, checkBytes, checkWhole, describe, invalidInput } from "./arguments.ts";
 import { hostOf, octetsOf } from "./ip_octets.ts";
-import type { ProxyHeader, ProxyHeaderInit, ProxySsl, ProxyTlv } from "./proxy_header.ts";
+import type { ProxyHeader, ProxyHeaderInit, ProxySsl, ProxyTlv } from "../types.ts";
 import { CLIENT_CERTIFICATE, TEXT_FIELDS } from "./proxy_ssl.ts";
 import { type Bytes, encodeText, hex, TLV_HEADER } from "./proxy_tlv.ts";
 import { FIELD_OF_TYPE, LONGEST_AUTHORITY, LONGEST_UNIQUE_ID, NOOP_TYPE } from "./proxy_tlvs.ts";

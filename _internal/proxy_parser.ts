@@ -1,5 +1,5 @@
 import { invalidHeader, type ProxyContext } from "./proxy_failure.ts";
-import type { ProxyHeader } from "./proxy_header.ts";
+import type { ProxyHeader } from "../types.ts";
 import { parseProxyV1 } from "./proxy_v1.ts";
 import { parseProxyV2, SIGNATURE } from "./proxy_v2.ts";
 

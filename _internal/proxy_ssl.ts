@@ -1,5 +1,5 @@
 import { invalidHeader, type ProxyContext } from "./proxy_failure.ts";
-import type { ProxySsl, ProxyTlv } from "./proxy_header.ts";
+import type { ProxySsl, ProxyTlv } from "../types.ts";
 import {
   type Bytes,
   encodeText,

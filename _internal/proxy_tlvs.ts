@@ -1,6 +1,6 @@
 import { crc32c } from "./crc32c.ts";
 import { invalidHeader, type ProxyContext } from "./proxy_failure.ts";
-import type { ProxyHeader, ProxyTlv } from "./proxy_header.ts";
+import type { ProxyHeader, ProxyTlv } from "../types.ts";
 import { type Bytes, encodeText, encodeTlv, OnceOnly, readText, splitTlvs } from "./proxy_tlv.ts";
 import { encodeSsl, parseSsl } from "./proxy_ssl.ts";
 

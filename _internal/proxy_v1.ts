@@ -2,7 +2,7 @@ import { toAddress } from "../address.ts";
 import type { Address } from "../types.ts";
 import { hostOf, octetsOf } from "./ip_octets.ts";
 import { invalidHeader, type ProxyContext } from "./proxy_failure.ts";
-import type { ProxyHeader } from "./proxy_header.ts";
+import type { ProxyHeader } from "../types.ts";
 
 /*
  * Version 1 is one line of US-ASCII, of at most 107 bytes with its CRLF:

@@ -3,7 +3,7 @@ import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 import { hostOf, mapped, octetsOf } from "./ip_octets.ts";
 import { invalidHeader, type ProxyContext } from "./proxy_failure.ts";
-import type { ProxyHeader, ProxyTransport } from "./proxy_header.ts";
+import type { ProxyHeader, ProxyTransport } from "../types.ts";
 import { type Bytes, hex, joined } from "./proxy_tlv.ts";
 import { encodeTlvs, parseTlvs, sealCrc } from "./proxy_tlvs.ts";
 

@@ -1,3 +1,6 @@
+import { LARGE } from "./byte_chunk.ts";
+import { ByteQueue } from "./byte_queue.ts";
+
 const SMALLEST = 4 * 1024;
 /**
  * Just below the 128 KiB from which glibc maps fresh pages for each buffer and gives them back after it.
@@ -14,8 +17,9 @@ const MOST_SPARES = 64;
 const PATIENCE = 16;
 
 /**
- * What one read of the runtime fills, and what is left of it. It grows with what comes: 4 KiB for a
- * connection that says little, 124 KiB under load.
+ * What reads of the runtime fill, and what is left of them. The buffer grows with what comes: 4 KiB for a
+ * connection that says little, 124 KiB under load. Where frames are looked for, what is left is in a queue,
+ * and the buffer comes after it.
  */
 export class ReadBuffer {
   #bytes: Uint8Array<ArrayBuffer> | undefined;
@@ -23,10 +27,12 @@ export class ReadBuffer {
   #start = 0;
   #end = 0;
   #smallReads = 0;
+  #queue: ByteQueue | undefined;
 
   /** How many bytes were read and not taken. */
   get length(): number {
-    return this.#end - this.#start;
+    const left = this.#end - this.#start;
+    return this.#queue === undefined ? left : this.#queue.length + left;
   }
 
   /** Room for the next read; only while nothing is left of the last. */
@@ -58,21 +64,45 @@ export class ReadBuffer {
    * another, by what was allocated before.
    */
   take(most: number): Uint8Array<ArrayBuffer> {
-    const count = Math.min(most, this.length);
-    if (this.#start === 0 && count === this.length && count > this.#bytes!.length / 2) {
+    if (this.#queue !== undefined && this.#queue.length > 0) {
+      return this.#queue.take(Math.min(most, this.#queue.length));
+    }
+    const left = this.#end - this.#start;
+    const count = Math.min(most, left);
+    if (this.#start === 0 && count === left && count > this.#bytes!.length / 2) {
       const bytes = this.#bytes!;
       this.#forget();
       return bytes.subarray(0, count);
     }
     const taken = this.#bytes!.slice(this.#start, this.#start + count);
     this.#consume(count);
-    if (this.length === 0 && this.#size > SMALLEST) this.#forget();
+    if (count === left && this.#size > SMALLEST) this.#forget();
     return taken;
+  }
+
+  /** All of it as a queue, until the next read. */
+  asQueue(): ByteQueue {
+    const queue = this.#queue ??= new ByteQueue();
+    const left = this.#end - this.#start;
+    if (left > 0) {
+      const bytes = this.#bytes!.subarray(this.#start, this.#end);
+      // The queue copies what is small, and keeps what is large: that must not be read into again.
+      if (left < LARGE) queue.push(bytes);
+      else queue.pushOwned(bytes.slice());
+      this.#consume(left);
+    }
+    return queue;
   }
 
   /** Copies what fits into a caller's buffer: how many bytes. */
   copyInto(target: Uint8Array): number {
-    const count = Math.min(target.length, this.length);
+    if (this.#queue !== undefined && this.#queue.length > 0) {
+      const count = Math.min(target.length, this.#queue.length);
+      target.set(this.#queue.peek(count));
+      this.#queue.skip(count);
+      return count;
+    }
+    const count = Math.min(target.length, this.#end - this.#start);
     target.set(this.#bytes!.subarray(this.#start, this.#start + count));
     this.#consume(count);
     return count;
@@ -81,6 +111,7 @@ export class ReadBuffer {
   /** Drops what is left. */
   clear(): void {
     this.#start = this.#end = 0;
+    this.#queue = undefined;
   }
 
   /** Hands the memory on; only once nobody can write to it any more, and nothing is taken after. */
@@ -88,6 +119,7 @@ export class ReadBuffer {
     const bytes = this.#bytes;
     if (bytes?.length === SMALLEST && spares.length < MOST_SPARES) spares.push(bytes);
     this.#forget();
+    this.#queue = undefined;
   }
 
   #consume(count: number): void {

@@ -1,7 +1,16 @@
 import type { SocketError } from "../errors.ts";
+import type { ByteQueue } from "./byte_queue.ts";
 
-/** What a receiving call resolves to: bytes, a count, or `null` at the end. */
-export type Received = Uint8Array<ArrayBuffer> | number | null;
+/** What a receiving call resolves to: bytes, a count, a frame, or `null` at the end. */
+export type Received = unknown;
+
+/** How a call that wants more than any bytes finds it in what has come. */
+export interface Decoding<T> {
+  /** Takes it out of the queue; `undefined` where more has to come. */
+  decode(input: ByteQueue): T | undefined;
+  /** What it is at the end of stream, when `decode` gave nothing. */
+  end(input: ByteQueue): T | null;
+}
 
 /** No limit to what a call takes. A small integer, where Infinity would be an object in every slot. */
 export const ANY = 2 ** 31 - 1;
@@ -22,11 +31,13 @@ const nobody: (settled: unknown) => void = () => {};
  */
 export class ReaderSlot {
   /** Which function waits, or nothing. */
-  operation: "recv" | "recvInto" | undefined;
+  operation: string | undefined;
   /** How many bytes it takes at the most. */
   most = 0;
   /** Where the bytes should go; nothing for a buffer of their own. */
   target: Uint8Array | undefined;
+  /** What it looks for; nothing where any bytes will do. */
+  decoding: Decoding<unknown> | undefined;
   promise: Promise<Received> | undefined;
   /** Ends the watch on the call's signal and timeout. */
   stop: (() => void) | undefined;
@@ -34,13 +45,15 @@ export class ReaderSlot {
   #reject: (error: unknown) => void = nobody;
 
   open(
-    operation: "recv" | "recvInto",
+    operation: string,
     most: number,
     target: Uint8Array | undefined,
+    decoding: Decoding<unknown> | undefined,
   ): Promise<Received> {
     this.operation = operation;
     this.most = most;
     this.target = target;
+    this.decoding = decoding;
     this.promise = new Promise<Received>(capture);
     this.#resolve = resolveMade;
     this.#reject = rejectMade;
@@ -74,6 +87,7 @@ export class ReaderSlot {
   release(): void {
     this.operation = undefined;
     this.target = undefined;
+    this.decoding = undefined;
     this.promise = undefined;
     this.#resolve = this.#reject = nobody;
     this.stop?.();

@@ -1,11 +1,12 @@
 import { SocketError } from "../errors.ts";
-import type { RecvOptions } from "../types.ts";
+import type { OperationOptions, RecvOptions } from "../types.ts";
 import { checkBytes, checkLimit, invalidInput, readArguments } from "./arguments.ts";
 import { Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
 import type { ConnectionState } from "./connection_state.ts";
+import { fromCodec } from "./error_mapping.ts";
 import { ForeignTransport } from "./foreign_transport.ts";
 import { ReadBuffer } from "./read_buffer.ts";
-import { ANY, ReaderSlot, type Received } from "./reader_slot.ts";
+import { ANY, type Decoding, ReaderSlot, type Received } from "./reader_slot.ts";
 import { StraightRead, type StraightReader } from "./straight_read.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -30,6 +31,17 @@ export class Receiver implements StraightReader {
   constructor(state: ConnectionState, sender: { readonly idle: boolean }) {
     this.#state = state;
     this.#sender = sender;
+  }
+
+  /** Bytes that have come and that nobody has asked for. */
+  get unread(): number {
+    return this.#buffer.length;
+  }
+
+  /** Reads once without a reader, where nothing waits for one. */
+  readAhead(): void {
+    const busy = this.#reading || this.#straight?.pending !== undefined;
+    if (!busy && !this.#state.closed && !this.#settled) this.#read();
   }
 
   recv(options: RecvOptions | undefined): Promise<Bytes | null> {
@@ -79,6 +91,28 @@ export class Receiver implements StraightReader {
     }
   }
 
+  /** Receives what `decoding` finds; what it leaves is the next call's. */
+  recvDecoded<T>(
+    operation: string,
+    decoding: Decoding<T>,
+    options: OperationOptions | undefined,
+  ): Promise<T | null> {
+    try {
+      const cancellation = Cancellation.read(operation, options);
+      this.#checkFree(operation, cancellation);
+      const found = this.#decode(operation, decoding);
+      if (found !== undefined) return Promise.resolve(found);
+      const promise = this.#reader.open(operation, ANY, undefined, decoding);
+      if (cancellation !== undefined) {
+        this.#reader.stop = cancellation.watch((why) => this.#cancel(why));
+      }
+      if (!this.#reading) this.#read();
+      return promise as Promise<T | null>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
   /** Rejects the reader, since this side closes: nobody needs to be watching that. */
   close(): void {
     if (this.#state.dropped && !this.#reading) this.#recycle();
@@ -113,7 +147,7 @@ export class Receiver implements StraightReader {
     throw new SocketError(
       "Busy",
       operation,
-      "another recv or recvInto is under way, there is one reader at a time",
+      "another receiving call is under way, there is one reader at a time",
       { address: state.peer },
     );
   }
@@ -129,7 +163,7 @@ export class Receiver implements StraightReader {
     target: Uint8Array | undefined,
     cancellation: Cancellation | undefined,
   ): Promise<Received> {
-    const promise = this.#reader.open(operation, most, target);
+    const promise = this.#reader.open(operation, most, target, undefined);
     if (cancellation !== undefined && !this.#settled) {
       this.#reader.stop = cancellation.watch((why) => this.#cancel(why));
     }
@@ -147,9 +181,40 @@ export class Receiver implements StraightReader {
     this.#reader.fail(cancelledError(why, this.#reader.operation!, this.#state.peer));
   }
 
+  /** What there is for a call that looks for more than any bytes; `undefined` where more has to come. */
+  #decode<T>(operation: string, decoding: Decoding<T>): T | null | undefined {
+    const state = this.#state;
+    const input = this.#buffer.asQueue();
+    const before = input.consumed;
+    try {
+      const found = decoding.decode(input);
+      // A codec is anybody's code, and may have closed the connection.
+      if (state.closed) throw state.closedError(operation);
+      if (found !== undefined || !state.inputOver) return found;
+      if (!state.peerEnded) throw state.brokenError(state.breakage!, operation);
+      return decoding.end(input);
+    } catch (error) {
+      throw fromCodec(error, operation, state.peer);
+    } finally {
+      state.bytesReceived += input.consumed - before;
+    }
+  }
+
+  #deliverDecoded(operation: string, decoding: Decoding<unknown>): void {
+    let found: unknown;
+    try {
+      found = this.#decode(operation, decoding);
+    } catch (error) {
+      return this.#reader.fail(error as SocketError);
+    }
+    if (found === undefined) this.#read();
+    else this.#reader.succeed(found);
+  }
+
   /** Answers the reader with what there is: bytes first, then the end or the breakage. */
   #deliver(): void {
-    const { operation, most, target } = this.#reader;
+    const { operation, most, target, decoding } = this.#reader;
+    if (decoding !== undefined) return this.#deliverDecoded(operation!, decoding);
     if (this.#buffer.length === 0) {
       if (this.#state.peerEnded) return this.#reader.succeed(null);
       return this.#reader.fail(this.#state.brokenError(this.#state.breakage!, operation!));

@@ -4,14 +4,17 @@ import type {
   CloseOptions,
   Connection,
   OperationOptions,
+  ProxyHeader,
+  ReceivedProxyHeader,
   RecvOptions,
   Transport,
 } from "../types.ts";
-import { checkLimit, invalidInput, readArguments } from "./arguments.ts";
+import { checkLimit, invalidInput, isArray, readArguments } from "./arguments.ts";
 import { Cancellation, cancelledError } from "./cancellation.ts";
 import { ConnectionState } from "./connection_state.ts";
-import { toSocketError } from "./error_mapping.ts";
+import { fromCodec, toSocketError } from "./error_mapping.ts";
 import { closeGracefully, DEFAULT_LINGER } from "./graceful_close.ts";
+import type { Decoding } from "./reader_slot.ts";
 import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
 import { StreamViews } from "./stream_views.ts";
@@ -49,12 +52,26 @@ export class StreamConnection implements Connection {
     return this.#state.remoteAddress;
   }
 
+  get proxy(): ReceivedProxyHeader | undefined {
+    return this.#state.proxy;
+  }
+
   get bytesSent(): number {
     return this.#sender.bytesSent;
   }
 
   get bytesReceived(): number {
     return this.#state.bytesReceived;
+  }
+
+  /** How many bytes have come, whether a call has asked for them or not. */
+  get bytesHeard(): number {
+    return this.#state.bytesReceived + this.#receiver.unread;
+  }
+
+  /** Reads what comes next, and keeps it for the next receiving call. */
+  readAhead(): void {
+    this.#receiver.readAhead();
   }
 
   get readable(): Connection["readable"] {
@@ -75,6 +92,38 @@ export class StreamConnection implements Connection {
 
   recvInto(buffer: Uint8Array, options: RecvOptions | undefined): Promise<number | null> {
     return this.#receiver.recvInto(buffer, options);
+  }
+
+  /** Receives what `decoding` finds, for the functions that know frames. */
+  recvDecoded<T>(
+    operation: string,
+    decoding: Decoding<T>,
+    options: OperationOptions | undefined,
+  ): Promise<T | null> {
+    return this.#receiver.recvDecoded(operation, decoding, options);
+  }
+
+  /** Sends what a codec made of a frame, all of it or nothing. */
+  sendEncoded(
+    encoded: Uint8Array | readonly Uint8Array[],
+    options: OperationOptions | undefined,
+  ): Promise<void> {
+    return isArray(encoded)
+      ? this.#sender.sendPieces(encoded, options, "sendFrame")
+      : this.#sender.send(encoded, options, "sendFrame");
+  }
+
+  /** Notes on whose behalf the peer connects, as its header says. */
+  relay(header: ProxyHeader): ReceivedProxyHeader {
+    const peer = this.#state.proxy?.peer ?? this.remoteAddress;
+    const received = Object.freeze({ ...header, peer });
+    this.#state.relay(received);
+    return received;
+  }
+
+  /** An error of a codec that was run for this connection. */
+  codecError(error: unknown, operation: string): SocketError {
+    return fromCodec(error, operation, this.#state.peer);
   }
 
   /** Ends the sending direction once; a caller that is cancelled only stops waiting for it. */

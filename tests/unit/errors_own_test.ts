@@ -62,7 +62,7 @@ const OWN: readonly Failure[] = [
     what: "another call is under way",
     kind: "Busy",
     operation: "recv",
-    reason: "another recv or recvInto is under way, there is one reader at a time",
+    reason: "another receiving call is under way, there is one reader at a time",
     retryable: true,
     async provoke({ client, server }) {
       const first = recv(client);

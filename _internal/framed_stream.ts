@@ -1,0 +1,88 @@
+import type { Connection, OperationOptions } from "../types.ts";
+import { isArray, isBytes } from "./arguments.ts";
+import type { ByteQueue } from "./byte_queue.ts";
+import { checkNothingLeft, type Codec, type Decoder } from "./codec.ts";
+import type { Decoding } from "./reader_slot.ts";
+import type { StreamConnection } from "./stream_connection.ts";
+
+/**
+ * A connection whose messages have a format. Iterating gives the frames that are received, until the
+ * peer's end; leaving the iteration leaves the connection open.
+ *
+ * What belongs to it is the place in the stream alone: bytes that were read ahead stay with the connection,
+ * so that `recv` goes on where the frames ended, and another codec may take over.
+ *
+ * @typeParam T What a frame is to the program.
+ */
+export interface FramedConnection<T> extends AsyncIterable<T> {
+  /** What the frames come and go on, which is closed as any other. */
+  readonly connection: Connection;
+}
+
+/** The frames of a connection. */
+export class FramedStream<T> implements FramedConnection<T>, Decoding<T> {
+  readonly connection: StreamConnection;
+  readonly #codec: Codec<T>;
+  readonly #decoder: Decoder<T>;
+  #ended = false;
+
+  /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
+  static is(handle: unknown): handle is FramedStream<unknown> {
+    return typeof handle === "object" && handle !== null && #codec in handle;
+  }
+
+  constructor(connection: StreamConnection, codec: Codec<T>) {
+    this.connection = connection;
+    this.#codec = codec;
+    this.#decoder = codec.decoder();
+  }
+
+  recv(options: OperationOptions | undefined): Promise<T | null> {
+    return this.connection.recvDecoded("recvFrame", this, options);
+  }
+
+  send(frame: T, options: OperationOptions | undefined): Promise<void> {
+    try {
+      return this.connection.sendEncoded(this.#encode(frame), options);
+    } catch (error) {
+      return Promise.reject(this.connection.codecError(error, "sendFrame"));
+    }
+  }
+
+  decode(input: ByteQueue): T | undefined {
+    return this.#decoder.decode(input);
+  }
+
+  end(input: ByteQueue): T | null {
+    if (!this.#ended) {
+      this.#ended = true;
+      const last = this.#decoder.end?.(input);
+      if (last !== undefined) return last;
+    }
+    checkNothingLeft(input);
+    return null;
+  }
+
+  /** Written out: an async generator makes two promises more a frame. */
+  [Symbol.asyncIterator](): AsyncIterator<T, void, void> {
+    let over = false;
+    const result = (frame: T | null): IteratorResult<T, void> => {
+      if (frame !== null && !over) return { done: false, value: frame };
+      over = true;
+      return { done: true, value: undefined };
+    };
+    return {
+      next: () => over ? Promise.resolve(result(null)) : this.recv(undefined).then(result),
+      return() {
+        over = true;
+        return Promise.resolve(result(null));
+      },
+    };
+  }
+
+  #encode(frame: T): Uint8Array | readonly Uint8Array[] {
+    const encoded = this.#codec.encode(frame);
+    if (isBytes(encoded) || isArray(encoded) && encoded.every(isBytes)) return encoded;
+    throw new TypeError("encode gave neither bytes nor an array of bytes");
+  }
+}

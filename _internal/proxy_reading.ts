@@ -1,0 +1,33 @@
+import { SocketError } from "../errors.ts";
+import type { ReceivedProxyHeader } from "../types.ts";
+import type { ByteQueue } from "./byte_queue.ts";
+import { DEFAULT_MAX_LENGTH, parseProxyHeader } from "./proxy_parser.ts";
+import type { Decoding } from "./reader_slot.ts";
+import type { StreamConnection } from "./stream_connection.ts";
+
+/** What `recvProxyHeader` looks for. */
+export class ProxyHeaderReading implements Decoding<ReceivedProxyHeader> {
+  readonly #connection: StreamConnection;
+  /** So many bytes it takes to know more. */
+  #needed = 1;
+
+  constructor(connection: StreamConnection) {
+    this.#connection = connection;
+  }
+
+  decode(input: ByteQueue): ReceivedProxyHeader | undefined {
+    if (input.length < this.#needed) return undefined;
+    const parsed = parseProxyHeader(input.peek(Math.min(input.length, DEFAULT_MAX_LENGTH)));
+    if ("atLeast" in parsed) {
+      this.#needed = parsed.atLeast;
+      return undefined;
+    }
+    input.skip(parsed.length);
+    return this.#connection.relay(parsed.header);
+  }
+
+  end(input: ByteQueue): never {
+    const reason = `the stream ended inside the PROXY header, after ${input.length} bytes`;
+    throw new SocketError("UnexpectedEof", "recvProxyHeader", reason);
+  }
+}

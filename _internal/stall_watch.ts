@@ -1,0 +1,83 @@
+import { SocketError } from "../errors.ts";
+import { startTimer } from "./cancellation.ts";
+import type { Served, ServedConnections } from "./served_connections.ts";
+
+/** It looks so many times within the shortest timeout, and is late by a part of that at most. */
+const LOOKS = 8;
+
+/** How long connections may be silent, in milliseconds. */
+export interface StallLimits {
+  readonly firstByte: number;
+  readonly idle: number;
+}
+
+/**
+ * Ends connections that never say anything, and those on which nothing moves. One timer looks after all of
+ * them: a timer for each that every read and write puts off would cost more than the reads.
+ */
+export class StallWatch {
+  readonly #connections: ServedConnections;
+  readonly #limits: StallLimits;
+  readonly #end: (served: Served, why: SocketError) => void;
+  readonly #period: number;
+  #stop: (() => void) | undefined;
+
+  constructor(
+    connections: ServedConnections,
+    limits: StallLimits,
+    end: (served: Served, why: SocketError) => void,
+  ) {
+    this.#connections = connections;
+    this.#limits = limits;
+    this.#end = end;
+    this.#period = Math.max(1, Math.min(limits.firstByte, limits.idle) / LOOKS);
+  }
+
+  /** A connection has come. */
+  begin({ connection }: Served): void {
+    if (this.#limits.firstByte < Infinity) connection.readAhead();
+    if (this.#stop === undefined && this.#period < Infinity) this.#wait();
+  }
+
+  #wait(): void {
+    this.#stop = startTimer(this.#period, () => {
+      this.#stop = undefined;
+      this.#look();
+      if (this.#connections.size > 0) this.#wait();
+    });
+  }
+
+  /** A connection has gone; without any there is nothing to look at. */
+  over(): void {
+    if (this.#connections.size > 0) return;
+    this.#stop?.();
+    this.#stop = undefined;
+  }
+
+  #look(): void {
+    const now = performance.now();
+    for (const served of this.#connections) {
+      if (served.ended === undefined) this.#judge(served, now);
+    }
+  }
+
+  #judge(served: Served, now: number): void {
+    const { firstByte, idle } = this.#limits;
+    const { connection } = served;
+    const heard = connection.bytesHeard;
+    const moved = heard + connection.bytesSent;
+    if (moved !== served.moved) {
+      served.moved = moved;
+      served.lastMove = now;
+    }
+    if (heard === 0 && now - served.accepted >= firstByte) {
+      this.#end(served, stalled(served, `not a byte came within ${firstByte} ms`));
+    } else if (now - served.lastMove >= idle) {
+      this.#end(served, stalled(served, `nothing moved for ${idle} ms`));
+    }
+  }
+}
+
+function stalled({ connection }: Served, reason: string): SocketError {
+  return new SocketError("TimedOut", "serve", reason, { address: connection.remoteAddress });
+}

@@ -1,0 +1,132 @@
+/**
+ * A server that survives the world: it accepts, hands each connection to a handler, bounds what clients may
+ * take, and ends without losing what is under way.
+ *
+ * ```ts
+ * import { close, connect, listen, recvLine, send, serve } from "jsr:@aivi/sockets";
+ *
+ * const listener = await listen({ host: "127.0.0.1", port: 0 });
+ * await using server = serve(listener, async (connection) => {
+ *   const name = await recvLine(connection);
+ *   await send(connection, new TextEncoder().encode(`hello ${name}\n`));
+ * }, { maxConnectionsPerHost: 100, idleTimeout: 60_000 });
+ *
+ * const client = await connect(server.address);
+ * await send(client, new TextEncoder().encode("world\n"));
+ * console.log(await recvLine(client)); // hello world
+ * await close(client);
+ * ```
+ *
+ * @module
+ */
+
+import {
+  checkLimit,
+  checkOptions,
+  describe,
+  invalidInput,
+  readArguments,
+} from "./_internal/arguments.ts";
+import { ConnectionServer, type ServerPlan } from "./_internal/connection_server.ts";
+import { notAListener, TcpListener } from "./_internal/tcp_listener.ts";
+import { TrustList } from "./_internal/trust_list.ts";
+import type {
+  Connection,
+  Listener,
+  ProxyProtocolOptions,
+  ServeContext,
+  ServeOptions,
+  Server,
+} from "./types.ts";
+
+const OPERATION = "serve";
+const MAX_CONNECTIONS = 10_000;
+const HEADER_TIMEOUT = 10_000;
+
+/**
+ * Serves the clients of a listener, which is the server's own from then on: it closes it when it ends.
+ *
+ * A connection is closed gracefully when its handler returns; what the handler has sent is delivered. A handler
+ * that throws loses its own connection and nothing else. Clients that reset before they are accepted, and a
+ * system that is out of descriptors, end nothing.
+ *
+ * @param listener Whose clients.
+ * @param handler What is done with each; it owns the connection until it returns. Its `signal` aborts when the
+ * server ends.
+ * @param options What clients may take, and who hears of failures.
+ * @returns The server, which runs at once.
+ * @throws {SocketError} `InvalidInput`, where an argument is wrong. What fails later goes to `onError`.
+ *
+ * @example A clean end
+ * ```ts
+ * import { listen, send, serve } from "jsr:@aivi/sockets";
+ *
+ * const listener = await listen({ host: "127.0.0.1", port: 0 });
+ * const server = serve(listener, async (connection) => {
+ *   for await (const bytes of connection) await send(connection, bytes);
+ * });
+ * // On SIGTERM, for example:
+ * const { drained, aborted } = await server.shutdown({ timeout: 10_000 });
+ * console.log(`${drained} connections came to their end, ${aborted} did not`);
+ * ```
+ */
+export function serve(
+  listener: Listener,
+  handler: (connection: Connection, context: ServeContext) => void | Promise<void>,
+  options?: ServeOptions,
+): Server {
+  if (!TcpListener.is(listener)) throw notAListener(OPERATION);
+  if (typeof handler !== "function") {
+    throw invalidInput(OPERATION, `the handler is ${describe(handler)}, not a function`);
+  }
+  const { plan, signal } = readArguments(OPERATION, () => readOptions(handler, options));
+  const server = new ConnectionServer(listener, plan);
+  if (signal !== undefined) endWith(signal, server);
+  return server;
+}
+
+function endWith(signal: AbortSignal, server: Server): void {
+  const end = () => void server.shutdown({ timeout: 0 });
+  if (signal.aborted) return end();
+  signal.addEventListener("abort", end, { once: true });
+  void server.finished.then(() => signal.removeEventListener("abort", end));
+}
+
+function readOptions(
+  handle: ServerPlan["handle"],
+  options: ServeOptions | undefined,
+): { plan: ServerPlan; signal: AbortSignal | undefined } {
+  const { signal, onError, proxyProtocol, ...limits } = checkOptions<ServeOptions>(
+    OPERATION,
+    options,
+  );
+  if (signal !== undefined && !(signal instanceof AbortSignal && signal.aborted !== undefined)) {
+    throw invalidInput(OPERATION, "signal is not an AbortSignal");
+  }
+  if (onError !== undefined && typeof onError !== "function") {
+    throw invalidInput(OPERATION, `onError is ${describe(onError)}, not a function`);
+  }
+  const count = { lowest: 1, whole: true };
+  const read = (name: keyof typeof limits, fallback: number, range = {}) =>
+    checkLimit(OPERATION, name, limits[name], fallback, range);
+  return {
+    signal,
+    plan: {
+      handle,
+      onError,
+      maxConnections: read("maxConnections", MAX_CONNECTIONS, count),
+      maxConnectionsPerHost: read("maxConnectionsPerHost", Infinity, count),
+      firstByteTimeout: read("firstByteTimeout", Infinity, { lowest: 1 }),
+      idleTimeout: read("idleTimeout", Infinity, { lowest: 1 }),
+      proxies: proxyProtocol === undefined ? undefined : readProxies(proxyProtocol),
+    },
+  };
+}
+
+function readProxies(options: ProxyProtocolOptions): ServerPlan["proxies"] {
+  const { trust, timeout } = checkOptions<ProxyProtocolOptions>(OPERATION, options);
+  return {
+    trusted: new TrustList(OPERATION, trust),
+    timeout: checkLimit(OPERATION, "proxyProtocol.timeout", timeout, HEADER_TIMEOUT),
+  };
+}
