@@ -31,7 +31,7 @@ import {
 } from "./_internal/arguments.ts";
 import type { Codec } from "./_internal/codec.ts";
 import { type FramedConnection, FramedStream } from "./_internal/framed_stream.ts";
-import { delimitedReading, ExactLength, lineReading } from "./_internal/framing_reads.ts";
+import { DelimitedCall, ExactLength, LineCall } from "./_internal/framing_reads.ts";
 import { DEFAULT_MAX_LENGTH } from "./_internal/lines.ts";
 import type { Decoding } from "./_internal/reader_slot.ts";
 import { notAConnection, StreamConnection } from "./_internal/stream_connection.ts";
@@ -130,7 +130,7 @@ export function recvUntil(
   return receive(operation, connection, options, (stream) => {
     checkBytes(operation, "the delimiter", delimiter);
     if (delimiter.length === 0) throw invalidInput(operation, "the delimiter is empty");
-    return delimitedReading(stream, delimiter, maxBytes(operation, options));
+    return new DelimitedCall(stream, delimiter, maxBytes(operation, options));
   });
 }
 
@@ -167,7 +167,7 @@ export function recvLine(
     operation,
     connection,
     options,
-    (stream) => lineReading(stream, maxBytes(operation, options)),
+    (stream) => new LineCall(stream, maxBytes(operation, options)),
   );
 }
 

@@ -17,6 +17,8 @@ const EMPTY = new Uint8Array();
 export let isByteQueue: (value: unknown) => value is ByteQueue;
 /** Goes on with a search at `start` of a queue: where the needle begins, or -1. */
 export let searchQueue: (queue: ByteQueue, search: NeedleSearch, start: number) => number;
+/** Moves an empty queue on to a position in its stream, since the bytes before that went past it. */
+export let moveQueue: (queue: ByteQueue, position: number) => void;
 
 /**
  * Bytes that wait to be decoded: what a {@linkcode Decoder} reads from. Chunks go in at the back as
@@ -52,6 +54,7 @@ export class ByteQueue {
     isByteQueue = (value): value is ByteQueue =>
       typeof value === "object" && value !== null && #chunks in value;
     searchQueue = (queue, search, start) => queue.#search(search, start);
+    moveQueue = (queue, position) => queue.#moveTo(position);
   }
 
   /** How many bytes wait. */
@@ -60,8 +63,9 @@ export class ByteQueue {
   }
 
   /**
-   * How many bytes have been taken or skipped since the queue was made. A decoder that notes where it
-   * stopped scanning as `consumed + index` is right also after others took bytes from the queue.
+   * How many bytes have been taken or skipped since the queue was made; in a connection's, since the
+   * connection was. A decoder that notes where it stopped scanning as `consumed + index` is right also
+   * after others took bytes.
    */
   get consumed(): number {
     return this.#base + this.#start;
@@ -282,6 +286,12 @@ export class ByteQueue {
     this.#bytes = EMPTY;
     this.#start = this.#end = 0;
     this.#base = this.#total;
+  }
+
+  #moveTo(position: number): void {
+    if (this.length > 0 || position <= this.#total) return;
+    this.#total = position;
+    this.#clear();
   }
 
   #join(position: number, length: number): ByteChunk {

@@ -83,28 +83,68 @@ class Line implements Decoding<string> {
 const delimited = new WeakMap<StreamConnection, Delimited>();
 const lines = new WeakMap<StreamConnection, Line>();
 
-/** The reading of parts up to a delimiter, where it is that of the last call still under way. */
-export function delimitedReading(
-  connection: StreamConnection,
-  delimiter: Uint8Array,
-  maxBytes: number,
-): Decoding<Bytes> {
-  let reading = delimited.get(connection);
-  if (reading === undefined || !sameBytes(reading.delimiter, delimiter)) {
-    reading = new Delimited(new Uint8Array(delimiter));
-    delimited.set(connection, reading);
+/** A call of `recvUntil`, which goes on where the last one with this delimiter stopped. */
+export class DelimitedCall implements Decoding<Bytes> {
+  readonly #connection: StreamConnection;
+  readonly #delimiter: Uint8Array;
+  readonly #maxBytes: number;
+  #reading: Delimited | undefined;
+
+  constructor(connection: StreamConnection, delimiter: Uint8Array, maxBytes: number) {
+    this.#connection = connection;
+    const last = delimited.get(connection)?.delimiter;
+    this.#delimiter = last !== undefined && sameBytes(last, delimiter)
+      ? last
+      : new Uint8Array(delimiter);
+    this.#maxBytes = maxBytes;
   }
-  reading.maxBytes = maxBytes;
-  return reading;
+
+  decode(input: ByteQueue): Bytes | undefined {
+    return (this.#reading ??= this.#begin()).decode(input);
+  }
+
+  end(input: ByteQueue): null {
+    return this.#reading!.end(input);
+  }
+
+  /** Not before it is this call's turn: one that is rejected must not change what another one does. */
+  #begin(): Delimited {
+    let reading = delimited.get(this.#connection);
+    if (reading === undefined || !sameBytes(reading.delimiter, this.#delimiter)) {
+      reading = new Delimited(this.#delimiter);
+      delimited.set(this.#connection, reading);
+    }
+    reading.maxBytes = this.#maxBytes;
+    return reading;
+  }
 }
 
-/** The reading of lines, that of the last call still under way. */
-export function lineReading(connection: StreamConnection, maxBytes: number): Decoding<string> {
-  let reading = lines.get(connection);
-  if (reading === undefined) {
-    reading = new Line();
-    lines.set(connection, reading);
+/** A call of `recvLine`, which goes on where the last one stopped. */
+export class LineCall implements Decoding<string> {
+  readonly #connection: StreamConnection;
+  readonly #maxBytes: number;
+  #reading: Line | undefined;
+
+  constructor(connection: StreamConnection, maxBytes: number) {
+    this.#connection = connection;
+    this.#maxBytes = maxBytes;
   }
-  reading.maxBytes = maxBytes;
-  return reading;
+
+  decode(input: ByteQueue): string | undefined {
+    return (this.#reading ??= this.#begin()).decode(input);
+  }
+
+  end(input: ByteQueue): string | null {
+    return this.#reading!.end(input);
+  }
+
+  #begin(): Line {
+    let reading = lines.get(this.#connection);
+    if (reading === undefined) {
+      reading = new Line();
+      lines.set(this.#connection, reading);
+    }
+    reading.maxBytes = this.#maxBytes;
+    return reading;
+  }
 }

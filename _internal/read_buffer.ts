@@ -1,5 +1,5 @@
 import { LARGE } from "./byte_chunk.ts";
-import { ByteQueue } from "./byte_queue.ts";
+import { ByteQueue, moveQueue } from "./byte_queue.ts";
 
 const SMALLEST = 4 * 1024;
 /**
@@ -80,9 +80,11 @@ export class ReadBuffer {
     return taken;
   }
 
-  /** All of it as a queue, until the next read. */
-  asQueue(): ByteQueue {
+  /** All of it as a queue, until the next read; so many bytes of the stream were taken by now. */
+  asQueue(taken: number): ByteQueue {
     const queue = this.#queue ??= new ByteQueue();
+    // Where nothing waited in it, others have read past it: what a decoder knows of the place is old.
+    moveQueue(queue, taken);
     const left = this.#end - this.#start;
     if (left > 0) {
       const bytes = this.#bytes!.subarray(this.#start, this.#end);

@@ -184,7 +184,7 @@ export class Receiver implements StraightReader {
   /** What there is for a call that looks for more than any bytes; `undefined` where more has to come. */
   #decode<T>(operation: string, decoding: Decoding<T>): T | null | undefined {
     const state = this.#state;
-    const input = this.#buffer.asQueue();
+    const input = this.#buffer.asQueue(state.bytesReceived);
     const before = input.consumed;
     try {
       const found = decoding.decode(input);
