@@ -15,7 +15,7 @@ import { type ByteQueue, isByteQueue } from "./byte_queue.ts";
  *
  * {@linkcode checkCodec} tests one.
  *
- * @typeParam T What a frame is to the program. It cannot be `undefined`.
+ * @typeParam T What a frame is to the program. It cannot be `undefined`, `null` or a promise.
  *
  * @example A codec of one's own: every frame is one byte, a number from 0 to 255
  * ```ts

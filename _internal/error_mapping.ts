@@ -120,11 +120,15 @@ export function fromCodec(
   operation: string,
   address: Address | undefined,
 ): SocketError {
-  if (!(error instanceof SocketError)) {
-    return new SocketError("Other", operation, "the codec failed", { address, cause: error });
+  try {
+    if (error instanceof SocketError) {
+      const known = address === undefined || error.address !== undefined;
+      return known && error.operation === operation ? error : rewrap(error, operation, { address });
+    }
+  } catch {
+    // A proxy that throws at whatever is asked of it.
   }
-  const known = error.operation === operation && error.address !== undefined;
-  return known || address === undefined ? error : rewrap(error, operation, { address });
+  return new SocketError("Other", operation, "the codec failed", { address, cause: error });
 }
 
 function mapError(error: unknown, operation: string, context: MappingContext): SocketError {

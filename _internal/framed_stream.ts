@@ -1,5 +1,5 @@
 import type { Connection, OperationOptions } from "../types.ts";
-import { isArray, isBytes } from "./arguments.ts";
+import { invalidInput, isArray, isBytes } from "./arguments.ts";
 import type { ByteQueue } from "./byte_queue.ts";
 import { checkNothingLeft, type Codec, type Decoder } from "./codec.ts";
 import type { Decoding } from "./reader_slot.ts";
@@ -35,6 +35,8 @@ export class FramedStream<T> implements FramedConnection<T>, Decoding<T> {
     this.connection = connection;
     this.#codec = codec;
     this.#decoder = codec.decoder();
+    if (typeof this.#decoder?.decode === "function") return;
+    throw invalidInput("framed", "the codec's decoder has no decode function");
   }
 
   recv(options: OperationOptions | undefined): Promise<T | null> {
@@ -50,13 +52,13 @@ export class FramedStream<T> implements FramedConnection<T>, Decoding<T> {
   }
 
   decode(input: ByteQueue): T | undefined {
-    return this.#decoder.decode(input);
+    return checkGiven(this.#decoder.decode(input));
   }
 
   end(input: ByteQueue): T | null {
     if (!this.#ended) {
       this.#ended = true;
-      const last = this.#decoder.end?.(input);
+      const last = checkGiven(this.#decoder.end?.(input));
       if (last !== undefined) return last;
     }
     checkNothingLeft(input);
@@ -67,7 +69,7 @@ export class FramedStream<T> implements FramedConnection<T>, Decoding<T> {
   [Symbol.asyncIterator](): AsyncIterator<T, void, void> {
     let over = false;
     const result = (frame: T | null): IteratorResult<T, void> => {
-      if (frame !== null && !over) return { done: false, value: frame };
+      if (frame !== null) return { done: false, value: frame };
       over = true;
       return { done: true, value: undefined };
     };
@@ -82,7 +84,20 @@ export class FramedStream<T> implements FramedConnection<T>, Decoding<T> {
 
   #encode(frame: T): Uint8Array | readonly Uint8Array[] {
     const encoded = this.#codec.encode(frame);
-    if (isBytes(encoded) || isArray(encoded) && encoded.every(isBytes)) return encoded;
+    if (isBytes(encoded)) return encoded;
+    // A copy, in which holes are no bytes either.
+    const pieces = isArray(encoded) ? Array.from(encoded) : [undefined];
+    if (pieces.every(isBytes)) return pieces;
     throw new TypeError("encode gave neither bytes nor an array of bytes");
   }
+}
+
+/**
+ * What no promise can give as a frame: `null` is the end of stream, and a promise would be waited for, and
+ * its error be the caller's.
+ */
+function checkGiven<T>(frame: T | undefined): T | undefined {
+  if (frame === null) throw new TypeError("the decoder gave null, which is the end of stream");
+  if (typeof (frame as { then?: unknown } | undefined)?.then !== "function") return frame;
+  throw new TypeError("the decoder gave a promise");
 }

@@ -24,6 +24,8 @@ export class Receiver implements StraightReader {
   readonly #reader = new ReaderSlot();
   /** A read into our own buffer is under way, parked or with a reader. */
   #reading = false;
+  /** A codec, which is anybody's code, looks at what there is. */
+  #decoding = false;
   #straight: StraightRead | undefined;
   #onDiscarded: (() => void) | undefined;
   #onQuiet: (() => void) | undefined;
@@ -143,7 +145,8 @@ export class Receiver implements StraightReader {
     if (state.closed) throw state.closedError(operation);
     const already = cancellation?.already;
     if (already !== undefined) throw cancelledError(already, operation, state.peer);
-    if (this.#reader.operation === undefined && this.#straight?.pending === undefined) return;
+    const free = this.#reader.operation === undefined && this.#straight?.pending === undefined;
+    if (free && !this.#decoding) return;
     throw new SocketError(
       "Busy",
       operation,
@@ -186,16 +189,20 @@ export class Receiver implements StraightReader {
     const state = this.#state;
     const input = this.#buffer.asQueue(state.bytesReceived);
     const before = input.consumed;
+    this.#decoding = true;
     try {
-      const found = decoding.decode(input);
-      // A codec is anybody's code, and may have closed the connection.
+      let found: T | null | undefined = decoding.decode(input);
+      if (found === undefined && state.inputOver && !state.closed) {
+        if (!state.peerEnded) throw state.brokenError(state.breakage!, operation);
+        found = decoding.end(input);
+      }
+      // The codec itself may have closed the connection.
       if (state.closed) throw state.closedError(operation);
-      if (found !== undefined || !state.inputOver) return found;
-      if (!state.peerEnded) throw state.brokenError(state.breakage!, operation);
-      return decoding.end(input);
+      return found;
     } catch (error) {
       throw fromCodec(error, operation, state.peer);
     } finally {
+      this.#decoding = false;
       state.bytesReceived += input.consumed - before;
     }
   }
