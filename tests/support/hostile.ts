@@ -40,3 +40,17 @@ export const WRONG_OBJECTS: readonly (readonly [what: string, value: unknown])[]
   ["a date", new Date(0)],
   ["a promise", Promise.resolve()],
 ];
+
+/** What is not a `Uint8Array`, however much it may look like one. */
+export const WRONG_BYTES: readonly (readonly [string, unknown])[] = [
+  ...WRONG_OBJECTS,
+  ["an array buffer", new ArrayBuffer(4)],
+  ["a data view", new DataView(new ArrayBuffer(4))],
+  ["16-bit numbers", new Uint16Array(4)],
+  ["clamped bytes", new Uint8ClampedArray(4)],
+  ["something with a length", { length: 4 }],
+  ["a proxy of bytes", new Proxy(new Uint8Array(4), {})],
+  ["a child of bytes", Object.create(new Uint8Array(4))],
+  ["a child of their prototype", Object.create(Uint8Array.prototype)],
+  ["another array as bytes", Object.setPrototypeOf(new Uint16Array(4), Uint8Array.prototype)],
+];

@@ -4,12 +4,14 @@ import {
   closeWrite,
   connect,
   connectionOver,
+  framed,
+  lengthPrefixed,
   listen,
   type OperationOptions,
-  recv,
-  recvInto,
   send,
+  sendFrame,
 } from "../../mod.ts";
+import { RECEIVING_CALLS, type ReceivingCall } from "./receiving_calls.ts";
 import { ScriptedConn, ScriptedConnect, ScriptedListener } from "./scripted_runtime.ts";
 import { ScriptedTransport } from "./scripted_transport.ts";
 import { LOOPBACK } from "./tcp_pair.ts";
@@ -31,9 +33,10 @@ export const WAITING_CALLS: readonly { name: string; open(): Promise<Scene> }[] 
   { name: "accept", open: openAccept },
   { name: "connect", open: () => Promise.resolve(openConnect()) },
   { name: "send", open: () => Promise.resolve(openSend()) },
-  ...["recv", "recvInto"].map((name) => ({
-    name,
-    open: () => Promise.resolve(openReceive(name)),
+  { name: "sendFrame", open: () => Promise.resolve(openSendFrame()) },
+  ...RECEIVING_CALLS.map((receiving) => ({
+    name: receiving.name,
+    open: () => Promise.resolve(openReceive(receiving)),
   })),
   { name: "closeWrite", open: () => Promise.resolve(openCloseWrite()) },
   { name: "close", open: () => Promise.resolve(openClose()) },
@@ -77,16 +80,28 @@ function openSend(): Scene {
   };
 }
 
-function openReceive(name: string): Scene {
+/** A frame in pieces, which are written one after the other. */
+function openSendFrame(): Scene {
+  const transport = new ScriptedTransport();
+  const stream = framed(connectionOver(transport), lengthPrefixed());
+  return {
+    call: (options) => sendFrame(stream, new Uint8Array(100_000), options),
+    asked: () => transport.log,
+    async finish(): Promise<void> {
+      for (let left = 2; left > 0; left--) (await transport.nextWrite()).take();
+    },
+    fail: async (error) => (await transport.nextWrite()).fail(error),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+function openReceive({ call, answer }: ReceivingCall): Scene {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   return {
-    call: (options) =>
-      name === "recv"
-        ? recv(connection, options)
-        : recvInto(connection, new Uint8Array(3), options),
+    call: (options) => call(connection, options),
     asked: () => transport.log,
-    finish: async () => (await transport.nextRead()).give(new Uint8Array(3)),
+    finish: async () => (await transport.nextRead()).give(answer),
     fail: async (error) => (await transport.nextRead()).fail(error),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

@@ -10,17 +10,32 @@ import {
   connect,
   type Connection,
   connectionOver,
+  framed,
+  type FramedConnection,
+  lines,
   listen,
   type Listener,
   recv,
+  recvExactly,
+  recvFrame,
   recvFrom,
   recvInto,
+  recvLine,
+  recvProxyHeader,
+  recvUntil,
   send,
+  sendFrame,
   sendTo,
   type Transport,
   type UdpSocket,
 } from "../../mod.ts";
-import { revokedProxy, throwingProxy, WRONG_OBJECTS, WRONG_TYPES } from "../support/hostile.ts";
+import {
+  revokedProxy,
+  throwingProxy,
+  WRONG_BYTES,
+  WRONG_OBJECTS,
+  WRONG_TYPES,
+} from "../support/hostile.ts";
 import { LOOPBACK, openHandles } from "../support/open_handles.ts";
 import { rejection, soon, thrown } from "../support/socket_errors.ts";
 
@@ -40,6 +55,20 @@ const WITH_CONNECTION: readonly Call<Connection>[] = [
   { operation: "recvInto", call: (connection) => recvInto(connection, new Uint8Array(9)) },
   { operation: "closeWrite", call: (connection) => closeWrite(connection) },
   { operation: "close", call: (connection) => close(connection) },
+  { operation: "recvExactly", call: (connection) => recvExactly(connection, 1) },
+  { operation: "recvUntil", call: (connection) => recvUntil(connection, BYTES) },
+  { operation: "recvLine", call: (connection) => recvLine(connection) },
+  { operation: "recvLine", call: (connection) => recvLine(connection, { timeout: 5000 }) },
+  { operation: "recvProxyHeader", call: (connection) => recvProxyHeader(connection) },
+  // Throws at once, as the table wants it in a promise.
+  { operation: "framed", call: async (connection) => await framed(connection, lines()) },
+];
+
+const WITH_FRAMED: readonly Call<FramedConnection<string>>[] = [
+  { operation: "recvFrame", call: (framed) => recvFrame(framed) },
+  { operation: "recvFrame", call: (framed) => recvFrame(framed, { timeout: 5000 }) },
+  { operation: "sendFrame", call: (framed) => sendFrame(framed, "line") },
+  { operation: "sendFrame", call: (framed) => sendFrame(framed, "line", { timeout: 5000 }) },
 ];
 
 const WITH_LISTENER: readonly Call<Listener>[] = [
@@ -92,6 +121,13 @@ Deno.test("E1: what is not a connection is InvalidInput", async () => {
   await handles.prove();
 });
 
+Deno.test("E1: what is not a connection with frames is InvalidInput", async () => {
+  await using handles = await openHandles();
+  const { listener, client, udp } = handles;
+  await rejectHandles(WITH_FRAMED, framed(client, lines()), [client, listener, udp]);
+  await handles.prove();
+});
+
 Deno.test("E1: what is not a listener is InvalidInput", async () => {
   await using handles = await openHandles();
   const { listener, client, udp } = handles;
@@ -115,19 +151,6 @@ Deno.test("abort() of what is not a connection does nothing, and does not throw"
   await handles.prove();
 });
 
-const WRONG_BYTES: readonly (readonly [string, unknown])[] = [
-  ...WRONG_OBJECTS,
-  ["an array buffer", new ArrayBuffer(4)],
-  ["a data view", new DataView(new ArrayBuffer(4))],
-  ["16-bit numbers", new Uint16Array(4)],
-  ["clamped bytes", new Uint8ClampedArray(4)],
-  ["something with a length", { length: 4 }],
-  ["a proxy of bytes", new Proxy(new Uint8Array(4), {})],
-  ["a child of bytes", Object.create(new Uint8Array(4))],
-  ["a child of their prototype", Object.create(Uint8Array.prototype)],
-  ["another array as bytes", Object.setPrototypeOf(new Uint16Array(4), Uint8Array.prototype)],
-];
-
 Deno.test("E1: bytes that are not a Uint8Array are InvalidInput", async () => {
   await using handles = await openHandles();
   const { client, udp } = handles;
@@ -136,6 +159,7 @@ Deno.test("E1: bytes that are not a Uint8Array are InvalidInput", async () => {
     { operation: "send", call: (bytes) => send(client, bytes, { timeout: 5000 }) },
     { operation: "sendTo", call: (bytes) => sendTo(udp, udp.address, bytes) },
     { operation: "sendTo", call: (bytes) => sendTo(udp, udp.address, bytes, { timeout: 5000 }) },
+    { operation: "recvUntil", call: (delimiter) => recvUntil(client, delimiter) },
     { operation: "recvInto", call: (buffer) => recvInto(client, buffer) },
     { operation: "recvInto", call: (buffer) => recvInto(client, buffer, { timeout: 5000 }) },
   ];

@@ -8,16 +8,25 @@ import {
   closeWrite,
   connect,
   connectionOver,
+  framed,
+  lines,
   listen,
   recv,
+  recvExactly,
+  recvFrame,
   recvFrom,
   recvInto,
+  recvLine,
+  recvProxyHeader,
+  recvUntil,
   send,
+  sendFrame,
   sendTo,
 } from "../../mod.ts";
 import { revokedProxy, throwingProxy, WRONG_TYPES } from "../support/hostile.ts";
 import { LOOPBACK, type OpenHandles, openHandles } from "../support/open_handles.ts";
 import { rejection, soon, thrown } from "../support/socket_errors.ts";
+import { bytesOf } from "../support/text.ts";
 
 const BYTES = new Uint8Array([1]);
 
@@ -84,6 +93,36 @@ function takers({ listener, client, udp }: OpenHandles): readonly Taker[] {
       operation: "recvInto",
       options: [...CANCELLING, "maxBytes"],
       call: (options) => recvInto(client, new Uint8Array(9), options),
+    },
+    {
+      operation: "recvExactly",
+      options: CANCELLING,
+      call: (options) => recvExactly(client, 1, options),
+    },
+    {
+      operation: "recvUntil",
+      options: CANCELLING,
+      call: (options) => recvUntil(client, BYTES, options),
+    },
+    {
+      operation: "recvLine",
+      options: CANCELLING,
+      call: (options) => recvLine(client, options),
+    },
+    {
+      operation: "recvFrame",
+      options: CANCELLING,
+      call: (options) => recvFrame(framed(client, lines()), options),
+    },
+    {
+      operation: "sendFrame",
+      options: CANCELLING,
+      call: (options) => sendFrame(framed(client, lines()), "line", options),
+    },
+    {
+      operation: "recvProxyHeader",
+      options: CANCELLING,
+      call: (options) => recvProxyHeader(client, options),
     },
     {
       operation: "closeWrite",
@@ -181,6 +220,28 @@ for (const option of Object.keys(WRONG_VALUES) as Option[]) {
   });
 }
 
+// There 0 means that nothing may come before the end, and is no mistake.
+Deno.test("E1: a wrong maxBytes of recvUntil() and recvLine() is InvalidInput before any I/O", async () => {
+  await using handles = await openHandles();
+  const { client } = handles;
+  const calls = {
+    recvUntil: (options: object) => recvUntil(client, BYTES, options),
+    recvLine: (options: object) => recvLine(client, options),
+  };
+  for (const [operation, call] of Object.entries(calls)) {
+    for (const [what, maxBytes] of [...NO_NUMBERS, ["1.5", 1.5], ["0.5", 0.5]] as const) {
+      const name = `${operation} with ${what} as maxBytes`;
+      await rejection(() => call({ maxBytes }), "InvalidInput", operation, name);
+      const signal = AbortSignal.abort();
+      await rejection(() => call({ signal, maxBytes }), "InvalidInput", operation, name);
+    }
+    for (const error of [new RangeError("mine"), undefined, "text"]) {
+      await rejection(() => call(unreadable("maxBytes", error)), "InvalidInput", operation);
+    }
+  }
+  await handles.prove();
+});
+
 Deno.test("E10: InvalidInput comes before an aborted signal and timeout 0", async () => {
   await using handles = await openHandles();
   const signal = AbortSignal.abort();
@@ -207,6 +268,12 @@ Deno.test("options that are undefined, and unknown ones, are as if left out", as
   assertEquals(await soon(recv(server, options)), BYTES);
   await send(client, BYTES, options);
   assertEquals(await soon(recvInto(server, new Uint8Array(1), options)), 1);
+  await sendFrame(framed(client, lines()), "a", options);
+  assertEquals(await soon(recvFrame(framed(server, lines()), options)), "a");
+  await send(client, bytesOf("b\nc\nd"), options);
+  assertEquals(await soon(recvLine(server, options)), "b");
+  assertEquals(await soon(recvUntil(server, bytesOf("\n"), options)), bytesOf("c"));
+  assertEquals(await soon(recvExactly(server, 1, options)), bytesOf("d"));
   await sendTo(handles.udp, handles.udp.address, BYTES, options);
   assertEquals((await soon(recvFrom(handles.udp, options))).bytes, BYTES);
   await handles.prove();

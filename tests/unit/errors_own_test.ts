@@ -7,15 +7,19 @@ import {
   closeUdp,
   closeWrite,
   connect,
+  type Connection,
   connectionOver,
+  framed,
+  lines,
   recv,
   recvFrom,
-  recvInto,
   send,
+  sendFrame,
   sendTo,
 } from "../../mod.ts";
 import { type Failure, testFailures } from "../support/failures.ts";
-import { type OpenHandles, openHandles } from "../support/open_handles.ts";
+import { openHandles } from "../support/open_handles.ts";
+import { RECEIVING_CALLS } from "../support/receiving_calls.ts";
 import { rejection } from "../support/socket_errors.ts";
 
 const BYTES = new Uint8Array([1]);
@@ -23,18 +27,21 @@ const BYTES = new Uint8Array([1]);
 /** Failures that no system call has: this package itself says so. */
 const OWN: readonly Failure[] = [
   ...[
-    { operation: "recv", call: ({ client }: OpenHandles) => recv(client) },
-    { operation: "send", call: ({ client }: OpenHandles) => send(client, BYTES) },
-    { operation: "recvInto", call: ({ client }: OpenHandles) => recvInto(client, BYTES.slice()) },
-    { operation: "closeWrite", call: ({ client }: OpenHandles) => closeWrite(client) },
-  ].map(({ operation, call }): Failure => ({
+    ...RECEIVING_CALLS,
+    { name: "send", call: (connection: Connection) => send(connection, BYTES) },
+    {
+      name: "sendFrame",
+      call: (connection: Connection) => sendFrame(framed(connection, lines()), "line"),
+    },
+    { name: "closeWrite", call: closeWrite },
+  ].map(({ name: operation, call }): Failure => ({
     what: "this side has closed",
     kind: "Closed",
     operation,
     reason: "the connection is closed on this side",
     async provoke(handles) {
       await close(handles.client, { linger: 0 });
-      const error = await rejection(() => call(handles), this.kind, operation);
+      const error = await rejection(() => call(handles.client), this.kind, operation);
       return [handles.client.remoteAddress, error];
     },
   })),
@@ -58,20 +65,24 @@ const OWN: readonly Failure[] = [
       return [udp.address, await rejection(() => recvFrom(udp), this.kind, "recvFrom")];
     },
   },
-  {
+  ...RECEIVING_CALLS.map(({ name, call, answer, given }): Failure => ({
     what: "another call is under way",
     kind: "Busy",
-    operation: "recv",
+    operation: name,
     reason: "another receiving call is under way, there is one reader at a time",
     retryable: true,
     async provoke({ client, server }) {
       const first = recv(client);
-      const error = await rejection(() => recv(client), this.kind, "recv");
+      const error = await rejection(() => call(client), this.kind, name);
       await send(server, BYTES);
       assertEquals(await first, BYTES);
+      const second = call(client);
+      await rejection(() => recv(client), this.kind, "recv");
+      await send(server, answer);
+      assertEquals(await second, given);
       return [client.remoteAddress, error];
     },
-  },
+  })),
   {
     what: "the datagram is too large",
     kind: "TooLarge",
@@ -97,17 +108,17 @@ const OWN: readonly Failure[] = [
       return [client.remoteAddress, error];
     },
   },
-  {
+  ...RECEIVING_CALLS.map(({ name, call }): Failure => ({
     what: "nothing comes in time",
     kind: "TimedOut",
-    operation: "recv",
+    operation: name,
     reason: "timed out after 1 ms",
     retryable: true,
     provoke: async ({ client }) => [
       client.remoteAddress,
-      await rejection(() => recv(client, { timeout: 1 }), "TimedOut", "recv"),
+      await rejection(() => call(client, { timeout: 1 }), "TimedOut", name),
     ],
-  },
+  })),
   {
     what: "the transport cannot half-close",
     kind: "Unsupported",

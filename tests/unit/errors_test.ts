@@ -5,14 +5,18 @@ import {
   bindUdp,
   closeListener,
   connect,
+  type Connection,
+  framed,
+  lines,
   listen,
   recv,
-  recvInto,
   send,
+  sendFrame,
   sendTo,
 } from "../../mod.ts";
 import { type Failure, testFailures } from "../support/failures.ts";
 import { LOOPBACK, type OpenHandles } from "../support/open_handles.ts";
+import { RECEIVING_CALLS } from "../support/receiving_calls.ts";
 import { resetByPeer } from "../support/reset_by_peer.ts";
 import { rejection } from "../support/socket_errors.ts";
 
@@ -95,10 +99,13 @@ const NOT_FOUND: readonly Failure[] = [
 
 const BROKEN: readonly Failure[] = [
   ...[
-    { operation: "recv", call: recv },
-    { operation: "recvInto", call: (c: Parameters<typeof recv>[0]) => recvInto(c, BYTES.slice()) },
-    { operation: "send", call: (c: Parameters<typeof recv>[0]) => send(c, BYTES) },
-  ].map(({ operation, call }): Failure => ({
+    ...RECEIVING_CALLS,
+    { name: "send", call: (connection: Connection) => send(connection, BYTES) },
+    {
+      name: "sendFrame",
+      call: (connection: Connection) => sendFrame(framed(connection, lines()), "line"),
+    },
+  ].map(({ name: operation, call }): Failure => ({
     what: "the peer resets",
     kind: "ConnectionReset",
     operation,

@@ -7,11 +7,15 @@ import {
   closeWrite,
   type Connection,
   connectionOver,
+  framed,
+  lines,
   listen,
   recv,
-  recvInto,
+  recvFrame,
   send,
+  sendFrame,
 } from "../../mod.ts";
+import { RECEIVING_CALLS } from "../support/receiving_calls.ts";
 import { ScriptedTransport } from "../support/scripted_transport.ts";
 import { LOOPBACK, receiveAll, tcpPair } from "../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../support/text.ts";
@@ -19,12 +23,13 @@ import { isPending } from "../support/turns.ts";
 import { watchUnhandled } from "../support/unhandled.ts";
 import { rejection, soon } from "../support/socket_errors.ts";
 
-const RECEIVES: Record<string, (connection: Connection) => Promise<unknown>> = {
-  recv,
-  recvInto: (connection) => recvInto(connection, new Uint8Array(1), { timeout: 60_000 }),
-};
+const OPTIONS = { timeout: 60_000 };
 
-for (const [name, receive] of Object.entries(RECEIVES)) {
+for (const { name, call } of RECEIVING_CALLS) {
+  // Without a timeout recvInto() reads straight, and settles only when that read has ended.
+  const receive = (connection: Connection) =>
+    call(connection, name === "recvInto" ? OPTIONS : undefined);
+
   Deno.test(`E7: at close() a pending ${name}() rejects Closed at once, before the flush`, async () => {
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
@@ -128,21 +133,24 @@ for (const [what, end] of Object.entries(ENDS)) {
   Deno.test(`E7: after ${what} every call rejects Closed`, async () => {
     await using pair = await tcpPair();
     const { client, server } = pair;
+    const stream = framed(client, lines());
     abort(server);
     await soon(Promise.resolve(end(client)));
-    const calls = {
-      send: () => send(client, new Uint8Array(1)),
-      recv: () => recv(client),
-      recvInto: () => recvInto(client, new Uint8Array(1)),
-      closeWrite: () => closeWrite(client),
-    };
-    for (const [name, call] of Object.entries(calls)) {
-      const error = await rejection(call, "Closed", name);
+    const calls = [
+      { name: "send", call: () => send(client, new Uint8Array(1)) },
+      { name: "sendFrame", call: () => sendFrame(stream, "line") },
+      { name: "closeWrite", call: () => closeWrite(client) },
+      { name: "recvFrame", call: () => recvFrame(stream) },
+      ...RECEIVING_CALLS,
+    ];
+    for (const { name, call } of calls) {
+      const error = await rejection(() => call(client), "Closed", name);
       assertEquals(error.retryable, false);
       assertEquals(error.address, client.remoteAddress);
     }
     const iterated = client[Symbol.asyncIterator]().next();
     await rejection(() => iterated, "Closed", "recv");
+    await rejection(() => stream[Symbol.asyncIterator]().next(), "Closed", "recvFrame");
     assertEquals(client.remoteAddress, pair.listener.address, "its addresses stay readable");
   });
 

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import { concat } from "@std/bytes";
 import * as sockets from "../../mod.ts";
 import {
   abort,
@@ -9,11 +10,18 @@ import {
   connect,
   type Connection,
   connectionOver,
+  framed,
+  lines,
   listen,
   recv,
+  recvExactly,
   recvInto,
+  recvLine,
+  recvUntil,
   send,
+  sendFrame,
 } from "../../mod.ts";
+import { RECEIVING_CALLS } from "../support/receiving_calls.ts";
 import { connectionReset } from "../support/runtime_errors.ts";
 import { ScriptedTransport } from "../support/scripted_transport.ts";
 import { LOOPBACK } from "../support/tcp_pair.ts";
@@ -30,9 +38,9 @@ type Call = (connection: Connection, options?: sockets.OperationOptions) => Prom
 
 const CALLS: Record<string, Call> = {
   send: (connection, options) => send(connection, new Uint8Array(1), options),
-  recv: (connection, options) => recv(connection, options),
-  recvInto: (connection, options) => recvInto(connection, new Uint8Array(1), options),
+  sendFrame: (connection, options) => sendFrame(framed(connection, lines()), "line", options),
   closeWrite: (connection, options) => closeWrite(connection, options),
+  ...Object.fromEntries(RECEIVING_CALLS.map(({ name, call }) => [name, call])),
 };
 
 for (const [name, call] of Object.entries(CALLS)) {
@@ -53,6 +61,12 @@ Deno.test("E10: bad bytes, buffers and limits are InvalidInput on a closed conne
   await rejection(() => send(connection, "text" as never), "InvalidInput", "send");
   await rejection(() => recv(connection, { maxBytes: 1.5 }), "InvalidInput", "recv");
   await rejection(() => recvInto(connection, new Uint8Array(0)), "InvalidInput", "recvInto");
+  await rejection(() => recvExactly(connection, -1), "InvalidInput", "recvExactly");
+  await rejection(() => recvUntil(connection, new Uint8Array(0)), "InvalidInput", "recvUntil");
+  await rejection(() => recvLine(connection, { maxBytes: 1.5 }), "InvalidInput", "recvLine");
+  const stream = framed(connection, lines());
+  await rejection(() => sendFrame(stream, "two\nlines"), "InvalidInput", "sendFrame");
+  await rejection(() => sendFrame(stream, "x".repeat(65_537)), "TooLarge", "sendFrame");
   await rejection(() => close(connection, { linger: NaN }), "InvalidInput", "close");
 });
 
@@ -76,7 +90,7 @@ Deno.test("E10: connect() says InvalidInput before Aborted before TimedOut befor
   await rejection(() => connect(address, LATE), "TimedOut", "connect");
 });
 
-for (const name of ["recv", "recvInto"]) {
+for (const { name } of RECEIVING_CALLS) {
   Deno.test(`E10: ${name}() says Aborted and TimedOut before Busy before the breakage`, async () => {
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
@@ -98,36 +112,41 @@ for (const name of ["recv", "recvInto"]) {
   });
 }
 
-Deno.test("E10: send() says Aborted and TimedOut before QueueFull before the breakage", async () => {
-  const transport = new ScriptedTransport();
-  const connection = connectionOver(transport, { sendQueueLimit: 2 });
-  const received = recv(connection);
-  const first = send(connection, bytesOf("writing"));
-  const second = send(connection, bytesOf("ab"));
-  await rejection(() => send(connection, bytesOf("c"), BOTH), "Aborted", "send");
-  await rejection(() => send(connection, bytesOf("c"), LATE), "TimedOut", "send");
-  await rejection(() => send(connection, bytesOf("c")), "QueueFull", "send");
+for (const name of ["send", "sendFrame"]) {
+  Deno.test(`E10: ${name}() says Aborted and TimedOut before QueueFull before the breakage`, async () => {
+    const transport = new ScriptedTransport();
+    const connection = connectionOver(transport, { sendQueueLimit: 2 });
+    const call = CALLS[name];
+    const received = recv(connection);
+    const first = send(connection, bytesOf("writing"));
+    const second = send(connection, bytesOf("ab"));
+    await rejection(() => call(connection, BOTH), "Aborted", name);
+    await rejection(() => call(connection, LATE), "TimedOut", name);
+    await rejection(() => call(connection), "QueueFull", name);
 
-  (await transport.nextRead()).fail(connectionReset());
-  await rejection(() => received, "ConnectionReset", "recv");
-  await rejection(() => send(connection, bytesOf("c")), "QueueFull", "send");
-  (await transport.nextWrite()).fail(connectionReset());
-  await rejection(() => first, "ConnectionReset", "send");
-  await rejection(() => second, "ConnectionReset", "send");
-  await rejection(() => send(connection, bytesOf("c"), BOTH), "Aborted", "send");
-  await rejection(() => send(connection, bytesOf("c")), "ConnectionReset", "send");
-});
+    (await transport.nextRead()).fail(connectionReset());
+    await rejection(() => received, "ConnectionReset", "recv");
+    await rejection(() => call(connection), "QueueFull", name);
+    (await transport.nextWrite()).fail(connectionReset());
+    await rejection(() => first, "ConnectionReset", "send");
+    await rejection(() => second, "ConnectionReset", "send");
+    await rejection(() => call(connection, BOTH), "Aborted", name);
+    await rejection(() => call(connection), "ConnectionReset", name);
+  });
+}
 
-Deno.test("E10: what has arrived does not win over an expired deadline", async () => {
-  const transport = new ScriptedTransport();
-  const connection = connectionOver(transport);
-  const some = recv(connection, { maxBytes: 1 });
-  (await transport.nextRead()).give(bytesOf("abc"));
-  await some;
-  await rejection(() => recv(connection, LATE), "TimedOut", "recv");
-  await rejection(() => recv(connection, BOTH), "Aborted", "recv");
-  assertEquals(await recv(connection), bytesOf("bc"));
-});
+for (const { name, call, answer, given } of RECEIVING_CALLS) {
+  Deno.test(`E10: what has arrived for ${name}() does not win over an expired deadline`, async () => {
+    const transport = new ScriptedTransport();
+    const connection = connectionOver(transport);
+    const some = recv(connection, { maxBytes: 1 });
+    (await transport.nextRead()).give(concat([bytesOf("!"), answer]));
+    await some;
+    await rejection(() => call(connection, LATE), "TimedOut", name);
+    await rejection(() => call(connection, BOTH), "Aborted", name);
+    assertEquals(await call(connection), given);
+  });
+}
 
 Deno.test("E10: every function gives a promise, whatever it is called with", async () => {
   const codecs = ["lengthPrefixed", "varintPrefixed", "netstrings", "delimited", "lines"];

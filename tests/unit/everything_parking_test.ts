@@ -13,6 +13,7 @@ import {
   recvInto,
   send,
 } from "../../mod.ts";
+import { FRAMING_CALLS } from "../support/receiving_calls.ts";
 import { connectionReset } from "../support/runtime_errors.ts";
 import { ScriptedConn, ScriptedListener } from "../support/scripted_runtime.ts";
 import { ScriptedTransport } from "../support/scripted_transport.ts";
@@ -58,6 +59,46 @@ async function cancelled(call: (options: OperationOptions) => Promise<unknown>):
   assert(await isPending(promise));
   controller.abort();
   assertEquals(await promise.then(() => "resolved", ({ kind }) => kind), "Aborted");
+}
+
+for (const { name, call, answer, given } of FRAMING_CALLS) {
+  Deno.test(`E6: what a cancelled ${name}() waited for goes to the next one, partial or not`, async () => {
+    for (let cut = 0; cut < answer.length; cut++) {
+      const transport = new ScriptedTransport();
+      const connection = connectionOver(transport);
+      await cancelled((options) => call(connection, options));
+      if (cut > 0) (await transport.nextRead()).give(answer.subarray(0, cut));
+      await cancelled((options) => call(connection, options));
+      const received = call(connection);
+      (await transport.nextRead()).give(answer.subarray(cut));
+      assertEquals(await soon(received), given);
+      assertEquals(transport.reads, cut > 0 ? 2 : 1);
+    }
+  });
+
+  Deno.test(`E6: the break that a cancelled ${name}() waited for is told to the next ones`, async () => {
+    const transport = new ScriptedTransport();
+    const connection = connectionOver(transport);
+    await cancelled((options) => call(connection, options));
+    (await transport.nextRead()).fail(connectionReset());
+    await turns();
+    for (let round = 0; round < 3; round++) {
+      await rejection(() => call(connection), "ConnectionReset", name);
+    }
+    assertEquals(transport.reads, 1);
+  });
+
+  Deno.test(`E6: on real sockets a ${name}() that timed out loses nothing`, async () => {
+    await using pair = await tcpPair();
+    const { client, server } = pair;
+    for (let round = 0; round < 20; round++) {
+      const cut = round % answer.length;
+      if (cut > 0) await send(client, answer.subarray(0, cut));
+      await rejection(() => call(server, { timeout: 1 }), "TimedOut", name);
+      await send(client, answer.subarray(cut));
+      assertEquals(await soon(call(server)), given);
+    }
+  });
 }
 
 for (const [first, receive] of Object.entries(RECEIVING)) {

@@ -7,12 +7,19 @@ import {
   closeWrite,
   connect,
   connectionOver,
+  framed,
+  lengthPrefixed,
+  lines,
   listen,
   recv,
+  recvExactly,
   recvInto,
+  recvUntil,
   send,
+  sendFrame,
   SocketError,
 } from "../../mod.ts";
+import { RECEIVING_CALLS, type ReceivingCall } from "../support/receiving_calls.ts";
 import { ScriptedTransport } from "../support/scripted_transport.ts";
 import { connectionReset } from "../support/runtime_errors.ts";
 import { LOOPBACK, tcpPair } from "../support/tcp_pair.ts";
@@ -35,14 +42,18 @@ for (const raw of RAW_ERRORS) {
     };
     for (const how of [failing, () => Promise.reject(raw)]) {
       const transport = { read: how, write: how, closeWrite: how, close: how };
-      const calls = {
-        recv: () => recv(connectionOver(transport)),
-        recvInto: () => recvInto(connectionOver(transport), new Uint8Array(1)),
-        send: () => send(connectionOver(transport), new Uint8Array(1)),
-        closeWrite: () => closeWrite(connectionOver(transport)),
-      };
-      for (const [name, call] of Object.entries(calls)) {
-        const error = await call().then(() => undefined, (error) => error);
+      const calls: readonly Pick<ReceivingCall, "name" | "call">[] = [
+        ...RECEIVING_CALLS,
+        { name: "send", call: (connection) => send(connection, new Uint8Array(1)) },
+        {
+          name: "sendFrame",
+          call: (connection) => sendFrame(framed(connection, lines()), "line"),
+        },
+        { name: "closeWrite", call: closeWrite },
+      ];
+      for (const { name, call } of calls) {
+        const connection = connectionOver(transport);
+        const error = await call(connection).then(() => undefined, (error) => error);
         assert(error instanceof SocketError, name);
         assertEquals(error.operation, name);
         assertStrictEquals(error.cause, raw, name);
@@ -62,6 +73,15 @@ Deno.test("E1: bad arguments are InvalidInput before any I/O", async () => {
   await rejection(() => recvInto(connection, nonsense), "InvalidInput", "recvInto");
   await rejection(() => recvInto(connection, new Uint8Array(0)), "InvalidInput", "recvInto");
   await rejection(() => closeWrite(connection, nonsense), "InvalidInput", "closeWrite");
+  await rejection(() => recvExactly(connection, nonsense), "InvalidInput", "recvExactly");
+  await rejection(() => recvUntil(connection, nonsense), "InvalidInput", "recvUntil");
+  const stream = framed(connection, lengthPrefixed());
+  await rejection(() => sendFrame(stream, nonsense), "InvalidInput", "sendFrame");
+  const frame = new Uint8Array(1);
+  await rejection(() => sendFrame(stream, frame, nonsense), "InvalidInput", "sendFrame");
+  for (const { name, call } of RECEIVING_CALLS) {
+    await rejection(() => call(connection, nonsense), "InvalidInput", name);
+  }
   assertEquals(transport.log, []);
 });
 
