@@ -1,0 +1,65 @@
+import {
+  type Address,
+  bindUdp,
+  closeUdp,
+  type OperationOptions,
+  recvFrom,
+  sendTo,
+  type UdpSocket,
+} from "../../../mod.ts";
+import { type Failure, failureOf, outcomeOf } from "./failure.ts";
+import type { Pattern } from "./pattern.ts";
+
+/** Before the pattern: the number of the datagram. */
+const NUMBER = 4;
+
+type On<Options = unknown> = { readonly on: string } & Options;
+
+/** What a host does with datagrams; every socket has a name. */
+export function datagramCommands(pattern: Pattern) {
+  const sockets = new Map<string, UdpSocket>();
+
+  function datagram(number: number, size: number): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(size);
+    new DataView(bytes.buffer).setUint32(0, number);
+    bytes.set(pattern.bytes(number, size - NUMBER), NUMBER);
+    return bytes;
+  }
+
+  return {
+    async bindUdp({ as, host, port = 0 }: { as: string; host: string; port?: number }) {
+      const socket = await bindUdp({ host, port });
+      sockets.set(as, socket);
+      return socket.address;
+    },
+    /** Sends numbered datagrams of a size; a few at a time where nobody should overflow. */
+    async sendNumbered(
+      { on, to, count, size, pace = Infinity }: On<
+        { to: Address; count: number; size: number; pace?: number }
+      >,
+    ) {
+      const failures: Failure[] = [];
+      for (let number = 0; number < count; number++) {
+        const sending = sendTo(sockets.get(on)!, to, datagram(number, size));
+        await sending.catch((error) => failures.push(failureOf(error)));
+        if (number % pace === pace - 1) await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      return { sent: count - failures.length, failures };
+    },
+    /** Receives until `most` have come, or none for so long. */
+    async recvNumbered({ on, most, ...options }: On<{ most: number } & OperationOptions>) {
+      const numbers: number[] = [];
+      let intact = true;
+      while (numbers.length < most) {
+        const came = await outcomeOf(recvFrom(sockets.get(on)!, options));
+        if ("kind" in came) return { numbers, intact, end: came };
+        const number = new DataView(came.bytes.buffer, came.bytes.byteOffset).getUint32(0);
+        intact &&= pattern.matches(came.bytes.subarray(NUMBER), number);
+        numbers.push(number);
+      }
+      return { numbers, intact };
+    },
+    dropped: ({ on }: On) => sockets.get(on)!.dropped,
+    closeUdp: ({ on }: On) => closeUdp(sockets.get(on)!),
+  };
+}

@@ -1,0 +1,215 @@
+/*
+ * A link that misbehaves. It makes a TUN device in each of two network namespaces and carries packets
+ * between them, or makes one and sends each packet back as if it came from the address it went to: then
+ * a process talks to itself through the link, and both ends of a connection can be in one program.
+ *
+ * On its way a packet may be lost, duplicated, held back behind later ones, or have a bit flipped; each
+ * meets at most one of these fates, so that the counts add up: received = sent - lost - corrupted +
+ * duplicated. The bit is flipped where a checksum covers it, and a checksum finds every single bit.
+ *
+ * relay SEED LOSS DUPLICATION REORDERING CORRUPTION DELAY DEVICE NAMESPACE [NAMESPACE]
+ * The four fates are in percent of all packets, the delay is in ms. It prints "ready" when the devices
+ * are there, and at SIGTERM what became of the packets, as JSON.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LARGEST = 65536, QUEUE = 8192, HELD_BACK_MS = 3 };
+enum { TCP = 6, UDP = 17 };
+
+struct packet {
+  uint64_t due; /* ns */
+  uint64_t number;
+  int to;
+  size_t length;
+  unsigned char *bytes;
+};
+
+struct counts {
+  unsigned long packets, lost, duplicated, reordered, corrupted;
+};
+
+static struct packet heap[QUEUE];
+static size_t waiting;
+static uint64_t numbers;
+static struct counts tcp, udp, other;
+static unsigned long overflowed;
+static volatile sig_atomic_t ending;
+
+static void fail(const char *what) {
+  perror(what);
+  exit(1);
+}
+
+static void end(int signal) {
+  (void)signal;
+  ending = 1;
+}
+
+static uint64_t now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+/* xorshift64*: the same seed gives the same numbers again. */
+static uint64_t state;
+static double percent(void) {
+  state ^= state >> 12;
+  state ^= state << 25;
+  state ^= state >> 27;
+  return (double)((state * 2685821657736338717u) >> 11) / 9007199254740992.0 * 100;
+}
+
+static int earlier(const struct packet *a, const struct packet *b) {
+  return a->due != b->due ? a->due < b->due : a->number < b->number;
+}
+
+static void push(struct packet packet) {
+  if (waiting == QUEUE) {
+    overflowed++;
+    free(packet.bytes);
+    return;
+  }
+  size_t at = waiting++;
+  for (; at > 0 && earlier(&packet, &heap[(at - 1) / 2]); at = (at - 1) / 2) {
+    heap[at] = heap[(at - 1) / 2];
+  }
+  heap[at] = packet;
+}
+
+static struct packet pop(void) {
+  struct packet first = heap[0], last = heap[--waiting];
+  size_t at = 0;
+  for (size_t child; (child = 2 * at + 1) < waiting; at = child) {
+    if (child + 1 < waiting && earlier(&heap[child + 1], &heap[child])) child++;
+    if (!earlier(&heap[child], &last)) break;
+    heap[at] = heap[child];
+  }
+  heap[at] = last;
+  return first;
+}
+
+static void enqueue(const unsigned char *bytes, size_t length, int to, uint64_t delay) {
+  unsigned char *copy = malloc(length);
+  if (copy == NULL) fail("malloc");
+  memcpy(copy, bytes, length);
+  push((struct packet){now() + delay, numbers++, to, length, copy});
+}
+
+/* Back to where it came from. The sums of addresses stay the same, and so do the checksums. */
+static void mirror(unsigned char *bytes) {
+  size_t size = bytes[0] >> 4 == 4 ? 4 : 16, at = size == 4 ? 12 : 8;
+  unsigned char swapped[16];
+  memcpy(swapped, bytes + at, size);
+  memmove(bytes + at, bytes + at + size, size);
+  memcpy(bytes + at + size, swapped, size);
+}
+
+static struct counts *counts_of(const unsigned char *bytes) {
+  int protocol = bytes[0] >> 4 == 4 ? bytes[9] : bytes[6];
+  return protocol == TCP ? &tcp : protocol == UDP ? &udp : &other;
+}
+
+static int device(const char *name, const char *space) {
+  char path[256];
+  snprintf(path, sizeof path, "/run/netns/%s", space);
+  int there = open(path, O_RDONLY);
+  if (there < 0) fail(path);
+  if (setns(there, CLONE_NEWNET) < 0) fail("setns");
+  close(there);
+  int made = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
+  if (made < 0) fail("/dev/net/tun");
+  struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+  strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+  if (ioctl(made, TUNSETIFF, &request) < 0) fail("TUNSETIFF");
+  return made;
+}
+
+static void print(const char *name, const struct counts *counts, const char *after) {
+  printf("\"%s\":{\"packets\":%lu,\"lost\":%lu,\"duplicated\":%lu,\"reordered\":%lu,"
+         "\"corrupted\":%lu}%s", name, counts->packets, counts->lost, counts->duplicated,
+         counts->reordered, counts->corrupted, after);
+}
+
+int main(int count, char **words) {
+  if (count < 9) {
+    fprintf(stderr, "relay: wrong arguments\n");
+    return 2;
+  }
+  state = strtoull(words[1], NULL, 10) * 2 + 1;
+  for (int skip = 0; skip < 16; skip++) percent(); /* Small seeds begin with small numbers. */
+  double loss = atof(words[2]), duplication = loss + atof(words[3]);
+  double reordering = duplication + atof(words[4]), corruption = reordering + atof(words[5]);
+  uint64_t delay = (uint64_t)(atof(words[6]) * 1e6);
+  struct pollfd ends[2];
+  int many = count - 8;
+  for (int at = 0; at < many; at++) {
+    ends[at] = (struct pollfd){device(words[7], words[8 + at]), POLLIN, 0};
+  }
+  struct sigaction action = {.sa_handler = end};
+  sigaction(SIGTERM, &action, NULL);
+  signal(SIGINT, SIG_IGN); /* Whoever started it ends it. */
+  printf("ready\n");
+  fflush(stdout);
+
+  static unsigned char bytes[LARGEST];
+  while (!ending) {
+    struct timespec wait = {1, 0};
+    uint64_t time = now();
+    if (waiting > 0) {
+      uint64_t left = heap[0].due > time ? heap[0].due - time : 0;
+      if (left < 1000000000u) wait = (struct timespec){0, (long)left};
+    }
+    if (ppoll(ends, (nfds_t)many, &wait, NULL) < 0) continue;
+    for (int from = 0; from < many; from++) {
+      for (ssize_t length; (length = read(ends[from].fd, bytes, sizeof bytes)) > 0;) {
+        struct counts *counts = counts_of(bytes);
+        int to = many - 1 - from;
+        if (many == 1) mirror(bytes);
+        double fate = percent();
+        uint64_t later = 0;
+        counts->packets++;
+        if (fate < loss) {
+          counts->lost++;
+          continue;
+        }
+        if (fate < duplication) {
+          counts->duplicated++;
+          enqueue(bytes, (size_t)length, to, delay);
+        } else if (fate < reordering) {
+          counts->reordered++;
+          later = HELD_BACK_MS * 1000000u;
+        } else if (fate < corruption && counts != &other) {
+          counts->corrupted++;
+          bytes[length - 1] ^= (unsigned char)(1u << ((unsigned)percent() & 7));
+        }
+        enqueue(bytes, (size_t)length, to, delay + later);
+      }
+    }
+    for (time = now(); waiting > 0 && heap[0].due <= time;) {
+      struct packet packet = pop();
+      /* A device whose queue is full, or that is down, loses it: as a link would. */
+      if (write(ends[packet.to].fd, packet.bytes, packet.length) < 0) overflowed++;
+      free(packet.bytes);
+    }
+  }
+  printf("{");
+  print("tcp", &tcp, ",");
+  print("udp", &udp, ",");
+  print("other", &other, ",");
+  printf("\"overflowed\":%lu}\n", overflowed);
+  return 0;
+}

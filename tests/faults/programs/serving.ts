@@ -1,0 +1,39 @@
+import {
+  listen,
+  recvFrame,
+  sendFrame,
+  serve,
+  type ServeOptions,
+  type Server,
+} from "../../../mod.ts";
+import { framed, lengthPrefixed } from "../../../mod.ts";
+import { failureOf } from "./failure.ts";
+
+/** What a host does as a server: each frame that comes is sent back. */
+export function servingCommands() {
+  let server: Server;
+  const errors: unknown[] = [];
+  const status = () => {
+    const { active, accepted, refused } = server;
+    return { active, accepted, refused, errors: errors.map(failureOf) };
+  };
+  return {
+    async serve({ host, ...options }: { host: string } & ServeOptions) {
+      server = serve(await listen({ host, port: 0 }), async (connection) => {
+        const frames = framed(connection, lengthPrefixed({ bytes: 4 }));
+        for (;;) {
+          const frame = await recvFrame(frames);
+          if (frame === null) return;
+          await sendFrame(frames, frame);
+        }
+      }, { ...options, onError: (error) => errors.push(error) });
+      return server.address;
+    },
+    /** Once no more than so many connections are left. */
+    async served({ active }: { active: number }) {
+      while (server.active > active) await new Promise((resolve) => setTimeout(resolve, 5));
+      return status();
+    },
+    shutdown: ({ timeout }: { timeout: number }) => server.shutdown({ timeout }),
+  };
+}

@@ -1,0 +1,170 @@
+import {
+  abort,
+  accept,
+  type Address,
+  close,
+  closeListener,
+  type CloseOptions,
+  closeWrite,
+  connect,
+  type Connection,
+  type ConnectOptions,
+  framed,
+  type FramedConnection,
+  lengthPrefixed,
+  listen,
+  type Listener,
+  type ListenOptions,
+  type OperationOptions,
+  recv,
+  recvFrame,
+  type RecvOptions,
+  send,
+  sendFrame,
+} from "../../../mod.ts";
+import { type Failure, failureOf, outcomeOf } from "./failure.ts";
+import type { Pattern } from "./pattern.ts";
+
+/** What a connection has sent, and what of the other side's has come. */
+interface Stream {
+  readonly connection: Connection;
+  readonly outgoing: Pattern;
+  readonly incoming: Pattern;
+  readonly frames: FramedConnection<Uint8Array>;
+  readonly floods: Promise<Failure | void>[];
+  /** Where the next send begins in the pattern. */
+  at: number;
+}
+
+/** What came in a row of receiving calls, and what ended it: nothing where it was enough. */
+export interface Received {
+  readonly length: number;
+  /** Whether each byte was the one that had to come. */
+  readonly intact: boolean;
+  readonly end?: "end of stream" | Failure;
+}
+
+export interface Counts {
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+}
+
+type On<Options = unknown> = { readonly on: string } & Options;
+
+/** What a host does with streams of bytes; every connection has a name. */
+export function streamCommands(there: Pattern, back: Pattern) {
+  const streams = new Map<string, Stream>();
+  const listeners = new Map<string, Listener>();
+
+  function add(name: string, connection: Connection, outgoing: Pattern, incoming: Pattern) {
+    const frames = framed(connection, lengthPrefixed({ bytes: 4 }));
+    streams.set(name, { connection, outgoing, incoming, frames, floods: [], at: 0 });
+    const { localAddress, remoteAddress } = connection;
+    return { localAddress, remoteAddress };
+  }
+
+  async function take(
+    on: string,
+    length: number,
+    options: RecvOptions | undefined,
+  ): Promise<Received> {
+    const { connection, incoming } = streams.get(on)!;
+    let came = 0;
+    let intact = true;
+    while (came < length) {
+      const start = connection.bytesReceived;
+      const bytes = await outcomeOf(recv(connection, { ...options, maxBytes: length - came }));
+      if (bytes === null) return { length: came, intact, end: "end of stream" };
+      if (!(bytes instanceof Uint8Array)) return { length: came, intact, end: bytes };
+      intact &&= incoming.matches(bytes, start);
+      came += bytes.length;
+    }
+    return { length: came, intact };
+  }
+
+  return {
+    async listen({ as, host, port = 0, ...options }: { as: string } & Partial<Address> & ListenOptions) {
+      const listener = await listen({ host: host!, port }, options);
+      listeners.set(as, listener);
+      return listener.address;
+    },
+    async accept({ on, as, ...options }: On<{ as: string } & OperationOptions>) {
+      return add(as, await accept(listeners.get(on)!, options), back, there);
+    },
+    async connect({ as, host, port, ...options }: { as: string } & Address & ConnectOptions) {
+      return add(as, await connect({ host, port }, options), there, back);
+    },
+    /** Iterates over the clients, and greets each with as many bytes as were asked for. */
+    async greet({ on, clients, length }: On<{ clients: number; length: number }>) {
+      let greeted = 0;
+      for await (const connection of listeners.get(on)!) {
+        await send(connection, back.bytes(0, length));
+        await close(connection);
+        if (++greeted === clients) break;
+      }
+      return greeted;
+    },
+    async send({ on, length, ...options }: On<{ length: number } & OperationOptions>) {
+      const stream = streams.get(on)!;
+      const bytes = stream.outgoing.bytes(stream.at, length);
+      stream.at += length;
+      await send(stream.connection, bytes, Object.keys(options).length === 0 ? undefined : options);
+    },
+    /** Sends without waiting until nothing more fits into the queue. */
+    async flood({ on, size, most }: On<{ size: number; most: number }>) {
+      const stream = streams.get(on)!;
+      for (let taken = 0; taken < most; taken++) {
+        const sending = outcomeOf(send(stream.connection, stream.outgoing.bytes(stream.at, size)));
+        const refused = await Promise.race([sending, new Promise<void>((r) => setTimeout(r, 0))]);
+        if (refused?.kind === "QueueFull") return { taken, refused };
+        stream.at += size;
+        stream.floods.push(sending);
+      }
+      return { taken: most, refused: undefined };
+    },
+    /** How the sends of the floods have ended, all of them. */
+    async flooded({ on }: On) {
+      const ends = await Promise.all(streams.get(on)!.floods.splice(0));
+      return { sent: ends.filter((end) => !end).length, failed: ends.filter((end) => !!end) };
+    },
+    take: ({ on, length, ...options }: On<{ length: number } & RecvOptions>) =>
+      take(on, length, options),
+    /** All that comes until the stream ends, in order or not. */
+    drain: ({ on, ...options }: On<RecvOptions>) => take(on, Infinity, options),
+    async sendFrames({ on, frames, size }: On<{ frames: number; size: number }>) {
+      const stream = streams.get(on)!;
+      for (let sent = 0; sent < frames; sent++) {
+        await sendFrame(stream.frames, stream.outgoing.bytes(sent * size, size));
+      }
+    },
+    async recvFrames({ on, ...options }: On<OperationOptions>) {
+      const { frames, incoming } = streams.get(on)!;
+      for (let came = 0, length = 0, intact = true;; came++) {
+        const frame = await outcomeOf(recvFrame(frames, options));
+        if (frame === null) return { frames: came, intact, end: "end of stream" as const };
+        if (!(frame instanceof Uint8Array)) return { frames: came, intact, end: frame };
+        intact &&= incoming.matches(frame, length);
+        length += frame.length;
+      }
+    },
+    counts({ on }: On): Counts {
+      const { bytesSent, bytesReceived } = streams.get(on)!.connection;
+      return { bytesSent, bytesReceived };
+    },
+    closeWrite: ({ on, ...options }: On<OperationOptions>) =>
+      closeWrite(streams.get(on)!.connection, options),
+    close: ({ on, ...options }: On<CloseOptions>) => close(streams.get(on)!.connection, options),
+    abort: ({ on }: On) => abort(streams.get(on)!.connection),
+    closeListener: ({ on }: On) => closeListener(listeners.get(on)!),
+    /** Whether a call says that it is broken, however often it is asked. */
+    async broken({ on, times }: On<{ times: number }>) {
+      const { connection } = streams.get(on)!;
+      const failures: Failure[] = [];
+      for (let time = 0; time < times; time++) {
+        await recv(connection).catch((error) => failures.push(failureOf(error)));
+        await send(connection, new Uint8Array(1)).catch((error) => failures.push(failureOf(error)));
+      }
+      return failures;
+    },
+  };
+}

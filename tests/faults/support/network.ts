@@ -1,0 +1,153 @@
+import { assertEquals } from "@std/assert";
+import { command, must } from "./commands.ts";
+import { Host, type HostOptions } from "./host.ts";
+import { Relay, type RelayOptions } from "./relay.ts";
+import { RUN } from "./run.ts";
+
+/** Their names inside of the network. */
+export type Side = "a" | "b";
+
+export const ADDRESSES = {
+  a: { 4: "10.77.0.1", 6: "fd77::1" },
+  b: { 4: "10.77.0.2", 6: "fd77::2" },
+} as const;
+
+/** The network device of each side, whatever it is made of. */
+export const DEVICE = "wire";
+
+/** Longer than the kernel goes on with what is orphaned once the network is well again. */
+const PATIENCE = 15_000;
+
+/**
+ * Addresses without the seconds of duplicate detection. No TIME-WAIT and no half-closed orphans that wait for a
+ * peer which is gone: what remains in `ss` is what somebody has left there.
+ */
+const SETUP = `
+echo 0 >/proc/sys/net/ipv4/tcp_max_tw_buckets
+echo 1 >/proc/sys/net/ipv4/tcp_fin_timeout
+echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
+ip link set lo up
+`;
+
+export interface NetworkOptions {
+  /** Carries the packets through a relay, and not just through a pair of devices. */
+  readonly relay?: RelayOptions;
+}
+
+/** Two hosts with a link between them, each in a network namespace of its own. */
+export class Network implements AsyncDisposable {
+  relay: Relay | undefined;
+  readonly #name = `${RUN}-${crypto.randomUUID().slice(0, 8)}`;
+  readonly #hosts: Host[] = [];
+
+  static async make({ relay }: NetworkOptions = {}): Promise<Network> {
+    const network = new Network();
+    try {
+      await network.#make(relay);
+    } catch (error) {
+      await network[Symbol.asyncDispose]();
+      throw error;
+    }
+    return network;
+  }
+
+  /** The name of a side's namespace, for `ip`. */
+  space(side: Side): string {
+    return `${this.#name}-${side}`;
+  }
+
+  async #make(relay: RelayOptions | undefined): Promise<void> {
+    const sides: Side[] = ["a", "b"];
+    for (const side of sides) {
+      await must("ip", "netns", "add", this.space(side));
+      await this.sh(side, SETUP);
+    }
+    if (relay === undefined) {
+      const peer = ["peer", "name", DEVICE, "netns", this.space("b")];
+      await this.ip("a", "link", "add", DEVICE, "type", "veth", ...peer);
+    } else {
+      this.relay = await Relay.start(relay, DEVICE, sides.map((side) => this.space(side)));
+    }
+    for (const side of sides) {
+      const there = ADDRESSES[side === "a" ? "b" : "a"];
+      // A TUN device has no neighbours, only a peer.
+      const [four, six] = relay === undefined
+        ? [[`${ADDRESSES[side][4]}/24`], [`${ADDRESSES[side][6]}/64`]]
+        : [[ADDRESSES[side][4], "peer", there[4]], [ADDRESSES[side][6], "peer", there[6]]];
+      await this.ip(side, "addr", "add", ...four, "dev", DEVICE);
+      await this.ip(side, "-6", "addr", "add", ...six, "dev", DEVICE);
+      await this.ip(side, "link", "set", DEVICE, "up");
+    }
+  }
+
+  /** Runs `ip` for one side. */
+  ip(side: Side, ...args: string[]): Promise<string> {
+    return must("ip", "-n", this.space(side), ...args);
+  }
+
+  /** Runs a command on one side. */
+  exec(side: Side, ...args: string[]): Promise<string> {
+    return must("ip", "netns", "exec", this.space(side), ...args);
+  }
+
+  /** Runs shell commands on one side; the first that fails ends them. */
+  sh(side: Side, script: string): Promise<string> {
+    return this.exec(side, "sh", "-ec", script);
+  }
+
+  /** Lets a side's firewall do something with what comes in, or with what goes out. */
+  async filter(side: Side, hook: "input" | "output", ...rules: string[]): Promise<void> {
+    const base = `type filter hook ${hook} priority 0; policy accept;`;
+    const chain = `chain ${hook} {\n${base}\n${rules.join("\n")}\n}`;
+    await this.exec(side, "nft", `table inet ${hook} {\n${chain}\n}`);
+  }
+
+  /** Takes a side's firewall away again. */
+  async heal(side: Side): Promise<void> {
+    await this.exec(side, "nft", "flush", "ruleset");
+  }
+
+  /** Starts a host program on one side. */
+  async host(side: Side, options: HostOptions = {}): Promise<Host> {
+    const host = await Host.start(this.space(side), options);
+    this.#hosts.push(host);
+    return host;
+  }
+
+  /** A host on each side. */
+  hosts(options: HostOptions = {}): Promise<[Host, Host]> {
+    return Promise.all([this.host("a", options), this.host("b", options)]);
+  }
+
+  /** The sockets that a side's kernel knows. */
+  sockets(side: Side): Promise<string> {
+    return this.sh(side, "ss -tanH; ss -uanH");
+  }
+
+  /**
+   * Proves that nothing is left: no descriptor in a host that lives, no socket in a kernel. The kernel
+   * goes on with what is orphaned until the peer has answered, so the faults are ended before.
+   */
+  async proveClean(): Promise<void> {
+    for (const side of ["a", "b"] as const) await this.heal(side);
+    for (const host of this.#hosts) await host.proveClean();
+    for (const side of ["a", "b"] as const) {
+      const until = performance.now() + PATIENCE;
+      let left = await this.sockets(side);
+      while (left !== "" && performance.now() < until) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        left = await this.sockets(side);
+      }
+      assertEquals(left, "", `sockets that are left on side ${side}`);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const host of this.#hosts) await host[Symbol.asyncDispose]();
+    await this.relay?.[Symbol.asyncDispose]();
+    for (const side of ["a", "b"] as const) {
+      await command("ip", "netns", "del", this.space(side));
+      await Deno.remove(`/etc/netns/${this.space(side)}`, { recursive: true }).catch(() => {});
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import type { ConnectOptions } from "../../../mod.ts";
+import type { Host, HostOptions } from "./host.ts";
+import { ADDRESSES, type Network } from "./network.ts";
+
+/** Two hosts with a connection between them, called "it" on both sides. */
+export interface ConnectedHosts {
+  /** Has connected. */
+  readonly client: Host;
+  /** Has accepted. */
+  readonly server: Host;
+  readonly port: number;
+}
+
+export interface PairOptions extends HostOptions {
+  readonly family?: 4 | 6;
+  readonly connect?: Omit<ConnectOptions, "signal">;
+}
+
+/** The client on side a, the server on side b, whose listener is closed again. */
+export async function connectedHosts(
+  network: Network,
+  { family = 4, connect = {}, ...options }: PairOptions = {},
+): Promise<ConnectedHosts> {
+  const [client, server] = await network.hosts(options);
+  const host = ADDRESSES.b[family];
+  const { port } = await server.do("listen", { as: "listener", host });
+  await Promise.all([
+    server.do("accept", { on: "listener", as: "it" }),
+    client.do("connect", { as: "it", host, port, ...connect }),
+  ]);
+  await server.do("closeListener", { on: "listener" });
+  return { client, server, port };
+}
+
+/** Closes the connection on both sides, at once where nobody listens any more. */
+export async function closeBoth({ client, server }: ConnectedHosts): Promise<void> {
+  await Promise.all([client.do("close", { on: "it" }), server.do("close", { on: "it" })]);
+}
