@@ -10,6 +10,7 @@ const BROKEN_PIPE: Meaning = ["BrokenPipe", "the peer no longer receives"];
 const TIMED_OUT: Meaning = ["TimedOut", "the network gave no answer in time"];
 const NET_UNREACHABLE: Meaning = ["Unreachable", "network unreachable"];
 const HOST_UNREACHABLE: Meaning = ["Unreachable", "host unreachable"];
+const PROHIBITED: Meaning = ["Unreachable", "prohibited by a router, a firewall or a route"];
 const IN_USE: Meaning = ["AddressInUse", "address already in use"];
 const NOT_AVAILABLE: Meaning = ["AddressNotAvailable", "address not available on this machine"];
 const FORBIDDEN: Meaning = ["PermissionDenied", "the operating system does not permit it"];
@@ -139,11 +140,18 @@ function mapError(error: unknown, operation: string, context: MappingContext): S
   const message = error instanceof Error ? error.message : String(error);
   if (name === "NotCapable") return permissionError(error, message, operation, context);
   const code = errorCode(error, message);
-  const [kind, reason] = meaning(code, name, message);
+  const [kind, reason] = meaning(code, name, message, operation);
   return new SocketError(kind, operation, reason, { ...context, code, cause: error });
 }
 
-function meaning(code: string | undefined, name: string, message: string): Meaning {
+function meaning(
+  code: string | undefined,
+  name: string,
+  message: string,
+  operation: string,
+): Meaning {
+  // ICMPv6 "administratively prohibited" arrives as this one, ICMPv4's as EHOSTUNREACH.
+  if (code === "EACCES" && operation === "connect") return PROHIBITED;
   const known = (code === undefined ? undefined : BY_CODE.get(code)) ??
     (/failed to lookup address/.test(message) ? NOT_FOUND : undefined) ??
     BY_CLASS.get(name);

@@ -147,6 +147,16 @@ Deno.test("C1: what the runtime says is the cause of a failed connect", async ()
   assert(error.retryable);
 });
 
+Deno.test("connect() that a router prohibits is Unreachable, whose code over IPv6 is EACCES", async () => {
+  using runtime = new ScriptedConnect();
+  const failed = rejection(() => connect(TARGET), "Unreachable", "connect");
+  const raw = new Deno.errors.PermissionDenied("Permission denied (os error 13)");
+  runtime.fail(Object.assign(raw, { code: "EACCES" }));
+  const error = await failed;
+  assertEquals([error.code, error.retryable], ["EACCES", true]);
+  assertEquals(error.permission, undefined);
+});
+
 Deno.test("connect() hands sendQueueLimit to its connection", async () => {
   await using listener = await listen(LOOPBACK);
   const client = await connect(listener.address, { sendQueueLimit: 3 });
