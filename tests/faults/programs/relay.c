@@ -29,23 +29,23 @@
 enum { LARGEST = 65536, QUEUE = 8192, HELD_BACK_MS = 3 };
 enum { TCP = 6, UDP = 17 };
 
+struct counts {
+  unsigned long packets, lost, duplicated, reordered, corrupted, overflowed;
+};
+
 struct packet {
   uint64_t due; /* ns */
   uint64_t number;
   int to;
+  struct counts *counts;
   size_t length;
   unsigned char *bytes;
-};
-
-struct counts {
-  unsigned long packets, lost, duplicated, reordered, corrupted;
 };
 
 static struct packet heap[QUEUE];
 static size_t waiting;
 static uint64_t numbers;
 static struct counts tcp, udp, other;
-static unsigned long overflowed;
 static volatile sig_atomic_t ending;
 
 static void fail(const char *what) {
@@ -79,7 +79,7 @@ static int earlier(const struct packet *a, const struct packet *b) {
 
 static void push(struct packet packet) {
   if (waiting == QUEUE) {
-    overflowed++;
+    packet.counts->overflowed++;
     free(packet.bytes);
     return;
   }
@@ -102,11 +102,12 @@ static struct packet pop(void) {
   return first;
 }
 
-static void enqueue(const unsigned char *bytes, size_t length, int to, uint64_t delay) {
+static void enqueue(const unsigned char *bytes, size_t length, int to, struct counts *counts,
+                    uint64_t delay) {
   unsigned char *copy = malloc(length);
   if (copy == NULL) fail("malloc");
   memcpy(copy, bytes, length);
-  push((struct packet){now() + delay, numbers++, to, length, copy});
+  push((struct packet){now() + delay, numbers++, to, counts, length, copy});
 }
 
 /* Back to where it came from. The sums of addresses stay the same, and so do the checksums. */
@@ -138,10 +139,10 @@ static int device(const char *name, const char *space) {
   return made;
 }
 
-static void print(const char *name, const struct counts *counts, const char *after) {
+static void print(const char *name, const struct counts *counts) {
   printf("\"%s\":{\"packets\":%lu,\"lost\":%lu,\"duplicated\":%lu,\"reordered\":%lu,"
-         "\"corrupted\":%lu}%s", name, counts->packets, counts->lost, counts->duplicated,
-         counts->reordered, counts->corrupted, after);
+         "\"corrupted\":%lu,\"overflowed\":%lu}", name, counts->packets, counts->lost,
+         counts->duplicated, counts->reordered, counts->corrupted, counts->overflowed);
 }
 
 int main(int count, char **words) {
@@ -188,7 +189,7 @@ int main(int count, char **words) {
         }
         if (fate < duplication) {
           counts->duplicated++;
-          enqueue(bytes, (size_t)length, to, delay);
+          enqueue(bytes, (size_t)length, to, counts, delay);
         } else if (fate < reordering) {
           counts->reordered++;
           later = HELD_BACK_MS * 1000000u;
@@ -196,20 +197,22 @@ int main(int count, char **words) {
           counts->corrupted++;
           bytes[length - 1] ^= (unsigned char)(1u << ((unsigned)percent() & 7));
         }
-        enqueue(bytes, (size_t)length, to, delay + later);
+        enqueue(bytes, (size_t)length, to, counts, delay + later);
       }
     }
     for (time = now(); waiting > 0 && heap[0].due <= time;) {
       struct packet packet = pop();
       /* A device whose queue is full, or that is down, loses it: as a link would. */
-      if (write(ends[packet.to].fd, packet.bytes, packet.length) < 0) overflowed++;
+      if (write(ends[packet.to].fd, packet.bytes, packet.length) < 0) {
+        packet.counts->overflowed++;
+      }
       free(packet.bytes);
     }
   }
   printf("{");
-  print("tcp", &tcp, ",");
-  print("udp", &udp, ",");
-  print("other", &other, ",");
-  printf("\"overflowed\":%lu}\n", overflowed);
+  print("tcp", &tcp);
+  printf(",");
+  print("udp", &udp);
+  printf("}\n");
   return 0;
 }

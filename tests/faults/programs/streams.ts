@@ -83,7 +83,9 @@ export function streamCommands(there: Pattern, back: Pattern) {
   }
 
   return {
-    async listen({ as, host, port = 0, ...options }: { as: string } & Partial<Address> & ListenOptions) {
+    async listen(
+      { as, host, port = 0, ...options }: { as: string } & Partial<Address> & ListenOptions,
+    ) {
       const listener = await listen({ host: host!, port }, options);
       listeners.set(as, listener);
       return listener.address;

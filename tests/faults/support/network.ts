@@ -69,13 +69,8 @@ export class Network implements AsyncDisposable {
       this.relay = await Relay.start(relay, DEVICE, sides.map((side) => this.space(side)));
     }
     for (const side of sides) {
-      const there = ADDRESSES[side === "a" ? "b" : "a"];
-      // A TUN device has no neighbours, only a peer.
-      const [four, six] = relay === undefined
-        ? [[`${ADDRESSES[side][4]}/24`], [`${ADDRESSES[side][6]}/64`]]
-        : [[ADDRESSES[side][4], "peer", there[4]], [ADDRESSES[side][6], "peer", there[6]]];
-      await this.ip(side, "addr", "add", ...four, "dev", DEVICE);
-      await this.ip(side, "-6", "addr", "add", ...six, "dev", DEVICE);
+      await this.ip(side, "addr", "add", `${ADDRESSES[side][4]}/24`, "dev", DEVICE);
+      await this.ip(side, "addr", "add", `${ADDRESSES[side][6]}/64`, "dev", DEVICE);
       await this.ip(side, "link", "set", DEVICE, "up");
     }
   }

@@ -19,14 +19,14 @@ export interface RelayCounts {
   readonly duplicated: number;
   readonly reordered: number;
   readonly corrupted: number;
+  /** Those that the relay had no room for, or the device. */
+  readonly overflowed: number;
 }
 
 /** What became of all of them. */
 export interface RelayReport {
   readonly tcp: RelayCounts;
   readonly udp: RelayCounts;
-  /** Packets that the relay itself had no room for, or no device. */
-  readonly overflowed: number;
 }
 
 let built: Promise<string> | undefined;

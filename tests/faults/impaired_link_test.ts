@@ -1,0 +1,69 @@
+import { assert, assertEquals } from "@std/assert";
+import { UDP_BACKENDS } from "./support/datagrams.ts";
+import { faultTest } from "./support/fault_test.ts";
+import { ADDRESSES } from "./support/network.ts";
+import { closeBoth, connectedHosts } from "./support/pairs.ts";
+
+const ALL = { loss: 3, duplication: 3, reordering: 3, corruption: 3, delay: 2 };
+const LENGTH = 512 * 1024;
+const DATAGRAMS = 2000;
+
+for (const family of [4, 6] as const) {
+  faultTest(
+    `loss, duplication, reordering, corruption, delay: TCP over IPv${family} gives every byte`,
+    async (network) => {
+      const hosts = await connectedHosts(network, { family });
+      const { client, server } = hosts;
+      const [there, back] = await Promise.all([
+        server.do("take", { on: "it", length: LENGTH }),
+        client.do("take", { on: "it", length: LENGTH }),
+        client.do("send", { on: "it", length: LENGTH }),
+        server.do("send", { on: "it", length: LENGTH }),
+      ]);
+      assertEquals([there, back], Array(2).fill({ length: LENGTH, intact: true }));
+      for (const host of [client, server]) {
+        const counts = await host.do("counts", { on: "it" });
+        assertEquals(counts, { bytesSent: LENGTH, bytesReceived: LENGTH });
+      }
+      await closeBoth(hosts);
+      await network.proveClean();
+      const { tcp } = await network.relay!.end();
+      assert(tcp.lost > 0 && tcp.duplicated > 0 && tcp.reordered > 0 && tcp.corrupted > 0);
+    },
+    { relay: ALL },
+  );
+}
+
+for (const { title, flags } of UDP_BACKENDS) {
+  faultTest(
+    `loss, duplication, reordering, corruption: each datagram on ${title} is accounted for`,
+    async (network) => {
+      const [sender, receiver] = await network.hosts({ flags });
+      const to = await receiver.do("bindUdp", { as: "it", host: ADDRESSES.b[4] });
+      await sender.do("bindUdp", { as: "it", host: ADDRESSES.a[4] });
+      const receiving = receiver.do("recvNumbered", { on: "it", most: 9999, timeout: 2000 });
+      const sent = await sender.do("sendNumbered", {
+        on: "it",
+        to,
+        count: DATAGRAMS,
+        size: 1000,
+        pace: 10,
+      });
+      assertEquals(sent, { sent: DATAGRAMS, failures: [] });
+      const { numbers, intact, end } = await receiving;
+      assertEquals({ intact, end: end?.kind }, { intact: true, end: "TimedOut" });
+      assertEquals(await receiver.do("dropped", { on: "it" }), 0);
+      await Promise.all([sender, receiver].map((host) => host.do("closeUdp", { on: "it" })));
+      await network.proveClean();
+
+      const { udp } = await network.relay!.end();
+      assertEquals([udp.packets, udp.overflowed], [DATAGRAMS, 0]);
+      // What was corrupted the kernel has found by its checksum, and dropped.
+      const expected = DATAGRAMS - udp.lost - udp.corrupted + udp.duplicated;
+      assertEquals(numbers.length, expected, JSON.stringify(udp));
+      assertEquals(new Set(numbers).size, DATAGRAMS - udp.lost - udp.corrupted);
+      assert(udp.lost > 0 && udp.duplicated > 0 && udp.reordered > 0 && udp.corrupted > 0);
+    },
+    { relay: ALL },
+  );
+}
