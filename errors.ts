@@ -77,17 +77,26 @@ const RETRYABLE: ReadonlySet<SocketErrorKind> = new Set([
   "Busy",
 ]);
 
+/** Those that begin something of their own: the others meet the system on a stream that it has broken. */
+const BEGINNING: ReadonlySet<string> = new Set([
+  "listen",
+  "accept",
+  "connect",
+  "bindUdp",
+  "sendTo",
+  "recvFrom",
+]);
+
 function isRetryable(
   kind: SocketErrorKind,
   operation: string,
   { code, bytesSent }: SocketErrorOptions,
 ): boolean {
   if (kind === "ConnectionReset") return operation === "connect";
-  // ETIMEDOUT on an open connection is the kernel giving it up: the stream is torn there too.
-  if (kind === "TimedOut") {
-    return bytesSent === undefined && (code !== "ETIMEDOUT" || operation === "connect");
-  }
-  return RETRYABLE.has(kind);
+  // A stream that the system failed, or that a send has torn, stays broken. So EHOSTUNREACH of a recv is the
+  // kernel giving the connection up, as ETIMEDOUT is: it came where routers had said "unreachable" meanwhile.
+  if (bytesSent !== undefined || code !== undefined && !BEGINNING.has(operation)) return false;
+  return kind === "TimedOut" || RETRYABLE.has(kind);
 }
 
 function bracketed(host: string): string {

@@ -54,6 +54,19 @@ Deno.test("TimedOut is not retryable where the stream was torn", () => {
   assert(new SocketError("TimedOut", "connect", "late", { code: "ETIMEDOUT" }).retryable);
 });
 
+Deno.test("no error of the system is retryable on a stream: broken stays broken", () => {
+  const errors = [["Unreachable", "EHOSTUNREACH"], ["ResourceExhausted", "ENOBUFS"]] as const;
+  for (const [kind, code] of errors) {
+    for (const operation of ["send", "recv", "recvInto", "closeWrite", "recvFrame", "recvLine"]) {
+      assertFalse(new SocketError(kind, operation, "it failed", { code }).retryable, operation);
+    }
+    for (const operation of ["connect", "accept", "listen", "bindUdp", "sendTo", "recvFrom"]) {
+      assert(new SocketError(kind, operation, "it failed", { code }).retryable, operation);
+    }
+    assertFalse(new SocketError(kind, "send", "it failed", { bytesSent: 0 }).retryable);
+  }
+});
+
 for (
   const { options, message } of [
     { options: undefined, message: "connect: it failed" },
