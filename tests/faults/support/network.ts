@@ -19,13 +19,15 @@ export const DEVICE = "wire";
 const PATIENCE = 15_000;
 
 /**
- * Addresses without the seconds of duplicate detection. No TIME-WAIT and no half-closed orphans that wait for a
+ * Addresses without the seconds of duplicate detection, an ICMP message for each packet that asks for one. No TIME-WAIT and no half-closed orphans that wait for a
  * peer which is gone: what remains in `ss` is what somebody has left there.
  */
 const SETUP = `
 echo 0 >/proc/sys/net/ipv4/tcp_max_tw_buckets
 echo 1 >/proc/sys/net/ipv4/tcp_fin_timeout
 echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
+echo 0 >/proc/sys/net/ipv4/icmp_ratelimit
+echo 0 >/proc/sys/net/ipv6/icmp/ratelimit
 ip link set lo up
 `;
 

@@ -1,4 +1,6 @@
-import type { ConnectOptions } from "../../../mod.ts";
+import { assertEquals } from "@std/assert";
+import type { ConnectOptions, SocketErrorKind } from "../../../mod.ts";
+import type { Received } from "../programs/streams.ts";
 import type { Host, HostOptions } from "./host.ts";
 import { ADDRESSES, type Network } from "./network.ts";
 
@@ -35,4 +37,19 @@ export async function connectedHosts(
 /** Closes the connection on both sides, at once where nobody listens any more. */
 export async function closeBoth({ client, server }: ConnectedHosts): Promise<void> {
   await Promise.all([client.do("close", { on: "it" }), server.do("close", { on: "it" })]);
+}
+
+/** How a row of receiving calls has ended, in a word. */
+export function endKind(end: Received["end"]): string | undefined {
+  return typeof end === "object" ? end.kind : end;
+}
+
+/** What has broken stays broken: each further call says so again. */
+export async function provesBroken(
+  host: Host,
+  kind: SocketErrorKind = "ConnectionReset",
+): Promise<void> {
+  const failures = await host.do("broken", { on: "it", times: 3 });
+  assertEquals(failures.map((failure) => failure.kind), Array(6).fill(kind));
+  assertEquals(failures.filter((failure) => failure.retryable), []);
 }
