@@ -1,7 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { UDP_BACKENDS } from "./support/datagrams.ts";
+import { closeUdpBoth, UDP_BACKENDS, udpHosts } from "./support/datagrams.ts";
 import { faultTest } from "./support/fault_test.ts";
-import { ADDRESSES } from "./support/network.ts";
 import { closeBoth, connectedHosts } from "./support/pairs.ts";
 
 const ALL = { loss: 3, duplication: 3, reordering: 3, corruption: 3, delay: 2 };
@@ -38,9 +37,8 @@ for (const { title, flags } of UDP_BACKENDS) {
   faultTest(
     `loss, duplication, reordering, corruption: each datagram on ${title} is accounted for`,
     async (network) => {
-      const [sender, receiver] = await network.hosts({ flags });
-      const to = await receiver.do("bindUdp", { as: "it", host: ADDRESSES.b[4] });
-      await sender.do("bindUdp", { as: "it", host: ADDRESSES.a[4] });
+      const hosts = await udpHosts(network, { flags });
+      const { sender, receiver, to } = hosts;
       const receiving = receiver.do("recvNumbered", { on: "it", most: 9999, timeout: 2000 });
       const sent = await sender.do("sendNumbered", {
         on: "it",
@@ -53,7 +51,7 @@ for (const { title, flags } of UDP_BACKENDS) {
       const { numbers, intact, end } = await receiving;
       assertEquals({ intact, end: end?.kind }, { intact: true, end: "TimedOut" });
       assertEquals(await receiver.do("dropped", { on: "it" }), 0);
-      await Promise.all([sender, receiver].map((host) => host.do("closeUdp", { on: "it" })));
+      await closeUdpBoth(hosts);
       await network.proveClean();
 
       const { udp } = await network.relay!.end();

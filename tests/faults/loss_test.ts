@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { faultTest } from "./support/fault_test.ts";
-import { ADDRESSES, type Network } from "./support/network.ts";
+import type { Network } from "./support/network.ts";
 import { closeBoth, connectedHosts } from "./support/pairs.ts";
-import { ascending, UDP_BACKENDS } from "./support/datagrams.ts";
+import { ascending, closeUdpBoth, UDP_BACKENDS, udpHosts } from "./support/datagrams.ts";
 
-const LENGTH = 192 * 1024;
+const LENGTH = 96 * 1024;
 
 /** The last of a side's rules with a counter: how many packets it has met. */
 async function counted(network: Network): Promise<number> {
@@ -12,8 +12,8 @@ async function counted(network: Network): Promise<number> {
 }
 
 const LOSSES = {
-  "30 % random loss": "numgen random mod 100 < 30 drop",
-  "the loss of every fifth packet": "numgen inc mod 5 == 4 drop",
+  "30 % random loss": "meta l4proto tcp numgen random mod 100 < 30 drop",
+  "the loss of every fifth packet": "meta l4proto tcp numgen inc mod 5 == 4 drop",
 };
 
 for (const [what, rule] of Object.entries(LOSSES)) {
@@ -44,9 +44,8 @@ for (const { title, flags } of UDP_BACKENDS) {
   faultTest(
     `30 % random loss: UDP on ${title} never fails, the rest arrives whole`,
     async (network) => {
-      const [sender, receiver] = await network.hosts({ flags });
-      const to = await receiver.do("bindUdp", { as: "it", host: ADDRESSES.b[4] });
-      await sender.do("bindUdp", { as: "it", host: ADDRESSES.a[4] });
+      const hosts = await udpHosts(network, { flags });
+      const { sender, receiver, to } = hosts;
       await network.filter(
         "b",
         "input",
@@ -68,7 +67,7 @@ for (const { title, flags } of UDP_BACKENDS) {
       assertEquals({ came: numbers.length, intact }, { came: 1000 - lost, intact: true });
       assert(ascending(numbers));
       assertEquals(await receiver.do("dropped", { on: "it" }), 0);
-      await Promise.all([sender, receiver].map((host) => host.do("closeUdp", { on: "it" })));
+      await closeUdpBoth(hosts);
     },
   );
 }

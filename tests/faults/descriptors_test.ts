@@ -1,0 +1,84 @@
+import { assert, assertEquals } from "@std/assert";
+import { strace } from "../system/support/strace.ts";
+import { faultTest } from "./support/fault_test.ts";
+import { ADDRESSES } from "./support/network.ts";
+
+// The runtime raises its soft limit to the hard one: both are set.
+const LIMITED = ["sh", "-c", 'ulimit -S -n 64 && ulimit -H -n 64 && exec "$@"', "sh"];
+const CLIENTS = 100;
+const FRAME = 1000;
+
+faultTest(
+  "ulimit -n 64: a server waits without spinning, then serves everybody",
+  async (network) => {
+    const traced = await strace("-e", "trace=accept4");
+    const server = await network.host("b", { under: [...traced, ...LIMITED] });
+    const client = await network.host("a");
+    const { host, port } = await server.do("serve", { host: ADDRESSES.b[4] });
+    const names = Array.from({ length: CLIENTS }, (_, at) => `${at}`);
+    // All of them are connected: those that the server has no descriptor for wait in its backlog.
+    for (const as of names) await client.do("connect", { as, host, port });
+    const { accepted } = await server.do("served", { active: CLIENTS });
+    assert(accepted > 0 && accepted < 64, `${accepted} accepted`);
+    const before = failures(server.errors);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const inASecond = failures(server.errors) - before;
+    assert(before > 0 && inASecond < 50, `${inASecond} accepts in a second`);
+
+    for (const on of names) {
+      const frames = client.do("sendFrames", { on, frames: 1, size: FRAME });
+      const { length, end } = await client.do("take", { on, length: 4 + FRAME });
+      assertEquals([length, end], [4 + FRAME, undefined]);
+      await frames;
+      await client.do("close", { on });
+    }
+    const { accepted: all, errors, active } = await server.do("served", { active: 0 });
+    assertEquals({ all, active }, { all: CLIENTS, active: 0 });
+    // It was told, and went on.
+    assert(errors.length > 0);
+    assert(
+      errors.every(({ kind, code, retryable }) =>
+        kind === "ResourceExhausted" && code === "EMFILE" && retryable
+      ),
+    );
+    await server.do("shutdown", { timeout: 5000 });
+  },
+);
+
+faultTest(
+  "ulimit -n 64: connect, listen and bindUdp are ResourceExhausted, then work",
+  async (network) => {
+    for (const flags of [["--unstable-net"], []]) {
+      const limited = await network.host("a", { under: LIMITED, flags });
+      const server = await network.host("b");
+      const { host, port } = await server.do("listen", { as: "it", host: ADDRESSES.b[4] });
+      // What it needs for the first time must not be what runs out.
+      const at = { host: ADDRESSES.a[4] };
+      await limited.do("bindUdp", { as: "first", ...at });
+      const names: string[] = [];
+      for (let failed = false; !failed;) {
+        assert(names.length < 64);
+        const as = `${names.length}`;
+        failed = await limited.do("connect", { as, host, port }).then(() => false, () => true);
+        if (!failed) names.push(as);
+      }
+      const calls = [["connect", { as: "it", host, port }], ["listen", { as: "it", ...at }], [
+        "bindUdp",
+        { as: "it", ...at },
+      ]] as const;
+      for (const [command, values] of calls) {
+        const error = await limited.fails("ResourceExhausted", command, values as never);
+        assertEquals([error.code, error.retryable], ["EMFILE", true]);
+      }
+      await limited.do("abort", { on: names.pop()! });
+      await limited.do("connect", { as: "again", host, port });
+      for (const on of [...names, "again"]) await limited.do("abort", { on });
+      await limited.do("closeUdp", { on: "first" });
+      await server.do("closeListener", { on: "it" });
+    }
+  },
+);
+
+function failures(errors: string): number {
+  return errors.match(/EMFILE/g)?.length ?? 0;
+}

@@ -1,0 +1,84 @@
+import { assert, assertEquals } from "@std/assert";
+import { faultTest } from "./support/fault_test.ts";
+import { ADDRESSES } from "./support/network.ts";
+import { connectedHosts, endKind } from "./support/pairs.ts";
+
+const FRAME = 1024 * 1024 - 7;
+const MANY = 100;
+
+faultTest("a sender killed in mid-transfer: whole frames, then UnexpectedEof", async (network) => {
+  const { client, server } = await connectedHosts(network);
+  // Nobody receives, so it is stuck in the middle of a frame when it is killed.
+  const sending = client.do("sendFrames", { on: "it", frames: MANY, size: FRAME }).catch(() => {});
+  await settled(async () => (await client.do("counts", { on: "it" })).bytesSent);
+  client.signal("SIGKILL");
+  await sending;
+  const { frames, intact, end } = await server.do("recvFrames", { on: "it" });
+  assertEquals({ intact, end: endKind(end) }, { intact: true, end: "UnexpectedEof" });
+  assert(frames < MANY);
+  const { bytesReceived } = await server.do("counts", { on: "it" });
+  assertEquals(bytesReceived, frames * (4 + FRAME));
+  await server.do("close", { on: "it" });
+});
+
+faultTest(
+  "a receiver killed in mid-transfer: ConnectionReset, and how much had left",
+  async (network) => {
+    const { client, server } = await connectedHosts(network);
+    const sending = client.fails("ConnectionReset", "sendFrames", {
+      on: "it",
+      frames: MANY,
+      size: FRAME,
+    });
+    await server.do("take", { on: "it", length: 2 * FRAME });
+    server.signal("SIGKILL");
+    const { bytesSent, retryable, operation } = await sending;
+    assert(bytesSent! >= 0 && bytesSent! < 4 + FRAME && !retryable);
+    assertEquals(operation, "sendFrame");
+    const { bytesSent: all } = await client.do("counts", { on: "it" });
+    assert(all >= 2 * FRAME && all < MANY * FRAME);
+    await client.do("close", { on: "it" });
+  },
+);
+
+faultTest(
+  "clients that are killed leave a server nothing, and it serves the next",
+  async (network) => {
+    const server = await network.host("b");
+    const { host, port } = await server.do("serve", { host: ADDRESSES.b[4] });
+    const killed = await Promise.all([1, 2, 3].map(() => network.host("a")));
+    for (const client of killed) {
+      await client.do("connect", { as: "it", host, port });
+      // Nobody takes the echo, so both are stuck.
+      void client.do("sendFrames", { on: "it", frames: MANY, size: FRAME }).catch(() => {});
+    }
+    await settled(async () => (await server.do("served", { active: killed.length })).accepted);
+    await settled(async () => (await killed[2].do("counts", { on: "it" })).bytesSent);
+    for (const client of killed) client.signal("SIGKILL");
+    const { active, accepted, errors } = await server.do("served", { active: 0 });
+    assertEquals({ active, accepted, errors: errors.length }, {
+      active: 0,
+      accepted: 3,
+      errors: 3,
+    });
+    assert(errors.every(({ kind }) => kind === "ConnectionReset"), JSON.stringify(errors));
+
+    const next = await network.host("a");
+    await next.do("connect", { as: "it", host, port });
+    await next.do("sendFrames", { on: "it", frames: 3, size: 1000 });
+    await next.do("closeWrite", { on: "it" });
+    const received = await next.do("drain", { on: "it" });
+    assertEquals([received.length, received.end], [3 * 1004, "end of stream"]);
+    await next.do("close", { on: "it" });
+    assertEquals(await server.do("shutdown", { timeout: 5000 }), { drained: 0, aborted: 0 });
+  },
+);
+
+/** Waits until a number has grown, and stays as it is for a while. */
+async function settled(read: () => Promise<number>): Promise<void> {
+  for (let last = 0, since = 0, now: number; since < 5; last = now) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    now = await read();
+    since = now > 0 && now === last ? since + 1 : 0;
+  }
+}
