@@ -12,7 +12,7 @@ faultTest(
   "ulimit -n 64: a server waits without spinning, then serves everybody",
   async (network) => {
     const traced = await strace("-e", "trace=accept4");
-    const server = await network.host("b", { under: [...traced, ...LIMITED] });
+    const server = await network.host("b", { under: [...traced, ...LIMITED], scarce: true });
     const client = await network.host("a");
     const { host, port } = await server.do("serve", { host: ADDRESSES.b[4] });
     const names = Array.from({ length: CLIENTS }, (_, at) => `${at}`);
@@ -49,7 +49,7 @@ faultTest(
   "ulimit -n 64: connect, listen and bindUdp are ResourceExhausted, then work",
   async (network) => {
     for (const flags of [["--unstable-net"], []]) {
-      const limited = await network.host("a", { under: LIMITED, flags });
+      const limited = await network.host("a", { under: LIMITED, flags, scarce: true });
       const server = await network.host("b");
       const { host, port } = await server.do("listen", { as: "it", host: ADDRESSES.b[4] });
       // What it needs for the first time must not be what runs out.

@@ -4,12 +4,19 @@ export interface Leftovers {
   readonly descriptors: readonly string[];
 }
 
+/**
+ * All that the process has open, but for the pair of Unix sockets by which the runtime hears of signals: it opens
+ * them when it first needs them.
+ */
 async function descriptors(): Promise<string[]> {
+  const unix = await Deno.readTextFile("/proc/net/unix");
   const targets: string[] = [];
   for await (const { name } of Deno.readDir("/proc/self/fd")) {
     const target = await Deno.readLink(`/proc/self/fd/${name}`).catch(() => undefined);
     // The directory itself is open while it is read.
-    if (target !== undefined && !target.startsWith("/proc/")) targets.push(target);
+    if (target === undefined || target.startsWith("/proc/")) continue;
+    const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
+    if (inode === undefined || !unix.includes(` ${inode}`)) targets.push(target);
   }
   return targets.sort();
 }
@@ -31,11 +38,11 @@ export function processCommands() {
     event.preventDefault();
     unhandled.push(Deno.inspect(event.reason));
   });
-  // The runtime opens its signal pipe when it first needs it, and ends where it cannot.
-  Deno.addSignalListener("SIGUSR1", () => {});
   let before: string[] = [];
 
   return {
+    /** The runtime opens its signal pipe when it first needs it, and ends where it cannot. */
+    openSignals: () => Deno.addSignalListener("SIGUSR1", () => {}),
     /** Notes what it has before it opens anything, its own input and output among it. */
     begin: async () => {
       before = await descriptors();

@@ -44,6 +44,11 @@ export interface Received {
   readonly end?: "end of stream" | Failure;
 }
 
+/** How to receive in a row; `lost` bytes before these have not come, and will not. */
+interface Taking extends RecvOptions {
+  readonly lost?: number;
+}
+
 export interface Counts {
   readonly bytesSent: number;
   readonly bytesReceived: number;
@@ -66,13 +71,13 @@ export function streamCommands(there: Pattern, back: Pattern) {
   async function take(
     on: string,
     length: number,
-    options: RecvOptions | undefined,
+    { lost = 0, ...options }: Taking,
   ): Promise<Received> {
     const { connection, incoming } = streams.get(on)!;
     let came = 0;
     let intact = true;
     while (came < length) {
-      const start = connection.bytesReceived;
+      const start = connection.bytesReceived + lost;
       const bytes = await outcomeOf(recv(connection, { ...options, maxBytes: length - came }));
       if (bytes === null) return { length: came, intact, end: "end of stream" };
       if (!(bytes instanceof Uint8Array)) return { length: came, intact, end: bytes };
@@ -129,10 +134,10 @@ export function streamCommands(there: Pattern, back: Pattern) {
       const ends = await Promise.all(streams.get(on)!.floods.splice(0));
       return { sent: ends.filter((end) => !end).length, failed: ends.filter((end) => !!end) };
     },
-    take: ({ on, length, ...options }: On<{ length: number } & RecvOptions>) =>
+    take: ({ on, length, ...options }: On<{ length: number } & Taking>) =>
       take(on, length, options),
     /** All that comes until the stream ends, in order or not. */
-    drain: ({ on, ...options }: On<RecvOptions>) => take(on, Infinity, options),
+    drain: ({ on, ...options }: On<Taking>) => take(on, Infinity, options),
     async sendFrames({ on, frames, size }: On<{ frames: number; size: number }>) {
       const stream = streams.get(on)!;
       for (let sent = 0; sent < frames; sent++) {

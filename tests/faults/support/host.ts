@@ -15,6 +15,8 @@ export interface HostOptions {
   readonly under?: readonly string[];
   /** Flags of `deno run`: `--unstable-net` decides on what UDP runs. */
   readonly flags?: readonly string[];
+  /** It will run out of descriptors: what the runtime must have, it opens before. */
+  readonly scarce?: boolean;
 }
 
 type Values<Name extends keyof Commands> = Parameters<Commands[Name]>[0];
@@ -34,11 +36,15 @@ export class Host implements AsyncDisposable {
     void this.#listen();
   }
 
-  static async start(space: string, { under = [], flags = [] }: HostOptions): Promise<Host> {
+  static async start(
+    space: string,
+    { under = [], flags = [], scarce = false }: HostOptions,
+  ): Promise<Host> {
     const deno = [Deno.execPath(), "run", "-A", "--no-config", "--no-check", ...flags];
     const program = [...under, ...deno, PROGRAM, String(SEED)];
     const host = new Host(new Process("ip", ["netns", "exec", space, ...program]));
     await host.#reply(0);
+    if (scarce) await host.do("openSignals");
     await host.do("begin");
     return host;
   }
@@ -49,33 +55,39 @@ export class Host implements AsyncDisposable {
   }
 
   /** Tells it to do something that must go well. */
-  async do<Name extends keyof Commands>(
+  do<Name extends keyof Commands>(
     name: Name,
     ...[values]: Values<Name> extends undefined ? [] : [Values<Name>]
   ): Promise<Given<Name>> {
-    const reply = await this.#order(name, values);
-    if (reply.failure !== undefined) throw new Error(`${name}: ${reply.failure.message}`);
-    return reply.value as Given<Name>;
+    return heard(
+      this.#order(name, values).then(({ failure, value }) => {
+        if (failure !== undefined) throw new Error(`${name}: ${failure.kind}: ${failure.message}`);
+        return value as Given<Name>;
+      }),
+    );
   }
 
   /** Tells it to do something that may fail: then it gives how. */
-  async attempt<Name extends keyof Commands>(
+  attempt<Name extends keyof Commands>(
     name: Name,
     values: Values<Name>,
   ): Promise<Failure | undefined> {
-    return (await this.#order(name, values)).failure;
+    return heard(this.#order(name, values).then(({ failure }) => failure));
   }
 
   /** Tells it to do something that must fail, in this way. */
-  async fails<Name extends keyof Commands>(
+  fails<Name extends keyof Commands>(
     kind: SocketErrorKind,
     name: Name,
     values: Values<Name>,
   ): Promise<Failure> {
-    const failure = await this.attempt(name, values);
-    assert(failure !== undefined, `${name} went well`);
-    assertEquals(failure.kind, kind, failure.message);
-    return failure;
+    return heard(
+      this.attempt(name, values).then((failure) => {
+        assert(failure !== undefined, `${name} went well`);
+        assertEquals(failure.kind, kind, failure.message);
+        return failure;
+      }),
+    );
   }
 
   /** Stops, continues or kills the process itself, which is the runtime. */
@@ -96,8 +108,11 @@ export class Host implements AsyncDisposable {
 
   async #order(command: string, values: unknown): Promise<Reply> {
     const id = ++this.#orders;
-    this.#waiting.set(id, Promise.withResolvers());
-    await this.#process.write(JSON.stringify({ id, command, values }));
+    const waiting = Promise.withResolvers<Reply>();
+    this.#waiting.set(id, waiting);
+    if (this.#ended) waiting.reject(new Error("the host has ended"));
+    // Where it has ended meanwhile, the reply says so.
+    await this.#process.write(JSON.stringify({ id, command, values })).catch(() => {});
     return await this.#reply(id, command);
   }
 
@@ -107,7 +122,7 @@ export class Host implements AsyncDisposable {
       if (reply.raw !== undefined) throw new Error(`raw: ${reply.raw}`);
       return reply;
     } catch (cause) {
-      throw new Error(`${command} came to nothing: ${this.errors}`, { cause });
+      throw new Error(`${command} came to nothing: ${this.errors.slice(-2000)}`, { cause });
     } finally {
       this.#waiting.delete(id);
     }
@@ -124,4 +139,10 @@ export class Host implements AsyncDisposable {
       reject(new Error("the host has ended"));
     }
   }
+}
+
+/** A test that fails elsewhere does not come to await this one: that must not hide why it failed. */
+function heard<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }

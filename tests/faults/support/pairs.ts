@@ -35,7 +35,9 @@ export async function connectedHosts(
 }
 
 /** Closes the connection on both sides, at once where nobody listens any more. */
-export async function closeBoth({ client, server }: ConnectedHosts): Promise<void> {
+export async function closeBoth(
+  { client, server }: Pick<ConnectedHosts, "client" | "server">,
+): Promise<void> {
   await Promise.all([client.do("close", { on: "it" }), server.do("close", { on: "it" })]);
 }
 

@@ -1,0 +1,225 @@
+import { assert, assertEquals } from "@std/assert";
+import type { SocketErrorKind } from "../../mod.ts";
+import { strace } from "../system/support/strace.ts";
+import { faultTest } from "./support/fault_test.ts";
+import type { Host } from "./support/host.ts";
+import { ADDRESSES, type Network } from "./support/network.ts";
+import { closeBoth, connectedHosts, endKind, provesBroken } from "./support/pairs.ts";
+
+const LENGTH = 100_000;
+/** So much that a kernel takes it in many pieces. */
+const LARGE = 4 * 1024 * 1024;
+
+/** Lets a system call do something else: `how` and `when` are of strace. */
+async function inject(call: string, how: string, when = "1"): Promise<{ under: string[] }> {
+  return {
+    under: await strace("-e", `trace=${call}`, "-e", `inject=${call}:${how}:when=${when}`),
+  };
+}
+
+function assertInjected(host: Host, times = 1): void {
+  assertEquals(host.errors.match(/\(INJECTED\)/g)?.length ?? 0, times, host.errors);
+}
+
+/** Some at a time: each starts a runtime under strace, which is mostly waiting. */
+async function forEach<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
+  const rest = [...items];
+  const worker = async () => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await run(item);
+  };
+  await Promise.all(Array.from({ length: 4 }, worker));
+}
+
+/** accept(2) on Linux passes on what the network has done to the client, or has no room for it. */
+const ACCEPT = [
+  ..."ECONNABORTED EINTR EPROTO EPERM ENETDOWN ENOPROTOOPT EHOSTDOWN ENONET EHOSTUNREACH".split(
+    " ",
+  ),
+  ..."EOPNOTSUPP ENETUNREACH ETIMEDOUT EMFILE ENFILE ENOBUFS ENOMEM EIO".split(" "),
+];
+
+faultTest(
+  "accept4 fails with each errno twice: iteration goes on and serves everybody",
+  async (network) => {
+    const client = await network.host("a");
+    await forEach(ACCEPT, async (errno) => {
+      const server = await network.host("b", await inject("accept4", `error=${errno}`, "1..2"));
+      const { host, port } = await server.do("listen", { as: "it", host: ADDRESSES.b[4] });
+      const greeting = server.do("greet", { on: "it", clients: 3, length: LENGTH });
+      for (const as of [1, 2, 3].map((number) => `${errno} ${number}`)) {
+        await client.do("connect", { as, host, port });
+        const { length, intact, end } = await client.do("drain", { on: as });
+        assertEquals({ length, intact, end }, {
+          length: LENGTH,
+          intact: true,
+          end: "end of stream",
+        });
+        await client.do("close", { on: as });
+      }
+      assertEquals(await greeting, 3);
+      await server.do("closeListener", { on: "it" });
+      assertInjected(server, 2);
+    });
+  },
+);
+
+type Meaning = readonly [errno: string, kind: SocketErrorKind, retryable: boolean];
+
+const CONNECT: readonly Meaning[] = [
+  ["ECONNREFUSED", "ConnectionRefused", true],
+  ["ECONNRESET", "ConnectionReset", true],
+  ["ECONNABORTED", "ConnectionReset", true],
+  ["ENETUNREACH", "Unreachable", true],
+  ["ENETDOWN", "Unreachable", true],
+  ["EHOSTUNREACH", "Unreachable", true],
+  ["EHOSTDOWN", "Unreachable", true],
+  ["ENOPROTOOPT", "Unreachable", true],
+  ["EACCES", "Unreachable", true],
+  ["ETIMEDOUT", "TimedOut", true],
+  ["EADDRNOTAVAIL", "AddressNotAvailable", true],
+  ["EADDRINUSE", "AddressInUse", true],
+  ["ENOBUFS", "ResourceExhausted", true],
+  ["ENOMEM", "ResourceExhausted", true],
+  ["EPERM", "PermissionDenied", false],
+  ["EAFNOSUPPORT", "InvalidInput", false],
+  ["EINVAL", "InvalidInput", false],
+];
+
+faultTest(
+  "connect fails with each errno: its kind, no socket, and the next one works",
+  async (network) => {
+    const server = await network.host("b");
+    const { host, port } = await server.do("listen", { as: "it", host: ADDRESSES.b[4] });
+    const greeting = server.do("greet", { on: "it", clients: CONNECT.length, length: 10 });
+    await forEach(CONNECT, async ([errno, kind, retryable]) => {
+      const client = await network.host("a", await inject("connect", `error=${errno}`));
+      const target = { as: "it", host, port };
+      const error = await client.fails(kind, "connect", target);
+      assertEquals([error.code, error.retryable, error.operation], [errno, retryable, "connect"]);
+      assertInjected(client);
+      await client.proveClean();
+      await client.do("connect", target);
+      assertEquals((await client.do("drain", { on: "it" })).length, 10);
+      await client.do("close", { on: "it" });
+    });
+    assertEquals(await greeting, CONNECT.length);
+    await server.do("closeListener", { on: "it" });
+  },
+);
+
+/** What breaks a stream where it meets recv(2) or send(2). */
+const STREAM: readonly Meaning[] = [
+  ["ECONNRESET", "ConnectionReset", false],
+  ["ETIMEDOUT", "TimedOut", false],
+  ["EHOSTUNREACH", "Unreachable", false],
+  ["ENETUNREACH", "Unreachable", false],
+  ["ENETDOWN", "Unreachable", false],
+  ["ENOBUFS", "ResourceExhausted", false],
+  ["ENOMEM", "ResourceExhausted", false],
+  ["EACCES", "PermissionDenied", false],
+];
+
+faultTest(
+  "recvfrom fails with each errno: its kind, what came before, and it stays broken",
+  async (network) => {
+    await forEach(STREAM, async ([errno, kind, retryable]) => {
+      const { client, server } = await streamUnder(
+        network,
+        await inject("recvfrom", `error=${errno}`, "1"),
+      );
+      await server.do("send", { on: "it", length: 10 });
+      const { length, intact, end } = await client.do("drain", { on: "it" });
+      assert(intact && length <= 10);
+      assert(typeof end === "object");
+      assertEquals([end.kind, end.code, end.retryable], [kind, errno, retryable]);
+      assertEquals((await client.do("counts", { on: "it" })).bytesReceived, length);
+      await provesBroken(client, kind);
+      await Promise.all([client, server].map((host) => host.do("abort", { on: "it" })));
+    });
+  },
+);
+
+faultTest(
+  "sendto fails with each errno: its kind, bytesSent, and it stays broken",
+  async (network) => {
+    await forEach(STREAM, async ([errno, kind, retryable]) => {
+      const { client, server } = await streamUnder(
+        network,
+        await inject("sendto", `error=${errno}`, "2"),
+      );
+      await client.do("send", { on: "it", length: 10 });
+      const error = await client.fails(kind, "send", { on: "it", length: LENGTH });
+      assertEquals([error.code, error.retryable, error.bytesSent], [errno, retryable, 0]);
+      assertInjected(client);
+      assertEquals((await client.do("counts", { on: "it" })).bytesSent, 10);
+      await provesBroken(client, kind);
+      await client.do("close", { on: "it" });
+      const { length, intact } = await server.do("drain", { on: "it" });
+      assertEquals({ length, intact }, { length: 10, intact: true });
+      await server.do("close", { on: "it" });
+    });
+  },
+);
+
+faultTest(
+  "sendto fails with EPIPE: BrokenPipe, and what waits can still be received",
+  async (network) => {
+    const { client, server } = await streamUnder(network, await inject("sendto", "error=EPIPE"));
+    await server.do("send", { on: "it", length: 10 });
+    const error = await client.fails("BrokenPipe", "send", { on: "it", length: 1 });
+    assertEquals([error.code, error.bytesSent], ["EPIPE", 0]);
+    assertEquals(await client.do("take", { on: "it", length: 10 }), { length: 10, intact: true });
+    await Promise.all([client, server].map((host) => host.do("close", { on: "it", linger: 0 })));
+  },
+);
+
+// EAGAIN and EINTR are left out for recvfrom and sendto: where there is something, or room, no kernel says the one,
+// and where a socket does not block, none says the other.
+
+faultTest("short writes of a kernel with little room: every byte arrives", async (network) => {
+  await network.sh("a", "echo 4608 4608 4608 >/proc/sys/net/ipv4/tcp_wmem");
+  const traced = { under: await strace("-e", "trace=sendto") };
+  const { client, server } = await streamUnder(network, traced);
+  const [received] = await Promise.all([
+    server.do("take", { on: "it", length: LARGE }),
+    client.do("send", { on: "it", length: LARGE }),
+  ]);
+  assertEquals(received, { length: LARGE, intact: true });
+  assertEquals((await client.do("counts", { on: "it" })).bytesSent, LARGE);
+  const writes = [
+    ...client.errors.matchAll(/sendto\(.*, (\d+), MSG_NOSIGNAL, NULL, 0\) = (\d+)$/gm),
+  ];
+  const short = writes.filter(([, wanted, taken]) => Number(taken) < Number(wanted));
+  assert(short.length >= 5, `${short.length} short writes`);
+  await closeBoth({ client, server });
+});
+
+faultTest("sendto that says 3 of many bytes: the send goes on with the fourth", async (network) => {
+  // strace only pretends: the three bytes are gone, and all behind them has to come.
+  const { client, server } = await streamUnder(network, await inject("sendto", "retval=3", "2"));
+  await client.do("send", { on: "it", length: 10 });
+  assertEquals(await server.do("take", { on: "it", length: 10 }), { length: 10, intact: true });
+  const sending = client.do("send", { on: "it", length: LENGTH });
+  // The runtime takes a short write for a full socket and waits for room, of which a kernel that has had
+  // room all the while says nothing. Any news of the socket says so as well.
+  const news = server.do("send", { on: "it", length: 1 });
+  const rest = await server.do("take", { on: "it", length: LENGTH - 3, lost: 3 });
+  await Promise.all([sending, news]);
+  assertEquals(rest, { length: LENGTH - 3, intact: true });
+  assertInjected(client);
+  assertEquals((await client.do("counts", { on: "it" })).bytesSent, 10 + LENGTH);
+  await closeBoth({ client, server });
+});
+
+/** A connection whose client runs under strace. */
+async function streamUnder(
+  network: Network,
+  options: { under: string[] },
+): Promise<{ client: Host; server: Host }> {
+  const [client, server] = await Promise.all([network.host("a", options), network.host("b")]);
+  const { host, port } = await server.do("listen", { as: "listener", host: ADDRESSES.b[4] });
+  await client.do("connect", { as: "it", host, port });
+  await server.do("accept", { on: "listener", as: "it" });
+  await server.do("closeListener", { on: "listener" });
+  return { client, server };
+}
