@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import type { SocketErrorKind } from "../../mod.ts";
 import { strace } from "../system/support/strace.ts";
+import { assertInjected, forEach, inject, type Meaning } from "./support/injecting.ts";
 import { faultTest } from "./support/fault_test.ts";
 import type { Host } from "./support/host.ts";
 import { ADDRESSES, type Network } from "./support/network.ts";
@@ -9,26 +9,6 @@ import { closeBoth, connectedHosts, endKind, provesBroken } from "./support/pair
 const LENGTH = 100_000;
 /** So much that a kernel takes it in many pieces. */
 const LARGE = 4 * 1024 * 1024;
-
-/** Lets a system call do something else: `how` and `when` are of strace. */
-async function inject(call: string, how: string, when = "1"): Promise<{ under: string[] }> {
-  return {
-    under: await strace("-e", `trace=${call}`, "-e", `inject=${call}:${how}:when=${when}`),
-  };
-}
-
-function assertInjected(host: Host, times = 1): void {
-  assertEquals(host.errors.match(/\(INJECTED\)/g)?.length ?? 0, times, host.errors);
-}
-
-/** Some at a time: each starts a runtime under strace, which is mostly waiting. */
-async function forEach<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
-  const rest = [...items];
-  const worker = async () => {
-    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await run(item);
-  };
-  await Promise.all(Array.from({ length: 4 }, worker));
-}
 
 /** accept(2) on Linux passes on what the network has done to the client, or has no room for it. */
 const ACCEPT = [
@@ -62,8 +42,6 @@ faultTest(
     });
   },
 );
-
-type Meaning = readonly [errno: string, kind: SocketErrorKind, retryable: boolean];
 
 const CONNECT: readonly Meaning[] = [
   ["ECONNREFUSED", "ConnectionRefused", true],
@@ -202,6 +180,7 @@ faultTest("sendto that says 3 of many bytes: the send goes on with the fourth", 
   const sending = client.do("send", { on: "it", length: LENGTH });
   // The runtime takes a short write for a full socket and waits for room, of which a kernel that has had
   // room all the while says nothing. Any news of the socket says so as well.
+  while (!client.errors.includes("(INJECTED)")) await new Promise((r) => setTimeout(r, 5));
   const news = server.do("send", { on: "it", length: 1 });
   const rest = await server.do("take", { on: "it", length: LENGTH - 3, lost: 3 });
   await Promise.all([sending, news]);
