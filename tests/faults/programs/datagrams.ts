@@ -34,13 +34,14 @@ export function datagramCommands(pattern: Pattern) {
     },
     /** Sends numbered datagrams of a size; a few at a time where nobody should overflow. */
     async sendNumbered(
-      { on, to, count, size, pace = Infinity }: On<
-        { to: Address; count: number; size: number; pace?: number }
+      { on, to, count, size, pace = Infinity, timeout }: On<
+        { to: Address; count: number; size: number; pace?: number; timeout?: number }
       >,
     ) {
       const failures: Failure[] = [];
+      const options = timeout === undefined ? undefined : { timeout };
       for (let number = 0; number < count; number++) {
-        const sending = sendTo(sockets.get(on)!, to, datagram(number, size));
+        const sending = sendTo(sockets.get(on)!, to, datagram(number, size), options);
         await sending.catch((error) => failures.push(failureOf(error)));
         if (number % pace === pace - 1) await new Promise((resolve) => setTimeout(resolve, 1));
       }

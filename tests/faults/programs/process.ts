@@ -50,10 +50,13 @@ export function processCommands() {
     memory: () => Deno.memoryUsage().rss,
     /** Which sockets it has now. */
     descriptors,
-    /** The runtime lets go of a descriptor when its event loop comes round. */
+    /**
+     * The runtime lets go of a descriptor when its event loop comes round, the system's resolver of its own when
+     * it gives up, whoever has stopped waiting meanwhile.
+     */
     async leftovers(): Promise<Leftovers> {
       let left: string[] = [];
-      for (let turn = 0; turn < 200; turn++) {
+      for (let turn = 0; turn < 1000; turn++) {
         left = without(await descriptors(), before);
         if (left.length === 0) break;
         await new Promise((resolve) => setTimeout(resolve, 5));

@@ -1,0 +1,132 @@
+import { assert, assertEquals } from "@std/assert";
+import { UDP_BACKENDS } from "./support/datagrams.ts";
+import { faultTest } from "./support/fault_test.ts";
+import type { Host } from "./support/host.ts";
+import { ADDRESSES, type Network } from "./support/network.ts";
+import { Process } from "./support/process.ts";
+
+const PROGRAM = new URL("programs/name_server.ts", import.meta.url).pathname;
+
+/** Side a asks this server; what it does not answer the resolver asks again once after a second. */
+async function resolvesBy(network: Network, server: string, timeout = 1): Promise<void> {
+  const folder = `/etc/netns/${network.space("a")}`;
+  await Deno.mkdir(folder, { recursive: true });
+  const options = `options timeout:${timeout} attempts:1`;
+  await Deno.writeTextFile(`${folder}/resolv.conf`, `nameserver ${server}\n${options}\n`);
+}
+
+async function nameServer(network: Network): Promise<Process> {
+  const deno = [Deno.execPath(), "run", "-A", "--no-config", "--no-check", PROGRAM];
+  const server = new Process("ip", ["netns", "exec", network.space("b"), ...deno, ADDRESSES.b[4]]);
+  assertEquals((await server.lines.next()).value, "ready", server.errors);
+  return server;
+}
+
+/** Connects to a name on side b, and shows that the connection is one. */
+async function provesConnected(client: Host, server: Host, name: string): Promise<void> {
+  const { port } = await server.do("listen", { as: "it", host: ADDRESSES.b[4] });
+  const greeting = server.do("greet", { on: "it", clients: 1, length: 10 });
+  const { remoteAddress } = await client.do("connect", { as: "it", host: name, port });
+  assertEquals(remoteAddress, { host: ADDRESSES.b[4], port });
+  assertEquals((await client.do("drain", { on: "it" })).length, 10);
+  await client.do("close", { on: "it" });
+  await greeting;
+  await server.do("closeListener", { on: "it" });
+}
+
+const TARGET = { as: "it", port: 4000 };
+
+faultTest("no name server at all: HostNotFound", async (network) => {
+  // Nobody listens there, which ICMP says at once.
+  await resolvesBy(network, ADDRESSES.b[4]);
+  const client = await network.host("a");
+  const error = await client.fails("HostNotFound", "connect", { ...TARGET, host: "any.test" });
+  assertEquals([error.operation, error.retryable], ["connect", true]);
+});
+
+faultTest(
+  "a name server that drops everything: TimedOut at the deadline, or HostNotFound",
+  async (network) => {
+    await resolvesBy(network, ADDRESSES.b[4]);
+    await network.filter("b", "input", "udp dport 53 drop");
+    const client = await network.host("a");
+    const name = { ...TARGET, host: "any.test" };
+    const error = await client.fails("TimedOut", "connect", { ...name, timeout: 200 });
+    assertEquals([error.operation, error.retryable, error.code], ["connect", true, undefined]);
+    await client.proveClean();
+    // Without a deadline it is the resolver that gives up.
+    assert((await client.fails("HostNotFound", "connect", name)).retryable);
+  },
+);
+
+faultTest(
+  "a name server that is dead, broken or knows nothing, and one that is slow",
+  async (network) => {
+    await resolvesBy(network, ADDRESSES.b[4], 2);
+    await using _server = await nameServer(network);
+    const [client, server] = await network.hosts();
+    for (const host of ["no-such.test", "broken.test"]) {
+      const error = await client.fails("HostNotFound", "connect", { ...TARGET, host });
+      assert(error.retryable, error.message);
+    }
+    for (const host of ["dead.test", "1500.slow.test"]) {
+      await client.fails("TimedOut", "connect", { ...TARGET, host, timeout: 200 });
+    }
+    // Slow is no failure, and what was given up before does not come back.
+    await provesConnected(client, server, "1000.slow.test");
+  },
+);
+
+faultTest(
+  "a name with a dead address before the good one: connect takes the good one",
+  async (network) => {
+    await resolvesBy(network, ADDRESSES.b[4]);
+    await using _server = await nameServer(network);
+    const [client, server] = await network.hosts();
+    // No route, a silent host, a host that refuses: each before the one that answers.
+    await network.ip("a", "route", "add", "unreachable", "10.78.0.1");
+    await network.ip("b", "addr", "add", "10.77.0.3/24", "dev", "wire");
+    await network.filter("b", "input", "ip daddr 10.77.0.4 drop");
+    await network.ip("b", "addr", "add", "10.77.0.4/24", "dev", "wire");
+    const good = ADDRESSES.b[4].replaceAll(".", "-");
+    for (const dead of ["10-78-0-1", "10-77-0-3", "10-77-0-4"]) {
+      await provesConnected(client, server, `${dead}-${good}.hosts.test`);
+    }
+    const host = "10-78-0-1-10-77-0-3.hosts.test";
+    const error = await client.attempt("connect", { ...TARGET, host });
+    // All addresses fail: one error, of one of them.
+    assert(error?.kind === "ConnectionRefused" || error?.kind === "Unreachable", error?.kind);
+  },
+);
+
+for (const { title, flags } of UDP_BACKENDS) {
+  faultTest(
+    `sendTo a name that cannot be resolved, on ${title}: HostNotFound, TimedOut`,
+    async (network) => {
+      await resolvesBy(network, ADDRESSES.b[4], 2);
+      await using _server = await nameServer(network);
+      const client = await network.host("a", { flags });
+      await client.do("bindUdp", { as: "it", host: ADDRESSES.a[4] });
+      const send = { on: "it", count: 1, size: 10 };
+      for (
+        const [host, kind, timeout] of [
+          ["no-such.test", "HostNotFound", undefined],
+          ["broken.test", "HostNotFound", undefined],
+          ["dead.test", "TimedOut", 200],
+          ["1500.slow.test", "TimedOut", 200],
+        ] as const
+      ) {
+        const { failures } = await client.do("sendNumbered", {
+          ...send,
+          to: { host, port: 9 },
+          timeout,
+        });
+        assertEquals(failures.map((failure) => failure.kind), [kind], host);
+        assert(failures[0].retryable);
+      }
+      const to = { host: "10.slow.test", port: 9 };
+      assertEquals(await client.do("sendNumbered", { ...send, to }), { sent: 1, failures: [] });
+      await client.do("closeUdp", { on: "it" });
+    },
+  );
+}

@@ -1,0 +1,84 @@
+/**
+ * A name server that is good for tests only. What it says is in the name that it is asked for:
+ *
+ * - `IPV4-IPV4.hosts.test`, dashes for dots: these addresses
+ * - `MS.slow.test`: 10.77.0.2, after so many milliseconds
+ * - `dead.test`: nothing at all
+ * - `broken.test`: that it failed (SERVFAIL)
+ * - anything else: that there is no such name (NXDOMAIN)
+ *
+ * name_server.ts HOST
+ */
+import { bindUdp, type Datagram, sendTo } from "../../../mod.ts";
+
+const A = 1;
+const SERVER_FAILED = 2;
+const NO_SUCH_NAME = 3;
+const HEADER = 12;
+
+interface Question {
+  readonly name: string;
+  readonly type: number;
+  /** The header and the question itself, for the answer. */
+  readonly bytes: Uint8Array;
+}
+
+interface Answer {
+  readonly addresses?: readonly string[];
+  readonly code?: number;
+  readonly delay?: number;
+}
+
+function read(bytes: Uint8Array): Question {
+  const labels: string[] = [];
+  let at = HEADER;
+  for (let length = bytes[at]; length > 0; length = bytes[at]) {
+    labels.push(new TextDecoder().decode(bytes.subarray(at + 1, at + 1 + length)));
+    at += 1 + length;
+  }
+  return {
+    name: labels.join("."),
+    type: bytes[at + 1] << 8 | bytes[at + 2],
+    bytes: bytes.slice(0, at + 5),
+  };
+}
+
+function answerTo(name: string): Answer | undefined {
+  const hosts = /^(.*)\.hosts\.test$/.exec(name);
+  if (hosts !== null) {
+    const octets = hosts[1].split("-");
+    const addresses: string[] = [];
+    for (let at = 0; at < octets.length; at += 4) {
+      addresses.push(octets.slice(at, at + 4).join("."));
+    }
+    return { addresses };
+  }
+  const slow = /^(\d+)\.slow\.test$/.exec(name);
+  if (slow !== null) return { addresses: ["10.77.0.2"], delay: Number(slow[1]) };
+  if (name === "dead.test") return undefined;
+  return { code: name === "broken.test" ? SERVER_FAILED : NO_SUCH_NAME };
+}
+
+function encode({ bytes, type }: Question, { addresses = [], code = 0 }: Answer): Uint8Array {
+  // To AAAA it says that there is such a name, and nothing of this type.
+  const records = (type === A ? addresses : []).flatMap((address) => {
+    // A pointer to the name of the question, A, IN, 0 s to live, 4 bytes.
+    return [0xc0, HEADER, 0, A, 0, 1, 0, 0, 0, 0, 0, 4, ...address.split(".").map(Number)];
+  });
+  const encoded = new Uint8Array([...bytes, ...records]);
+  encoded.set([0x81, 0x80 | code, 0, 1, 0, records.length / 16, 0, 0, 0, 0], 2);
+  return encoded;
+}
+
+await using socket = await bindUdp({ host: Deno.args[0], port: 53 });
+
+async function serve({ from, bytes }: Datagram): Promise<void> {
+  const question = read(bytes);
+  const answer = answerTo(question.name);
+  if (answer === undefined) return;
+  if (answer.delay !== undefined) await new Promise((resolve) => setTimeout(resolve, answer.delay));
+  await sendTo(socket, from, encode(question, answer));
+}
+
+console.log("ready");
+for await (const datagram of socket) void serve(datagram);
