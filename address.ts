@@ -130,9 +130,20 @@ function findHostProblem(host: string): string | undefined {
   return undefined;
 }
 
-/** Text from a caller as it goes into a message: on one line and not at any length. */
+/**
+ * What JSON leaves as it is, and a log or a terminal takes for a line break (U+0085, U+2028), the beginning
+ * of a command (U+009B, as ESC [ is) or another direction of the text (U+202E).
+ */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** Text from a caller as it goes into a message: on one line, in sight, and not at any length. */
 export function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text)
+    .replace(UNSEEN, (character) => character.split("").map(escaped).join(""));
+}
+
+function escaped(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 /** The octets of a dotted quad; leading zeros are refused, since some systems read them as octal. */

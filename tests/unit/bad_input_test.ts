@@ -156,6 +156,17 @@ Deno.test("messages about bad input stay on one line and short", async () => {
   );
 });
 
+Deno.test("messages about bad input show what a log or a terminal would obey", () => {
+  for (
+    const unseen of ["\x7f", "\x85", "\x9b", "\u2028", "\u2029", "\u202e", "\u200b", "\u{e0041}"]
+  ) {
+    const { message } = thrown(() => parseAddress(`a${unseen}`), "InvalidInput", "parseAddress");
+    assertMatch(message, /^[\x20-\x7e]+$/, JSON.stringify(message));
+    // In the form of JSON, which gives back what was said.
+    assertEquals(JSON.parse(/"[^"]*"/.exec(message)![0]), `a${unseen}`);
+  }
+});
+
 Deno.test("E1: names that nobody knows are HostNotFound", async () => {
   await using handles = await openHandles();
   for (const host of ["no-such.invalid", "no-such.invalid.", TOO_LONG.slice(1)]) {
