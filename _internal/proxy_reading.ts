@@ -5,6 +5,12 @@ import { DEFAULT_MAX_LENGTH, parseProxyHeader } from "./proxy_parser.ts";
 import type { Decoding } from "./reader_slot.ts";
 import type { StreamConnection } from "./stream_connection.ts";
 
+/**
+ * Up to here every byte may be the one that makes a header impossible: a line of version 1, and the fixed
+ * part of version 2. What is longer can be judged only as a whole.
+ */
+const JUDGED_BY_BYTE = 107;
+
 /** What `recvProxyHeader` looks for. */
 export class ProxyHeaderReading implements Decoding<ReceivedProxyHeader> {
   readonly #connection: StreamConnection;
@@ -16,7 +22,7 @@ export class ProxyHeaderReading implements Decoding<ReceivedProxyHeader> {
   }
 
   decode(input: ByteQueue): ReceivedProxyHeader | undefined {
-    if (input.length < this.#needed) return undefined;
+    if (input.length < this.#needed && this.#needed > JUDGED_BY_BYTE) return undefined;
     const parsed = parseProxyHeader(input.peek(Math.min(input.length, DEFAULT_MAX_LENGTH)));
     if ("atLeast" in parsed) {
       this.#needed = parsed.atLeast;
