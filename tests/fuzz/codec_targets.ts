@@ -1,0 +1,326 @@
+import { assert, assertEquals } from "@std/assert";
+import { concat, equals } from "@std/bytes";
+import {
+  ByteQueue,
+  checkCodec,
+  type Codec,
+  type Decoder,
+  delimited,
+  lengthPrefixed,
+  type LengthPrefixedOptions,
+  lines,
+  netstrings,
+  SocketError,
+  varintPrefixed,
+} from "../../mod.ts";
+import { type Decoded, decodeStream, encodeAll } from "../support/codec_streams.ts";
+import { cuttings } from "./chunks.ts";
+import { hashOf, utf8 } from "./expectations.ts";
+import {
+  delimitedReference,
+  lengthPrefixedReference,
+  linesReference,
+  netstringReference,
+  varintReference,
+} from "./reference_decoders.ts";
+import type { Target, Worst } from "./target.ts";
+
+/** A codec with its options. An input's first byte chooses one of them. */
+export interface Variant<T> {
+  readonly codec: Codec<T>;
+  readonly maxLength: number;
+  readonly reference: (stream: Uint8Array) => Decoded<T>;
+  /** The most bytes about a frame that are held while it is not whole. */
+  readonly around: number;
+}
+
+interface CodecSubject<T> {
+  readonly name: string;
+  readonly variants: readonly Variant<T>[];
+  readonly frames: readonly T[];
+  readonly words: readonly Uint8Array[];
+  readonly outcomes: readonly string[];
+  readonly worst: readonly Worst[];
+}
+
+/** One of so many inputs is also cut at every byte, by the checker that codec authors have. */
+const CHECKED_THROUGHOUT = 64;
+
+function check<T>({ variants }: CodecSubject<T>, input: Uint8Array): string {
+  const { codec, maxLength, reference, around } = variants[(input[0] ?? 0) % variants.length];
+  const stream = input.subarray(1);
+  const whole = reference(stream);
+  const held = (waiting: number) =>
+    assert(waiting <= maxLength + around, `${waiting} bytes wait with a limit of ${maxLength}`);
+  compare(decodeStream(codec, [stream], held), whole, "as one chunk");
+  for (const chunks of cuttings(stream, 2)) {
+    compare(decodeStream(codec, chunks, held), whole, `cut ${chunks.map(({ length }) => length)}`);
+  }
+  const frames = whole.results.flatMap((result) => "frame" in result ? [result.frame] : []);
+  const allAreFrames = frames.length === whole.results.length;
+  checkEncoding(codec, frames, allAreFrames && whole.left.length === 0 ? stream : undefined);
+  if (hashOf(input) % CHECKED_THROUGHOUT === 0) checkCodec(codec, stream, frames);
+  return summary(whole);
+}
+
+function compare<T>(decoded: Decoded<T>, expected: Decoded<T>, how: string): void {
+  // Deep equality of the assertion library is slow, and needed only for its message.
+  const same = decoded.results.length === expected.results.length &&
+    equals(decoded.left, expected.left) &&
+    decoded.results.every((result, index) => sameResult(result, expected.results[index]));
+  if (!same) assertEquals(decoded, expected, how);
+}
+
+function sameResult(a: object, b: object): boolean {
+  if ("kind" in a || "kind" in b) return "kind" in a && "kind" in b && a.kind === b.kind;
+  const [one, other] = [a, b].map((result) => (result as { frame: unknown }).frame);
+  return one === other ||
+    one instanceof Uint8Array && other instanceof Uint8Array && equals(one, other);
+}
+
+/** What was decoded is encoded as it was, or to something that is decoded the same again. */
+function checkEncoding<T>(
+  codec: Codec<T>,
+  frames: readonly T[],
+  stream: Uint8Array | undefined,
+): void {
+  let encoded: Uint8Array;
+  try {
+    encoded = encodeAll(codec, ...frames);
+  } catch (error) {
+    // A codec may read what it would not write: a line that ends in a carriage return, for example.
+    assert(error instanceof SocketError && error.kind === "InvalidInput", `encode: ${error}`);
+    return;
+  }
+  if (stream !== undefined && frames.every((frame) => typeof frame !== "string")) {
+    assert(equals(encoded, stream), "encoding what was decoded gives other bytes");
+  }
+  const again = decodeStream(codec, [encoded]);
+  const results = frames.map((frame) => ({ frame }));
+  compare(again, { results, left: new Uint8Array() }, "encoded again");
+}
+
+function summary<T>({ results, left }: Decoded<T>): string {
+  const kinds = [...new Set(results.map((result) => "kind" in result ? result.kind : "frames"))];
+  const what = kinds.length === 0 ? "nothing" : kinds.sort().join(" and ");
+  return `${what}${left.length > 0 ? ", bytes left" : ""}`;
+}
+
+function target<T>(subject: CodecSubject<T>): Target {
+  const { name, variants, frames, words, outcomes, worst } = subject;
+  const seeds = variants.flatMap(({ codec }, index) =>
+    [[], ...frames.map((frame) => [frame]), frames].flatMap((list) => {
+      try {
+        return [concat([Uint8Array.of(index), encodeAll(codec, ...list)])];
+      } catch {
+        return []; // One of them is no frame of this variant.
+      }
+    })
+  );
+  return {
+    name,
+    seeds,
+    words,
+    longest: 600,
+    check: (input) => check(subject, input),
+    outcomes,
+    worst,
+  };
+}
+
+/** Feeds a stream that is made of parts to a decoder, in chunks, and takes what comes of it. */
+function feeding(
+  codec: Codec<unknown>,
+  chunk: number,
+  make: (size: number) => Uint8Array,
+): Worst["make"] {
+  return (size) => {
+    const stream = make(size);
+    return () => {
+      const input = new ByteQueue();
+      const decoder = codec.decoder();
+      for (let at = 0; at < stream.length; at += chunk) {
+        input.push(stream.subarray(at, at + chunk));
+        while (goesOn(decoder, input));
+      }
+    };
+  };
+}
+
+/** Whether a call has given a frame, or an error after which there may be another. */
+function goesOn(decoder: Decoder<unknown>, input: ByteQueue): boolean {
+  const { consumed } = input;
+  try {
+    return decoder.decode(input) !== undefined;
+  } catch (error) {
+    if (!(error instanceof SocketError)) throw error;
+    return input.consumed > consumed;
+  }
+}
+
+/** One large frame, many empty ones, noise: by single bytes, by packets, as a whole. */
+function codecWorst(
+  codec: Codec<unknown>,
+  streams: Readonly<Record<string, (size: number) => Uint8Array>>,
+): Worst[] {
+  return Object.entries(streams).flatMap(([what, make]) =>
+    [1, 1448, 2 ** 30].map((chunk) => ({
+      name: `${what}, ${chunk === 1 ? "byte by byte" : chunk < 9999 ? "in packets" : "at once"}`,
+      size: (chunk === 1 ? 16 : 64) * 1024,
+      make: feeding(codec, chunk, make),
+    }))
+  );
+}
+
+const repeated = (...unit: readonly number[]) => (size: number) =>
+  Uint8Array.from({ length: size }, (_, index) => unit[index % unit.length]);
+
+const FRAMES = [[], [0], [1, 2, 3], [0, 0, 0, 1], [13, 10], [255, 255], [44, 58, 48, 49]]
+  .map((bytes) => new Uint8Array(bytes))
+  .concat([5, 16, 100, 127, 128, 250].map((length) => new Uint8Array(length).fill(97)));
+
+const OPTIONS: readonly LengthPrefixedOptions[] = ([1, 2, 4, 8] as const).flatMap((bytes) => [
+  { bytes },
+  { bytes, endian: "little" as const },
+  { bytes, lengthIncludesPrefix: true },
+]);
+
+const LIMITS = [16, 300];
+/** For what is timed: no limit stands in the way of a large frame. */
+const UNLIMITED = { maxLength: Infinity };
+
+function variantsOf<T>(make: (maxLength: number) => Variant<T>): Variant<T>[] {
+  return LIMITS.map(make);
+}
+
+const lengthPrefixedSubject: CodecSubject<Uint8Array> = {
+  name: "lengthPrefixed",
+  variants: OPTIONS.flatMap((options) =>
+    variantsOf((wanted) => {
+      const { bytes = 4, lengthIncludesPrefix } = options;
+      const maxLength = Math.min(wanted, 256 ** bytes - 1 - (lengthIncludesPrefix ? bytes : 0));
+      return {
+        codec: lengthPrefixed({ ...options, maxLength: wanted }),
+        maxLength,
+        reference: lengthPrefixedReference(options, maxLength),
+        around: bytes,
+      };
+    })
+  ),
+  frames: FRAMES,
+  words: [[0], [0, 0], [0, 0, 0, 4], [4, 0, 0, 0], [0, 16], [16, 0], [255, 255, 255, 255], [1, 44]]
+    .map((bytes) => new Uint8Array(bytes)),
+  outcomes: ["frames", "TooLarge", "InvalidData", "nothing, bytes left", "TooLarge and frames"],
+  worst: codecWorst(lengthPrefixed(UNLIMITED), {
+    "empty frames": repeated(0),
+    "frames of a byte": repeated(0, 0, 0, 1, 7),
+    "a frame that never ends": (size) => repeated(255)(size).fill(127, 0, 1),
+  }),
+};
+
+const varintSubject: CodecSubject<Uint8Array> = {
+  name: "varintPrefixed",
+  variants: variantsOf((maxLength) => ({
+    codec: varintPrefixed({ maxLength }),
+    maxLength,
+    reference: varintReference(maxLength),
+    around: 8,
+  })).concat([{
+    codec: varintPrefixed(UNLIMITED),
+    maxLength: Number.MAX_SAFE_INTEGER,
+    reference: varintReference(Number.MAX_SAFE_INTEGER),
+    around: 8,
+  }]),
+  frames: FRAMES,
+  words: [[128], [128, 1], [255, 1], [127], [0], [128, 0], [128, 128, 128, 128, 128, 128, 128, 16]]
+    .map((bytes) => new Uint8Array(bytes)),
+  outcomes: ["frames", "TooLarge", "InvalidData", "nothing, bytes left", "TooLarge and frames"],
+  worst: codecWorst(varintPrefixed(UNLIMITED), {
+    "empty frames": repeated(0),
+    "frames of a byte": repeated(1, 7),
+    "a frame that never ends": (size) => repeated(127)(size).fill(255, 0, 6),
+  }),
+};
+
+const netstringSubject: CodecSubject<Uint8Array> = {
+  name: "netstrings",
+  variants: variantsOf((maxLength) => ({
+    codec: netstrings({ maxLength }),
+    maxLength,
+    reference: netstringReference(maxLength),
+    around: `${maxLength}:,`.length,
+  })),
+  frames: FRAMES,
+  words: utf8(":", ",", "0:,", "00:,", "1:", "16:", "17:", "300:", "301:", "3:abc,", "+1:", " "),
+  outcomes: ["frames", "TooLarge", "InvalidData", "nothing, bytes left", "InvalidData and frames"],
+  worst: codecWorst(netstrings(UNLIMITED), {
+    "empty frames": repeated(0x30, 0x3a, 0x2c),
+    "a frame that never ends": (size) => {
+      const stream = repeated(0x3a)(size);
+      stream.set(utf8("999999999999:")[0]);
+      return stream;
+    },
+  }),
+};
+
+const DELIMITERS = [[0], [13, 10], [97, 97], [1, 1, 2], [1, 2, 1, 2, 1]]
+  .map((bytes) => new Uint8Array(bytes));
+
+const delimitedSubject: CodecSubject<Uint8Array> = {
+  name: "delimited",
+  variants: DELIMITERS.flatMap((delimiter) =>
+    variantsOf((maxLength) => ({
+      codec: delimited(delimiter, { maxLength }),
+      maxLength,
+      reference: delimitedReference(delimiter, maxLength),
+      around: delimiter.length - 1,
+    }))
+  ),
+  frames: FRAMES,
+  words: [
+    ...DELIMITERS,
+    ...[[13], [1], [1, 1], [1, 2], [1, 2, 1, 2]].map((b) => Uint8Array.from(b)),
+  ],
+  outcomes: ["frames", "TooLarge", "nothing, bytes left", "TooLarge and frames"],
+  worst: [
+    ...codecWorst(delimited(DELIMITERS[0], UNLIMITED), {
+      "empty frames": repeated(0),
+      "a frame that never ends": repeated(7),
+    }),
+    ...codecWorst(delimited(repeated(97)(1000).fill(98, 999), UNLIMITED), {
+      "a delimiter that almost is there everywhere": repeated(97),
+    }),
+    ...codecWorst(delimited(DELIMITERS[1], { maxLength: 100 }), {
+      "a frame that is too long and never ends": repeated(13),
+    }),
+  ],
+};
+
+const linesSubject: CodecSubject<string> = {
+  name: "lines",
+  variants: variantsOf((maxLength) => ({
+    codec: lines({ maxLength }),
+    maxLength,
+    reference: linesReference(maxLength),
+    around: 1,
+  })),
+  frames: ["", "a", "a line", "é€😀", "\ufeffbom", "\ufffd", "a\rb", "a".repeat(250)],
+  words: [
+    ...utf8("\n", "\r\n", "\r", "\r\r\n", "\n\n", "\ufeff", "\ufffd", "é", "\0", "\u2028"),
+    ...[[0xc3], [0xed, 0xa0, 0x80], [0xf5], [0xc0, 0x80], [0xff]].map((b) => Uint8Array.from(b)),
+  ],
+  outcomes: ["frames", "TooLarge", "InvalidData", "TooLarge and frames", "InvalidData and frames"],
+  worst: codecWorst(lines(UNLIMITED), {
+    "empty lines": repeated(10),
+    "a line that never ends": repeated(13),
+    "lines that are not UTF-8": repeated(255, 10),
+  }),
+};
+
+export const codecTargets: readonly Target[] = [
+  target(lengthPrefixedSubject),
+  target(varintSubject),
+  target(netstringSubject),
+  target(delimitedSubject),
+  target(linesSubject),
+];

@@ -1,0 +1,127 @@
+import type { LengthPrefixedOptions } from "../../mod.ts";
+import type { Decoded, Result } from "../support/codec_streams.ts";
+
+/*
+ * What each format says of a stream that lies there as a whole. They are written for being read beside
+ * the specification, with an array, loops and no care for speed, and share nothing with the codecs.
+ */
+
+/** One step at a place in the stream: a result and how far it goes, or that the rest is no frame. */
+type Step<T> =
+  | { readonly frame: T; readonly size: number }
+  | { readonly kind: "TooLarge" | "InvalidData"; readonly size?: number }
+  | "incomplete";
+
+/** The steps one after the other. An error without a size is the end: the next frame is lost. */
+function walk<T>(stream: Uint8Array, step: (rest: Uint8Array) => Step<T>): Decoded<T> {
+  const results: Result<T>[] = [];
+  for (let at = 0;;) {
+    const rest = stream.subarray(at);
+    if (rest.length === 0) return { results, left: rest };
+    const next = step(rest);
+    if (next === "incomplete") return { results, left: rest };
+    if ("frame" in next) results.push({ frame: next.frame });
+    else results.push({ kind: next.kind });
+    if (next.size === undefined) return { results, left: rest };
+    at += next.size;
+  }
+}
+
+export function lengthPrefixedReference(
+  options: LengthPrefixedOptions,
+  maxLength: number,
+): (stream: Uint8Array) => Decoded<Uint8Array> {
+  const { bytes = 4, endian = "big", lengthIncludesPrefix = false } = options;
+  const limit = BigInt(maxLength);
+  return (stream) =>
+    walk<Uint8Array>(stream, (rest) => {
+      if (rest.length < bytes) return "incomplete";
+      const prefix = [...rest.subarray(0, bytes)];
+      if (endian === "little") prefix.reverse();
+      const said = BigInt(`0x${prefix.map((byte) => byte.toString(16).padStart(2, "0")).join("")}`);
+      const length = said - (lengthIncludesPrefix ? BigInt(bytes) : 0n);
+      if (length < 0n) return { kind: "InvalidData" };
+      if (length > limit) return { kind: "TooLarge" };
+      const size = bytes + Number(length);
+      return rest.length < size ? "incomplete" : { frame: rest.slice(bytes, size), size };
+    });
+}
+
+export function varintReference(maxLength: number): (stream: Uint8Array) => Decoded<Uint8Array> {
+  return (stream) =>
+    walk<Uint8Array>(stream, (rest) => {
+      const last = rest.findIndex((byte) => byte < 128);
+      // 53 bits are seven bytes of seven bits and four more.
+      if (rest.length >= 8 && (last < 0 || last >= 7) && rest[7] > 15) {
+        return { kind: "InvalidData" };
+      }
+      if (last < 0) return "incomplete";
+      if (last > 0 && rest[last] === 0) return { kind: "InvalidData" };
+      const length = rest.subarray(0, last + 1)
+        .reduceRight((value, byte) => value * 128n + BigInt(byte & 127), 0n);
+      if (length > BigInt(maxLength)) return { kind: "TooLarge" };
+      const size = last + 1 + Number(length);
+      return rest.length < size ? "incomplete" : { frame: rest.slice(last + 1, size), size };
+    });
+}
+
+export function netstringReference(
+  maxLength: number,
+): (stream: Uint8Array) => Decoded<Uint8Array> {
+  return (stream) =>
+    walk<Uint8Array>(stream, (rest) => {
+      const text = String.fromCharCode(...rest.subarray(0, 40));
+      const [digits] = /^[0-9]*/.exec(text)!;
+      // The first digit too many decides, whatever follows.
+      for (let count = 1; count <= digits.length; count++) {
+        if (count > 1 && digits[0] === "0") return { kind: "InvalidData" };
+        if (BigInt(digits.slice(0, count)) > BigInt(maxLength)) return { kind: "TooLarge" };
+      }
+      if (digits.length === text.length) return "incomplete";
+      if (digits === "" || text[digits.length] !== ":") return { kind: "InvalidData" };
+      const start = digits.length + 1;
+      const end = start + Number(digits);
+      if (rest.length <= end) return "incomplete";
+      if (rest[end] !== 0x2c) return { kind: "InvalidData" };
+      return { frame: rest.slice(start, end), size: end + 1 };
+    });
+}
+
+export function delimitedReference(
+  delimiter: Uint8Array,
+  maxLength: number,
+): (stream: Uint8Array) => Decoded<Uint8Array> {
+  const wanted = String.fromCharCode(...delimiter);
+  return (stream) =>
+    walk<Uint8Array>(stream, (rest) => {
+      const text = String.fromCharCode(...rest);
+      const end = text.indexOf(wanted);
+      if (end < 0) {
+        // What may still become the delimiter is not yet a part of the frame.
+        let begun = Math.min(wanted.length - 1, text.length);
+        while (!text.endsWith(wanted.slice(0, begun))) begun--;
+        const certain = text.length - begun;
+        return certain > maxLength ? { kind: "TooLarge", size: rest.length } : "incomplete";
+      }
+      const size = end + delimiter.length;
+      if (end > maxLength) return { kind: "TooLarge", size };
+      return { frame: rest.slice(0, end), size };
+    });
+}
+
+export function linesReference(maxLength: number): (stream: Uint8Array) => Decoded<string> {
+  return (stream) =>
+    walk<string>(stream, (rest) => {
+      const feed = rest.indexOf(10);
+      const size = feed < 0 ? rest.length : feed + 1;
+      let end = feed < 0 ? rest.length : feed;
+      if (end > 0 && rest[end - 1] === 13) end--;
+      if (end > maxLength) return { kind: "TooLarge", size };
+      try {
+        const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+        return { frame: decoder.decode(rest.subarray(0, end)), size };
+      } catch {
+        return { kind: "InvalidData", size };
+      }
+    });
+}

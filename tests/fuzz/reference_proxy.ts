@@ -1,0 +1,106 @@
+import type { Address } from "../../mod.ts";
+
+/*
+ * What the specification says of a header that lies there as a whole, read with regular expressions and the
+ * URL standard's addresses: it shares nothing with the parser. It says less than the parser does: who
+ * is meant, how long the header is, or that it is none.
+ */
+
+/** The addresses, where there are some, and the length. */
+export interface ReferenceHeader {
+  readonly length: number;
+  readonly source?: Address;
+  readonly destination?: Address;
+  /** Types and values in their order, padding and checksums left out; only in version 2. */
+  readonly tlvs?: readonly (readonly [number, Uint8Array])[];
+}
+
+/** `undefined` for what is no header, or is not whole. */
+export function referenceV1(bytes: Uint8Array): ReferenceHeader | undefined {
+  const text = String.fromCharCode(...bytes.subarray(0, 107));
+  const unknown = /^PROXY UNKNOWN(?: [^\r\n]*)?\r\n/.exec(text);
+  if (unknown !== null) return { length: unknown[0].length };
+  const port = "(0|[1-9][0-9]{0,4})";
+  const known = new RegExp(`^PROXY (TCP[46]) ([0-9A-Fa-f:.]+) ([0-9A-Fa-f:.]+) ${port} ${port}\r\n`)
+    .exec(text);
+  if (known === null) return undefined;
+  const [line, family, from, to] = known;
+  const ports = [Number(known[4]), Number(known[5])];
+  if (family === "TCP4" && line.length > 56) return undefined;
+  const hosts = [from, to].map((host) => family === "TCP4" ? ipv4(host) : ipv6(host));
+  if (ports.some((port) => port > 65535) || hosts.includes(undefined)) return undefined;
+  return {
+    length: line.length,
+    source: { host: hosts[0]!, port: ports[0] },
+    destination: { host: hosts[1]!, port: ports[1] },
+  };
+}
+
+function ipv4(text: string): string | undefined {
+  const part = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
+  return new RegExp(`^${part}(?:\\.${part}){3}$`).test(text) ? text : undefined;
+}
+
+/** In the shortest form; IPv4 where IPv6 carries it. */
+function ipv6(text: string): string | undefined {
+  const url = text.includes(":") ? URL.parse(`http://[${text}]/`) : null;
+  if (url === null) return undefined;
+  const host = url.hostname.slice(1, -1);
+  const mapped = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(host);
+  if (mapped === null) return host;
+  const [high, low] = [parseInt(mapped[1], 16), parseInt(mapped[2], 16)];
+  return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+}
+
+const SIGNATURE = "\r\n\r\n\0\r\nQUIT\n";
+
+/** Its checksum is not looked at, nor what is in the values of its fields. */
+export function referenceV2(bytes: Uint8Array): ReferenceHeader | undefined {
+  if (String.fromCharCode(...bytes.subarray(0, 12)) !== SIGNATURE || bytes.length < 16) {
+    return undefined;
+  }
+  const [command, family] = bytes.subarray(12, 14);
+  const length = 16 + bytes[14] * 256 + bytes[15];
+  if (command !== 0x20 && command !== 0x21 || bytes.length < length) return undefined;
+  if (command === 0x20) return { length };
+  const [kind, protocol] = [family >> 4, family & 15];
+  if (kind > 3 || protocol > 2) return undefined;
+  if (kind === 0 || protocol === 0) return { length };
+  const end = 16 + [0, 12, 36, 216][kind];
+  if (length < end) return undefined;
+  const tlvs = fields(bytes.subarray(end, length));
+  if (tlvs === undefined) return undefined;
+  if (kind === 3) return { length, tlvs };
+  const size = kind === 1 ? 4 : 16;
+  const endpoint = (at: number, port: number): Address => ({
+    host: hostOf(bytes.subarray(at, at + size)),
+    port: bytes[port] * 256 + bytes[port + 1],
+  });
+  return {
+    length,
+    source: endpoint(16, end - 4),
+    destination: endpoint(16 + size, end - 2),
+    tlvs,
+  };
+}
+
+function fields(bytes: Uint8Array): [number, Uint8Array][] | undefined {
+  const found: [number, Uint8Array][] = [];
+  for (let at = 0; at < bytes.length;) {
+    const end = at + 3 + bytes[at + 1] * 256 + bytes[at + 2];
+    // A length that is cut off makes this NaN, which is not within either.
+    if (!(end <= bytes.length)) return undefined;
+    if (bytes[at] !== 3 && bytes[at] !== 4) found.push([bytes[at], bytes.slice(at + 3, end)]);
+    at = end;
+  }
+  return found;
+}
+
+function hostOf(octets: Uint8Array): string {
+  if (octets.length === 4) return octets.join(".");
+  const groups = Array.from(
+    { length: 8 },
+    (_, index) => (octets[2 * index] * 256 + octets[2 * index + 1]).toString(16),
+  );
+  return ipv6(groups.join(":"))!;
+}
