@@ -1,0 +1,262 @@
+/**
+ * Finds requests and replies of RESP 2 in a stream. What it has read once it does not read again, however
+ * the bytes come, and nothing is taken out of the queue before a message is whole.
+ */
+import { type ByteQueue, type Decoder, SocketError } from "../mod.ts";
+import { NIL, type Reply, type Request, textAt } from "./resp_message.ts";
+
+const [CR, LF, ZERO] = [13, 10, 48];
+const [STATUS, FAILURE, INTEGER, BULK, LIST] = [..."+-:$*"].map((type) => type.charCodeAt(0));
+/** Behind `$` or `*`: there is none. */
+const NONE = [..."-1\r\n"].map((character) => character.charCodeAt(0));
+/** What Redis allows for words on a line. */
+const LONGEST_LINE = 64 * 1024;
+/** The shortest part of a list is an empty status: `+`, CR, LF. */
+const SHORTEST_PART = 3;
+/** The first room for the words of a request: an array that grows from nothing takes 17 at once. */
+const USUAL_WORDS = 4;
+
+/** What both decoders share: where the next part of the frame is, and how parts are read. */
+abstract class RespDecoder<T> implements Decoder<T> {
+  protected readonly maxLength: number;
+  /** Where the next part begins, counted from the frame's first byte. */
+  protected at = 0;
+  /** Up to here the end of the line is not. */
+  #scanned = 0;
+  /** Where in the stream the frame begins. */
+  #begin = 0;
+  #failure: SocketError | undefined;
+
+  constructor(maxLength: number) {
+    this.maxLength = maxLength;
+  }
+
+  /** The frame, once it has come whole. It is called again to go on where it stopped. */
+  protected abstract read(input: ByteQueue): T | undefined;
+  /** The next call of `read` is for another frame. */
+  protected abstract restart(): void;
+
+  decode(input: ByteQueue): T | undefined {
+    // Where the next frame begins is not known after a failure.
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#begin !== input.consumed) this.#restart(input);
+    try {
+      const frame = this.read(input);
+      if (frame !== undefined) this.finish(input);
+      return frame;
+    } catch (error) {
+      throw this.#failure = error as SocketError;
+    }
+  }
+
+  /** Takes what was read out of the queue. */
+  protected finish(input: ByteQueue): void {
+    input.skip(this.at);
+    this.#restart(input);
+  }
+
+  /** Goes on behind a part, if that is still within the limit. */
+  protected advance(end: number): void {
+    if (end > this.maxLength) throw tooLarge(this.maxLength);
+    this.at = end;
+  }
+
+  /** Reads a type, a length and CRLF. */
+  protected length(input: ByteQueue, unit: number): number | undefined {
+    const begin = this.at + 1;
+    let length = 0;
+    for (let index = begin; index < input.length; index++) {
+      const byte = input.at(index);
+      if (byte === CR && index > begin) {
+        if (index + 1 === input.length) return undefined;
+        if (input.at(index + 1) !== LF) throw invalidData("a length has no line feed behind it");
+        this.advance(index + 2);
+        return length;
+      }
+      if (byte < ZERO || byte > ZERO + 9) throw invalidData("a length is no decimal number");
+      if (length === 0 && index > begin) throw invalidData("a length has a leading zero");
+      length = length * 10 + byte - ZERO;
+      // Digit by digit, or a length without an end would be waited for.
+      if (begin + length * unit > this.maxLength) throw tooLarge(this.maxLength);
+    }
+    return undefined;
+  }
+
+  /** Reads a bulk string. */
+  protected bulk(input: ByteQueue): string | undefined {
+    const begin = this.at;
+    const length = this.length(input, 1);
+    if (length === undefined) return undefined;
+    const from = this.at;
+    const end = from + length;
+    this.advance(end + 2);
+    if (input.length < end + 2) {
+      this.at = begin;
+      return undefined;
+    }
+    if (input.at(end) !== CR || input.at(end + 1) !== LF) {
+      throw invalidData("a string is not as long as it says");
+    }
+    return textAt(input, from, length);
+  }
+
+  /** Reads a line, without its line feed. */
+  protected line(input: ByteQueue, maxLength: number): string | undefined {
+    const from = this.at;
+    const end = input.indexOf(LF, Math.max(from, this.#scanned));
+    if ((end < 0 ? input.length : end) >= maxLength) throw tooLarge(maxLength);
+    this.#scanned = input.length;
+    if (end < 0) return undefined;
+    this.#scanned = 0;
+    this.advance(end + 1);
+    return textAt(input, from, end - from);
+  }
+
+  #restart(input: ByteQueue): void {
+    this.at = this.#scanned = 0;
+    this.#begin = input.consumed;
+    this.restart();
+  }
+}
+
+/** Finds what clients send. */
+export class RequestDecoder extends RespDecoder<Request> {
+  /** Of a request that has begun. */
+  #words: string[] | undefined;
+  #count = 0;
+  #have = 0;
+
+  protected restart(): void {
+    this.#words = undefined;
+  }
+
+  protected read(input: ByteQueue): Request | undefined {
+    // An empty line and an empty list are no requests, but Redis lets them pass.
+    for (;;) {
+      if (input.length === 0) return undefined;
+      const request = input.at(0) === LIST ? this.#list(input) : this.#inline(input);
+      if (request === undefined || request.length > 0) return request;
+      this.finish(input);
+    }
+  }
+
+  #list(input: ByteQueue): string[] | undefined {
+    if (this.#words === undefined) {
+      const count = this.length(input, SHORTEST_PART);
+      if (count === undefined) return undefined;
+      // With room for a usual request: an array that grows from nothing takes room for 17 at once.
+      this.#words = new Array(Math.min(count, USUAL_WORDS));
+      this.#count = count;
+      this.#have = 0;
+    }
+    while (this.#have < this.#count) {
+      if (input.length > this.at && input.at(this.at) !== BULK) {
+        throw invalidData("a part of a request is no bulk string");
+      }
+      const word = this.bulk(input);
+      if (word === undefined) return undefined;
+      this.#words[this.#have++] = word;
+    }
+    return this.#words;
+  }
+
+  #inline(input: ByteQueue): string[] | undefined {
+    const line = this.line(input, Math.min(this.maxLength, LONGEST_LINE));
+    if (line === undefined) return undefined;
+    const text = line.endsWith("\r") ? line.slice(0, -1) : line;
+    // Most are one word.
+    if (!/["'\t-\r ]/.test(text)) return text === "" ? [] : [text];
+    if (/["']/.test(text)) throw invalidData("words on a line have no quotes, send a list instead");
+    return text.split(/[\t-\r ]+/).filter((word) => word !== "");
+  }
+}
+
+/** Finds what servers answer. */
+export class ReplyDecoder extends RespDecoder<Reply> {
+  readonly #maxDepth: number;
+  /** Lists that have begun, the outermost first. */
+  readonly #open: { readonly parts: Reply[]; readonly count: number }[] = [];
+
+  constructor(maxLength: number, maxDepth: number) {
+    super(maxLength);
+    this.#maxDepth = maxDepth;
+  }
+
+  protected restart(): void {
+    this.#open.length = 0;
+  }
+
+  protected read(input: ByteQueue): Reply | undefined {
+    for (;;) {
+      const depth = this.#open.length;
+      let part = this.#part(input);
+      if (part === undefined) {
+        // Either more has to come, or a list has begun.
+        if (depth === this.#open.length) return undefined;
+        continue;
+      }
+      for (let list = this.#open.at(-1);; list = this.#open.at(-1)) {
+        if (list === undefined) return part;
+        list.parts.push(part);
+        if (list.parts.length < list.count) break;
+        part = this.#open.pop()!.parts;
+      }
+    }
+  }
+
+  #part(input: ByteQueue): Reply | undefined {
+    if (input.length <= this.at) return undefined;
+    const type = input.at(this.at);
+    if (type === BULK || type === LIST) {
+      if (input.length === this.at + 1) return undefined;
+      if (input.at(this.at + 1) === NONE[0]) return this.#none(input);
+      return type === BULK ? this.bulk(input) : this.#list(input);
+    }
+    if (type !== STATUS && type !== FAILURE && type !== INTEGER) {
+      throw invalidData("a reply begins with none of + - : $ *");
+    }
+    const line = this.line(input, this.maxLength);
+    if (line === undefined) return undefined;
+    if (line.indexOf("\r") !== line.length - 1) throw invalidData("a line does not end with CRLF");
+    const text = line.slice(1, -1);
+    if (type === INTEGER) return parseInteger(text);
+    return type === STATUS ? { status: text } : { error: text };
+  }
+
+  #list(input: ByteQueue): Reply | undefined {
+    if (this.#open.length >= this.#maxDepth) {
+      throw new SocketError("TooLarge", "recvFrame", "lists lie too deep in lists");
+    }
+    const count = this.length(input, SHORTEST_PART);
+    if (count === 0) return [];
+    if (count !== undefined) this.#open.push({ parts: [], count });
+    return undefined;
+  }
+
+  #none(input: ByteQueue): typeof NIL | undefined {
+    for (const [index, expected] of NONE.entries()) {
+      const at = this.at + 1 + index;
+      if (at === input.length) return undefined;
+      if (input.at(at) !== expected) throw invalidData("a length is no decimal number");
+    }
+    this.advance(this.at + 1 + NONE.length);
+    return NIL;
+  }
+}
+
+/** A number where that is exact, else a bigint. */
+function parseInteger(text: string): number | bigint {
+  if (!/^(?:0|-?[1-9]\d{0,18})$/.test(text)) throw invalidData("an integer is not decimal");
+  const value = BigInt(text);
+  if (BigInt.asIntN(64, value) !== value) throw invalidData("an integer has more than 64 bits");
+  return Number.isSafeInteger(Number(text)) ? Number(text) : value;
+}
+
+function tooLarge(maxLength: number): SocketError {
+  const reason = `the message has more than ${maxLength} bytes, the limit`;
+  return new SocketError("TooLarge", "recvFrame", reason);
+}
+
+function invalidData(reason: string): SocketError {
+  return new SocketError("InvalidData", "recvFrame", reason);
+}
