@@ -27,15 +27,21 @@ export async function must(command: string, ...args: string[]): Promise<string> 
 /**
  * Sees to it that a program is there, and gives what it says of its version. Where it is missing it
  * is installed, as far as this user may; a test that was skipped instead would hide what it is for.
+ *
+ * @param debianPackage What has it, where that is called otherwise.
  */
-export async function needProgram(program: string, versionFlag: string): Promise<string> {
+export async function needProgram(
+  program: string,
+  versionFlag: string,
+  debianPackage: string = program,
+): Promise<string> {
   const found = await run(program, [versionFlag]);
   if (found.success) return found.output;
   if (Deno.uid() === 0) {
     await run("apt-get", ["update"]);
-    await run("apt-get", ["install", "--yes", "--no-install-recommends", program]);
+    await run("apt-get", ["install", "--yes", "--no-install-recommends", debianPackage]);
   }
   const installed = await run(program, [versionFlag]);
   if (installed.success) return installed.output;
-  throw new Error(`this test needs ${program}: apt-get install ${program}`);
+  throw new Error(`this test needs ${program}: apt-get install ${debianPackage}`);
 }

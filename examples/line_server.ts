@@ -1,0 +1,60 @@
+/**
+ * A protocol of lines, for `nc` and `socat` to talk to: each line is answered in capitals, with its number.
+ *
+ *     deno run --allow-net line_server.ts --port 7001
+ *
+ * A line that is too long, or is not UTF-8, is answered with an error, and the next one as if nothing had
+ * happened. SIGTERM or Ctrl-C ends it. In your own program, import from "jsr:@aivi/sockets" instead.
+ */
+import {
+  type Connection,
+  formatAddress,
+  framed,
+  lines,
+  listen,
+  recvFrame,
+  sendFrame,
+  serve,
+  type ServeContext,
+  SocketError,
+} from "../mod.ts";
+
+async function answer(connection: Connection, { signal }: ServeContext): Promise<void> {
+  const questions = framed(connection, lines({ maxLength: 1000 }));
+  // Longer ones: capitals may take more bytes.
+  const answers = framed(connection, lines());
+  for (let number = 1;; number++) {
+    try {
+      const line = await recvFrame(questions, { signal });
+      if (line === null) return;
+      await sendFrame(answers, `${number} ${line.trimEnd().toUpperCase()}`);
+    } catch (error) {
+      const kind = error instanceof SocketError ? error.kind : undefined;
+      // The server ends: what was asked has been answered.
+      if (kind === "Aborted") return;
+      if (kind !== "TooLarge" && kind !== "InvalidData") throw error;
+      await sendFrame(answers, `${number} error: ${kind}`);
+    }
+  }
+}
+
+function option(name: string, fallback: string): string {
+  const index = Deno.args.indexOf(`--${name}`);
+  return index < 0 ? fallback : Deno.args[index + 1] ?? fallback;
+}
+
+const port = Number(option("port", "7001"));
+const server = serve(await listen({ host: option("host", "127.0.0.1"), port }), answer, {
+  maxConnections: 1000,
+  idleTimeout: 60_000,
+});
+console.log(`lines on ${formatAddress(server.address)}, Ctrl-C ends it`);
+
+const interrupted = new Promise<void>((resolve) => {
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  for (const signal of signals) Deno.addSignalListener(signal, () => resolve());
+});
+await interrupted;
+const { drained, aborted } = await server.shutdown({ timeout: 5000 });
+console.log(`closed: ${drained} clients served to the end, ${aborted} not`);
+Deno.exit(0);
