@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { close, closeWrite, connect, listen, parseAddress, recv, send } from "../../mod.ts";
+import { RespClient } from "../../examples/resp_client.ts";
 import { Example } from "./support/example.ts";
 
 const ADDRESS = /127\.0\.0\.1:\d+/;
@@ -131,4 +132,85 @@ Deno.test("the port check tells open ports from closed ones", async () => {
   const { code, output } = await Example.run("port_check", "127.0.0.1", ...ports.map(String));
   assertEquals(output, `${ports[0]}\topen\n${ports[1]}\tclosed\n`);
   assertEquals(code, 0);
+});
+
+Deno.test("the RESP client gets from the RESP server what it stored there, and typed replies", async () => {
+  await using server = Example.start("resp_server", "--port", "0");
+  const [address] = await server.until(ADDRESS);
+  const say = async (...words: string[]) => {
+    const { code, output } = await Example.run("resp_client", address, ...words);
+    assertEquals(code, 0);
+    return output;
+  };
+  assertEquals(await say("SET", "greeting", "grüß\ndich"), "OK\n");
+  assertEquals(await say("get", "greeting"), '"grüß\\ndich"\n');
+  assertEquals(
+    await say("INCR", "greeting"),
+    `(error) ERR value is not an integer or out of range\n`,
+  );
+  assertEquals(await say("CONFIG", "GET", "save"), '1) "save"\n2) ""\n');
+  assertEquals(await say("DEL", "greeting", "none"), "(integer) 1\n");
+  assertEquals(await say("GET", "greeting"), "(nil)\n");
+});
+
+Deno.test("the RESP client sends the commands of its input without waiting for each reply", async () => {
+  await using server = Example.start("resp_server", "--port", "0");
+  const [address] = await server.until(ADDRESS);
+  await using client = Example.start("resp_client", address);
+  for (let count = 1; count <= 3; count++) await client.type("INCR n");
+  await client.type("PING done");
+  await client.endInput();
+  assertEquals(await client.end(), 0);
+  assertEquals(client.output, '(integer) 1\n(integer) 2\n(integer) 3\n"done"\n');
+});
+
+Deno.test("RESP clients that never read disturb nobody, and lose nothing where they read at last", async () => {
+  await using server = Example.start("resp_server", "--port", "0");
+  const { host, port } = parseAddress((await server.until(ADDRESS))[0]);
+  await using client = await RespClient.connect({ host, port });
+  const value = "x".repeat(500_000);
+  assertEquals(await client.command("SET", "big", value), { status: "OK" });
+  const asks = new TextEncoder().encode("GET big\r\n".repeat(200) + "QUIT\r\n");
+  using gone = await Deno.connect({ hostname: host, port });
+  using late = await Deno.connect({ hostname: host, port });
+  for (const conn of [gone, late]) assertEquals(await conn.write(asks), asks.length);
+  gone.close();
+  const replies = await Promise.all(
+    Array.from({ length: 1000 }, () => client.command("INCR", "n")),
+  );
+  assertEquals(replies, Array.from({ length: 1000 }, (_, index) => index + 1));
+  let received = 0;
+  for await (const bytes of late.readable) received += bytes.length;
+  assertEquals(received, 200 * `$500000\r\n${value}\r\n`.length + "+OK\r\n".length);
+  server.signal("SIGTERM");
+  assertEquals(await server.end(), 0);
+  assertEquals(await server.errors(), "");
+});
+
+for (const name of ["resp_server", "line_server"]) {
+  Deno.test(`${name} answers what came before SIGTERM, ends its clients and exits with 0`, async () => {
+    await using server = Example.start(name, "--port", "0");
+    const address = parseAddress((await server.until(ADDRESS))[0]);
+    const client = await connect(address);
+    await send(client, new TextEncoder().encode("ping\n"));
+    assertMatch(new TextDecoder().decode((await recv(client))!), /^(?:\+|1 )P[IO]NG\r?\n$/);
+    server.signal("SIGTERM");
+    assertEquals(await recv(client), null);
+    await close(client);
+    assertEquals(await server.end(), 0);
+    assertMatch(server.output, /closed: 1 clients served to the end, 0 not\n$/);
+    assertEquals(await server.errors(), "");
+  });
+}
+
+Deno.test("the line server answers lines, and goes on after one that is too long", async () => {
+  await using server = Example.start("line_server", "--port", "0");
+  const client = await connect(parseAddress((await server.until(ADDRESS))[0]));
+  const long = "x".repeat(1001);
+  await send(client, new TextEncoder().encode(`one\r\n${long}\ntwo\nthr`));
+  await closeWrite(client);
+  let text = "";
+  for await (const bytes of client) text += new TextDecoder().decode(bytes);
+  assertEquals(text, "1 ONE\n2 error: TooLarge\n3 TWO\n4 THR\n");
+  await close(client);
 });
