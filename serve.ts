@@ -30,6 +30,7 @@ import {
 import { ConnectionServer, type ServerPlan } from "./_internal/connection_server.ts";
 import { notAListener, TcpListener } from "./_internal/tcp_listener.ts";
 import { TrustList } from "./_internal/trust_list.ts";
+import { SocketError } from "./errors.ts";
 import type {
   Connection,
   Listener,
@@ -46,16 +47,18 @@ const HEADER_TIMEOUT = 10_000;
 /**
  * Serves the clients of a listener, which is the server's own from then on: it closes it when it ends.
  *
- * A connection is closed gracefully when its handler returns; what the handler has sent is delivered. A handler
- * that throws loses its own connection and nothing else. Clients that reset before they are accepted, and a
- * system that is out of descriptors, end nothing.
+ * A connection is closed gracefully when its handler returns, or throws: what the handler has sent is delivered. A
+ * handler that throws loses its own connection and nothing else. Clients that reset before they are accepted,
+ * and a system that is out of descriptors, end nothing.
  *
  * @param listener Whose clients.
  * @param handler What is done with each; it owns the connection until it returns. Its `signal` aborts when the
- * server ends.
+ * server ends: handed to the calls that wait for the client, it ends them, and what they reject with then is
+ * nothing that `onError` hears of.
  * @param options What clients may take, and who hears of failures.
  * @returns The server, which runs at once.
- * @throws {SocketError} `InvalidInput`, where an argument is wrong. What fails later goes to `onError`.
+ * @throws {SocketError} `InvalidInput`, where an argument is wrong; `Closed`, where the listener is; `Busy`, where
+ * another server has it. What fails later goes to `onError`.
  *
  * @example A clean end
  * ```ts
@@ -80,9 +83,21 @@ export function serve(
     throw invalidInput(OPERATION, `the handler is ${describe(handler)}, not a function`);
   }
   const { plan, signal } = readArguments(OPERATION, () => readOptions(handler, options));
+  checkUsable(listener);
   const server = new ConnectionServer(listener, plan);
   if (signal !== undefined) endWith(signal, server);
   return server;
+}
+
+function checkUsable(listener: TcpListener): void {
+  const { address } = listener;
+  if (listener.closed) {
+    throw new SocketError("Closed", OPERATION, "the listener is closed", { address });
+  }
+  // The kernel would spread the clients over both, and the first to end would close it for the other.
+  if (listener.onClose !== undefined) {
+    throw new SocketError("Busy", OPERATION, "another server has this listener", { address });
+  }
 }
 
 function endWith(signal: AbortSignal, server: Server): void {
@@ -92,14 +107,14 @@ function endWith(signal: AbortSignal, server: Server): void {
   void server.finished.then(() => signal.removeEventListener("abort", end));
 }
 
+type Limit = "maxConnections" | "maxConnectionsPerHost" | "firstByteTimeout" | "idleTimeout";
+
 function readOptions(
   handle: ServerPlan["handle"],
   options: ServeOptions | undefined,
 ): { plan: ServerPlan; signal: AbortSignal | undefined } {
-  const { signal, onError, proxyProtocol, ...limits } = checkOptions<ServeOptions>(
-    OPERATION,
-    options,
-  );
+  const checked = checkOptions<ServeOptions>(OPERATION, options);
+  const { signal, onError, proxyProtocol } = checked;
   if (signal !== undefined && !(signal instanceof AbortSignal && signal.aborted !== undefined)) {
     throw invalidInput(OPERATION, "signal is not an AbortSignal");
   }
@@ -107,8 +122,9 @@ function readOptions(
     throw invalidInput(OPERATION, `onError is ${describe(onError)}, not a function`);
   }
   const count = { lowest: 1, whole: true };
-  const read = (name: keyof typeof limits, fallback: number, range = {}) =>
-    checkLimit(OPERATION, name, limits[name], fallback, range);
+  const time = { lowest: 1 };
+  const read = (name: Limit, fallback: number, range: typeof time) =>
+    checkLimit(OPERATION, name, checked[name], fallback, range);
   return {
     signal,
     plan: {
@@ -116,8 +132,8 @@ function readOptions(
       onError,
       maxConnections: read("maxConnections", MAX_CONNECTIONS, count),
       maxConnectionsPerHost: read("maxConnectionsPerHost", Infinity, count),
-      firstByteTimeout: read("firstByteTimeout", Infinity, { lowest: 1 }),
-      idleTimeout: read("idleTimeout", Infinity, { lowest: 1 }),
+      firstByteTimeout: read("firstByteTimeout", Infinity, time),
+      idleTimeout: read("idleTimeout", Infinity, time),
       proxies: proxyProtocol === undefined ? undefined : readProxies(proxyProtocol),
     },
   };
@@ -125,8 +141,9 @@ function readOptions(
 
 function readProxies(options: ProxyProtocolOptions): ServerPlan["proxies"] {
   const { trust, timeout } = checkOptions<ProxyProtocolOptions>(OPERATION, options);
+  const name = "proxyProtocol.timeout";
   return {
     trusted: new TrustList(OPERATION, trust),
-    timeout: checkLimit(OPERATION, "proxyProtocol.timeout", timeout, HEADER_TIMEOUT),
+    timeout: checkLimit(OPERATION, name, timeout, HEADER_TIMEOUT, { lowest: 1 }),
   };
 }

@@ -335,7 +335,8 @@ export interface ProxyProtocolOptions {
    */
   trust: string[];
   /**
-   * Milliseconds within which the header must have come.
+   * Milliseconds within which the header must have come, at least 1. Until then the connection is none that
+   * `firstByteTimeout` or `idleTimeout` looks at.
    *
    * @default {10000}
    */
@@ -347,7 +348,8 @@ export interface ServeOptions {
   /** Ends the server at once, as `shutdown({ timeout: 0 })` does. */
   signal?: AbortSignal;
   /**
-   * So many connections are served at the same time; others wait in the kernel's backlog.
+   * So many connections are served at the same time; others wait in the kernel's backlog. Only a server that ends
+   * lets those in as well, since closing the port would reset them.
    *
    * @default {10000}
    */
@@ -360,22 +362,28 @@ export interface ServeOptions {
    */
   maxConnectionsPerHost?: number;
   /**
-   * Milliseconds within which the first byte must come: connections that never say anything are ended. They
-   * are late by up to a quarter, as those of `idleTimeout`.
+   * Milliseconds within which the first byte must come, or the client's end of stream: connections that never
+   * say anything are ended. Behind a proxy it is the first byte after the header, and the time counts from
+   * there. It is late by up to a quarter, as `idleTimeout` is.
    *
    * @default {Infinity}
    */
   firstByteTimeout?: number;
   /**
-   * Milliseconds after which a connection is ended on which nothing moves, in neither direction.
+   * Milliseconds after which a connection is ended on which nothing moves, in neither direction: nothing is
+   * received by the handler's calls, and the system takes nothing of what it sends.
    *
    * @default {Infinity}
    */
   idleTimeout?: number;
   /**
-   * Hears of what went wrong: what a handler threw, and the connections that were ended by a timeout (`TimedOut`)
-   * or had no valid PROXY header. Without it, it is a line on standard error, which never quotes what was
-   * sent or received.
+   * Hears of what went wrong: what a handler threw, the connections that were ended by a timeout (`TimedOut`) or
+   * had no valid PROXY header, answers that a client did not take before its connection was closed, and,
+   * without a connection, that the system is out of descriptors. Without it, it is a line on standard error,
+   * which never quotes what was sent or received. It may throw, or reject: that is a line there.
+   *
+   * It is not told of what handlers throw since their `signal` or the server ended them, of connections from
+   * hosts that are refused, nor of a trusted proxy that connects, says nothing and leaves, as health checks do.
    */
   onError?: (error: unknown, connection?: Connection) => void;
   /** Takes a PROXY header before each connection, from load balancers that are trusted. */
@@ -384,7 +392,10 @@ export interface ServeOptions {
 
 /** What a handler is told beside its connection. */
 export interface ServeContext {
-  /** Aborts when the server ends: what waits for the client should come to an end. */
+  /**
+   * Aborts when the server ends, once those who waited in the backlog are in, and before it aborts what is left:
+   * what waits for the client should come to an end.
+   */
   readonly signal: AbortSignal;
   /** The server that the connection belongs to. */
   readonly server: Server;
@@ -403,23 +414,29 @@ export interface ShutdownOptions {
 
 /** How the connections of a server came to their end. */
 export interface ShutdownResult {
-  /** Those that were under way, or still waited to be accepted, and ended by themselves. */
+  /** Those that were under way, or still waited to be accepted, and whose handlers came to their end. */
   readonly drained: number;
-  /** Those that were aborted since their time was up. */
+  /** Those that the server has aborted meanwhile, since their time was up. */
   readonly aborted: number;
 }
 
-/** A server that runs; `await using` shuts it down. */
+/**
+ * A server that runs. `await using` shuts it down, and waits for handlers as long as they take: those that may wait
+ * for a client for ever should heed their `signal`.
+ */
 export interface Server extends AsyncDisposable {
   /** Where it listens. */
   readonly address: Address;
-  /** Connections that are under way. */
+  /** Connections that are under way, from when they are accepted until they are closed. */
   readonly active: number;
   /** Connections that were handed to the handler so far. */
   readonly accepted: number;
   /** Connections that were closed at once: too many of one host, not a trusted proxy, or no PROXY header. */
   readonly refused: number;
-  /** Resolves when the server has ended and its last handler with it; it never rejects. */
+  /**
+   * Resolves when the server has ended, by `shutdown`, its `signal` or since the listener was closed: the last
+   * handler has returned, or its connection was aborted. It never rejects.
+   */
   readonly finished: Promise<void>;
   /**
    * Ends it: no more clients are accepted, once those who wait in the backlog are in; handlers are told through

@@ -1,5 +1,4 @@
 import { SocketError } from "../errors.ts";
-import { formatAddress } from "../address.ts";
 import type {
   Address,
   Connection,
@@ -12,12 +11,16 @@ import { checkLimit, checkOptions, readArguments } from "./arguments.ts";
 import { startTimer } from "./cancellation.ts";
 import { ProxyHeaderReading } from "./proxy_reading.ts";
 import { type Served, ServedConnections } from "./served_connections.ts";
+import { asSocketError, type OnError, reasonOf, ServerReports } from "./server_reports.ts";
 import { StallWatch } from "./stall_watch.ts";
 import type { StreamConnection } from "./stream_connection.ts";
 import type { TcpListener } from "./tcp_listener.ts";
 import type { TrustList } from "./trust_list.ts";
 
-/** A backlog from which nobody has come for so long has nobody in it. */
+/**
+ * A backlog is empty when nobody has come in so many milliseconds in a row. Each is a timer of its own: one
+ * that is late, since a handler took long, says nothing about those who wait meanwhile.
+ */
 const QUIET = 5;
 /** Where clients keep coming, they are accepted for so long at most before the port is closed. */
 const LONGEST_DRAIN = 1000;
@@ -26,7 +29,7 @@ const LONGEST_DRAIN = 1000;
 export interface ServerPlan {
   readonly handle: (connection: Connection, context: ServeContext) => void | Promise<void>;
   /** Nothing for a line on standard error. */
-  readonly onError: ((error: unknown, connection?: Connection) => void) | undefined;
+  readonly onError: OnError | undefined;
   readonly maxConnections: number;
   readonly maxConnectionsPerHost: number;
   readonly firstByteTimeout: number;
@@ -36,31 +39,36 @@ export interface ServerPlan {
 
 /** A loop that accepts, and the connections that came of it. */
 export class ConnectionServer implements Server {
-  accepted = 0;
-  refused = 0;
-  /** Resolves when nothing is left of it. */
   readonly finished: Promise<void>;
   readonly #listener: TcpListener;
   readonly #plan: ServerPlan;
   readonly #connections = new ServedConnections();
   readonly #watch: StallWatch;
+  readonly #reports: ServerReports;
   readonly #telling = new AbortController();
-  readonly #context: ServeContext = { signal: this.#telling.signal, server: this };
-  #shutdown: Promise<ShutdownResult> | undefined;
+  readonly #context: ServeContext;
+  #accepted = 0;
+  #refused = 0;
   #drained = 0;
   #aborted = 0;
+  #shutdown: Promise<ShutdownResult> | undefined;
   /** Whether the time for connections to end by themselves is up. */
   #timeIsUp = false;
-  #lastAccept = 0;
+  /** How often the listener gave a connection, or failed, and whether it failed the last time. */
+  #answers = 0;
+  #starved = false;
 
   constructor(listener: TcpListener, plan: ServerPlan) {
     this.#listener = listener;
     this.#plan = plan;
+    this.#reports = new ServerReports(listener.address, plan.onError);
+    this.#context = Object.freeze({ signal: this.#telling.signal, server: this });
     this.#watch = new StallWatch(
       this.#connections,
       { firstByte: plan.firstByteTimeout, idle: plan.idleTimeout },
       (served, why) => this.#endStalled(served, why),
     );
+    listener.onClose = () => this.#connections.wake();
     this.finished = this.#run();
   }
 
@@ -70,6 +78,14 @@ export class ConnectionServer implements Server {
 
   get active(): number {
     return this.#connections.size;
+  }
+
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  get refused(): number {
+    return this.#refused;
   }
 
   async shutdown(options?: ShutdownOptions): Promise<ShutdownResult> {
@@ -90,70 +106,81 @@ export class ConnectionServer implements Server {
     await this.shutdown();
   }
 
+  /** What a console shows: the figures that a reader of a log wants, not the machinery. */
+  [Symbol.for("Deno.customInspect")](
+    inspect: (value: unknown, options: unknown) => string,
+    options: unknown,
+  ): string {
+    const { address, active, accepted, refused } = this;
+    return `Server ${inspect({ address, active, accepted, refused }, options)}`;
+  }
+
   async #run(): Promise<void> {
     await this.#accept();
-    this.#telling.abort(
-      new SocketError("Closed", "serve", "the server ends", {
-        address: this.address,
-      }),
-    );
+    this.#tell();
     while (this.active > 0) await this.#connections.whenLess();
   }
 
-  /** Accepts until the listener is closed. */
+  /** Accepts until the listener is closed, by whomever. */
   async #accept(): Promise<void> {
-    const { maxConnections } = this.#plan;
-    for (;;) {
-      // While it ends, those in the backlog are let in all the same: closing the port would reset them.
-      while (this.active >= maxConnections && this.#shutdown === undefined) {
+    while (!this.#listener.closed) {
+      if (this.#full) {
         await this.#connections.whenLess();
+        continue;
       }
       let connection: StreamConnection;
       try {
         connection = await this.#listener.accept(undefined);
       } catch (error) {
-        // What else an accept tells of passes, and it pauses by itself before the next try.
-        if ((error as SocketError).kind === "Closed") return;
-        this.#report(error);
+        this.#notAccepted(error);
         continue;
       }
-      this.#lastAccept = performance.now();
-      if (this.#timeIsUp) connection.abort();
+      this.#answers++;
+      this.#starved = false;
+      if (this.#timeIsUp) this.#dropLate(connection);
       else void this.#serve(connection);
     }
   }
 
-  async #serve(connection: StreamConnection): Promise<void> {
-    const served = this.#connections.add(connection);
-    this.#watch.begin(served);
-    try {
-      if (await this.#admit(served)) {
-        this.accepted += 1;
-        await this.#plan.handle(connection, this.#context);
-        await connection.close(undefined);
-      } else {
-        this.refused += 1;
-        connection.abort();
-      }
-    } catch (error) {
-      this.#failed(served, error);
-      await connection.close(undefined).catch(() => {});
-    }
-    this.#over(served);
+  /** While it ends, those in the backlog are let in all the same: closing the port would reset them. */
+  get #full(): boolean {
+    return this.active >= this.#plan.maxConnections && this.#shutdown === undefined;
   }
 
-  /** Whether it may be served; its client is known then. */
-  async #admit(served: Served): Promise<boolean> {
+  /** A listener that is not closed tells only of what passes, and it pauses before the next try. */
+  #notAccepted(error: unknown): void {
+    if (this.#listener.closed) return;
+    this.#answers++;
+    this.#starved = true;
+    this.#reports.tell({ error, said: reasonOf(error as SocketError) });
+  }
+
+  #dropLate(connection: StreamConnection): void {
+    connection.abort();
+    this.#aborted++;
+  }
+
+  async #serve(connection: StreamConnection): Promise<void> {
     const { proxies, maxConnectionsPerHost } = this.#plan;
-    const { connection } = served;
-    if (proxies !== undefined && !await this.#greet(connection, proxies)) return false;
-    return maxConnectionsPerHost === Infinity ||
-      this.#connections.countFor(connection.remoteAddress.host, served, maxConnectionsPerHost);
+    const served = this.#connections.add(connection);
+    const welcome = (proxies === undefined || await this.#greet(served, proxies)) &&
+      (maxConnectionsPerHost === Infinity ||
+        this.#connections.countFor(served, maxConnectionsPerHost));
+    if (served.ended !== undefined) return;
+    if (welcome) {
+      await this.#handle(served);
+    } else {
+      this.#refused++;
+      connection.abort();
+    }
+    if (!this.#connections.delete(served)) return;
+    this.#watch.over();
+    if (welcome && this.#shutdown !== undefined) this.#countEnd(served);
   }
 
   /** Whether a proxy that is trusted has said on whose behalf it connects. */
   async #greet(
-    connection: StreamConnection,
+    { connection }: Served,
     { trusted, timeout }: { trusted: TrustList; timeout: number },
   ): Promise<boolean> {
     if (!trusted.has(connection.remoteAddress.host)) return false;
@@ -162,37 +189,54 @@ export class ConnectionServer implements Server {
       await connection.recvDecoded("recvProxyHeader", reading, { timeout });
       return true;
     } catch (error) {
-      this.#report(error, connection);
+      // A proxy that only looks whether the port is open says nothing, and leaves.
+      const probe = connection.bytesHeard === 0 && connection.inputOver;
+      // Where the server has dropped it meanwhile, that is no failure of the proxy's.
+      const { kind } = error as SocketError;
+      if (!probe && kind !== "Closed") {
+        this.#reports.tell({ error, connection, said: `no PROXY header: ${kind}` });
+      }
       return false;
     }
   }
 
-  #over(served: Served): void {
-    if (!this.#connections.delete(served)) return;
-    this.#watch.over();
-    if (this.#shutdown !== undefined) this.#drained += 1;
+  async #handle(served: Served): Promise<void> {
+    const { connection } = served;
+    this.#accepted++;
+    served.handled = true;
+    this.#watch.begin(served);
+    try {
+      await this.#plan.handle(connection, this.#context);
+    } catch (error) {
+      if (!this.#isExpected(error, served)) this.#reports.tell({ error, connection });
+    }
+    served.handled = false;
+    try {
+      await connection.close(undefined);
+    } catch (error) {
+      const said = reasonOf(error as SocketError);
+      if (served.ended === undefined) this.#reports.tell({ error, connection, said });
+    }
+  }
+
+  /** What a handler throws since the server has told it to end, or has ended its connection. */
+  #isExpected(error: unknown, served: Served): boolean {
+    const { aborted, reason } = this.#telling.signal;
+    const own = asSocketError(error);
+    if (aborted && (error === reason || own?.cause === reason)) return true;
+    return served.ended !== undefined && own?.kind === "Closed";
+  }
+
+  #countEnd(served: Served): void {
+    if (served.ended === undefined) this.#drained++;
+    else this.#aborted++;
   }
 
   #endStalled(served: Served, why: SocketError): void {
+    const { connection } = served;
     served.ended = why;
-    this.#report(why, served.connection);
-    served.connection.abort();
-  }
-
-  /** What a handler throws because the server has ended its connection is no news. */
-  #failed(served: Served, error: unknown): void {
-    const own = error instanceof SocketError && error.kind === "Closed";
-    if (served.ended === undefined || !own) this.#report(error, served.connection);
-  }
-
-  #report(error: unknown, connection?: Connection): void {
-    const { onError } = this.#plan;
-    try {
-      if (onError === undefined) console.error(line(this.address, error, connection));
-      else onError(error, connection);
-    } catch (mistake) {
-      console.error(`serve ${formatAddress(this.address)}: onError failed:`, mistake);
-    }
+    connection.abort();
+    this.#reports.tell({ error: why, connection, said: reasonOf(why) });
   }
 
   async #end(): Promise<ShutdownResult> {
@@ -204,43 +248,34 @@ export class ConnectionServer implements Server {
 
   /** Lets those in that wait in the kernel, whom closing the port would reset. */
   async #drainBacklog(): Promise<void> {
-    const begin = this.#lastAccept = performance.now();
-    for (;;) {
-      const now = performance.now();
-      const quiet = now - this.#lastAccept;
-      if (this.#timeIsUp || quiet >= QUIET || now - begin >= LONGEST_DRAIN) return;
-      await new Promise<void>((resolve) => startTimer(QUIET - quiet, resolve));
+    const latest = performance.now() + LONGEST_DRAIN;
+    let quiet = 0;
+    while (quiet < QUIET && !this.#timeIsUp && performance.now() < latest) {
+      if (this.#listener.closed) return;
+      const before = this.#answers;
+      await new Promise<void>((resolve) => startTimer(1, resolve));
+      quiet = this.#answers === before && !this.#starved ? quiet + 1 : 0;
     }
+  }
+
+  #tell(): void {
+    if (!this.#telling.signal.aborted) this.#telling.abort(this.#ending());
+  }
+
+  #ending(): SocketError {
+    return new SocketError("Closed", "serve", "the server ends", { address: this.address });
   }
 
   /** Nobody waits for the handlers of these any more. */
   #abortAll(): undefined {
     this.#timeIsUp = true;
-    const why = new SocketError("Closed", "serve", "the server ends", { address: this.address });
+    this.#tell();
     for (const served of this.#connections) {
-      served.ended ??= why;
-      this.#aborted += 1;
+      served.ended ??= this.#ending();
       served.connection.abort();
       this.#connections.delete(served);
+      this.#aborted++;
     }
     this.#watch.over();
   }
-}
-
-/**
- * One line, with nothing of what was received or is to be sent: an error that is not this package's own may
- * quote it, so only its name is said.
- */
-function line(server: Address, error: unknown, connection: Connection | undefined): string {
-  const who = connection === undefined ? "" : ` ${formatAddress(connection.remoteAddress)}:`;
-  return `serve ${formatAddress(server)}:${who} ${summary(error)}`;
-}
-
-function summary(error: unknown): string {
-  if (error instanceof SocketError) {
-    const { kind, operation, code } = error;
-    return `${kind} in ${operation}${code === undefined ? "" : ` (${code})`}`;
-  }
-  const what = error instanceof Error ? error.constructor.name : `a ${typeof error}`;
-  return `the handler failed with ${what}; onError is told more`;
 }

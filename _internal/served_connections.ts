@@ -6,8 +6,11 @@ export interface Served {
   readonly connection: StreamConnection;
   /** The host that it counts for, once that is known. */
   host: string | undefined;
-  /** When it was accepted, in milliseconds. */
-  readonly accepted: number;
+  /** Whether its handler is at work: what comes before and after has limits of its own. */
+  handled: boolean;
+  /** When its handler was called, in milliseconds, and how many bytes had come before: a PROXY header. */
+  since: number;
+  heardBefore: number;
   /** How many bytes had moved in both directions when one was last seen to, and when that was. */
   moved: number;
   lastMove: number;
@@ -30,21 +33,23 @@ export class ServedConnections {
   }
 
   add(connection: StreamConnection): Served {
-    const now = performance.now();
     const served: Served = {
       connection,
       host: undefined,
-      accepted: now,
+      handled: false,
+      since: 0,
+      heardBefore: 0,
       moved: 0,
-      lastMove: now,
+      lastMove: 0,
       ended: undefined,
     };
     this.#all.add(served);
     return served;
   }
 
-  /** Counts it for a host, unless that has `most` already. */
-  countFor(host: string, served: Served, most: number): boolean {
+  /** Counts it for its client's host, unless that has `most` already. */
+  countFor(served: Served, most: number): boolean {
+    const { host } = served.connection.remoteAddress;
     const count = this.#byHost.get(host) ?? 0;
     if (count >= most) return false;
     this.#byHost.set(host, count + 1);

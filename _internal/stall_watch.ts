@@ -2,7 +2,7 @@ import { SocketError } from "../errors.ts";
 import { startTimer } from "./cancellation.ts";
 import type { Served, ServedConnections } from "./served_connections.ts";
 
-/** It looks so many times within the shortest timeout, and is late by a part of that at most. */
+/** It looks so many times within the shortest timeout, and is late by two of these at most. */
 const LOOKS = 8;
 
 /** How long connections may be silent, in milliseconds. */
@@ -33,10 +33,16 @@ export class StallWatch {
     this.#period = Math.max(1, Math.min(limits.firstByte, limits.idle) / LOOKS);
   }
 
-  /** A connection has come. */
-  begin({ connection }: Served): void {
+  /** The handler of a connection is about to be called. */
+  begin(served: Served): void {
+    if (this.#period === Infinity) return;
+    const { connection } = served;
+    served.since = served.lastMove = performance.now();
+    served.heardBefore = connection.bytesReceived;
+    served.moved = connection.bytesHeard + connection.bytesSent;
+    // A handler that speaks first may not read for long.
     if (this.#limits.firstByte < Infinity) connection.readAhead();
-    if (this.#stop === undefined && this.#period < Infinity) this.#wait();
+    if (this.#stop === undefined) this.#wait();
   }
 
   #wait(): void {
@@ -57,7 +63,7 @@ export class StallWatch {
   #look(): void {
     const now = performance.now();
     for (const served of this.#connections) {
-      if (served.ended === undefined) this.#judge(served, now);
+      if (served.handled && served.ended === undefined) this.#judge(served, now);
     }
   }
 
@@ -70,7 +76,9 @@ export class StallWatch {
       served.moved = moved;
       served.lastMove = now;
     }
-    if (heard === 0 && now - served.accepted >= firstByte) {
+    // An end of stream says something as well: that the client only wants to listen.
+    const silent = heard === served.heardBefore && !connection.inputOver;
+    if (silent && now - served.since >= firstByte) {
       this.#end(served, stalled(served, `not a byte came within ${firstByte} ms`));
     } else if (now - served.lastMove >= idle) {
       this.#end(served, stalled(served, `nothing moved for ${idle} ms`));

@@ -69,6 +69,11 @@ export class StreamConnection implements Connection {
     return this.#state.bytesReceived + this.#receiver.unread;
   }
 
+  /** Whether the peer's end of stream, or a breakage, has been seen: nothing more will come. */
+  get inputOver(): boolean {
+    return this.#state.inputOver;
+  }
+
   /** Reads what comes next, and keeps it for the next receiving call. */
   readAhead(): void {
     this.#receiver.readAhead();

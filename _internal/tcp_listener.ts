@@ -32,6 +32,8 @@ export class TcpListener implements Listener {
   readonly address: Address;
   readonly #listener: Deno.TcpListener;
   readonly #connections: OneAtATime<Deno.TcpConn, StreamConnection>;
+  /** Called when it is closed, by whomever; set by the one server that it belongs to. */
+  onClose: (() => void) | undefined;
 
   /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
   static is(handle: unknown): handle is TcpListener {
@@ -54,6 +56,10 @@ export class TcpListener implements Listener {
     });
   }
 
+  get closed(): boolean {
+    return this.#connections.closed;
+  }
+
   accept(options: OperationOptions | undefined): Promise<StreamConnection> {
     return this.#connections.take(options);
   }
@@ -63,6 +69,7 @@ export class TcpListener implements Listener {
     if (!this.#connections.closed) {
       this.#connections.close()?.abort();
       this.#listener.close();
+      this.onClose?.();
     }
     await this.#connections.whenQuiet();
     // An accept that had succeeded in the moment of the close has parked its connection.
