@@ -13,6 +13,8 @@ export interface VirtualTime extends Disposable {
   readonly running: number;
   /** Lets so much time pass, and all that it sets off happen. */
   pass(ms: number): Promise<void>;
+  /** Lets so much time pass in which nothing can happen, as where code runs for long. */
+  block(ms: number): void;
 }
 
 /** Puts a clock in place of timers and `performance.now()` until it is disposed of. */
@@ -57,8 +59,9 @@ export function virtualTime(): VirtualTime {
         fire();
         await turns();
       }
-      now = end;
+      now = Math.max(now, end);
     },
+    block: (ms) => void (now += ms),
     [Symbol.dispose](): void {
       performance.now = real.now;
       Object.assign(globalThis, {
