@@ -77,14 +77,10 @@ const RETRYABLE: ReadonlySet<SocketErrorKind> = new Set([
   "Busy",
 ]);
 
-/** Those that begin something of their own: the others meet the system on a stream that it has broken. */
-const BEGINNING: ReadonlySet<string> = new Set([
-  "listen",
-  "accept",
-  "connect",
-  "bindUdp",
-  "sendTo",
-  "recvFrom",
+/** Those that meet the system on a stream, which stays broken then. */
+const ON_A_STREAM: ReadonlySet<string> = new Set([
+  ...["send", "recv", "recvInto", "closeWrite", "close"],
+  ...["recvExactly", "recvUntil", "recvLine", "recvFrame", "sendFrame", "recvProxyHeader"],
 ]);
 
 function isRetryable(
@@ -95,7 +91,7 @@ function isRetryable(
   if (kind === "ConnectionReset") return operation === "connect";
   // A stream that the system failed, or that a send has torn, stays broken. So EHOSTUNREACH of a recv is the
   // kernel giving the connection up, as ETIMEDOUT is: it came where routers had said "unreachable" meanwhile.
-  if (bytesSent !== undefined || code !== undefined && !BEGINNING.has(operation)) return false;
+  if (bytesSent !== undefined || code !== undefined && ON_A_STREAM.has(operation)) return false;
   return kind === "TimedOut" || RETRYABLE.has(kind);
 }
 
