@@ -77,7 +77,8 @@ function isPlainAddress(text: string): boolean {
   const match =
     /^((?:[1-9]?\d\.){3}[1-9]?\d|\[[0-9a-f:]{2,39}\]|[a-z]{1,20}(?:\.[a-z]{1,20})*):([1-9]\d{0,3})$/
       .exec(text);
-  return match !== null && URL.canParse(`http://${match[1]}/`);
+  // A name has at most 253 characters (RFC 1035, 2.3.4, less the dots of the wire form).
+  return match !== null && match[1].length <= 253 && URL.canParse(`http://${match[1]}/`);
 }
 
 export const parseAddressTarget: Target = {
