@@ -1,10 +1,11 @@
 /**
  * Fuzzing at length: a million mutations of valid inputs for everything that reads what strangers send,
- * then how the time of its worst cases grows, and what endless input makes it hold.
+ * ten thousand sequences of calls on pairs of connections against a model of what they may give, then how
+ * the time of the worst cases grows, and what endless input makes a connection hold.
  *
  *     deno task fuzz                            everything
  *     deno task fuzz --target "PROXY v2 parser" one target, or model, growth or memory
- *     deno task fuzz --inputs 100000 --seed 7   fewer inputs, and the same ones again
+ *     deno task fuzz --inputs 100000 --seed 7   fewer inputs or sequences, and the same ones again
  *
  * What fails is made small and kept in cases/cases.json, whose inputs are tests. The last line is JSON.
  */
@@ -12,6 +13,7 @@ import { Random } from "../support/random.ts";
 import { keepCase } from "./cases.ts";
 import { ENDLESS, type Held, readEndless } from "./endless.ts";
 import { type Growth, growthOf, MOST } from "./growth.ts";
+import { checkSequences } from "./model/commands.ts";
 import { numberOf, optionsOf } from "./options.ts";
 import { missingOutcomes } from "./campaign.ts";
 import type { Target } from "./target.ts";
@@ -19,6 +21,7 @@ import { targets } from "./targets.ts";
 import { watchedCampaign } from "./watched.ts";
 
 const INPUTS = 1_000_000;
+const SEQUENCES = 10_000;
 const ENDLESS_BYTES = 256 * 1024 * 1024;
 /** Garbage that no collection has been to, and what the runtime keeps for its own use. */
 const MEMORY_CONSTANT = 4 * 1024 * 1024;
@@ -57,6 +60,23 @@ async function fuzz(target: Target, inputs: number, seed: number): Promise<Row> 
   if (missing.length === 0) return shown;
   console.log(`  FAILED: never came to ${missing.join(", ")}`);
   return { ...shown, finding: `never ${missing.join(", ")}` };
+}
+
+/** Sequences of calls over transports in memory and over TCP. */
+async function model(sequences: number, seed: number): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const kind of ["memory", "TCP"] as const) {
+    const started = performance.now();
+    const failure = await checkSequences(kind, sequences, seed | 0).then(() => undefined, String);
+    const seconds = Math.round((performance.now() - started) / 100) / 10;
+    const target = `model over ${kind}`;
+    console.log(
+      `${target.padEnd(30)} ${String(sequences).padStart(9)} sequences ${seconds.toFixed(1)} s  ` +
+        `seed ${seed}${failure === undefined ? "" : `\n  FAILED: ${failure}`}`,
+    );
+    rows.push({ target, inputs: sequences, outcomes: 0, seconds, seed, finding: failure });
+  }
+  return rows;
 }
 
 async function growth(): Promise<(Growth & { target: string })[]> {
@@ -124,6 +144,11 @@ async function main(args: readonly string[]): Promise<boolean> {
   console.log(`seed ${seed}`);
   const rows: Row[] = [];
   for (const target of chosen) rows.push(await fuzz(target, inputs, seed));
+  const sequences = only === "model" ? numberOf(options, "inputs", SEQUENCES) : Math.min(
+    inputs,
+    SEQUENCES,
+  );
+  if (wanted("model")) rows.push(...await model(sequences, seed));
   const grown = wanted("growth") ? await growth() : [];
   const held = wanted("memory") ? await memory() : [];
   const ok = rows.every(({ finding }) => finding === undefined) &&

@@ -1,6 +1,7 @@
 /** An abort signal that knows how many listeners it has. */
-export function countedSignal(): { signal: AbortSignal; listeners: () => number } {
-  const { signal } = new AbortController();
+export function countedSignal(
+  { signal } = new AbortController(),
+): { signal: AbortSignal; listeners: () => number } {
   const live = new Set<unknown>();
   const add = signal.addEventListener;
   const remove = signal.removeEventListener;

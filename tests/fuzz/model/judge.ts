@@ -1,0 +1,84 @@
+import { assert, assertEquals } from "@std/assert";
+import { concat, equals } from "@std/bytes";
+import { lengthPrefixedReference } from "../reference_decoders.ts";
+import type { Got, Side } from "./side.ts";
+
+const reference = lengthPrefixedReference({ bytes: 1 }, 100);
+
+/** What a side has sent, as far as it can have left, and as far as it is certain to. */
+function streamOf({ sent }: Side): { most: Uint8Array; certain: number } {
+  const parts: Uint8Array[] = [];
+  let [certain, whole] = [0, true];
+  for (const { bytes, outcome } of sent) {
+    const failed = outcome !== undefined && "error" in outcome;
+    // Refused, or cancelled while it waited: nothing of it was sent.
+    if (failed && outcome.error.bytesSent === undefined && outcome.error.kind !== "BrokenPipe") {
+      continue;
+    }
+    parts.push(bytes);
+    whole &&= outcome !== undefined && !failed;
+    if (whole) certain += bytes.length;
+  }
+  return { most: concat(parts), certain };
+}
+
+/**
+ * Follows what a side has received through what its peer has sent: each call's bytes are the next ones, and
+ * where the end is said, all that was certain to have left has come.
+ */
+export function judgeReceived(side: Side): void {
+  const { peer, connection, got } = side;
+  const { most, certain } = streamOf(peer);
+  const arrivesWhole = side.nature.keepsAll || !peer.closed ||
+    (!peer.dropped && side.sent.length === 0);
+  let at = 0;
+  for (const [index, { name, wanted, outcome }] of got.entries()) {
+    const what = `${side.name}: result ${index}, of ${name}, at ${at} of ${most.length}`;
+    const rest = most.subarray(at);
+    if ("error" in outcome) {
+      judgeFailure(outcome.error.kind, { name, wanted, outcome }, rest, what);
+    } else if (outcome.value === null) {
+      assert(!arrivesWhole || at >= certain, `${what}: the end, ${certain} bytes were sent`);
+    } else if (name === "recvFrame") {
+      const [first] = reference(rest).results;
+      assert(first !== undefined && "frame" in first, `${what}: no frame was sent`);
+      assertEquals(outcome.value, first.frame, what);
+      at += 1 + first.frame.length;
+    } else {
+      const { value } = outcome;
+      assert(name !== "recvExactly" || value.length === wanted, `${what}: ${value.length} bytes`);
+      assert(equals(value, rest.subarray(0, value.length)), `${what}: other bytes`);
+      at += value.length;
+    }
+  }
+  assertEquals(connection.bytesReceived, at, `${side.name}: bytesReceived`);
+  const all = !side.closed && arrivesWhole && side.ending === "end";
+  assert(!all || at >= certain, `${side.name}: ${at} of ${certain} bytes came`);
+}
+
+function judgeFailure(kind: string, { name, wanted }: Got, rest: Uint8Array, what: string): void {
+  if (name === "recvExactly" && kind === "UnexpectedEof") {
+    // More may have been handed over by a peer that was then aborted; it is not certain to come.
+    assert(wanted > 0, `${what}: nothing was wanted`);
+  }
+  if (name === "recvFrame" && kind === "TooLarge") {
+    const [first] = reference(rest).results;
+    assert(first !== undefined && "kind" in first && first.kind === kind, `${what}: ${kind}`);
+  }
+}
+
+/** What a side says that it has sent is what its sends say, and no less than what has arrived. */
+export function judgeSent(side: Side): void {
+  const { connection, sent, peer } = side;
+  let [known, lost] = [0, false];
+  for (const { bytes, outcome } of sent) {
+    if (outcome === undefined) continue;
+    if (!("error" in outcome)) known += bytes.length;
+    else known += outcome.error.bytesSent ?? 0;
+    lost ||= "error" in outcome && outcome.error.bytesSent !== undefined;
+  }
+  const { bytesSent } = connection;
+  assertEquals(bytesSent, known, `${side.name}: bytesSent`);
+  // What the runtime had in its hands at an abort it may have sent without a word.
+  assert(lost || bytesSent >= peer.connection.bytesReceived, `${side.name}: more came than left`);
+}

@@ -1,0 +1,166 @@
+import { assert } from "@std/assert";
+import { deadline } from "@std/async";
+import { abort, type Connection, connectionOver } from "../../../mod.ts";
+import { AwkwardTransport } from "../../support/awkward_transport.ts";
+import { Random } from "../../support/random.ts";
+import { tcpPair } from "../../support/tcp_pair.ts";
+import { Cancels } from "./call.ts";
+import { judgeReceived, judgeSent } from "./judge.ts";
+import { Side } from "./side.ts";
+
+/** Longer than a flush is given that makes no progress. */
+const PATIENCE = 20_000;
+export const SEND_QUEUE_LIMIT = 100_000;
+const NO_LIMITS = { timeout: undefined, signal: "none" } as const;
+
+// The real ones: they are replaced while a sequence counts timers.
+const { setTimeout: startTimer, clearTimeout: stopTimer } = globalThis;
+
+/** One turn of the event loop: every continuation that can run has run. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => void startTimer(resolve, ms));
+}
+
+/** Two connected sides while commands work on them, and all that is judged when those are through. */
+export interface Sequence {
+  readonly sides: readonly [Side, Side];
+  readonly cancels: Cancels;
+  /** Drops a side as a crashed machine does, where the transport can. */
+  reset(side: Side): void;
+}
+
+/** What the sequences are run over. */
+export type Kind = "memory" | "TCP";
+
+interface Ends {
+  readonly near: Connection;
+  readonly far: Connection;
+  readonly transports?: readonly AwkwardTransport[];
+  end(): PromiseLike<void>;
+}
+
+async function ends(kind: Kind, seed: number): Promise<Ends> {
+  const options = { sendQueueLimit: SEND_QUEUE_LIMIT };
+  if (kind === "TCP") {
+    const { client, server, ...pair } = await tcpPair(options);
+    return { near: client, far: server, end: () => pair[Symbol.asyncDispose]() };
+  }
+  const transports = AwkwardTransport.pair(new Random(seed));
+  const [near, far] = transports.map((transport) => connectionOver(transport, options));
+  const end = (): Promise<void> => {
+    abort(near);
+    abort(far);
+    return Promise.resolve();
+  };
+  return { near, far, transports, end };
+}
+
+/** Runs commands on a new pair, then brings it to an end and judges everything that came of it. */
+export async function runSequence(
+  kind: Kind,
+  seed: number,
+  commands: (sequence: Sequence) => Promise<void>,
+): Promise<void> {
+  using timers = countedTimers();
+  const { near, far, transports, end } = await ends(kind, seed);
+  try {
+    const nature = { name: kind, keepsAll: kind === "memory" };
+    const cancels = new Cancels();
+    // What a TCP pair accepts has the limit that connections have where none is said.
+    const limits = [SEND_QUEUE_LIMIT, kind === "TCP" ? 16 * 1024 * 1024 : SEND_QUEUE_LIMIT];
+    const sides = [near, far].map((connection, index) =>
+      new Side("AB"[index], connection, nature, cancels, limits[index])
+    ) as [Side, Side];
+    [sides[0].peer, sides[1].peer] = [sides[1], sides[0]];
+    await commands({
+      sides,
+      cancels,
+      reset(side) {
+        // Whoever has ended in order before has nothing left to reset.
+        if (transports !== undefined && !side.finished) {
+          transports[sides.indexOf(side)].reset();
+          side.wasReset = true;
+        }
+        side.abort();
+      },
+    });
+    await finish(sides);
+    assert(cancels.listeners === 0, `${cancels.listeners} abort listeners are left`);
+    // A transport that gave nothing is asked again in a turn of the clock, though it be closed.
+    if (timers.running > 0) await pause(10);
+    assert(timers.running === 0, `${timers.running} timers are left`);
+  } finally {
+    await end();
+  }
+}
+
+/** Ends both sides in order where they are open, receives what is left, and judges. */
+async function finish(sides: readonly [Side, Side]): Promise<void> {
+  for (const side of sides) if (!side.finished) side.closeWrite(NO_LIMITS);
+  await Promise.all(sides.map(drain));
+  await settle(sides);
+  for (const side of sides) {
+    judgeReceived(side);
+    judgeSent(side);
+  }
+  for (const side of sides) side.abort();
+  await turn();
+  for (const side of sides) {
+    side.recv(undefined, NO_LIMITS);
+    side.send(new Uint8Array(1), NO_LIMITS, false);
+  }
+  await settle(sides);
+}
+
+async function drain(side: Side): Promise<void> {
+  while (!side.closed && side.ending === undefined) {
+    if (side.receiving === undefined) side.recv(undefined, NO_LIMITS);
+    await patiently(side.calls.at(-1)!.what, side.receiving?.settled);
+    await turn();
+  }
+}
+
+async function settle(sides: readonly Side[]): Promise<void> {
+  for (const side of sides) {
+    for (const call of side.calls) await patiently(call.what, call.settled);
+  }
+}
+
+async function patiently(what: string, settled: Promise<void> | undefined): Promise<void> {
+  try {
+    await deadline(settled ?? Promise.resolve(), PATIENCE);
+  } catch (error) {
+    if ((error as Error).name !== "TimeoutError") throw error;
+    throw new Error(`${what} does not settle`, { cause: error });
+  }
+}
+
+/** Counts the timers that run, until it is disposed of. */
+function countedTimers(): Disposable & { readonly running: number } {
+  const ids = new Set<unknown>();
+  Object.assign(globalThis, {
+    setTimeout(fire: () => void, ms?: number): unknown {
+      const id = startTimer(() => {
+        ids.delete(id);
+        fire();
+      }, ms);
+      ids.add(id);
+      return id;
+    },
+    clearTimeout(id: ReturnType<typeof startTimer>): void {
+      ids.delete(id);
+      stopTimer(id);
+    },
+  });
+  return {
+    get running(): number {
+      return ids.size;
+    },
+    [Symbol.dispose]: () =>
+      void Object.assign(globalThis, { setTimeout: startTimer, clearTimeout: stopTimer }),
+  };
+}
