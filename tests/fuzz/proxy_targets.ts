@@ -49,7 +49,8 @@ function checkAgainstReference(input: Uint8Array, said: Verdict): void {
   if (!("header" in said)) {
     // The reference does not look into fields or at checksums, nor has it a limit.
     const judged = reference !== undefined && reference.length <= LONGEST &&
-      (reference.tlvs ?? []).length === 0 && !("error" in said && /CRC/.test(said.error.message));
+      (reference.tlvs ?? []).length === 0 &&
+      !("error" in said && /CRC|more than once/.test(said.error.message));
     assert(!judged, "the reference reads a header");
     return;
   }

@@ -1,0 +1,161 @@
+/**
+ * Servers, clients, datagrams, cancels and faults, all at once and for long: whether memory, descriptors, timers
+ * and listeners stay flat from the first quarter to the last, and every byte is accounted for.
+ *
+ *     deno task soak --minutes 30
+ *     deno task soak --minutes 2 --seed 7
+ *
+ * It prints a line a minute, and as the last one a summary in JSON. It fails where something is lost, wrong
+ * or not flat.
+ */
+import { numberOf, optionsOf } from "../fuzz/options.ts";
+import { Random } from "../support/random.ts";
+import { acceptor, faults } from "./fault_loads.ts";
+import { Gate } from "./gate.ts";
+import { Ledger } from "./ledger.ts";
+import { bulkClient, framedClient, lastingClient, proxiedClient, udpClient } from "./loads.ts";
+import { countTimers, type Sample, sample, trends } from "./resources.ts";
+import { type Load, startWorld, type World } from "./world.ts";
+
+const LOADS: readonly (readonly [name: string, load: Load, count: number])[] = [
+  ["framed client", framedClient, 6],
+  ["lasting client", lastingClient, 4],
+  ["proxied client", proxiedClient, 4],
+  ["bulk client", bulkClient, 2],
+  ["UDP client", udpClient, 2],
+  ["acceptor", acceptor, 1],
+  ["faults", faults, 4],
+];
+
+/** So often is everything stopped for a moment, and counted. */
+const PERIOD = 5000;
+/** A round of a load that takes longer hangs. */
+const PATIENCE = 45_000;
+const SETTLE = 10_000;
+
+const { setTimeout: startTimer } = globalThis;
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => startTimer(resolve, ms));
+}
+
+/** Connections that last are all that is open when no load is in a round. */
+async function settled({ echo, proxied, slow }: World, lasting: number): Promise<boolean> {
+  for (const end = performance.now() + SETTLE; performance.now() < end; await wait(20)) {
+    if (echo.active === lasting && proxied.active === 0 && slow.active === 0) return true;
+  }
+  return false;
+}
+
+function startLoads(world: World, random: Random): { lasting: number; all: Promise<unknown> } {
+  const all: Promise<void>[] = [];
+  let lasting = 0;
+  for (const [what, load, count] of LOADS) {
+    if (load === lastingClient) lasting += count;
+    for (let index = 0; index < count; index++) {
+      const name = `${what} ${index}`;
+      all.push(
+        load(name, world, new Random(random.below(2 ** 32))).catch((error) =>
+          world.ledger.fail(`${name} ended: ${error?.stack ?? error}`)
+        ),
+      );
+    }
+  }
+  return { lasting, all: Promise.all(all) };
+}
+
+const COLUMNS = ["min", "conns", "frames", "lines", "dgrams", "MB", "cancels", "faults", "RSS MB"]
+  .concat(["heap MB", "ext MB", "fds", "timers", "listeners", "wrong"]);
+
+function row(cells: readonly (string | number)[]): string {
+  return cells.map((cell, index) =>
+    `${cell}`.padStart(Math.max(COLUMNS[index].length, index === 0 ? 5 : 8))
+  ).join(" ");
+}
+
+function mb(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}
+
+function report({ counts, wrong }: Ledger, sample: Sample): string {
+  const { connections, frames, lines, datagrams, bytes, cancels, faults } = counts;
+  const { rss, heap, external, descriptors, timers, listeners, seconds } = sample;
+  return row([
+    (seconds / 60).toFixed(1),
+    ...[connections, frames, lines, datagrams, mb(bytes), cancels, faults],
+    ...[mb(rss), mb(heap), mb(external), descriptors, timers, listeners, wrong],
+  ]);
+}
+
+async function soak(minutes: number, seed: number): Promise<boolean> {
+  countTimers();
+  const ledger = new Ledger();
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    ledger.fail(`unhandled: ${event.reason?.stack ?? event.reason}`);
+  });
+  const gate = new Gate();
+  const started = performance.now();
+  const world = await startWorld(gate, ledger);
+  const { lasting, all } = startLoads(world, new Random(seed));
+  console.log(`seed ${seed}`);
+  console.log(row(COLUMNS));
+  const samples: Sample[] = [];
+  const end = started + minutes * 60_000;
+  for (let minute = 1; performance.now() < end;) {
+    await wait(Math.min(PERIOD, Math.max(0, end - performance.now())));
+    const stuck = await gate.close(PATIENCE);
+    if (stuck.length > 0) ledger.fail(`stuck: ${stuck.join(", ")}`);
+    if (!await settled(world, lasting)) ledger.fail("connections are left that nobody has");
+    samples.push(await sample(started));
+    if (stuck.length > 0) break;
+    gate.open();
+    if (performance.now() - started < minute * 60_000 && performance.now() < end) continue;
+    console.log(report(ledger, samples.at(-1)!));
+    minute = 1 + Math.floor((performance.now() - started) / 60_000);
+  }
+  gate.end();
+  await Promise.race([all, wait(PATIENCE)]);
+  const { echo, proxied, slow } = world;
+  const servers = [echo, proxied, slow];
+  const ends = await Promise.all(servers.map((server) => server.shutdown({ timeout: SETTLE })));
+  const aborted = ends.reduce((sum, { aborted }) => sum + aborted, 0);
+  if (aborted > 0) ledger.fail(`${aborted} connections had to be aborted at the end`);
+  return summarise(ledger, samples, { minutes, seed, servers });
+}
+
+function summarise(
+  ledger: Ledger,
+  samples: readonly Sample[],
+  { minutes, seed, servers }: { minutes: number; seed: number; servers: readonly World["echo"][] },
+): boolean {
+  const trend = trends(samples);
+  for (const what of ledger.wrongs) console.log(`WRONG: ${what}`);
+  for (const { measure, first, last, flat } of trend) {
+    console.log(`${measure.padEnd(12)} ${first} -> ${last}${flat ? "" : "  NOT FLAT"}`);
+  }
+  const ok = ledger.wrong === 0 && trend.every(({ flat }) => flat);
+  console.log(JSON.stringify({
+    ok,
+    minutes,
+    seed,
+    samples: samples.length,
+    ...ledger.counts,
+    faultsByName: Object.fromEntries(ledger.faults),
+    serverErrors: Object.fromEntries(ledger.serverErrors),
+    accepted: servers.reduce((sum, { accepted }) => sum + accepted, 0),
+    refused: servers.reduce((sum, { refused }) => sum + refused, 0),
+    trend,
+    wrong: ledger.wrong,
+  }));
+  return ok;
+}
+
+if (import.meta.main) {
+  const options = optionsOf(Deno.args, ["minutes", "seed"]);
+  const ok = await soak(
+    numberOf(options, "minutes", 30),
+    numberOf(options, "seed", new Random().seed),
+  );
+  Deno.exit(ok ? 0 : 1);
+}
