@@ -7,6 +7,8 @@ export interface ProgramRun {
   readonly args?: readonly string[];
   /** A command that runs the command after it: `strace …`. */
   readonly under?: readonly string[];
+  /** Variables beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** What a program said: the last line of its output as JSON, and everything it complained about. */
@@ -19,7 +21,7 @@ export interface ProgramResult<T> {
  * Runs a program of `programs/` in a process of its own; it must end well, and in time.
  */
 export async function runProgram<T>(name: string, run: ProgramRun = {}): Promise<ProgramResult<T>> {
-  const { flags = ["--no-prompt", "--allow-net"], args = [], under = [] } = run;
+  const { flags = ["--no-prompt", "--allow-net"], args = [], under = [], env = {} } = run;
   const program = new URL(`../programs/${name}`, import.meta.url).pathname;
   // Without the configuration of this project, which turns unstable features on.
   const deno = [Deno.execPath(), "run", "--no-config", ...flags, program, ...args];
@@ -32,7 +34,7 @@ export async function runProgram<T>(name: string, run: ProgramRun = {}): Promise
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
-      env: { NO_COLOR: "1" },
+      env: { NO_COLOR: "1", ...env },
       signal: abort.signal,
     }).output();
     const stdout = new TextDecoder().decode(output.stdout);

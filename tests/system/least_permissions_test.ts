@@ -1,0 +1,199 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  abort,
+  type Address,
+  bindUdp,
+  closeListener,
+  closeUdp,
+  formatAddress,
+  listen,
+} from "../../mod.ts";
+import { type Aims, FUNCTIONS } from "./support/functions.ts";
+import { publishDryRun, readPublished } from "./support/published_files.ts";
+import { runProgram } from "./support/run_program.ts";
+
+interface Told {
+  readonly done?: true;
+  readonly kind?: string;
+  readonly operation?: string;
+  readonly message?: string;
+  readonly permission?: Deno.NetPermissionDescriptor;
+}
+
+/** Each of them is refused without a question. */
+const DENIED = ["read", "write", "env", "run", "ffi", "sys", "import"].map((name) =>
+  `--deny-${name}`
+);
+const NO_PROMPT = "--no-prompt";
+
+const SETTINGS = [
+  { title: "with --unstable-net", flags: ["--unstable-net"], unstable: true },
+  { title: "without unstable features", flags: [], unstable: false },
+];
+
+/** Addresses at which every function would work: of this process, or of nobody. */
+async function withAims<T>(host: string, use: (aims: Aims) => Promise<T>): Promise<T> {
+  const free = await freeAddress(host);
+  const listener = await listen({ host, port: 0 });
+  const socket = await bindUdp({ host, port: 0 });
+  const accepting = (async () => {
+    for await (const connection of listener) abort(connection);
+  })();
+  try {
+    return await use({
+      listen: free,
+      bindUdp: free,
+      connect: listener.address,
+      sendTo: socket.address,
+    });
+  } finally {
+    await closeListener(listener);
+    await accepting;
+    await closeUdp(socket);
+  }
+}
+
+/** An address at which nobody is, TCP or UDP. */
+async function freeAddress(host: string): Promise<Address> {
+  for (;;) {
+    const listener = await listen({ host, port: 0 });
+    const { address } = listener;
+    const socket = await bindUdp(address).catch(() => undefined);
+    await closeListener(listener);
+    if (socket === undefined) continue;
+    await closeUdp(socket);
+    return address;
+  }
+}
+
+function run(
+  task: { name: string; host?: string; aims: Aims; revoke: readonly string[] | "all" },
+  flags: readonly string[],
+): Promise<Told> {
+  return runProgram<Told>("one_function.ts", {
+    flags: [NO_PROMPT, ...DENIED, ...flags],
+    args: [JSON.stringify(task)],
+  }).then(({ told }) => told);
+}
+
+function checkMissing(told: Told, name: string, host: string): void {
+  assertEquals(
+    [told.kind, told.operation, told.permission],
+    ["PermissionDenied", name, { name: "net", host }],
+    told.message,
+  );
+  assert(told.message!.endsWith(`run again with --allow-net=${host}`), told.message);
+}
+
+for (const { title, flags } of SETTINGS) {
+  for (const host of ["127.0.0.1", "::1"]) {
+    for (const name of ["listen", "bindUdp", "connect"] as const) {
+      Deno.test(`E3: ${name}() on ${host} needs its own address and nothing else, ${title}`, () =>
+        withAims(host, async (aims) => {
+          const needed = formatAddress(aims[name]);
+          const all = [...flags, `--allow-net=${needed}`];
+          assertEquals(await run({ name, aims, revoke: [] }, all), { done: true });
+          checkMissing(await run({ name, aims, revoke: [needed] }, all), name, needed);
+        }));
+    }
+
+    Deno.test(`E3: sendTo() to ${host} needs its target and nothing else, ${title}`, () =>
+      withAims(host, async (aims) => {
+        const written = host.includes(":") ? `[${host}]` : host;
+        const needed = formatAddress(aims.sendTo);
+        const all = [...flags, `--allow-net=${written},${needed}`];
+        // Only what was needed to bind the sender is taken away, then the target as well.
+        const task = { name: "sendTo", host, aims };
+        assertEquals(await run({ ...task, revoke: [written] }, all), { done: true });
+        checkMissing(await run({ ...task, revoke: [written, needed] }, all), "sendTo", needed);
+      }));
+  }
+}
+
+Deno.test("E3: connect() to a name needs the name as it is written and nothing else", () =>
+  withAims("127.0.0.1", async ({ connect: { port }, ...aims }) => {
+    const task = { name: "connect", aims: { ...aims, connect: { host: "localhost", port } } };
+    const needed = `localhost:${port}`;
+    const all = [`--allow-net=${needed}`];
+    assertEquals(await run({ ...task, revoke: [] }, all), { done: true });
+    checkMissing(await run({ ...task, revoke: [needed] }, all), "connect", needed);
+    checkMissing(await run({ ...task, revoke: [] }, ["--allow-net=127.0.0.1"]), "connect", needed);
+  }));
+
+Deno.test("E3: sendTo() to a name says in turn which of its permissions is missing", () =>
+  withAims("127.0.0.1", async ({ sendTo: { port }, ...aims }) => {
+    const task = {
+      name: "sendTo",
+      host: "127.0.0.1",
+      aims: { ...aims, sendTo: { host: "localhost", port } },
+    };
+    const bound = "127.0.0.1";
+    for (const { flags, unstable } of SETTINGS) {
+      // What the README names: the name and its port, or the bare name and the address behind it.
+      const needed = unstable ? [`localhost:${port}`] : ["localhost", `127.0.0.1:${port}`];
+      const all = [...flags, `--allow-net=${[bound, ...needed].join()}`];
+      assertEquals(await run({ ...task, revoke: [bound] }, all), { done: true });
+      for (const missing of needed) {
+        checkMissing(await run({ ...task, revoke: [bound, missing] }, all), "sendTo", missing);
+      }
+    }
+  }));
+
+const NEED_SOMETHING = ["listen", "bindUdp", "connect", "sendTo"];
+
+for (const { title, flags } of SETTINGS) {
+  Deno.test(`E3: all other functions need nothing once their handles are there, ${title}`, () =>
+    withAims("127.0.0.1", async (aims) => {
+      for (const name of Object.keys(FUNCTIONS)) {
+        if (NEED_SOMETHING.includes(name)) continue;
+        const task = { name, host: "127.0.0.1", aims, revoke: "all" } as const;
+        assertEquals(await run(task, [...flags, "--allow-net"]), { done: true }, name);
+      }
+    }));
+}
+
+/** What a program asked for while it ran, by the runtime's own book. */
+async function askedFor(program: string, flags: readonly string[]): Promise<string[]> {
+  const book = await Deno.makeTempFile();
+  try {
+    await runProgram(program, {
+      flags: [NO_PROMPT, ...DENIED, ...flags],
+      args: ["127.0.0.1"],
+      env: { DENO_AUDIT_PERMISSIONS: book },
+    });
+    const lines = (await Deno.readTextFile(book)).split("\n").filter((line) => line !== "");
+    return [...new Set(lines.map((line) => JSON.parse(line).permission as string))].sort();
+  } finally {
+    await Deno.remove(book);
+  }
+}
+
+for (const { title, flags } of SETTINGS) {
+  Deno.test(`no function ever asks for anything but net, ${title}`, async () => {
+    assertEquals(await askedFor("all_functions.ts", [...flags, "--allow-net"]), ["net"]);
+  });
+
+  Deno.test(`every exported function is among those that are called, ${title}`, async () => {
+    const { told, errors } = await runProgram<{ names: string[]; called: string[] }>(
+      "all_functions.ts",
+      { flags: [NO_PROMPT, ...DENIED, ...flags, "--allow-net"], args: ["127.0.0.1"] },
+    );
+    assertEquals(told.called, told.names);
+    assert(!/NotCapable|Requires/.test(errors), errors);
+  });
+}
+
+Deno.test("what asks for more than net is noticed, denied or not", async () => {
+  // Of programs that are run the runtime keeps no book: see the next test.
+  const asked = await askedFor("asks_for_everything.ts", ["--allow-net"]);
+  assertEquals(asked, ["env", "ffi", "read", "sys", "write"]);
+});
+
+Deno.test("nothing that is published knows how to run a program", async () => {
+  const paths = (await publishDryRun()).filter((path) => path.endsWith(".ts"));
+  assert(paths.length > 20);
+  for (const [path, bytes] of await readPublished(paths)) {
+    const text = new TextDecoder().decode(bytes);
+    assert(!/Deno\.(Command|run)\b|child_process/.test(text), path);
+  }
+});

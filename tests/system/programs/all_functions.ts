@@ -1,0 +1,22 @@
+/** Calls every function that is exported, at HOST, and says which ones there are. */
+import * as exported from "../../../mod.ts";
+import { type Aims, FUNCTIONS, makeThings } from "../support/functions.ts";
+
+const [host] = Deno.args;
+for (const call of Object.values(FUNCTIONS)) {
+  const things = await makeThings(host);
+  const { address } = things.listener;
+  const anywhere = { host, port: 0 };
+  const aims: Aims = {
+    listen: anywhere,
+    bindUdp: anywhere,
+    connect: address,
+    sendTo: things.udp.address,
+  };
+  await call(things, aims);
+}
+const names = Object.entries(exported)
+  .filter(([, value]) => typeof value === "function")
+  .map(([name]) => name).sort();
+console.log(JSON.stringify({ names, called: Object.keys(FUNCTIONS).sort() }));
+Deno.exit(0);

@@ -1,0 +1,150 @@
+import {
+  abort,
+  accept,
+  type Address,
+  bindUdp,
+  ByteQueue,
+  checkCodec,
+  close,
+  closeListener,
+  closeUdp,
+  closeWrite,
+  connect,
+  type Connection,
+  connectionOver,
+  delimited,
+  encodeProxyHeader,
+  formatAddress,
+  framed,
+  lengthPrefixed,
+  lines,
+  listen,
+  type Listener,
+  netstrings,
+  parseAddress,
+  recv,
+  recvExactly,
+  recvFrame,
+  recvFrom,
+  recvInto,
+  recvLine,
+  recvProxyHeader,
+  recvUntil,
+  send,
+  sendFrame,
+  sendTo,
+  serve,
+  SocketError,
+  type UdpSocket,
+  varintPrefixed,
+} from "../../../mod.ts";
+
+/** What the functions are called with. Whatever needs a permission to be there is there already. */
+export interface Things {
+  readonly client: Connection;
+  readonly server: Connection;
+  /** A client waits to be accepted. */
+  readonly listener: Listener;
+  /** A datagram waits to be received. */
+  readonly udp: UdpSocket;
+}
+
+/** Where the functions that take an address are pointed at. */
+export interface Aims {
+  readonly listen: Address;
+  readonly bindUdp: Address;
+  readonly connect: Address;
+  readonly sendTo: Address;
+}
+
+const SOME = { timeout: 10_000 };
+const BYTE = new Uint8Array([65]);
+const LINE = new Uint8Array([65, 10]);
+
+/** One call of each function that is exported, with what it takes, where it is meant to succeed. */
+export const FUNCTIONS: Readonly<
+  Record<string, (things: Things, aims: Aims) => unknown | Promise<unknown>>
+> = {
+  ByteQueue: () => new ByteQueue().push(BYTE),
+  SocketError: () => new SocketError("Other", "test", "a reason"),
+  abort: ({ client }) => abort(client),
+  accept: ({ listener }) => accept(listener, SOME),
+  bindUdp: async (_, aims) => await closeUdp(await bindUdp(aims.bindUdp)),
+  checkCodec: () => checkCodec(lines(), LINE, ["A"]),
+  close: ({ client }) => close(client, { linger: 0 }),
+  closeListener: ({ listener }) => closeListener(listener),
+  closeUdp: ({ udp }) => closeUdp(udp),
+  closeWrite: ({ client }) => closeWrite(client),
+  connect: async (_, aims) => abort(await connect(aims.connect, SOME)),
+  connectionOver: () =>
+    abort(connectionOver({
+      read: () => Promise.resolve(null),
+      write: (bytes) => Promise.resolve(bytes.length),
+      close: () => {},
+    })),
+  delimited: () => delimited(BYTE).encode(new Uint8Array()),
+  encodeProxyHeader: () => encodeProxyHeader({}, { version: 2 }),
+  formatAddress: () => formatAddress({ host: "::1", port: 80 }),
+  framed: ({ client }) => framed(client, lines()),
+  lengthPrefixed: () => lengthPrefixed().encode(BYTE),
+  lines: () => lines().encode("A"),
+  listen: async (_, aims) => await closeListener(await listen(aims.listen)),
+  netstrings: () => netstrings().encode(BYTE),
+  parseAddress: () => parseAddress("[::1]:80"),
+  recv: async ({ client, server }) => {
+    await send(server, BYTE);
+    await recv(client, SOME);
+  },
+  recvExactly: async ({ client, server }) => {
+    await send(server, BYTE);
+    await recvExactly(client, 1, SOME);
+  },
+  recvFrame: async ({ client, server }) => {
+    await send(server, LINE);
+    await recvFrame(framed(client, lines()), SOME);
+  },
+  recvFrom: ({ udp }) => recvFrom(udp, SOME),
+  recvInto: async ({ client, server }) => {
+    await send(server, BYTE);
+    await recvInto(client, new Uint8Array(1), SOME);
+  },
+  recvLine: async ({ client, server }) => {
+    await send(server, LINE);
+    await recvLine(client, SOME);
+  },
+  recvProxyHeader: async ({ client, server }) => {
+    await send(client, encodeProxyHeader({}, { version: 1 }));
+    await recvProxyHeader(server, SOME);
+  },
+  recvUntil: async ({ client, server }) => {
+    await send(server, LINE);
+    await recvUntil(client, new Uint8Array([10]), SOME);
+  },
+  send: ({ client }) => send(client, BYTE, SOME),
+  sendFrame: ({ client }) => sendFrame(framed(client, lines()), "A", SOME),
+  sendTo: ({ udp }, aims) => sendTo(udp, aims.sendTo, BYTE, SOME),
+  serve: async ({ listener }) => {
+    const served = Promise.withResolvers<void>();
+    // The list of trusted proxies is what asks for `node:net`.
+    const server = serve(listener, () => served.resolve(), {
+      proxyProtocol: { trust: ["127.0.0.1", "::1"] },
+      onError: served.reject,
+      ...SOME,
+    });
+    await served.promise;
+    await server.shutdown();
+  },
+  varintPrefixed: () => varintPrefixed().encode(BYTE),
+};
+
+/** Makes what the functions are called with, at addresses of `host` that need permissions of their own. */
+export async function makeThings(host: string): Promise<Things> {
+  const listener = await listen({ host, port: 0 });
+  const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
+  const waiting = await connect(listener.address);
+  await send(waiting, encodeProxyHeader({}, { version: 1 }));
+  await closeWrite(waiting);
+  const udp = await bindUdp({ host, port: 0 });
+  await sendTo(udp, udp.address, BYTE);
+  return { client, server, listener, udp };
+}
