@@ -21,6 +21,8 @@ export class StallWatch {
   readonly #end: (served: Served, why: SocketError) => void;
   readonly #period: number;
   #stop: (() => void) | undefined;
+  /** The last look came too late to be one. */
+  #excused = false;
 
   constructor(
     connections: ServedConnections,
@@ -46,9 +48,13 @@ export class StallWatch {
   }
 
   #wait(): void {
+    const due = performance.now() + this.#period;
     this.#stop = startTimer(this.#period, () => {
       this.#stop = undefined;
-      this.#look();
+      // A program that was busy has not read yet what has come meanwhile, and would take those who spoke for
+      // silent. Where it always is busy, every other look counts.
+      this.#excused = !this.#excused && performance.now() - due >= this.#period;
+      if (!this.#excused) this.#look();
       if (this.#connections.size > 0) this.#wait();
     });
   }
