@@ -22,7 +22,10 @@ import type { TrustList } from "./trust_list.ts";
  * that is late, since a handler took long, says nothing about those who wait meanwhile.
  */
 const QUIET = 5;
-/** Where clients keep coming, they are accepted for so long at most before the port is closed. */
+/**
+ * Where clients keep coming, they are accepted for so long at most before the port is closed. To settle for less
+ * quiet as time goes by resets more of them: behind a proxy they come in bursts.
+ */
 const LONGEST_DRAIN = 1000;
 
 /** What a server does with its connections; all of it has been checked. */
@@ -117,6 +120,7 @@ export class ConnectionServer implements Server {
 
   async #run(): Promise<void> {
     await this.#accept();
+    await this.#listener.close(this.#take);
     this.#tell();
     while (this.active > 0) await this.#connections.whenLess();
   }
@@ -137,10 +141,15 @@ export class ConnectionServer implements Server {
       }
       this.#answers++;
       this.#starved = false;
-      if (this.#timeIsUp) this.#dropLate(connection);
-      else void this.#serve(connection);
+      this.#take(connection);
     }
   }
+
+  readonly #take = (connection: StreamConnection): void => {
+    if (!this.#timeIsUp) return void this.#serve(connection);
+    connection.abort();
+    this.#aborted++;
+  };
 
   /** While it ends, those in the backlog are let in all the same: closing the port would reset them. */
   get #full(): boolean {
@@ -153,11 +162,6 @@ export class ConnectionServer implements Server {
     this.#answers++;
     this.#starved = true;
     this.#reports.tell({ error, said: reasonOf(error as SocketError) });
-  }
-
-  #dropLate(connection: StreamConnection): void {
-    connection.abort();
-    this.#aborted++;
   }
 
   async #serve(connection: StreamConnection): Promise<void> {
@@ -241,20 +245,20 @@ export class ConnectionServer implements Server {
 
   async #end(): Promise<ShutdownResult> {
     await this.#drainBacklog();
-    await this.#listener.close();
+    await this.#listener.close(this.#take);
     await this.finished;
     return { drained: this.#drained, aborted: this.#aborted };
   }
 
   /** Lets those in that wait in the kernel, whom closing the port would reset. */
   async #drainBacklog(): Promise<void> {
-    const latest = performance.now() + LONGEST_DRAIN;
-    let quiet = 0;
-    while (quiet < QUIET && !this.#timeIsUp && performance.now() < latest) {
-      if (this.#listener.closed) return;
+    const begin = performance.now();
+    for (let quiet = 0, waited = 0; waited < LONGEST_DRAIN && !this.#timeIsUp;) {
+      if (quiet >= QUIET || this.#listener.closed) return;
       const before = this.#answers;
       await new Promise<void>((resolve) => startTimer(1, resolve));
       quiet = this.#answers === before && !this.#starved ? quiet + 1 : 0;
+      waited = performance.now() - begin;
     }
   }
 

@@ -64,16 +64,22 @@ export class TcpListener implements Listener {
     return this.#connections.take(options);
   }
 
-  /** The port is free when this resolves: the runtime holds the descriptor until its accept ends. */
-  async close(): Promise<void> {
+  /**
+   * The port is free when this resolves: the runtime holds the descriptor until its accept ends.
+   *
+   * @param late Gets a connection that nobody has taken, or that came in the moment of the close.
+   */
+  async close(late: (connection: StreamConnection) => void = drop): Promise<void> {
+    const give = (connection: StreamConnection | undefined) => {
+      if (connection !== undefined) late(connection);
+    };
     if (!this.#connections.closed) {
-      this.#connections.close()?.abort();
+      give(this.#connections.close());
       this.#listener.close();
       this.onClose?.();
     }
     await this.#connections.whenQuiet();
-    // An accept that had succeeded in the moment of the close has parked its connection.
-    this.#connections.close()?.abort();
+    give(this.#connections.close());
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<Connection, void, void> {
@@ -83,6 +89,10 @@ export class TcpListener implements Listener {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+function drop(connection: StreamConnection): void {
+  connection.abort();
 }
 
 function judge({ kind, code }: SocketError): Verdict {

@@ -225,6 +225,17 @@ Deno.test("shutdown() aborts those who come when the time is up already", async 
   assertEquals([at.server.accepted, late.log.at(-1)], [0, "close"]);
 });
 
+Deno.test("shutdown() serves a client that is accepted in the moment when the port is closed", async () => {
+  using at = await gated();
+  const late = new ScriptedConn();
+  at.runtime.close = () => at.runtime.give(late);
+  const ended = at.server.shutdown();
+  await until(() => at.server.accepted === 1, "it is served");
+  assertEquals([at.server.active, late.log.includes("close")], [1, false]);
+  at.open();
+  assertEquals(await soon(ended), { drained: 1, aborted: 0 });
+});
+
 Deno.test("shutdown() counts what a timeout has ended as aborted", async () => {
   using runtime = new ScriptedListener([new ScriptedConn()]);
   using time = virtualTime();
@@ -269,12 +280,13 @@ Deno.test("signal ends the server at once, and leaves no listener behind", async
   assertEquals(await soon(recv(client)), null);
 });
 
-Deno.test("signal that is aborted already ends the server before it accepts anybody", async () => {
+Deno.test("signal that is aborted already ends the server before it serves anybody", async () => {
   const listener = await listen(LOOPBACK);
   const waiting = await connect(listener.address);
   const server = serve(listener, () => {}, { signal: AbortSignal.abort() });
   await soon(server.finished);
-  assertEquals(await soon(server.shutdown()), { drained: 0, aborted: server.accepted });
+  const { drained } = await soon(server.shutdown());
+  assertEquals([drained, server.accepted, server.active], [0, 0, 0]);
   abort(waiting);
   await turns();
 });

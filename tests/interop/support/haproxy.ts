@@ -22,23 +22,36 @@ export interface Places {
   readonly folder: string;
 }
 
+/** A configuration that is a file already. */
+export interface ConfigurationFile {
+  readonly file: string;
+  /** The environment variables that it names. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /**
  * Starts HAProxy on free loopback ports, and waits until it accepts.
  *
  * @param names One for each port.
- * @param configure Writes what follows the global section.
+ * @param configure Writes what follows the global section, or says which file has it.
  */
 export async function startHAProxy(
   names: readonly string[],
-  configure: (places: Places) => string | Promise<string>,
+  configure: (
+    places: Places,
+  ) => string | Promise<string> | ConfigurationFile | Promise<ConfigurationFile>,
 ): Promise<HAProxy> {
   const version = /version (\S+?)[-\s]/.exec(await needProgram("haproxy", "-v"))?.[1] ?? "unknown";
   for (let attempt = 1;; attempt++) {
     const folder = await Deno.makeTempDir({ prefix: "haproxy-" });
     const { ready, ...ports } = freePorts(["ready", ...names]);
-    const file = `${folder}/haproxy.cfg`;
-    await Deno.writeTextFile(file, preamble(ready) + await configure({ ports, folder }));
-    const child = new Child(file);
+    const configuration = await configure({ ports, folder });
+    const own = `${folder}/haproxy.cfg`;
+    const written = typeof configuration === "string";
+    await Deno.writeTextFile(own, preamble(ready) + (written ? configuration : ""));
+    const child = written
+      ? new Child([own])
+      : new Child([own, configuration.file], configuration.env);
     try {
       await child.ready(ready);
       const stop = async () => {
@@ -86,10 +99,11 @@ class Child {
   readonly #output: Promise<string>;
   #ended = false;
 
-  constructor(file: string) {
+  constructor(files: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.#process = new Deno.Command("haproxy", {
       // In the foreground, so that the process that was started is the one that serves.
-      args: ["-db", "-f", file],
+      args: ["-db", ...files.flatMap((file) => ["-f", file])],
+      env: { ...env },
       stdin: "null",
       stdout: "null",
       stderr: "piped",

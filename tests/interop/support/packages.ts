@@ -37,11 +37,13 @@ export async function needProgram(
 ): Promise<string> {
   const found = await run(program, [versionFlag]);
   if (found.success) return found.output;
+  let why = "only root may install it";
   if (Deno.uid() === 0) {
     await run("apt-get", ["update"]);
-    await run("apt-get", ["install", "--yes", "--no-install-recommends", debianPackage]);
+    const install = ["install", "--yes", "--no-install-recommends", debianPackage];
+    why = (await run("apt-get", install)).output;
   }
   const installed = await run(program, [versionFlag]);
   if (installed.success) return installed.output;
-  throw new Error(`this test needs ${program}: apt-get install ${debianPackage}`);
+  throw new Error(`THIS TEST NEEDS ${program}: apt-get install ${debianPackage}\n${why}`);
 }

@@ -21,8 +21,13 @@ export class Example implements AsyncDisposable {
   }
 
   static start(name: string, ...args: string[]): Example {
+    return Example.startWith(["--allow-net"], name, ...args);
+  }
+
+  /** Starts one that its header gives other flags. */
+  static startWith(flags: readonly string[], name: string, ...args: string[]): Example {
     const process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", "--allow-net", `examples/${name}.ts`, ...args],
+      args: ["run", "--no-prompt", ...flags, `examples/${name}.ts`, ...args],
       cwd: ROOT,
       stdin: "piped",
       stdout: "piped",
