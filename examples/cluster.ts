@@ -10,6 +10,8 @@ interface Worker {
   readonly process: Deno.ChildProcess;
   /** Resolves when it serves, which is when it first says something. */
   readonly ready: Promise<void>;
+  /** Resolves when it has ended, and all that it said is told. */
+  readonly over: Promise<void>;
 }
 
 const [processes, program, ...args] = Deno.args;
@@ -23,22 +25,22 @@ function start(): Worker {
     stdout: "piped",
   }).spawn();
   const { promise: ready, resolve } = Promise.withResolvers<void>();
-  const worker = { process, ready };
-  workers.add(worker);
-  void (async () => {
+  const tell = async () => {
     for await (const bytes of process.stdout) {
       await Deno.stdout.write(bytes);
       resolve();
     }
     // One that was not told to end is replaced, but not in a loop where it cannot start.
     if (workers.delete(worker) && !ending) setTimeout(start, 1000);
-  })();
+  };
+  const worker = { process, ready, over: tell() };
+  workers.add(worker);
   return worker;
 }
 
 async function end(worker: Worker): Promise<void> {
   if (workers.delete(worker)) worker.process.kill("SIGTERM");
-  await worker.process.status;
+  await worker.over;
 }
 
 async function replaceAll(): Promise<void> {

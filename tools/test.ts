@@ -2,7 +2,8 @@
  * Runs every test, each kind with the settings that it is for, and sums them up in a last line
  * like `123 passed, 0 failed`.
  *
- * `--portable` leaves out what needs more than a network: the rest runs on every system.
+ * `--portable` leaves out what needs more than a network: the rest runs on every system. `--interop` runs
+ * the tests against programs of others alone, which root has installed where they are missing.
  * Other arguments go to `deno test`, for example `--filter recv`.
  */
 import { runDeno } from "./_run.ts";
@@ -28,7 +29,10 @@ async function testFiles(folder: string, name: RegExp): Promise<string[]> {
   return files.sort();
 }
 
-async function testRuns(portable: boolean): Promise<TestRun[]> {
+async function testRuns(kind: string | undefined): Promise<TestRun[]> {
+  if (kind === "--interop") {
+    return [{ title: "tests against programs of others", args: ["-A", "tests/interop"] }];
+  }
   const udp = await testFiles("tests/unit", /^udp.*_test\.ts$/);
   const runs: TestRun[] = [
     { title: "hermetic tests", args: ["--allow-net"] },
@@ -37,7 +41,9 @@ async function testRuns(portable: boolean): Promise<TestRun[]> {
       args: ["--config", STABLE_CONFIG, "--allow-net", ...udp],
     },
   ];
-  if (!portable) runs.push({ title: "tests of whole processes", args: ["-A", "tests/system"] });
+  if (kind !== "--portable") {
+    runs.push({ title: "tests of whole processes", args: ["-A", "tests/system"] });
+  }
   return runs;
 }
 
@@ -57,10 +63,11 @@ function countTests(output: string, success: boolean, mayBeEmpty: boolean): Coun
 }
 
 async function main(args: readonly string[]): Promise<boolean> {
-  const portable = args.includes("--portable");
-  const extra = args.filter((arg) => arg !== "--portable");
+  const kinds = ["--portable", "--interop"];
+  const kind = args.find((arg) => kinds.includes(arg));
+  const extra = args.filter((arg) => !kinds.includes(arg));
   const total: Count = { passed: 0, failed: 0 };
-  for (const { title, args } of await testRuns(portable)) {
+  for (const { title, args } of await testRuns(kind)) {
     console.log(`\n== ${title}: deno test ${args.join(" ")}`);
     const started = performance.now();
     const { success, output } = await runDeno(["test", ...args, ...extra], { stream: true });
