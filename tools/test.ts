@@ -3,7 +3,8 @@
  * like `123 passed, 0 failed`.
  *
  * `--portable` leaves out what needs more than a network: the rest runs on every system. `--interop` runs
- * the tests against programs of others alone, which root has installed where they are missing.
+ * the tests against programs of others alone, which root has installed where they are missing, and `--load`
+ * those that take some minutes and thousands of connections.
  * Other arguments go to `deno test`, for example `--filter recv`.
  */
 import { runDeno } from "./_run.ts";
@@ -33,6 +34,7 @@ async function testRuns(kind: string | undefined): Promise<TestRun[]> {
   if (kind === "--interop") {
     return [{ title: "tests against programs of others", args: ["-A", "tests/interop"] }];
   }
+  if (kind === "--load") return [{ title: "load", args: ["-A", "tests/load"] }];
   const udp = await testFiles("tests/unit", /^udp.*_test\.ts$/);
   const runs: TestRun[] = [
     { title: "hermetic tests", args: ["--allow-net"] },
@@ -63,7 +65,7 @@ function countTests(output: string, success: boolean, mayBeEmpty: boolean): Coun
 }
 
 async function main(args: readonly string[]): Promise<boolean> {
-  const kinds = ["--portable", "--interop"];
+  const kinds = ["--portable", "--interop", "--load"];
   const kind = args.find((arg) => kinds.includes(arg));
   const extra = args.filter((arg) => !kinds.includes(arg));
   const total: Count = { passed: 0, failed: 0 };

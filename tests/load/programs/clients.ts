@@ -1,0 +1,58 @@
+/**
+ * Many clients in a process of their own: `clients.ts HOST PORT COUNT KIND`. It says "ready" when all are
+ * connected and have sent what comes first, and how many are still there for each line that it reads.
+ */
+const [hostname, port, count, kind] = Deno.args;
+const MAX_LENGTH = 1024 * 1024;
+const AT_ONCE = 200;
+
+/** A frame of the greatest length, but for its last byte. */
+function unfinished(): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(4 + MAX_LENGTH - 1);
+  new DataView(bytes.buffer).setUint32(0, MAX_LENGTH);
+  return bytes;
+}
+
+const first = kind === "stalling" ? unfinished() : new Uint8Array([120]);
+let open = 0;
+
+async function write(conn: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+  for (let sent = 0; sent < bytes.length;) sent += await conn.write(bytes.subarray(sent));
+}
+
+async function untilEnd(conn: Deno.TcpConn): Promise<void> {
+  const buffer = new Uint8Array(1024);
+  try {
+    while (await conn.read(buffer) !== null);
+  } catch {
+    // A reset is an end as well.
+  }
+  open--;
+  conn.close();
+}
+
+const clients: Deno.TcpConn[] = [];
+let left = Number(count);
+async function connectSome(): Promise<void> {
+  while (left-- > 0) {
+    const conn = await Deno.connect({ hostname, port: Number(port) });
+    open++;
+    clients.push(conn);
+    await write(conn, first);
+    void untilEnd(conn);
+  }
+}
+await Promise.all(Array.from({ length: AT_ONCE }, connectSome));
+console.log("ready");
+
+if (kind === "trickling") {
+  for (const conn of clients) {
+    // Each has its own moment in the second.
+    setTimeout(
+      () => setInterval(() => void conn.write(first).catch(() => {}), 1000),
+      Math.random() * 1000,
+    );
+  }
+}
+for await (const _ of Deno.stdin.readable) console.log(JSON.stringify(open));
+Deno.exit(0);
