@@ -1,7 +1,7 @@
 /**
  * A protocol of lines, for `nc` and `socat` to talk to: each line is answered in capitals, with its number.
  *
- *     deno run --allow-net line_server.ts --port 7001
+ *     deno run --allow-net line_server.ts --port 7001 [--host 127.0.0.1]
  *
  * A line that is too long, or is not UTF-8, is answered with an error, and the next one as if nothing had
  * happened. SIGTERM or Ctrl-C ends it. In your own program, import from "jsr:@aivi/sockets" instead.

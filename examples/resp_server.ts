@@ -2,7 +2,7 @@
  * A server that redis-cli, redis-benchmark and other clients of Redis can talk to. It keeps strings in
  * memory and knows PING, ECHO, SET, GET, DEL, INCR and QUIT:
  *
- *     deno run --allow-net resp_server.ts --port 6379
+ *     deno run --allow-net resp_server.ts --port 6379 [--host 127.0.0.1]
  *
  * Port 0 lets the system choose. SIGTERM or Ctrl-C ends it when what was received has been answered. In
  * your own program, import from "jsr:@aivi/sockets" instead.
