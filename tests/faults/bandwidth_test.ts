@@ -1,10 +1,19 @@
 import { assert, assertEquals } from "@std/assert";
+import type { Received } from "./programs/streams.ts";
 import { faultTest } from "./support/fault_test.ts";
-import { DEVICE } from "./support/network.ts";
+import type { Host } from "./support/host.ts";
+import { ADDRESSES, DEVICE } from "./support/network.ts";
 import { closeBoth, connectedHosts } from "./support/pairs.ts";
 
 const SIZE = 16 * 1024;
 const LIMIT = 128 * 1024;
+
+/** All that comes; then the other side, which lingers, is told that it was all. */
+async function drainAndClose(host: Host, on: string): Promise<Received> {
+  const received = await host.do("drain", { on });
+  await host.do("close", { on });
+  return received;
+}
 
 faultTest(
   "1 Mbit/s: what waits is bounded, QueueFull, then every byte arrives",
@@ -38,3 +47,42 @@ faultTest(
     await closeBoth(hosts);
   },
 );
+
+faultTest(
+  "128 kbit/s: close tells what it gave up on, and with a longer linger delivers all",
+  async (network) => {
+    const [client, server] = await network.hosts();
+    const { host, port } = await server.do("listen", { as: "it", host: ADDRESSES.b[4] });
+    const shape = ["root", "tbf", "rate", "128kbit", "burst", "4kb", "latency", "100ms"];
+    await network.exec("a", "tc", "qdisc", "add", "dev", DEVICE, ...shape);
+    await network.sh("a", "echo 4096 65536 65536 >/proc/sys/net/ipv4/tcp_wmem");
+    // The kernel says that there is room when a third of its buffer is free, and that takes longer than close
+    // waits for a peer that may be frozen.
+    const length = 160 * 1024;
+    for (const [as, linger] of [["hasty", undefined], ["patient", 20_000]] as const) {
+      await client.do("connect", { as, host, port });
+      await server.do("accept", { on: "it", as });
+      const sending = client.attempt("send", { on: as, length });
+      const receiving = drainAndClose(server, as);
+      const closing = await client.attempt("close", { on: as, ...linger && { linger } });
+      const { bytesSent } = await client.do("counts", { on: as });
+      assertEquals(closing?.kind, as === "hasty" ? "TimedOut" : undefined, closing?.message);
+      assertEquals(closing?.bytesSent, as === "hasty" ? bytesSent : undefined);
+      assertEquals((await sending)?.bytesSent, as === "hasty" ? bytesSent : undefined);
+      assert(as === "hasty" ? bytesSent < length : bytesSent === length);
+      assertEquals(await receiving, { length: bytesSent, intact: true, end: "end of stream" });
+    }
+    await server.do("closeListener", { on: "it" });
+  },
+);
+
+faultTest("5 % loss: close with a longer linger delivers all that waits", async (network) => {
+  const hosts = await connectedHosts(network);
+  const { client, server } = hosts;
+  const length = 1024 * 1024;
+  const sending = client.do("send", { on: "it", length });
+  const receiving = drainAndClose(server, "it");
+  await client.do("close", { on: "it", linger: 20_000 });
+  await sending;
+  assertEquals(await receiving, { length, intact: true, end: "end of stream" });
+}, { relay: { loss: 5, delay: 20 } });

@@ -4,7 +4,7 @@ import { assertInjected, forEach, inject, type Meaning } from "./support/injecti
 import { faultTest } from "./support/fault_test.ts";
 import type { Host } from "./support/host.ts";
 import { ADDRESSES, type Network } from "./support/network.ts";
-import { closeBoth, connectedHosts, endKind, provesBroken } from "./support/pairs.ts";
+import { closeBoth, provesBroken } from "./support/pairs.ts";
 
 const LENGTH = 100_000;
 /** So much that a kernel takes it in many pieces. */

@@ -17,9 +17,16 @@ const CAP = 60_000;
 /**
  * Registers the conformance suite for a kind of stream, in both directions. A failure names the seed
  * of all that was random in it.
+ *
+ * @param leftOut Rows that this kind cannot keep to, or not in time, by the beginnings of what they say.
  */
-export function checkStream(name: string, makeKind: (random: Random) => StreamKind): void {
+export function checkStream(
+  name: string,
+  makeKind: (random: Random) => StreamKind,
+  leftOut: readonly string[] = [],
+): void {
   for (const { what, run } of [...TRANSFER_ROWS, ...CALL_ROWS, ...ENDING_ROWS]) {
+    if (leftOut.some((beginning) => what.startsWith(beginning))) continue;
     Deno.test(`${name}: ${what}`, () =>
       withSeed((random) => deadline(run(makeKind(random), random), CAP)));
     Deno.test(`${name}, other direction: ${what}`, () =>

@@ -42,17 +42,19 @@ function pairOf(near: Connection, far: Connection, end: () => Promise<void>): St
   };
 }
 
-export function tcpKind(host: string): StreamKind {
+/** TCP on a host; `reach` is where its listeners are found, where a link stands between. */
+export function tcpKind(host: string, reach = host): StreamKind {
   return {
     async makePair(): Promise<StreamPair> {
       const listener = await listen({ host, port: 0 });
-      const [near, far] = await Promise.all([connect(listener.address), accept(listener)]);
+      const { port } = listener.address;
+      const [near, far] = await Promise.all([connect({ host: reach, port }), accept(listener)]);
       return pairOf(near, far, () => closeListener(listener));
     },
     async makeReset(): Promise<ResetStream> {
       const listener = await listen({ host, port: 0 });
       // The runtime itself ends every connection with FIN; node:net can reset one.
-      const peer = nodeConnect(listener.address.port, host);
+      const peer = nodeConnect(listener.address.port, reach);
       const [near] = await Promise.all([accept(listener), once(peer, "connect")]);
       return {
         near,

@@ -1,4 +1,4 @@
-const TIMEOUT = 60_000;
+const TIMEOUT = 150_000;
 
 export interface CommandOutput {
   readonly success: boolean;

@@ -39,16 +39,26 @@ ip link set lo up
 export interface NetworkOptions {
   /** Carries the packets through a relay, and not just through a pair of devices. */
   readonly relay?: RelayOptions;
+  /**
+   * Side a is alone, and the relay gives each packet back to it as if side b had sent it: a process there that
+   * connects to side b has both ends of the connection, and the link between them.
+   */
+  readonly mirror?: boolean;
 }
 
 /** Two hosts with a link between them, each in a network namespace of its own. */
 export class Network implements AsyncDisposable {
   relay: Relay | undefined;
   readonly #name = `${RUN}-${crypto.randomUUID().slice(0, 8)}`;
+  readonly #sides: readonly Side[];
   readonly #hosts: Host[] = [];
 
-  static async make({ relay }: NetworkOptions = {}): Promise<Network> {
-    const network = new Network();
+  private constructor(sides: readonly Side[]) {
+    this.#sides = sides;
+  }
+
+  static async make({ relay, mirror = false }: NetworkOptions = {}): Promise<Network> {
+    const network = new Network(mirror ? ["a"] : ["a", "b"]);
     try {
       await network.#make(relay);
     } catch (error) {
@@ -64,7 +74,7 @@ export class Network implements AsyncDisposable {
   }
 
   async #make(relay: RelayOptions | undefined): Promise<void> {
-    const sides: Side[] = ["a", "b"];
+    const sides = this.#sides;
     for (const side of sides) {
       await must("ip", "netns", "add", this.space(side));
       await this.sh(side, SETUP);
@@ -131,9 +141,9 @@ export class Network implements AsyncDisposable {
    * goes on with what is orphaned until the peer has answered, so the faults are ended before.
    */
   async proveClean(): Promise<void> {
-    for (const side of ["a", "b"] as const) await this.heal(side);
+    for (const side of this.#sides) await this.heal(side);
     for (const host of this.#hosts) await host.proveClean();
-    for (const side of ["a", "b"] as const) {
+    for (const side of this.#sides) {
       const until = performance.now() + PATIENCE;
       let left = await this.sockets(side);
       while (left !== "" && performance.now() < until) {
@@ -147,7 +157,7 @@ export class Network implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const host of this.#hosts) await host[Symbol.asyncDispose]();
     await this.relay?.[Symbol.asyncDispose]();
-    for (const side of ["a", "b"] as const) {
+    for (const side of this.#sides) {
       await command("ip", "netns", "del", this.space(side));
       await Deno.remove(`/etc/netns/${this.space(side)}`, { recursive: true }).catch(() => {});
     }

@@ -1,0 +1,62 @@
+import { assertEquals } from "@std/assert";
+import { command } from "./support/commands.ts";
+import { ADDRESSES, DEVICE, Network } from "./support/network.ts";
+import type { RelayOptions } from "./support/relay.ts";
+
+const PROGRAM = new URL("programs/conformance.ts", import.meta.url).pathname;
+const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
+
+interface Link {
+  readonly title: string;
+  /** What the program calls it. */
+  readonly name: "lossy" | "slow";
+  readonly relay: RelayOptions;
+  readonly mbit?: number;
+  /** How many rows of the suite run there in one direction. */
+  readonly rows: number;
+}
+
+const LINKS: readonly Link[] = [
+  { title: "5 % loss and 20 ms delay", name: "lossy", relay: { loss: 5, delay: 20 }, rows: 22 },
+  { title: "1 Mbit/s", name: "slow", relay: {}, mbit: 1, rows: 27 },
+];
+
+/** Each direction over another family, and both at once: they are mostly waiting. */
+const DIRECTIONS = [
+  { family: 4, filter: "/link: /" },
+  { family: 6, filter: "/link, other direction: /" },
+] as const;
+
+/**
+ * What the kernel has taken of a connection that was aborted goes on over the link, into the time of the next
+ * row: so it takes little.
+ */
+const SMALL_BUFFERS = "echo 4096 16384 65536 >/proc/sys/net/ipv4/tcp_wmem";
+
+async function runSuite(
+  { name, relay, mbit, rows }: Link,
+  { family, filter }: typeof DIRECTIONS[number],
+): Promise<void> {
+  await using network = await Network.make({ relay, mirror: true });
+  await network.sh("a", SMALL_BUFFERS);
+  if (mbit !== undefined) {
+    const shape = `dev ${DEVICE} root tbf rate ${mbit}mbit burst 4kb latency 200ms`;
+    await network.sh("a", `tc qdisc add ${shape}`);
+  }
+  const deno = [Deno.execPath(), "test", "--allow-net", "--no-check", "--config", CONFIG];
+  const addresses = [ADDRESSES.a[family], ADDRESSES.b[family]];
+  const words = [...deno, "--filter", filter, PROGRAM, "--", ...addresses, name];
+  const { output } = await command("ip", "netns", "exec", network.space("a"), ...words);
+  const [, passed, failed] = /\| (\d+) passed .*\| (\d+) failed/.exec(output) ?? [];
+  assertEquals([Number(passed), Number(failed)], [rows, 0], output);
+  await network.proveClean();
+}
+
+for (const link of LINKS) {
+  Deno.test(`the conformance suite holds over a link with ${link.title}, both ways`, async () => {
+    const ends = await Promise.allSettled(
+      DIRECTIONS.map((direction) => runSuite(link, direction)),
+    );
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
+  });
+}
