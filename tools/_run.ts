@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly cwd?: string | URL;
   /** Replaces the environment, where the command must not see this one's. */
   readonly env?: Record<string, string>;
+  /** Ends the command where it aborts. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -24,7 +26,7 @@ export async function runDeno(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<CommandResult> {
-  const { stream = false, timeout = 300_000, cwd, env } = options;
+  const { stream = false, timeout = 300_000, cwd, env, signal } = options;
   const child = new Deno.Command(Deno.execPath(), {
     args: [...args],
     cwd,
@@ -33,6 +35,7 @@ export async function runDeno(
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
+    signal,
   }).spawn();
   let output = "";
   const collect = async (from: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> => {

@@ -14,7 +14,8 @@ interface TestRun {
   readonly args: readonly string[];
 }
 
-interface Count {
+/** How many tests a run passed and failed. */
+export interface Count {
   passed: number;
   failed: number;
 }
@@ -53,7 +54,7 @@ async function testRuns(kind: string | undefined): Promise<TestRun[]> {
  * A run that failed without naming a test counts as one failure, and so does one that ran nothing,
  * unless a filter may have left nothing of it.
  */
-function countTests(output: string, success: boolean, mayBeEmpty: boolean): Count {
+export function countTests(output: string, success: boolean, mayBeEmpty: boolean): Count {
   const count: Count = { passed: 0, failed: 0 };
   for (const [, passed, failed] of output.matchAll(SUMMARY)) {
     count.passed += Number(passed);

@@ -1,6 +1,6 @@
 import { must } from "./commands.ts";
 import { Process } from "./process.ts";
-import { SEED } from "./run.ts";
+import { PREFIX, SEED } from "./run.ts";
 
 /** What a relay does to packets: percentages of all of them, but for the delay. */
 export interface RelayOptions {
@@ -31,11 +31,13 @@ export interface RelayReport {
 
 let built: Promise<string> | undefined;
 
-/** Compiles a C program of `programs/`, once a run of a test file. */
-export async function compile(name: string, ...flags: string[]): Promise<string> {
-  const source = new URL(`../programs/${name}.c`, import.meta.url).pathname;
-  const target = `${await Deno.makeTempDir({ prefix: "sockets-faults-" })}/${name}`;
-  await must("gcc", "-O2", "-Wall", "-Wextra", "-Werror", ...flags, "-o", target, source);
+/** Compiles the relay, once a test file. */
+async function build(): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: PREFIX });
+  globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+  const source = new URL("../programs/relay.c", import.meta.url).pathname;
+  const target = `${folder}/relay`;
+  await must("gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", target, source);
   return target;
 }
 
@@ -52,7 +54,7 @@ export class Relay implements AsyncDisposable {
     device: string,
     spaces: readonly string[],
   ): Promise<Relay> {
-    const program = await (built ??= compile("relay"));
+    const program = await (built ??= build());
     const numbers = [SEED, loss, duplication, reordering, corruption, delay].map(String);
     const process = new Process(program, [...numbers, device, ...spaces]);
     const { value } = await process.lines.next();
