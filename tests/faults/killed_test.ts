@@ -30,11 +30,15 @@ faultTest(
       frames: MANY,
       size: FRAME,
     });
+    const receiving = client.do("recvFrames", { on: "it" });
     await server.do("take", { on: "it", length: 2 * FRAME });
     server.signal("SIGKILL");
     const { bytesSent, retryable, operation } = await sending;
     assert(bytesSent! >= 0 && bytesSent! < 4 + FRAME && !retryable);
     assertEquals(operation, "sendFrame");
+    // A reset is told to one call only; the other one must not take what follows for an end.
+    const { frames, end } = await receiving;
+    assertEquals([frames, endKind(end)], [0, "ConnectionReset"]);
     const { bytesSent: all } = await client.do("counts", { on: "it" });
     assert(all >= 2 * FRAME && all < MANY * FRAME);
     await client.do("close", { on: "it" });
