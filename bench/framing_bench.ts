@@ -1,4 +1,7 @@
-/** Decoding in memory; each group's baseline makes the same frames' arrays and does nothing else. */
+/**
+ * Decoding in memory, where each group's baseline makes the same frames' arrays and does nothing else; and frames
+ * over a socket.
+ */
 import {
   ByteQueue,
   type Codec,
@@ -8,6 +11,9 @@ import {
   netstrings,
   varintPrefixed,
 } from "../mod.ts";
+import { GROUPS, open } from "./frames_over_sockets.ts";
+import type { Work } from "./sides/work.ts";
+import { startPeer } from "./start_peer.ts";
 
 /** What one read of a busy connection brings. */
 const CHUNK = 128 * 1024;
@@ -78,3 +84,14 @@ Deno.bench("a frame of 1 MiB, a byte at a time", () => {
   }
   if (frame?.length !== large.length) throw new Error("the frame did not come out");
 });
+
+const peer = await startPeer();
+for (const group of GROUPS) {
+  for (const [index, name] of Object.keys(group.works).entries()) {
+    let work: Work | undefined;
+    Deno.bench({ name, group: group.name, baseline: index === 0 }, async () => {
+      work ??= await open(group, name, peer);
+      await work.batch();
+    });
+  }
+}

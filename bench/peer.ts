@@ -1,14 +1,18 @@
 /**
  * The other end of `deno bench`, in a worker so that the measuring thread does none of its work. It does
- * what `peers/programs/peer.c` does, where no compiler is at hand.
+ * what `peers/programs/peer.c` does, where no compiler is at hand, and sends frames as well.
  */
 import {
   ASK_FOR_DATAGRAMS,
   ECHO,
   ECHO_DATAGRAM,
   HOST,
+  LARGE_FRAME,
+  LARGE_FRAMES,
   SINGLE_BYTES,
   SINK,
+  SMALL_FRAME,
+  SMALL_FRAMES,
   SOURCE,
 } from "./sides/work.ts";
 
@@ -19,6 +23,15 @@ async function sink(conn: Deno.TcpConn): Promise<void> {
 
 async function source(conn: Deno.TcpConn, chunk: Uint8Array): Promise<void> {
   for (;;) await conn.write(chunk);
+}
+
+/** Whole frames of so many zeros: a write that is taken in part goes on where it stopped. */
+async function frames(conn: Deno.TcpConn, length: number): Promise<void> {
+  const size = 4 + length;
+  const chunk = new Uint8Array(size * Math.ceil(256 * 1024 / size));
+  const view = new DataView(chunk.buffer);
+  for (let at = 0; at < chunk.length; at += size) view.setUint32(at, length);
+  for (let sent = 0;; sent %= chunk.length) sent += await conn.write(chunk.subarray(sent));
 }
 
 async function echo(conn: Deno.TcpConn): Promise<void> {
@@ -33,6 +46,8 @@ const JOBS: Readonly<Record<number, (conn: Deno.TcpConn) => Promise<void>>> = {
   [SOURCE]: (conn) => source(conn, new Uint8Array(256 * 1024)),
   [SINGLE_BYTES]: (conn) => source(conn, new Uint8Array(1)),
   [ECHO]: echo,
+  [SMALL_FRAMES]: (conn) => frames(conn, SMALL_FRAME),
+  [LARGE_FRAMES]: (conn) => frames(conn, LARGE_FRAME),
 };
 
 async function serve(conn: Deno.TcpConn): Promise<void> {

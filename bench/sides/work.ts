@@ -67,6 +67,11 @@ export const SINK = 115; // s
 export const SOURCE = 103; // g
 export const SINGLE_BYTES = 98; // b
 export const ECHO = 101; // e
+/** Frames with 4 bytes of length in front, without end, of so many bytes; only `peer.ts` knows them. */
+export const SMALL_FRAMES = 102; // f
+export const LARGE_FRAMES = 108; // l
+export const SMALL_FRAME = 64;
+export const LARGE_FRAME = 64 * 1024;
 
 /** The first byte of a datagram. */
 export const ECHO_DATAGRAM = 0;
