@@ -14,12 +14,17 @@ export class Gate {
 
   /** Goes on with the load's next round when that may begin; false where there is none any more. */
   async pass(name: string): Promise<boolean> {
-    this.#inside.delete(name);
-    if (this.#inside.size === 0) this.#onEmpty?.();
+    this.leave(name);
     if (!this.#isOpen) await this.#open.promise;
     if (this.#over) return false;
     this.#inside.add(name);
     return true;
+  }
+
+  /** The load's round is over. */
+  leave(name: string): void {
+    this.#inside.delete(name);
+    if (this.#inside.size === 0) this.#onEmpty?.();
   }
 
   /** Stops all loads after the round they are in; gives those that did not end it in time. */

@@ -55,17 +55,33 @@ function startLoads(world: World, random: Random): { lasting: number; all: Promi
     for (let index = 0; index < count; index++) {
       const name = `${what} ${index}`;
       all.push(
-        load(name, world, new Random(random.below(2 ** 32))).catch((error) =>
-          world.ledger.fail(`${name} ended: ${error?.stack ?? error}`)
-        ),
+        load(name, world, new Random(random.below(2 ** 32)))
+          .catch((error) => world.ledger.fail(`${name} ended: ${error?.stack ?? error}`))
+          .finally(() => world.gate.leave(name)),
       );
     }
   }
   return { lasting, all: Promise.all(all) };
 }
 
+/** How late the event loop was at worst: what says whether timeouts are the machine's doing. */
+function watchLag(): { takeWorst(): number } {
+  let [due, worst] = [performance.now() + 20, 0];
+  setInterval(() => {
+    worst = Math.max(worst, performance.now() - due);
+    due = performance.now() + 20;
+  }, 20);
+  return {
+    takeWorst(): number {
+      const taken = Math.round(worst);
+      worst = 0;
+      return taken;
+    },
+  };
+}
+
 const COLUMNS = ["min", "conns", "frames", "lines", "dgrams", "MB", "cancels", "faults", "RSS MB"]
-  .concat(["heap MB", "ext MB", "fds", "timers", "listeners", "wrong"]);
+  .concat(["heap MB", "ext MB", "fds", "timers", "listeners", "lag ms", "wrong"]);
 
 function row(cells: readonly (string | number)[]): string {
   return cells.map((cell, index) =>
@@ -77,13 +93,13 @@ function mb(bytes: number): string {
   return (bytes / 1e6).toFixed(1);
 }
 
-function report({ counts, wrong }: Ledger, sample: Sample): string {
+function report({ counts, wrong }: Ledger, sample: Sample, lag: number): string {
   const { connections, frames, lines, datagrams, bytes, cancels, faults } = counts;
   const { rss, heap, external, descriptors, timers, listeners, seconds } = sample;
   return row([
     (seconds / 60).toFixed(1),
     ...[connections, frames, lines, datagrams, mb(bytes), cancels, faults],
-    ...[mb(rss), mb(heap), mb(external), descriptors, timers, listeners, wrong],
+    ...[mb(rss), mb(heap), mb(external), descriptors, timers, listeners, lag, wrong],
   ]);
 }
 
@@ -96,6 +112,7 @@ async function soak(minutes: number, seed: number): Promise<boolean> {
   });
   const gate = new Gate();
   const started = performance.now();
+  const lag = watchLag();
   const world = await startWorld(gate, ledger);
   const { lasting, all } = startLoads(world, new Random(seed));
   console.log(`seed ${seed}`);
@@ -111,7 +128,7 @@ async function soak(minutes: number, seed: number): Promise<boolean> {
     if (stuck.length > 0) break;
     gate.open();
     if (performance.now() - started < minute * 60_000 && performance.now() < end) continue;
-    console.log(report(ledger, samples.at(-1)!));
+    console.log(report(ledger, samples.at(-1)!, lag.takeWorst()));
     minute = 1 + Math.floor((performance.now() - started) / 60_000);
   }
   gate.end();
