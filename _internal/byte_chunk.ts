@@ -15,7 +15,7 @@ export interface ByteChunk {
   /** Made by the queue, which may fill it beyond `end`. */
   readonly own: boolean;
   /** Nobody else uses the buffer, so that it can be handed over. */
-  readonly given: boolean;
+  given: boolean;
 }
 
 /** An empty chunk of the queue's own with room for `capacity` bytes. */

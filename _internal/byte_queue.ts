@@ -19,6 +19,12 @@ export let isByteQueue: (value: unknown) => value is ByteQueue;
 export let searchQueue: (queue: ByteQueue, search: NeedleSearch, start: number) => number;
 /** Moves an empty queue on to a position in its stream, since the bytes before that went past it. */
 export let moveQueue: (queue: ByteQueue, position: number) => void;
+/** Appends bytes without a copy, though they are the lender's again some day: the loan. */
+export let lend: (queue: ByteQueue, bytes: Uint8Array) => ByteChunk;
+/** How many bytes of a loan still wait; where there are none, the memory is free again. */
+export let owed: (queue: ByteQueue, loan: ByteChunk) => number;
+/** Copies what still waits of a loan, which frees its memory. */
+export let payBack: (queue: ByteQueue, loan: ByteChunk) => void;
 
 /**
  * Bytes that wait to be decoded: what a {@linkcode Decoder} reads from. Chunks go in at the back as
@@ -55,6 +61,9 @@ export class ByteQueue {
       typeof value === "object" && value !== null && #chunks in value;
     searchQueue = (queue, search, start) => queue.#search(search, start);
     moveQueue = (queue, position) => queue.#moveTo(position);
+    lend = (queue, bytes) => queue.#lend(bytes);
+    owed = (queue, loan) => Math.max(0, loan.end - queue.#startOf(loan));
+    payBack = (queue, loan) => queue.#payBack(loan);
   }
 
   /** How many bytes wait. */
@@ -289,9 +298,32 @@ export class ByteQueue {
   }
 
   #moveTo(position: number): void {
-    if (this.length > 0 || position <= this.#total) return;
+    if (position <= this.#total) return;
     this.#total = position;
     this.#clear();
+  }
+
+  #lend(bytes: Uint8Array): ByteChunk {
+    const end = bytes.length;
+    const loan = { bytes, start: 0, end, base: this.#total, own: false, given: false };
+    this.#add(loan);
+    this.#total += end;
+    return loan;
+  }
+
+  #payBack(chunk: ByteChunk): void {
+    const start = this.#startOf(chunk);
+    if (start >= chunk.end) return;
+    chunk.bytes = chunk.bytes.slice(start, chunk.end);
+    chunk.base += start;
+    chunk.end -= start;
+    chunk.start = 0;
+    if (chunk === this.#chunks.head) this.#enter(chunk);
+  }
+
+  /** Where what waits of a chunk begins; of the first one that is not noted in itself. */
+  #startOf({ base, start }: ByteChunk): number {
+    return Math.max(start, this.consumed - base);
   }
 
   #join(position: number, length: number): ByteChunk {

@@ -1,5 +1,5 @@
-import { LARGE } from "./byte_chunk.ts";
-import { ByteQueue, moveQueue } from "./byte_queue.ts";
+import { type ByteChunk, LARGE } from "./byte_chunk.ts";
+import { ByteQueue, lend, moveQueue, owed, payBack } from "./byte_queue.ts";
 
 const SMALLEST = 4 * 1024;
 /**
@@ -16,6 +16,12 @@ const MOST_SPARES = 64;
 /** So many small reads in a row give a large buffer back: an idle connection should hold little. */
 const PATIENCE = 16;
 
+/** A buffer that the queue has something of. */
+interface Lent {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly loan: ByteChunk;
+}
+
 /**
  * What reads of the runtime fill, and what is left of them. The buffer grows with what comes: 4 KiB for a
  * connection that says little, 124 KiB under load. Where frames are looked for, what is left is in a queue,
@@ -28,6 +34,10 @@ export class ReadBuffer {
   #end = 0;
   #smallReads = 0;
   #queue: ByteQueue | undefined;
+  /** The queue has what the buffer has. */
+  #loan: ByteChunk | undefined;
+  /** Another buffer, of which the queue still had much when it was this one's turn. */
+  #other: Lent | undefined;
 
   /** How many bytes were read and not taken. */
   get length(): number {
@@ -37,6 +47,7 @@ export class ReadBuffer {
 
   /** Room for the next read; only while nothing is left of the last. */
   room(): Uint8Array<ArrayBuffer> {
+    if (this.#loan !== undefined) this.#endLoan(this.#loan);
     return this.#bytes ??= this.#size === SMALLEST && spares.pop() || new Uint8Array(this.#size);
   }
 
@@ -49,6 +60,7 @@ export class ReadBuffer {
       this.#smallReads = 0;
     } else if (this.#size > SMALLEST && count <= this.#size / 8) {
       this.#smallReads += 1;
+      this.#other = undefined;
     } else {
       this.#smallReads = 0;
     }
@@ -84,16 +96,35 @@ export class ReadBuffer {
   asQueue(taken: number): ByteQueue {
     const queue = this.#queue ??= new ByteQueue();
     // Where nothing waited in it, others have read past it: what a decoder knows of the place is old.
-    moveQueue(queue, taken);
+    if (queue.length === 0) moveQueue(queue, taken);
     const left = this.#end - this.#start;
     if (left > 0) {
       const bytes = this.#bytes!.subarray(this.#start, this.#end);
-      // The queue copies what is small, and keeps what is large: that must not be read into again.
-      if (left < LARGE) queue.push(bytes);
-      else queue.pushOwned(bytes.slice());
       this.#consume(left);
+      if (left < LARGE) queue.push(bytes);
+      else if (this.#bytes === undefined) queue.pushOwned(bytes);
+      else {
+        // Mostly the frames in it are taken before the next read, which the buffer can serve again.
+        this.#loan = lend(queue, bytes);
+      }
     }
     return queue;
+  }
+
+  /**
+   * What little still waits is copied. Of frames as large as a buffer much does: then two buffers take turns,
+   * and only where the other one is not free either, the frame is larger and gets it for good.
+   */
+  #endLoan(loan: ByteChunk): void {
+    const queue = this.#queue!;
+    this.#loan = undefined;
+    if (owed(queue, loan) < LARGE) return payBack(queue, loan);
+    const other = this.#other;
+    this.#other = { bytes: this.#bytes!, loan };
+    this.#forget();
+    if (other === undefined) return;
+    if (owed(queue, other.loan) > 0) other.loan.given = true;
+    else if (other.bytes.length === this.#size) this.#bytes = other.bytes;
   }
 
   /** Copies what fits into a caller's buffer: how many bytes. */
@@ -113,15 +144,23 @@ export class ReadBuffer {
   /** Drops what is left. */
   clear(): void {
     this.#start = this.#end = 0;
-    this.#queue = undefined;
+    this.#dropQueue();
   }
 
   /** Hands the memory on; only once nobody can write to it any more, and nothing is taken after. */
   recycle(): void {
     const bytes = this.#bytes;
-    if (bytes?.length === SMALLEST && spares.length < MOST_SPARES) spares.push(bytes);
     this.#forget();
+    // A codec may have kept the queue, which must not see what others read.
+    const free = this.#loan === undefined && bytes?.length === SMALLEST;
+    if (free && spares.length < MOST_SPARES) spares.push(bytes);
+    this.#dropQueue();
+  }
+
+  #dropQueue(): void {
     this.#queue = undefined;
+    this.#loan = undefined;
+    this.#other = undefined;
   }
 
   #consume(count: number): void {

@@ -188,7 +188,6 @@ export class Receiver implements StraightReader {
   #decode<T>(operation: string, decoding: Decoding<T>): T | null | undefined {
     const state = this.#state;
     const input = this.#buffer.asQueue(state.bytesReceived);
-    const before = input.consumed;
     this.#decoding = true;
     try {
       let found: T | null | undefined = decoding.decode(input);
@@ -203,7 +202,7 @@ export class Receiver implements StraightReader {
       throw fromCodec(error, operation, state.peer);
     } finally {
       this.#decoding = false;
-      state.bytesReceived += input.consumed - before;
+      state.bytesReceived = input.consumed;
     }
   }
 
