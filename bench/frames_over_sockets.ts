@@ -15,6 +15,7 @@ import {
   recvFrame,
   send,
 } from "../mod.ts";
+import { median } from "./peers/rounds.ts";
 import {
   HOST,
   LARGE_FRAME,
@@ -115,10 +116,6 @@ async function rate({ batch }: Work, milliseconds: number): Promise<number> {
   let elapsed = 0;
   for (; elapsed < milliseconds; elapsed = performance.now() - started) bytes += await batch();
   return bytes / elapsed;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((one, other) => one - other)[values.length >> 1];
 }
 
 async function compare(group: Group, peer: Peer): Promise<void> {
