@@ -31,6 +31,23 @@
  * console.log(from, new TextDecoder().decode(bytes)); // … ping
  * ```
  *
+ * Protocols have frames, and servers have limits:
+ *
+ * ```ts
+ * import { close, connect, framed, lines, listen, recvFrame, sendFrame, serve } from "jsr:@aivi/sockets";
+ *
+ * const listener = await listen({ host: "127.0.0.1", port: 0 });
+ * await using server = serve(listener, async (connection) => {
+ *   const stream = framed(connection, lines());
+ *   for await (const line of stream) await sendFrame(stream, line.toUpperCase());
+ * }, { maxConnectionsPerHost: 100, idleTimeout: 60_000 });
+ *
+ * const stream = framed(await connect(server.address), lines());
+ * await sendFrame(stream, "hello");
+ * console.log(await recvFrame(stream, { timeout: 5000 })); // HELLO
+ * await close(stream.connection);
+ * ```
+ *
  * Nothing but `--allow-net` is needed; under `--unstable-net` UDP is faster and `reusePort` works.
  *
  * @module
