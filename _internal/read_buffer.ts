@@ -13,6 +13,8 @@ const LARGEST = 124 * 1024;
  */
 const spares: Uint8Array<ArrayBuffer>[] = [];
 const MOST_SPARES = 64;
+/** A read is small that fills no more than this part of a buffer. */
+const FEW = 8;
 /** So many small reads in a row give a large buffer back: an idle connection should hold little. */
 const PATIENCE = 16;
 
@@ -58,9 +60,9 @@ export class ReadBuffer {
     if (count === this.#size) {
       this.#size = Math.min(this.#size * 4, LARGEST);
       this.#smallReads = 0;
-    } else if (this.#size > SMALLEST && count <= this.#size / 8) {
+    } else if (this.#size > SMALLEST && count <= this.#size / FEW) {
       this.#smallReads += 1;
-      this.#other = undefined;
+      this.#freeOther();
     } else {
       this.#smallReads = 0;
     }
@@ -112,19 +114,35 @@ export class ReadBuffer {
   }
 
   /**
-   * What little still waits is copied. Of frames as large as a buffer much does: then two buffers take turns,
-   * and only where the other one is not free either, the frame is larger and gets it for good.
+   * What little still waits is copied. Of frames as large as a buffer much does: then two buffers take turns.
    */
   #endLoan(loan: ByteChunk): void {
     const queue = this.#queue!;
+    const left = owed(queue, loan);
     this.#loan = undefined;
-    if (owed(queue, loan) < LARGE) return payBack(queue, loan);
-    const other = this.#other;
+    // Nobody knows when the next frame comes: one buffer is enough to wait for it.
+    if (queue.length === 0) this.#other = undefined;
+    if (left < LARGE || left <= this.#bytes!.length / FEW) return payBack(queue, loan);
+    const free = this.#freeOther();
     this.#other = { bytes: this.#bytes!, loan };
     this.#forget();
-    if (other === undefined) return;
-    if (owed(queue, other.loan) > 0) other.loan.given = true;
-    else if (other.bytes.length === this.#size) this.#bytes = other.bytes;
+    if (free?.length === this.#size) this.#bytes = free;
+  }
+
+  /**
+   * Takes the other buffer back from the queue. What fills it by half stays there for good, which is a part of
+   * a still larger frame; a peer that sends 4 KiB at a time must not hold 124 KiB with each of them.
+   */
+  #freeOther(): Uint8Array<ArrayBuffer> | undefined {
+    const other = this.#other;
+    if (other === undefined) return undefined;
+    this.#other = undefined;
+    if (2 * owed(this.#queue!, other.loan) < other.bytes.length) {
+      payBack(this.#queue!, other.loan);
+      return other.bytes;
+    }
+    other.loan.given = true;
+    return undefined;
   }
 
   /** Copies what fits into a caller's buffer: how many bytes. */
@@ -144,6 +162,8 @@ export class ReadBuffer {
   /** Drops what is left. */
   clear(): void {
     this.#start = this.#end = 0;
+    // A codec may have kept the queue, which must not see what is read from now on.
+    if (this.#loan !== undefined) this.#forget();
     this.#dropQueue();
   }
 
@@ -153,7 +173,10 @@ export class ReadBuffer {
     this.#forget();
     // A codec may have kept the queue, which must not see what others read.
     const free = this.#loan === undefined && bytes?.length === SMALLEST;
-    if (free && spares.length < MOST_SPARES) spares.push(bytes);
+    if (free && spares.length < MOST_SPARES) {
+      // Where the next connection hands it over, the caller gets the whole buffer: nothing of this one's.
+      spares.push(bytes.fill(0));
+    }
     this.#dropQueue();
   }
 

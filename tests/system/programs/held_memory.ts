@@ -1,0 +1,75 @@
+/**
+ * How many bytes are in buffers that a transport was given to fill, once garbage is collected. Run with
+ * `--v8-flags=--expose-gc`.
+ */
+import { connectionOver, framed, lengthPrefixed, recvFrame, type Transport } from "../../../mod.ts";
+
+declare function gc(): void;
+
+const KIB = 1024;
+const codec = lengthPrefixed({ maxLength: 2 * KIB * KIB });
+
+/** Gives zeros behind the prefix of a frame, in pieces, then nothing more; and remembers the buffers. */
+class Pieces implements Transport {
+  readonly #buffers = new Set<WeakRef<ArrayBufferLike>>();
+  readonly #known = new WeakSet<ArrayBufferLike>();
+  #pieces: Uint8Array[] = [];
+  #given = Promise.withResolvers<void>();
+
+  give(frameLength: number, ...sizes: number[]): void {
+    this.#pieces = sizes.map((size) => new Uint8Array(size));
+    new DataView(this.#pieces[0].buffer).setUint32(0, frameLength);
+    this.#given.resolve();
+  }
+
+  async read(buffer: Uint8Array): Promise<number> {
+    if (!this.#known.has(buffer.buffer)) this.#buffers.add(new WeakRef(buffer.buffer));
+    this.#known.add(buffer.buffer);
+    while (this.#pieces.length === 0) {
+      this.#given = Promise.withResolvers();
+      await this.#given.promise;
+    }
+    const piece = this.#pieces.shift()!;
+    const count = Math.min(piece.length, buffer.length);
+    buffer.set(piece.subarray(0, count));
+    if (count < piece.length) this.#pieces.unshift(piece.subarray(count));
+    return count;
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return Promise.resolve(bytes.length);
+  }
+
+  close(): void {}
+
+  async held(): Promise<number> {
+    for (let round = 0; round < 5; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      gc();
+    }
+    let held = 0;
+    for (const reference of this.#buffers) held += reference.deref()?.byteLength ?? 0;
+    return held;
+  }
+}
+
+/** A connection that waits for a frame after one that was large. */
+async function grown(): Promise<Pieces> {
+  const pieces = new Pieces();
+  const frames = framed(connectionOver(pieces), codec);
+  pieces.give(600 * KIB, 4 + 600 * KIB);
+  await recvFrame(frames);
+  recvFrame(frames).catch(() => {});
+  return pieces;
+}
+
+const idle = await grown();
+const afterFrame = await idle.held();
+
+const slow = await grown();
+// The large ones keep the buffer from getting smaller.
+slow.give(1024 * KIB, ...Array.from({ length: 100 }, (_, n) => n % 16 === 15 ? 16 * KIB : 4 * KIB));
+const inPieces = await slow.held();
+
+console.log(JSON.stringify({ afterFrame, inPieces }));
+Deno.exit(0);
