@@ -128,9 +128,9 @@ export function recvUntil(
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   const operation = "recvUntil";
   return receive(operation, connection, options, (stream) => {
-    checkBytes(operation, "the delimiter", delimiter);
-    if (delimiter.length === 0) throw invalidInput(operation, "the delimiter is empty");
-    return new DelimitedCall(stream, delimiter, maxBytes(operation, options));
+    const bytes = checkBytes(operation, "the delimiter", delimiter);
+    if (bytes.length === 0) throw invalidInput(operation, "the delimiter is empty");
+    return new DelimitedCall(stream, bytes, maxBytes(operation, options));
   });
 }
 

@@ -27,7 +27,9 @@ import {
   invalidInput,
   readArguments,
 } from "./_internal/arguments.ts";
+import { checkSignal } from "./_internal/cancellation.ts";
 import { ConnectionServer, type ServerPlan } from "./_internal/connection_server.ts";
+import { SignalWaiters } from "./_internal/signal_waiters.ts";
 import { notAListener, TcpListener } from "./_internal/tcp_listener.ts";
 import { TrustList } from "./_internal/trust_list.ts";
 import { SocketError } from "./errors.ts";
@@ -84,8 +86,12 @@ export function serve(
   }
   const { plan, signal } = readArguments(OPERATION, () => readOptions(handler, options));
   checkUsable(listener);
+  const end = () => void server.shutdown({ timeout: 0 });
+  // First, since it may be the signal's own method that throws: then the listener is nobody's still.
+  const stop = signal && readArguments(OPERATION, () => SignalWaiters.add(signal, end));
   const server = new ConnectionServer(listener, plan);
-  if (signal !== undefined) endWith(signal, server);
+  if (signal?.aborted) end();
+  if (stop !== undefined) void server.finished.then(stop);
   return server;
 }
 
@@ -100,13 +106,6 @@ function checkUsable(listener: TcpListener): void {
   }
 }
 
-function endWith(signal: AbortSignal, server: Server): void {
-  const end = () => void server.shutdown({ timeout: 0 });
-  if (signal.aborted) return end();
-  signal.addEventListener("abort", end, { once: true });
-  void server.finished.then(() => signal.removeEventListener("abort", end));
-}
-
 type Limit = "maxConnections" | "maxConnectionsPerHost" | "firstByteTimeout" | "idleTimeout";
 
 function readOptions(
@@ -115,9 +114,7 @@ function readOptions(
 ): { plan: ServerPlan; signal: AbortSignal | undefined } {
   const checked = checkOptions<ServeOptions>(OPERATION, options);
   const { signal, onError, proxyProtocol } = checked;
-  if (signal !== undefined && !(signal instanceof AbortSignal && signal.aborted !== undefined)) {
-    throw invalidInput(OPERATION, "signal is not an AbortSignal");
-  }
+  if (signal !== undefined) checkSignal(OPERATION, signal);
   if (onError !== undefined && typeof onError !== "function") {
     throw invalidInput(OPERATION, `onError is ${describe(onError)}, not a function`);
   }

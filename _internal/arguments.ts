@@ -99,16 +99,18 @@ export function checkOptions<T extends object>(operation: string, options: T | u
   throw invalidInput(operation, `options is ${describe(options)}, not an object`);
 }
 
-/** Bytes to send or a buffer to fill, or `InvalidInput`. */
+/** Bytes to send or a buffer to fill, as {@linkcode plainBytes} gives them, or `InvalidInput`. */
 export function checkBytes(operation: string, name: string, bytes: unknown): Uint8Array {
-  if (isBytes(bytes)) return bytes;
+  if (isBytes(bytes)) return plainBytes(bytes);
   throw invalidInput(operation, `${name} is ${describe(bytes)}, not a Uint8Array`);
 }
 
-const typedArrayTag = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype),
-  Symbol.toStringTag,
-)!.get!;
+const [typedArrayTag, bufferOf, byteOffsetOf, lengthOf] = [
+  ...[Symbol.toStringTag, "buffer", "byteOffset", "length"],
+].map((name) =>
+  Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), name)!.get!
+);
+const EMPTY = new Uint8Array();
 
 /**
  * Asks the value itself, not its prototype, which a proxy has as well, or an array of another type that
@@ -116,6 +118,24 @@ const typedArrayTag = Object.getOwnPropertyDescriptor(
  */
 export function isBytes(value: unknown): value is Uint8Array {
   return typedArrayTag.call(value) === "Uint8Array";
+}
+
+/**
+ * The same bytes in a plain array. In a subclass, such as `Buffer` of Node, `length`, `set` and `subarray` can be
+ * anything: a `length` that lies made the runtime write nothing for ever, a `set` that throws lost a read.
+ */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  if (Object.getPrototypeOf(bytes) === Uint8Array.prototype) return bytes;
+  const length = lengthOf.call(bytes);
+  // Of a buffer that was transferred no view can be made.
+  return length === 0
+    ? EMPTY
+    : new Uint8Array(bufferOf.call(bytes), byteOffsetOf.call(bytes), length);
+}
+
+/** Whether the buffer of bytes was transferred, which leaves none. */
+export function isTransferred(bytes: Uint8Array): boolean {
+  return (bufferOf.call(bytes) as ArrayBuffer).detached;
 }
 
 /** Asked so that nothing can throw. */

@@ -57,12 +57,12 @@ export class BoundUdpSocket implements UdpSocket {
 
   sendTo(
     address: Address,
-    bytes: Uint8Array,
+    given: Uint8Array,
     options: OperationOptions | undefined,
   ): Promise<void> {
     try {
       const { to, most } = this.#checkTarget(address);
-      checkBytes("sendTo", "bytes", bytes);
+      const bytes = checkBytes("sendTo", "bytes", given);
       const cancellation = Cancellation.read("sendTo", options);
       if (bytes.length > most) throw tooLarge(bytes.length, most, to);
       if (this.#closing !== undefined) throw this.#datagrams.closedError("sendTo");

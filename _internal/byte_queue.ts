@@ -1,4 +1,4 @@
-import { checkBytes, checkWhole, invalidInput, readArguments } from "./arguments.ts";
+import { checkBytes, checkWhole, invalidInput } from "./arguments.ts";
 import {
   type ByteChunk,
   fillsItsBuffer,
@@ -198,9 +198,9 @@ export class ByteQueue {
     const operation = "ByteQueue.indexOf";
     checkWhole(operation, "start", start, 0, this.length);
     if (typeof needle !== "number") {
-      checkBytes(operation, "the needle", needle);
-      if (needle.length === 0) throw invalidInput(operation, "the needle is empty");
-      return this.#search(new NeedleSearch(needle), start);
+      const bytes = checkBytes(operation, "the needle", needle);
+      if (bytes.length === 0) throw invalidInput(operation, "the needle is empty");
+      return this.#search(new NeedleSearch(bytes), start);
     }
     checkWhole(operation, "the needle", needle, 0, 255);
     return this.#scan(start, (bytes, from, to) => indexOfByte(bytes, needle, from, to));
@@ -231,12 +231,7 @@ export class ByteQueue {
   }
 
   #push(operation: string, value: Uint8Array, given: boolean): void {
-    checkBytes(operation, "bytes", value);
-    // Of a subclass, such as `Buffer` of Node, `slice` and `subarray` need not be what they should.
-    const bytes = Object.getPrototypeOf(value) === Uint8Array.prototype ? value : readArguments(
-      operation,
-      () => new Uint8Array(value.buffer, value.byteOffset, value.length),
-    );
+    const bytes = checkBytes(operation, "bytes", value);
     const end = bytes.length;
     if (end === 0) return;
     if (!fillsItsBuffer(bytes, end)) return this.#append(bytes);

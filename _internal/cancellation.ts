@@ -1,5 +1,6 @@
 import { SocketError } from "../errors.ts";
 import type { Address, OperationOptions } from "../types.ts";
+import { SignalWaiters } from "./signal_waiters.ts";
 import { checkLimit, checkOptions, invalidInput, readArguments } from "./arguments.ts";
 
 // Above this, timers of the runtime fire at once.
@@ -28,12 +29,18 @@ export interface Cancelled {
 
 /** A caller's `signal` and `timeout`, which are one thing: the moment a call is given up. */
 export class Cancellation {
+  /** What cancelled the call before it began. */
+  readonly already: Cancelled | undefined;
+  readonly #operation: string;
   readonly #signal: AbortSignal | undefined;
   readonly #timeout: number;
 
-  private constructor(signal: AbortSignal | undefined, timeout: number) {
+  private constructor(operation: string, signal: AbortSignal | undefined, timeout: number) {
+    this.#operation = operation;
     this.#signal = signal;
     this.#timeout = timeout;
+    if (signal?.aborted) this.already = aborted(signal);
+    else if (timeout === 0) this.already = this.#timedOut();
   }
 
   /** Reads and checks them; nothing is started yet. Gives nothing where nothing can cancel. */
@@ -42,48 +49,55 @@ export class Cancellation {
     options: OperationOptions | undefined,
   ): Cancellation | undefined {
     if (options === undefined) return undefined;
-    const { signal, timeout } = readArguments(operation, () => {
+    return readArguments(operation, () => {
       const { signal, timeout } = checkOptions(operation, options);
-      // What only inherits from a signal has no state to ask for.
-      if (signal === undefined || signal instanceof AbortSignal && signal.aborted !== undefined) {
-        return { signal, timeout };
-      }
-      throw invalidInput(operation, "signal is not an AbortSignal");
+      if (signal !== undefined) checkSignal(operation, signal);
+      const limit = checkLimit(operation, "timeout", timeout, Infinity);
+      if (signal === undefined && limit === Infinity) return undefined;
+      return new Cancellation(operation, signal, limit);
     });
-    const limit = checkLimit(operation, "timeout", timeout, Infinity);
-    return signal === undefined && limit === Infinity ? undefined : new Cancellation(signal, limit);
   }
 
-  /** What cancelled the call before it began. */
-  get already(): Cancelled | undefined {
-    if (this.#signal?.aborted) return this.#aborted();
-    return this.#timeout === 0 ? this.#timedOut() : undefined;
-  }
-
-  /** Calls `cancel` at most once; what it gives ends the watch and leaves nothing behind. */
+  /**
+   * Calls `cancel` at most once; what it gives ends the watch and leaves nothing behind. A signal's own method may
+   * throw: that is `InvalidInput`, so this comes before anything that would have to be undone.
+   */
   watch(cancel: (why: Cancelled) => void): () => void {
+    const signal = this.#signal;
+    const stopSignal = signal &&
+      readArguments(this.#operation, () =>
+        SignalWaiters.add(signal, () => {
+          stop();
+          cancel(aborted(signal));
+        }));
     const stopTimer = startTimer(this.#timeout, () => {
       stop();
       cancel(this.#timedOut());
     });
-    const onAbort = () => {
-      stop();
-      cancel(this.#aborted());
-    };
     const stop = () => {
       stopTimer();
-      this.#signal?.removeEventListener("abort", onAbort);
+      stopSignal?.();
     };
-    this.#signal?.addEventListener("abort", onAbort);
     return stop;
-  }
-
-  #aborted(): Cancelled {
-    return { kind: "Aborted", reason: "aborted by its signal", cause: this.#signal?.reason };
   }
 
   #timedOut(): Cancelled {
     return { kind: "TimedOut", reason: `timed out after ${this.#timeout} ms` };
+  }
+}
+
+/** An abort signal, or `InvalidInput`. What only inherits from one has no state to ask for. */
+export function checkSignal(operation: string, signal: unknown): asserts signal is AbortSignal {
+  if (signal instanceof AbortSignal && signal.aborted !== undefined) return;
+  throw invalidInput(operation, "signal is not an AbortSignal");
+}
+
+function aborted(signal: AbortSignal): Cancelled {
+  const [kind, reason] = ["Aborted", "aborted by its signal"] as const;
+  try {
+    return { kind, reason, cause: signal.reason };
+  } catch (cause) {
+    return { kind, reason, cause };
   }
 }
 

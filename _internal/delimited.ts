@@ -44,15 +44,15 @@ import { NeedleSearch } from "./needle_search.ts";
  */
 export function delimited(delimiter: Uint8Array, options?: CodecOptions): Codec<Uint8Array> {
   const operation = "delimited";
-  checkBytes(operation, "the delimiter", delimiter);
-  if (delimiter.length === 0) throw invalidInput(operation, "the delimiter is empty");
+  const bytes = checkBytes(operation, "the delimiter", delimiter);
+  if (bytes.length === 0) throw invalidInput(operation, "the delimiter is empty");
+  const own = new Uint8Array(bytes);
   const maxLength = readMaxLength(operation, options);
-  const own = new Uint8Array(delimiter);
   return {
     encode(frame) {
-      const bytes = checkFrame(frame, maxLength);
-      checkWithout(bytes, own);
-      return pieces(bytes, new Uint8Array(own));
+      const content = checkFrame(frame, maxLength);
+      checkWithout(content, own);
+      return pieces(content, new Uint8Array(own));
     },
     decoder: () => new DelimitedDecoder(own, maxLength),
   };

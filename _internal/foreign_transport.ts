@@ -30,7 +30,10 @@ export class ForeignTransport implements Transport {
     const room = buffer.length;
     for (;;) {
       const count = await this.#inner.read(buffer);
-      if (count === null || checkCount(count, room, "gave") > 0) return count;
+      if (count === null) return count;
+      // What came is in memory that nobody here can see any more.
+      if (buffer.length !== room) throw new Error("the buffer to read into was transferred");
+      if (checkCount(count, room, "gave") > 0) return count;
       await this.#turn();
     }
   }

@@ -76,9 +76,9 @@ export class Receiver implements StraightReader {
     this.#reader.release();
   }
 
-  recvInto(buffer: Uint8Array, options: RecvOptions | undefined): Promise<number | null> {
+  recvInto(given: Uint8Array, options: RecvOptions | undefined): Promise<number | null> {
     try {
-      checkBytes("recvInto", "buffer", buffer);
+      const buffer = checkBytes("recvInto", "buffer", given);
       const cancellation = Cancellation.read("recvInto", options);
       const most = options === undefined ? ANY : maxBytes("recvInto", options);
       if (buffer.length === 0) throw invalidInput("recvInto", "the buffer has no room");
@@ -104,10 +104,9 @@ export class Receiver implements StraightReader {
       this.#checkFree(operation, cancellation);
       const found = this.#decode(operation, decoding);
       if (found !== undefined) return Promise.resolve(found);
+      const stop = cancellation?.watch((why) => this.#cancel(why));
       const promise = this.#reader.open(operation, ANY, undefined, decoding);
-      if (cancellation !== undefined) {
-        this.#reader.stop = cancellation.watch((why) => this.#cancel(why));
-      }
+      this.#reader.stop = stop;
       if (!this.#reading) this.#read();
       return promise as Promise<T | null>;
     } catch (error) {
@@ -166,10 +165,11 @@ export class Receiver implements StraightReader {
     target: Uint8Array | undefined,
     cancellation: Cancellation | undefined,
   ): Promise<Received> {
+    const stop = cancellation === undefined || this.#settled
+      ? undefined
+      : cancellation.watch((why) => this.#cancel(why));
     const promise = this.#reader.open(operation, most, target, undefined);
-    if (cancellation !== undefined && !this.#settled) {
-      this.#reader.stop = cancellation.watch((why) => this.#cancel(why));
-    }
+    this.#reader.stop = stop;
     this.#serve();
     return promise;
   }

@@ -71,11 +71,11 @@ export class SendTurns {
       reject,
       stop: undefined,
     };
-    this.#waiting.add(datagram);
     datagram.stop = cancellation?.watch((why: Cancelled) => {
       this.#waiting.delete(datagram);
       reject(cancelledError(why, "sendTo", to));
     });
+    this.#waiting.add(datagram);
     if (!this.#sending) this.#next();
     return promise;
   }

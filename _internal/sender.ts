@@ -1,6 +1,6 @@
 import { SocketError } from "../errors.ts";
 import type { OperationOptions } from "../types.ts";
-import { checkBytes, invalidInput, isBytes } from "./arguments.ts";
+import { checkBytes, invalidInput, isBytes, plainBytes } from "./arguments.ts";
 import { Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { SendBacklog } from "./send_backlog.ts";
@@ -65,19 +65,20 @@ export class Sender {
   }
 
   send(
-    bytes: Uint8Array,
+    given: Uint8Array,
     options: OperationOptions | undefined,
     operation: SendOperation = "send",
   ): Promise<void> {
-    if (options === undefined && isBytes(bytes) && bytes.length !== 0) {
-      if (this.#gate === READY) return this.#sendDirectly(operation, bytes);
-      if (this.#gate === WRITING) {
+    if (options === undefined && isBytes(given)) {
+      const bytes = plainBytes(given);
+      if (bytes.length !== 0 && this.#gate === READY) return this.#sendDirectly(operation, bytes);
+      if (bytes.length !== 0 && this.#gate === WRITING) {
         this.#backlog ??= new SendBacklog();
         const gathered = this.#backlog.gather(operation, bytes, this.#limit);
         if (gathered !== undefined) return gathered;
       }
     }
-    return this.#sendSlowly(operation, bytes, [], options);
+    return this.#sendSlowly(operation, given, [], options);
   }
 
   /** Sends pieces as one: all of them leave one after the other, or none does. */
@@ -145,13 +146,14 @@ export class Sender {
 
   #sendSlowly(
     operation: SendOperation,
-    bytes: Uint8Array,
-    more: readonly Uint8Array[],
+    given: Uint8Array,
+    givenPieces: readonly Uint8Array[],
     options: OperationOptions | undefined,
   ): Promise<void> {
     try {
-      let { length } = checkBytes(operation, "bytes", bytes);
-      for (const piece of more) length += checkBytes(operation, "a piece", piece).length;
+      const bytes = checkBytes(operation, "bytes", given);
+      const more = givenPieces.map((piece) => checkBytes(operation, "a piece", piece));
+      const length = more.reduce((sum, piece) => sum + piece.length, bytes.length);
       const cancellation = Cancellation.read(operation, options);
       const problem = this.problem(operation, cancellation?.already);
       if (problem !== undefined) throw problem;
@@ -178,9 +180,9 @@ export class Sender {
   }
 
   #enqueue(send: PendingSend, cancellation: Cancellation | undefined): Promise<void> {
+    send.stop = cancellation?.watch((why) => this.#cancel(send, why));
     this.#backlog ??= new SendBacklog();
     this.#backlog.push(send);
-    send.stop = cancellation?.watch((why) => this.#cancel(send, why));
     if ((this.#gate & WRITING) === 0) this.#writeNext(this.#backlog);
     return send.promise;
   }

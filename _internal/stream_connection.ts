@@ -259,10 +259,17 @@ export class StreamConnection implements Connection {
       throw cancelledError(already, operation, this.#state.peer);
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const stop = cancellation.watch((why) => {
-      reject(cancelledError(why, operation, this.#state.peer));
+    let stop: () => void;
+    try {
+      stop = cancellation.watch((why) => {
+        reject(cancelledError(why, operation, this.#state.peer));
+        onCancel();
+      });
+    } catch (error) {
+      work?.catch(() => {});
       onCancel();
-    });
+      throw error;
+    }
     work?.then(resolve, reject);
     try {
       await promise;

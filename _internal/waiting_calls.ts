@@ -39,8 +39,8 @@ export class WaitingCalls<T> {
       previous: undefined,
       next: undefined,
     };
-    this.#calls.push(call);
     if (cancellation !== undefined) call.stop = this.#watch(call, cancellation);
+    this.#calls.push(call);
     return promise;
   }
 
