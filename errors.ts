@@ -62,6 +62,8 @@ export interface SocketErrorOptions {
   permission?: Deno.NetPermissionDescriptor;
   /** Of a send that failed part-way: how many of its bytes are known to have left. */
   bytesSent?: number;
+  /** Whether the same call, later, has a chance; where it is left out, kind and operation decide. */
+  retryable?: boolean;
   /** The error underneath, untouched. */
   cause?: unknown;
 }
@@ -165,6 +167,6 @@ export class SocketError extends Error {
     if (code !== undefined) this.code = code;
     if (permission !== undefined) this.permission = permission;
     if (bytesSent !== undefined) this.bytesSent = bytesSent;
-    this.retryable = isRetryable(kind, operation, options);
+    this.retryable = options.retryable ?? isRetryable(kind, operation, options);
   }
 }

@@ -83,6 +83,7 @@ export class ConnectionState {
 
   /** A breakage as the error of the call that meets it: broken stays broken. */
   brokenError(breakage: { error: unknown }, operation: string, bytesSent?: number): SocketError {
-    return toSocketError(breakage.error, operation, { address: this.peer, bytesSent });
+    const context = { address: this.peer, bytesSent, retryable: false } as const;
+    return toSocketError(breakage.error, operation, context);
   }
 }

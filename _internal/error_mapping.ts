@@ -92,6 +92,7 @@ const BY_CLASS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
 export interface MappingContext {
   readonly address?: Address;
   readonly bytesSent?: number;
+  readonly retryable?: false;
 }
 
 /**
@@ -134,7 +135,10 @@ export function fromCodec(
 
 function mapError(error: unknown, operation: string, context: MappingContext): SocketError {
   if (error instanceof SocketError) {
-    return error.operation === operation ? error : rewrap(error, operation, context);
+    const { bytesSent = error.bytesSent, retryable = error.retryable } = context;
+    const fits = error.operation === operation && error.bytesSent === bytesSent &&
+      error.retryable === retryable;
+    return fits ? error : rewrap(error, operation, context);
   }
   const name = error instanceof Error ? error.name : "";
   const message = error instanceof Error ? error.message : String(error);
@@ -188,9 +192,10 @@ function errnoName(errno: number): string | undefined {
 /** The error of another function of this package, as one of the function that called it. */
 function rewrap(error: SocketError, operation: string, context: MappingContext): SocketError {
   const prefix = /^.*?: /.exec(error.message)?.[0] ?? "";
-  const { kind, code, permission } = error;
+  const { kind, code, permission, retryable } = error;
   const reason = error.message.slice(prefix.length).replace(code ? ` (${code})` : "", "");
-  return new SocketError(kind, operation, reason, { ...context, code, permission, cause: error });
+  const carried = { retryable, ...context, code, permission, cause: error };
+  return new SocketError(kind, operation, reason, carried);
 }
 
 /**

@@ -41,6 +41,13 @@ for (const [kind, retryable] of Object.entries(RETRYABLE) as [SocketErrorKind, b
   });
 }
 
+Deno.test("whoever makes a SocketError may say whether it is retryable", () => {
+  const made = (retryable: boolean) =>
+    new SocketError("InvalidData", "recvFrame", "a busy signal", { retryable }).retryable;
+  assertEquals([made(true), made(false)], [true, false]);
+  assertFalse(new SocketError("TimedOut", "recv", "late", { retryable: false }).retryable);
+});
+
 Deno.test("ConnectionReset is retryable from connect alone", () => {
   assert(new SocketError("ConnectionReset", "connect", "reset").retryable);
   assertFalse(new SocketError("ConnectionReset", "recv", "reset").retryable);

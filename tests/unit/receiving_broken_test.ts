@@ -1,5 +1,13 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { abort, type Connection, connectionOver, recv, recvInto, send } from "../../mod.ts";
+import {
+  abort,
+  type Connection,
+  connectionOver,
+  recv,
+  recvInto,
+  send,
+  SocketError,
+} from "../../mod.ts";
 import { resettablePair } from "../support/resetting_peer.ts";
 import { brokenPipe, connectionReset, kernelTimeout } from "../support/runtime_errors.ts";
 import { ScriptedTransport } from "../support/scripted_transport.ts";
@@ -14,6 +22,28 @@ const RECEIVES: Record<string, (connection: Connection) => Promise<unknown>> = {
   "recvInto with a timeout": (connection) =>
     recvInto(connection, new Uint8Array(8), { timeout: 60_000 }),
 };
+
+Deno.test("R4: what broke a connection for good is not retryable, whatever the transport called it", async () => {
+  const raws = [
+    new Deno.errors.TimedOut("late"),
+    new Deno.errors.Busy("busy"),
+    new SocketError("TimedOut", "recv", "late underneath"),
+    new SocketError("Unreachable", "connect", "a tunnel's end"),
+  ];
+  for (const raw of raws) {
+    const transport = new ScriptedTransport();
+    const connection = connectionOver(transport);
+    const first = recv(connection);
+    (await transport.nextRead()).fail(raw);
+    for (
+      const call of [() => first, () => recv(connection), () => send(connection, bytesOf("x"))]
+    ) {
+      const error = await soon(call().then(() => undefined, (error) => error));
+      assert(error instanceof SocketError && !error.retryable, `${error}`);
+    }
+    abort(connection);
+  }
+});
 
 for (const [what, receive] of Object.entries(RECEIVES)) {
   const name = what.split(" ")[0];
