@@ -19,7 +19,10 @@ export interface Growth {
   readonly factor: number;
 }
 
-/** Measures what doubling costs: medians of several runs at sizes from one to eight times the first. */
+/**
+ * Measures what doubling costs: the quickest of several runs at sizes from one to eight times the first, since what
+ * else a machine does only adds. Medians passed the limit by 0.02 once in 94 cases on a busy one.
+ */
 export async function growthOf(worst: Worst): Promise<Growth> {
   let best: Growth | undefined;
   for (let attempt = 0; attempt < ATTEMPTS && (best?.factor ?? Infinity) > MOST; attempt++) {
@@ -31,15 +34,15 @@ export async function growthOf(worst: Worst): Promise<Growth> {
 
 async function measure({ name, size, make }: Worst): Promise<Growth> {
   const times = await calibrate(make(size));
-  const medians: number[] = [];
+  const quickest: number[] = [];
   for (let doubling = 0; doubling <= DOUBLINGS; doubling++) {
     const run = make(size << doubling);
     const samples: number[] = [];
     for (let repeat = 0; repeat < REPEATS; repeat++) samples.push(await timed(run, times));
-    medians.push(samples.sort((a, b) => a - b)[REPEATS >> 1]);
+    quickest.push(Math.min(...samples));
   }
-  const factor = (medians[DOUBLINGS] / medians[0]) ** (1 / DOUBLINGS);
-  return { name, size, milliseconds: medians[0] / times, factor };
+  const factor = (quickest[DOUBLINGS] / quickest[0]) ** (1 / DOUBLINGS);
+  return { name, size, milliseconds: quickest[0] / times, factor };
 }
 
 /** How often it must run to be timed; it has been compiled by then. */
