@@ -20,6 +20,7 @@ import {
   SocketError,
   type UdpSocket,
 } from "../mod.ts";
+import { portOf, readOptions } from "./arguments.ts";
 
 const connections = new Set<Connection>();
 
@@ -47,20 +48,20 @@ async function echoDatagrams(socket: UdpSocket): Promise<void> {
   }
 }
 
-function option(name: string, fallback: string): string {
-  const index = Deno.args.indexOf(`--${name}`);
-  return index < 0 ? fallback : Deno.args[index + 1] ?? fallback;
-}
-
-const host = option("host", "127.0.0.1");
-const listener = await listen({ host, port: Number(option("port", "7777")) });
-const socket = await bindUdp(listener.address);
-console.log(`echoing TCP and UDP on ${formatAddress(listener.address)}, Ctrl-C ends it`);
-
+// Before it says that it serves: whoever waits for that may end it at once.
 const interrupted = new Promise<void>((resolve) => {
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, () => resolve());
 });
+const options = readOptions({
+  port: { type: "string", default: "7777" },
+  host: { type: "string", default: "127.0.0.1" },
+});
+const address = { host: options.host, port: portOf(options.port) };
+const listener = await listen(address);
+const socket = await bindUdp(listener.address);
+console.log(`echoing TCP and UDP on ${formatAddress(listener.address)}, Ctrl-C ends it`);
+
 const datagrams = echoDatagrams(socket);
 const clients = (async () => {
   for await (const connection of listener) void echo(connection);

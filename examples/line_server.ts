@@ -18,6 +18,7 @@ import {
   type ServeContext,
   SocketError,
 } from "../mod.ts";
+import { portOf, readOptions } from "./arguments.ts";
 
 async function answer(connection: Connection, { signal }: ServeContext): Promise<void> {
   const questions = framed(connection, lines({ maxLength: 1000 }));
@@ -38,22 +39,22 @@ async function answer(connection: Connection, { signal }: ServeContext): Promise
   }
 }
 
-function option(name: string, fallback: string): string {
-  const index = Deno.args.indexOf(`--${name}`);
-  return index < 0 ? fallback : Deno.args[index + 1] ?? fallback;
-}
-
-const port = Number(option("port", "7001"));
-const server = serve(await listen({ host: option("host", "127.0.0.1"), port }), answer, {
+// Before it says that it serves: whoever waits for that may end it at once.
+const interrupted = new Promise<void>((resolve) => {
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  for (const signal of signals) Deno.addSignalListener(signal, () => resolve());
+});
+const options = readOptions({
+  port: { type: "string", default: "7001" },
+  host: { type: "string", default: "127.0.0.1" },
+});
+const address = { host: options.host, port: portOf(options.port) };
+const server = serve(await listen(address), answer, {
   maxConnections: 1000,
   idleTimeout: 60_000,
 });
 console.log(`lines on ${formatAddress(server.address)}, Ctrl-C ends it`);
 
-const interrupted = new Promise<void>((resolve) => {
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-  for (const signal of signals) Deno.addSignalListener(signal, () => resolve());
-});
 await interrupted;
 const { drained, aborted } = await server.shutdown({ timeout: 5000 });
 console.log(`closed: ${drained} clients served to the end, ${aborted} not`);

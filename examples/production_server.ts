@@ -17,6 +17,7 @@ import {
   type ServeContext,
   SocketError,
 } from "../mod.ts";
+import { portOf, readOptions } from "./arguments.ts";
 
 async function answer(connection: Connection, { signal }: ServeContext): Promise<void> {
   const { host } = connection.remoteAddress;
@@ -34,30 +35,27 @@ function tell(error: unknown, connection?: Connection): void {
   if (!left) console.error(connection && formatAddress(connection.remoteAddress), error);
 }
 
-function option(name: string): string | undefined {
-  const index = Deno.args.indexOf(`--${name}`);
-  return index < 0 ? undefined : Deno.args[index + 1];
-}
-
-const trust = option("trust")?.split(",");
-const listener = await listen(
-  { host: option("host") ?? "127.0.0.1", port: Number(option("port") ?? "7777") },
-  { reusePort: Deno.args.includes("--share") },
-);
+const { host, port, trust, share } = readOptions({
+  host: { type: "string", default: "127.0.0.1" },
+  port: { type: "string", default: "7777" },
+  trust: { type: "string" },
+  share: { type: "boolean" },
+});
+const listener = await listen({ host, port: portOf(port) }, { reusePort: share });
 const server = serve(listener, answer, {
   maxConnections: 10_000,
   maxConnectionsPerHost: 1_000,
   firstByteTimeout: 10_000,
   idleTimeout: 60_000,
   onError: tell,
-  proxyProtocol: trust && { trust },
+  proxyProtocol: trust === undefined ? undefined : { trust: trust.split(",") },
 });
-console.log(`serving on ${formatAddress(server.address)} as ${Deno.pid}`);
-
+// Before it says that it serves: whoever waits for that may end it at once.
 const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
 for (const signal of signals) {
   Deno.addSignalListener(signal, () => void server.shutdown({ timeout: 10_000 }));
 }
+console.log(`serving on ${formatAddress(server.address)} as ${Deno.pid}`);
 await server.finished;
 const { drained, aborted } = await server.shutdown();
 console.log(`ended after ${server.accepted} clients, ${drained} drained, ${aborted} aborted`);

@@ -19,6 +19,7 @@ import {
   type ServeContext,
   SocketError,
 } from "../mod.ts";
+import { portOf, readOptions } from "./arguments.ts";
 import { bytesOf, NIL, type Reply, replyText, type Request, requests } from "./resp_codec.ts";
 
 /** So many bytes of replies may wait; above, nothing more is read from a client until it reads. */
@@ -156,19 +157,19 @@ async function answerAll(connection: Connection, replies: Replies): Promise<void
   }
 }
 
-function option(name: string, fallback: string): string {
-  const index = Deno.args.indexOf(`--${name}`);
-  return index < 0 ? fallback : Deno.args[index + 1] ?? fallback;
-}
-
-const port = Number(option("port", "6379"));
-const server = serve(await listen({ host: option("host", "127.0.0.1"), port }), answer);
-console.log(`RESP on ${formatAddress(server.address)}, Ctrl-C ends it`);
-
+// Before it says that it serves: whoever waits for that may end it at once.
 const interrupted = new Promise<void>((resolve) => {
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, () => resolve());
 });
+const options = readOptions({
+  port: { type: "string", default: "6379" },
+  host: { type: "string", default: "127.0.0.1" },
+});
+const address = { host: options.host, port: portOf(options.port) };
+const server = serve(await listen(address), answer);
+console.log(`RESP on ${formatAddress(server.address)}, Ctrl-C ends it`);
+
 await interrupted;
 const { drained, aborted } = await server.shutdown({ timeout: 5000 });
 console.log(`closed: ${drained} clients served to the end, ${aborted} not`);

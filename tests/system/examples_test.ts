@@ -5,6 +5,13 @@ import { Example } from "./support/example.ts";
 
 const ADDRESS = /127\.0\.0\.1:\d+/;
 
+/** That it says so in one line, and ends with 2. */
+async function assertRefused(name: string, problem: string, ...args: string[]): Promise<void> {
+  await using example = Example.start(name, ...args);
+  assertEquals([await example.end(), await example.errors()], [2, `${problem}\n`]);
+  assertEquals(example.output, "");
+}
+
 Deno.test("the demo shows each of its steps and ends well", async () => {
   const { code, output } = await Example.run("demo");
   for (
@@ -214,3 +221,29 @@ Deno.test("the line server answers lines, and goes on after one that is too long
   assertEquals(text, "1 ONE\n2 error: TooLarge\n3 TWO\n4 THR\n");
   await close(client);
 });
+
+for (const name of ["echo_server", "line_server", "production_server", "resp_server"]) {
+  Deno.test(`${name} ends in order where SIGTERM comes as soon as it says that it serves`, async () => {
+    // A signal that comes before its handler kills: most starts lost that race, but not each.
+    for (let start = 1; start <= 3; start++) {
+      await using server = Example.start(name, "--port", "0");
+      await server.until(ADDRESS);
+      server.signal("SIGTERM");
+      assertEquals(await server.end(), 0);
+    }
+  });
+
+  Deno.test(`${name} refuses in one line what it cannot be told`, async () => {
+    const refused: [problem: string, ...args: string[]][] = [
+      ["Unknown option '--prot'", "--prot", "7777"],
+      ["Option '--port <value>' argument missing", "--port"],
+      ['a port is a number from 0 to 65535, not "http"', "--port", "http"],
+      ['a port is a number from 0 to 65535, not "65536"', "--port", "65536"],
+    ];
+    if (name === "production_server") {
+      refused.push(["Option '--trust <value>' argument missing", "--trust"]);
+      refused.push(["Option '--trust' argument is ambiguous.", "--trust", "--share"]);
+    }
+    for (const [problem, ...args] of refused) await assertRefused(name, problem, ...args);
+  });
+}

@@ -1,0 +1,33 @@
+/** What the examples are told: a mistake in it is one line and exit code 2, not a stack trace or a default. */
+import { parseArgs, type ParseArgsConfig } from "node:util";
+import { type Address, parseAddress, SocketError } from "../mod.ts";
+
+/** Ends the program, which was told what it cannot do. */
+export function refuse(problem: string): never {
+  console.error(problem);
+  Deno.exit(2);
+}
+
+/** The options of the command line, and nothing else that is there. */
+export function readOptions<T extends NonNullable<ParseArgsConfig["options"]>>(options: T) {
+  try {
+    return parseArgs({ args: Deno.args, options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    refuse((error as Error).message.split("\n")[0]);
+  }
+}
+
+export function portOf(text: string, lowest = 0): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
+  if (port >= lowest && port <= 65535) return port;
+  refuse(`a port is a number from ${lowest} to 65535, not "${text}"`);
+}
+
+export function addressOf(text: string): Address {
+  try {
+    return parseAddress(text);
+  } catch (error) {
+    if (!(error instanceof SocketError)) throw error;
+    refuse(error.message);
+  }
+}
