@@ -4,12 +4,13 @@
  *     deno run --allow-net line_server.ts --port 7001 [--host 127.0.0.1]
  *
  * A line that is too long, or is not UTF-8, is answered with an error, and the next one as if nothing had
- * happened. SIGTERM or Ctrl-C ends it. In your own program, import from "jsr:@aivi/sockets" instead.
+ * happened. SIGTERM or Ctrl-C ends it when the lines that have come whole are answered. In your own program, import from "jsr:@aivi/sockets" instead.
  */
 import {
   type Connection,
   formatAddress,
   framed,
+  type FramedConnection,
   lines,
   listen,
   recvFrame,
@@ -20,22 +21,39 @@ import {
 } from "../mod.ts";
 import { portOf, readOptions } from "./arguments.ts";
 
+/** A server that ends lets go of a client that has sent no whole line for so many milliseconds. */
+const LAST_CALL = 100;
+
 async function answer(connection: Connection, { signal }: ServeContext): Promise<void> {
   const questions = framed(connection, lines({ maxLength: 1000 }));
   // Longer ones: capitals may take more bytes.
   const answers = framed(connection, lines());
   for (let number = 1;; number++) {
     try {
-      const line = await recvFrame(questions, { signal });
+      const line = await nextLine(questions, signal);
       if (line === null) return;
       await sendFrame(answers, `${number} ${line.trimEnd().toUpperCase()}`);
     } catch (error) {
       const kind = error instanceof SocketError ? error.kind : undefined;
-      // The server ends: what was asked has been answered.
-      if (kind === "Aborted") return;
       if (kind !== "TooLarge" && kind !== "InvalidData") throw error;
       await sendFrame(answers, `${number} error: ${kind}`);
     }
+  }
+}
+
+/** The next line, or `null` where none comes any more. */
+async function nextLine(
+  questions: FramedConnection<string>,
+  signal: AbortSignal,
+): Promise<string | null> {
+  try {
+    // An aborted signal refuses even lines that wait here already; a timeout lets them through.
+    return await recvFrame(questions, signal.aborted ? { timeout: LAST_CALL } : { signal });
+  } catch (error) {
+    const kind = signal.aborted && error instanceof SocketError ? error.kind : undefined;
+    if (kind === "Aborted") return nextLine(questions, signal);
+    if (kind === "TimedOut") return null;
+    throw error;
   }
 }
 

@@ -4,7 +4,8 @@
  *     deno run --allow-net production_server.ts --port 7777 [--host 127.0.0.1] [--trust 10.0.0.0/8] [--share]
  *
  * `--trust` takes PROXY headers from load balancers at these addresses; `--share` shares the port with other
- * processes (needs `--unstable-net`). SIGTERM ends it when those who are being answered have their answer.
+ * processes (needs `--unstable-net`). SIGTERM ends it when each request that has come whole is answered, or else
+ * after ten seconds.
  * In your own program, import from "jsr:@aivi/sockets" instead.
  */
 import {
@@ -19,12 +20,28 @@ import {
 } from "../mod.ts";
 import { portOf, readOptions } from "./arguments.ts";
 
+/** A server that ends lets go of a client that has sent nothing whole for so many milliseconds. */
+const LAST_CALL = 100;
+
 async function answer(connection: Connection, { signal }: ServeContext): Promise<void> {
   const { host } = connection.remoteAddress;
-  // Who has just come is heard out; only between requests may a server that ends let go of a client.
-  let waiting = {};
-  for (let line; (line = await recvLine(connection, waiting)) !== null; waiting = { signal }) {
+  // Who has just come is heard out, even by a server that ends.
+  let line = await recvLine(connection);
+  for (; line !== null; line = await nextLine(connection, signal)) {
     await send(connection, new TextEncoder().encode(`${line} (${host} to ${Deno.pid})\n`));
+  }
+}
+
+/** The next line, or `null` where none comes any more. */
+async function nextLine(connection: Connection, signal: AbortSignal): Promise<string | null> {
+  try {
+    // An aborted signal refuses even lines that wait here already; a timeout lets them through.
+    return await recvLine(connection, signal.aborted ? { timeout: LAST_CALL } : { signal });
+  } catch (error) {
+    const kind = signal.aborted && error instanceof SocketError ? error.kind : undefined;
+    if (kind === "Aborted") return nextLine(connection, signal);
+    if (kind === "TimedOut") return null;
+    throw error;
   }
 }
 

@@ -1,5 +1,14 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { close, closeWrite, connect, listen, parseAddress, recv, send } from "../../mod.ts";
+import {
+  close,
+  closeWrite,
+  connect,
+  listen,
+  parseAddress,
+  recv,
+  recvLine,
+  send,
+} from "../../mod.ts";
 import { RespClient } from "../../examples/resp_client.ts";
 import { Example } from "./support/example.ts";
 
@@ -245,5 +254,25 @@ for (const name of ["echo_server", "line_server", "production_server", "resp_ser
       refused.push(["Option '--trust' argument is ambiguous.", "--trust", "--share"]);
     }
     for (const [problem, ...args] of refused) await assertRefused(name, problem, ...args);
+  });
+}
+
+for (const name of ["line_server", "production_server", "resp_server"]) {
+  Deno.test(`${name} answers all that was pipelined before SIGTERM`, async () => {
+    const count = 20_000;
+    await using server = Example.start(name, "--port", "0");
+    const client = await connect(parseAddress((await server.until(ADDRESS))[0]));
+    // It is being served when the signal comes: who waits in the backlog is another matter.
+    await send(client, new TextEncoder().encode("ping\n"));
+    await recvLine(client);
+    await send(client, new TextEncoder().encode("ping\n".repeat(count)));
+    server.signal("SIGTERM");
+    let answers = 0;
+    while (await recvLine(client) !== null) answers++;
+    assertEquals(answers, count);
+    await close(client);
+    assertEquals(await server.end(), 0);
+    assertMatch(server.output, /1 (?:drained|clients served to the end), 0 (?:aborted|not)\n$/);
+    assertEquals(await server.errors(), "");
   });
 }
