@@ -5,19 +5,33 @@
  *
  * In your own program, import from "jsr:@aivi/sockets" instead.
  */
-import { closeWrite, connect, parseAddress } from "../mod.ts";
+import { closeWrite, connect, SocketError } from "../mod.ts";
+import { addressOf } from "./arguments.ts";
 
-await using connection = await connect(parseAddress(Deno.args[0] ?? "127.0.0.1:7000"), {
+const connection = await connect(addressOf(Deno.args[0] ?? "127.0.0.1:7000"), {
   timeout: 5000,
 });
 
 // The streams are views on the connection: when the input ends, only the sending side ends.
-const typed = (async () => {
+let typed = false;
+const typing = (async () => {
   const writer = connection.writable.getWriter();
   for await (const bytes of Deno.stdin.readable) await writer.write(bytes);
   writer.releaseLock();
   await closeWrite(connection);
+  typed = true;
 })();
 
-for await (const bytes of connection) await Deno.stdout.write(bytes);
-await typed;
+// Where it fails, the loop below hears of that as well.
+typing.catch(() => {});
+
+try {
+  for await (const bytes of connection) await Deno.stdout.write(bytes);
+} catch (error) {
+  if (!(error instanceof SocketError)) throw error;
+  console.error(error.message);
+  Deno.exit(1);
+}
+if (!typed) console.error("the server has ended the chat");
+// Even while somebody may still type.
+Deno.exit(typed ? 0 : 1);

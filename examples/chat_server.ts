@@ -3,18 +3,19 @@
  *
  *     deno run --allow-net chat_server.ts 127.0.0.1:7000
  *
- * In your own program, import from "jsr:@aivi/sockets" instead.
+ * SIGTERM or Ctrl-C ends it, when members have all that was said before. In your own program, import from "jsr:@aivi/sockets" instead.
  */
 import {
   abort,
   close,
+  closeListener,
   type Connection,
   formatAddress,
   listen,
-  parseAddress,
   send,
   SocketError,
 } from "../mod.ts";
+import { addressOf } from "./arguments.ts";
 
 const LONGEST_LINE = 4096;
 const members = new Map<Connection, string>();
@@ -58,8 +59,16 @@ async function serve(connection: Connection): Promise<void> {
   }
 }
 
-await using listener = await listen(parseAddress(Deno.args[0] ?? "127.0.0.1:7000"), {
+const listener = await listen(addressOf(Deno.args[0] ?? "127.0.0.1:7000"), {
   sendQueueLimit: 256 * 1024,
 });
+// Before it says that it serves: whoever waits for that may end it at once.
+const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+for (const signal of signals) Deno.addSignalListener(signal, () => void closeListener(listener));
 console.log(`chat on ${formatAddress(listener.address)}`);
 for await (const connection of listener) void serve(connection);
+
+// What they were told is still delivered, to those who read.
+const leaving = [...members.keys()];
+await Promise.all(leaving.map((member) => close(member).catch(() => {})));
+Deno.exit(0);

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
   close,
@@ -108,6 +110,34 @@ Deno.test("chat members read what the others write, and not what they wrote them
   await close(raw);
   await bob.endInput();
   assertEquals(await bob.end(), 0);
+});
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.test(`the chat server ends at ${signal}, and its members with it while their input is open`, async () => {
+    await using server = Example.start("chat_server", "127.0.0.1:0");
+    const [address] = await server.until(ADDRESS);
+    const raw = await connect(parseAddress(address));
+    await using ann = Example.start("chat_client", address);
+    assertMatch((await recvLine(raw))!, /joined$/);
+    server.signal(signal);
+    assertEquals(await recvLine(raw), null);
+    await close(raw);
+    assertEquals([await server.end(), await server.errors()], [0, ""]);
+    assertEquals([await ann.end(), await ann.errors()], [1, "the server has ended the chat\n"]);
+  });
+}
+
+Deno.test("a chat member whose server is lost says so and ends, while its input is open", async () => {
+  // The runtime itself always ends a connection with FIN; `node:net` can reset one.
+  const server = createServer((member) => member.once("data", () => member.resetAndDestroy()));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  await using ann = Example.start("chat_client", `127.0.0.1:${port}`);
+  await ann.type("hello");
+  assertEquals(await ann.end(), 1);
+  assertMatch(await ann.errors(), /^recv 127\.0\.0\.1:\d+: .*\n$/);
+  server.close();
+  await once(server, "close");
 });
 
 Deno.test("the DNS query gets its answer from the DNS server", async () => {
