@@ -5,23 +5,14 @@
  *
  * In your own program, import from "jsr:@aivi/sockets" instead.
  */
-import {
-  bindUdp,
-  closeWrite,
-  connect,
-  formatAddress,
-  parseAddress,
-  recvFrom,
-  send,
-  sendTo,
-} from "../mod.ts";
+import { bindUdp, closeWrite, connect, formatAddress, recvFrom, send, sendTo } from "../mod.ts";
+import { addressOf, refuse } from "./arguments.ts";
 
 const [target, ...words] = Deno.args;
 if (target === undefined || words.length === 0) {
-  console.error("usage: echo_client.ts HOST:PORT WORD...");
-  Deno.exit(2);
+  refuse("usage: echo_client.ts HOST:PORT WORD...");
 }
-const address = parseAddress(target);
+const address = addressOf(target);
 const message = new TextEncoder().encode(words.join(" "));
 
 {
@@ -39,12 +30,17 @@ const message = new TextEncoder().encode(words.join(" "));
   // Bound to the loopback or to every interface, whatever reaches the target.
   const local = address.host.includes(":") ? "::" : "0.0.0.0";
   await using socket = await bindUdp({ host: local, port: 0 });
-  for (let attempt = 1; attempt <= 3; attempt++) {
+  let answered = false;
+  for (let attempt = 1; attempt <= 3 && !answered; attempt++) {
     await sendTo(socket, address, message);
     // A datagram or its answer may be lost: wait a while, then send again.
     const answer = await recvFrom(socket, { timeout: 1000 }).catch(() => undefined);
     if (answer === undefined) continue;
     console.log(`udp ${formatAddress(answer.from)}: ${new TextDecoder().decode(answer.bytes)}`);
-    break;
+    answered = true;
+  }
+  if (!answered) {
+    console.error(`udp ${formatAddress(address)}: no answer to 3 datagrams`);
+    Deno.exit(1);
   }
 }

@@ -54,6 +54,17 @@ Deno.test("the echo client gets back from the echo server what it sent, over TCP
   assertEquals(code, 0);
 });
 
+Deno.test("the echo client says so where only TCP is answered", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  await using client = Example.start("echo_client", `127.0.0.1:${port}`, "hello");
+  using conn = await listener.accept();
+  await conn.readable.pipeTo(conn.writable);
+  assertEquals(await client.end(), 1);
+  assertEquals(client.output, `tcp 127.0.0.1:${port}: hello\n`);
+  assertEquals(await client.errors(), `udp 127.0.0.1:${port}: no answer to 3 datagrams\n`);
+});
+
 Deno.test("the echo server serves a client of another make, half-close included", async () => {
   await using server = Example.start("echo_server", "--port", "0");
   const { host, port } = parseAddress((await server.until(ADDRESS))[0]);
