@@ -6,13 +6,18 @@
  * In your own program, import from "jsr:@aivi/sockets" instead.
  */
 import { abort, connect, SocketError } from "../mod.ts";
+import { refuse } from "./arguments.ts";
 
 const AT_ONCE = 64;
 const PATIENCE = 2000;
 
 function portsOf(text: string): number[] {
-  const [first, last = first] = text.split("-").map(Number);
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
+  const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(text) ?? [];
+  const [from, to] = [Number(first), Number(last)];
+  if (from >= 1 && from <= to && to <= 65535) {
+    return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+  }
+  refuse(`ports are from 1 to 65535, such as 80 or 8000-8010, not "${text}"`);
 }
 
 async function check(host: string, port: number): Promise<string> {
@@ -35,8 +40,7 @@ async function check(host: string, port: number): Promise<string> {
 
 const [host, ...rest] = Deno.args;
 if (host === undefined || rest.length === 0) {
-  console.error("usage: port_check.ts HOST PORT[-PORT]...");
-  Deno.exit(2);
+  refuse("usage: port_check.ts HOST PORT[-PORT]...");
 }
 
 const ports = rest.flatMap(portsOf);

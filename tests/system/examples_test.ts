@@ -191,6 +191,13 @@ Deno.test("the port check tells open ports from closed ones", async () => {
   assertEquals(code, 0);
 });
 
+Deno.test("the port check refuses what is no port and no range", async () => {
+  for (const ports of ["abc", "80-", "-80", "0", "65536", "90-80", "1-65536", ""]) {
+    const problem = `ports are from 1 to 65535, such as 80 or 8000-8010, not "${ports}"`;
+    await assertRefused("port_check", problem, "127.0.0.1", "80", ports);
+  }
+});
+
 Deno.test("the RESP client gets from the RESP server what it stored there, and typed replies", async () => {
   await using server = Example.start("resp_server", "--port", "0");
   const [address] = await server.until(ADDRESS);
