@@ -17,10 +17,10 @@ export function readOptions<T extends NonNullable<ParseArgsConfig["options"]>>(o
   }
 }
 
-export function portOf(text: string, lowest = 0): number {
+export function portOf(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
-  if (port >= lowest && port <= 65535) return port;
-  refuse(`a port is a number from ${lowest} to 65535, not "${text}"`);
+  if (port <= 65535) return port;
+  refuse(`a port is a number from 0 to 65535, not "${text}"`);
 }
 
 export function addressOf(text: string): Address {

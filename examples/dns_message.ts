@@ -16,15 +16,46 @@ export const TYPE_A = 1;
 export const TYPE_AAAA = 28;
 const CLASS_INTERNET = 1;
 const HEADER = 12;
+const LONGEST_LABEL = 63;
+const LONGEST_NAME = 255;
 
-/** A question for the addresses of a name. */
+/** A question for the addresses of a name, or an error that says what is wrong with the name. */
 export function encodeQuery(id: number, name: string, type: number): Uint8Array {
-  const labels = name.split(".").flatMap((label) => {
-    const bytes = new TextEncoder().encode(label);
-    return [bytes.length, ...bytes];
-  });
   const header = [id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-  return new Uint8Array([...header, ...labels, 0, 0, type, 0, CLASS_INTERNET]);
+  return new Uint8Array([...header, ...encodeName(name), 0, type, 0, CLASS_INTERNET]);
+}
+
+function encodeName(name: string): number[] {
+  // The dot at the end of a full name stands for the root, whose label is the empty one.
+  const labels = name.replace(/\.$/, "").split(".");
+  const bytes = labels.flatMap((label) => {
+    const bytes = new TextEncoder().encode(label);
+    if (bytes.length === 0) throw new Error(`the name "${name}" has an empty label`);
+    // More, and the length would be taken for a pointer.
+    if (bytes.length <= LONGEST_LABEL) return [bytes.length, ...bytes];
+    throw new Error(`the label "${label}" has more than ${LONGEST_LABEL} bytes`);
+  });
+  if (bytes.length < LONGEST_NAME) return [...bytes, 0];
+  throw new Error(`the name "${name}" has more than ${LONGEST_NAME} bytes`);
+}
+
+/** Whether it asks, rather than answers: two servers that answer answers would never end. */
+export function isQuery(message: Uint8Array): boolean {
+  return message.length > HEADER && (message[2] & 0x80) === 0;
+}
+
+/** Whether a message answers this very query: it has its id and its question, the case of names aside. */
+export function isAnswerTo(query: Uint8Array, message: Uint8Array): boolean {
+  const same = (from: number, to: number) =>
+    query.subarray(from, to).every((byte, at) => lower(byte) === lower(message[from + at]));
+  const answers = message.length >= query.length && !isQuery(message);
+  return answers && query[0] === message[0] && query[1] === message[1] && same(4, 6) &&
+    same(HEADER, query.length);
+}
+
+// Lengths, types and the class of a question are no capitals.
+function lower(byte: number): number {
+  return byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;
 }
 
 /** The name and type that a message asks for, and where the question ends. */
@@ -32,7 +63,7 @@ export function readQuestion(message: Uint8Array): { name: string; type: number;
   const labels: string[] = [];
   let at = HEADER;
   for (let length = message[at]; length !== 0; length = message[at]) {
-    if (length === undefined || length > 63) throw new Error("malformed question");
+    if (length === undefined || length > LONGEST_LABEL) throw new Error("malformed question");
     labels.push(new TextDecoder().decode(message.subarray(at + 1, at + 1 + length)));
     at += 1 + length;
   }

@@ -6,40 +6,49 @@
  * dns_server.ts answers it where there is no network. In your own program, import from
  * "jsr:@aivi/sockets" instead.
  */
-import { bindUdp, parseAddress, recvFrom, sendTo, SocketError, type UdpSocket } from "../mod.ts";
-import { encodeQuery, readAddresses, TYPE_A, TYPE_AAAA } from "./dns_message.ts";
+import { bindUdp, recvFrom, sendTo, SocketError, type UdpSocket } from "../mod.ts";
+import { addressOf, refuse } from "./arguments.ts";
+import { encodeQuery, isAnswerTo, readAddresses, TYPE_A, TYPE_AAAA } from "./dns_message.ts";
 
 const TRIES = 3;
 const PATIENCE = 1000;
 
-/** The answer to this very question: others on the socket are late, or somebody's mischief. */
-async function answerTo(
-  socket: UdpSocket,
-  id: number,
-  server: { host: string; port: number },
-): Promise<Uint8Array> {
+/**
+ * The answer to this very query: others on the socket are late, or somebody's mischief. The server's host is not
+ * compared, which may be a name where a datagram has an address; who guesses must know id, question and our port.
+ */
+async function answerTo(socket: UdpSocket, query: Uint8Array, port: number): Promise<Uint8Array> {
   const signal = AbortSignal.timeout(PATIENCE);
   for (;;) {
     const { from, bytes } = await recvFrom(socket, { signal });
-    const expected = from.host === server.host && from.port === server.port;
-    if (expected && bytes.length > 12 && (bytes[0] << 8 | bytes[1]) === id) return bytes;
+    if (from.port === port && isAnswerTo(query, bytes)) return bytes;
+  }
+}
+
+/** A query with an id that nobody can know before. */
+function queryFor(name: string, type: number): Uint8Array {
+  try {
+    return encodeQuery(crypto.getRandomValues(new Uint16Array(1))[0], name, type);
+  } catch (error) {
+    refuse((error as Error).message);
   }
 }
 
 const [name, where, kind = "A"] = Deno.args;
 if (name === undefined || where === undefined) {
-  console.error("usage: dns_query.ts NAME SERVER:PORT [A|AAAA]");
-  Deno.exit(2);
+  refuse("usage: dns_query.ts NAME SERVER:PORT [A|AAAA]");
 }
-const server = parseAddress(where);
+const type = ({ A: TYPE_A, AAAA: TYPE_AAAA } as Record<string, number>)[kind];
+if (type === undefined) refuse(`the type is A or AAAA, not "${kind}"`);
+const server = addressOf(where);
 const local = server.host.includes(":") ? "::" : "0.0.0.0";
 await using socket = await bindUdp({ host: local, port: 0 });
 let answer: Uint8Array | undefined;
 for (let attempt = 1; attempt <= TRIES && answer === undefined; attempt++) {
-  const id = crypto.getRandomValues(new Uint16Array(1))[0];
-  await sendTo(socket, server, encodeQuery(id, name, kind === "AAAA" ? TYPE_AAAA : TYPE_A));
+  const query = queryFor(name, type);
+  await sendTo(socket, server, query);
   try {
-    answer = await answerTo(socket, id, server);
+    answer = await answerTo(socket, query, server.port);
   } catch (error) {
     if (!(error instanceof SocketError) || error.kind !== "Aborted") throw error;
     console.error(`no answer from ${where}, attempt ${attempt} of ${TRIES}`);

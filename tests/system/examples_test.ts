@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   close,
   closeWrite,
@@ -11,6 +11,13 @@ import {
   recvLine,
   send,
 } from "../../mod.ts";
+import {
+  encodeAnswer,
+  encodeQuery,
+  isAnswerTo,
+  TYPE_A,
+  TYPE_AAAA,
+} from "../../examples/dns_message.ts";
 import { RespClient } from "../../examples/resp_client.ts";
 import { Example } from "./support/example.ts";
 
@@ -167,9 +174,69 @@ Deno.test("the DNS server answers on after a datagram that is no question", asyn
   const { host, port } = parseAddress(address);
   const socket = Deno.listenDatagram({ transport: "udp", hostname: host, port: 0 });
   const target: Deno.NetAddr = { transport: "udp", hostname: host, port };
-  await socket.send(crypto.getRandomValues(new Uint8Array(40)).fill(255, 12), target);
+  await socket.send(crypto.getRandomValues(new Uint8Array(40)).fill(255, 12).fill(1, 2, 3), target);
   socket.close();
   assertEquals((await Example.run("dns_query", "a.example", address)).output, "192.0.2.7\n");
+});
+
+Deno.test("the DNS query and server: a server by its name, names in any case and with a final dot", async () => {
+  const entries = ["Example.com=192.0.2.1", "full.example.=192.0.2.2"];
+  await using server = Example.start("dns_server", "127.0.0.1:0", ...entries);
+  const { port } = parseAddress((await server.until(ADDRESS))[0]);
+  const ask = (name: string) => Example.run("dns_query", name, `localhost:${port}`);
+  assertEquals(await ask("eXAMPLE.com."), { code: 0, output: "192.0.2.1\n" });
+  assertEquals(await ask("full.example"), { code: 0, output: "192.0.2.2\n" });
+});
+
+Deno.test("the DNS server answers no answer", async () => {
+  await using server = Example.start("dns_server", "127.0.0.1:0", "a.example=192.0.2.7");
+  const { host, port } = parseAddress((await server.until(ADDRESS))[0]);
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: host, port: 0 });
+  const query = encodeQuery(1, "a.example", TYPE_A);
+  const answer = encodeAnswer(encodeQuery(2, "a.example", TYPE_A), "192.0.2.7");
+  const target: Deno.NetAddr = { transport: "udp", hostname: host, port };
+  await socket.send(answer, target);
+  await socket.send(query, target);
+  // It answers in order.
+  assertEquals((await socket.receive())[0][1], 1);
+  socket.close();
+});
+
+Deno.test("an answer is taken for this very query alone", () => {
+  const query = encodeQuery(0x1234, "a.example", TYPE_A);
+  const answer = encodeAnswer(query, "192.0.2.7");
+  assert(isAnswerTo(query, answer));
+  assert(isAnswerTo(query, encodeAnswer(encodeQuery(0x1234, "A.eXample", TYPE_A), "192.0.2.7")));
+  assert(!isAnswerTo(query, query), "a query");
+  assert(!isAnswerTo(query, answer.subarray(0, query.length - 1)), "the question is cut off");
+  const others = [
+    encodeQuery(0x1235, "a.example", TYPE_A),
+    encodeQuery(0x1334, "a.example", TYPE_A),
+    encodeQuery(0x1234, "b.example", TYPE_A),
+    encodeQuery(0x1234, "a.example", TYPE_AAAA),
+  ];
+  for (const other of others) assert(!isAnswerTo(query, encodeAnswer(other, "192.0.2.7")));
+});
+
+Deno.test("the DNS programs refuse in one line what DNS cannot carry", async () => {
+  const label = "a".repeat(63), server = "127.0.0.1:53";
+  const query = encodeQuery(1, `${label}.${label}.${label}.${"a".repeat(61)}`, TYPE_A);
+  assertEquals(query.length, 12 + 255 + 4, "the longest name");
+  const refused: [problem: string, name: string, type?: string][] = [
+    [`the label "${label}a" has more than 63 bytes`, `${label}a.com`],
+    ['the name "a..b" has an empty label', "a..b"],
+    ['the name ".a" has an empty label', ".a"],
+    ['the type is A or AAAA, not "MX"', "a.example", "MX"],
+  ];
+  for (const [problem, name, ...type] of refused) {
+    await assertRefused("dns_query", problem, name, server, ...type as string[]);
+  }
+  const long = `${label}.${label}.${label}.${"a".repeat(62)}`;
+  assertThrows(() => encodeQuery(1, long, TYPE_A), Error, "has more than 255 bytes");
+  for (const entry of ["a.example=bogus", "a.example", "=192.0.2.1", "a.example=192.0.2.256"]) {
+    const problem = "an entry is a name and an IPv4 address, such as example.com=192.0.2.1, not";
+    await assertRefused("dns_server", `${problem} "${entry}"`, "127.0.0.1:0", entry);
+  }
 });
 
 Deno.test("the DNS query says so where nobody answers", async () => {
