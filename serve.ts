@@ -30,6 +30,7 @@ import {
 import { checkSignal } from "./_internal/cancellation.ts";
 import { ConnectionServer, type ServerPlan } from "./_internal/connection_server.ts";
 import { SignalWaiters } from "./_internal/signal_waiters.ts";
+import { DEFAULT_LINGER } from "./_internal/graceful_close.ts";
 import { notAListener, TcpListener } from "./_internal/tcp_listener.ts";
 import { TrustList } from "./_internal/trust_list.ts";
 import { SocketError } from "./errors.ts";
@@ -49,14 +50,18 @@ const HEADER_TIMEOUT = 10_000;
 /**
  * Serves the clients of a listener, which is the server's own from then on: it closes it when it ends.
  *
- * A connection is closed gracefully when its handler returns, or throws: what the handler has sent is delivered. A
- * handler that throws loses its own connection and nothing else. Clients that reset before they are accepted,
- * and a system that is out of descriptors, end nothing.
+ * A connection is closed gracefully when its handler returns, or throws: what the handler has sent is delivered,
+ * unless the client takes nothing for too long (`idleTimeout`) or goes on sending (`linger`). A handler that throws
+ * loses its own connection and nothing else. Clients that reset before they are accepted, and a system that is out
+ * of descriptors, end nothing.
+ *
+ * Await your sends in a handler: one that the client's reset rejects, and that nobody awaits, ends the process as
+ * any such promise does.
  *
  * @param listener Whose clients.
  * @param handler What is done with each; it owns the connection until it returns. Its `signal` aborts when the
  * server ends: handed to the calls that wait for the client, it ends them, and what they reject with then is
- * nothing that `onError` hears of.
+ * nothing that `onError` hears of. Such a call also refuses what has already come then.
  * @param options What clients may take, and who hears of failures.
  * @returns The server, which runs at once.
  * @throws {SocketError} `InvalidInput`, where an argument is wrong; `Closed`, where the listener is; `Busy`, where
@@ -131,6 +136,7 @@ function readOptions(
       maxConnectionsPerHost: read("maxConnectionsPerHost", Infinity, count),
       firstByteTimeout: read("firstByteTimeout", Infinity, time),
       idleTimeout: read("idleTimeout", Infinity, time),
+      linger: checkLimit(OPERATION, "linger", checked.linger, DEFAULT_LINGER),
       proxies: proxyProtocol === undefined ? undefined : readProxies(proxyProtocol),
     },
   };

@@ -358,7 +358,8 @@ export function closeWrite(
  * @returns When it is closed. What the peer did to the connection is no failure of this call.
  *
  * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `Aborted`, `TimedOut`; the latter also where
- * it gave up on bytes because none had left for `linger` ms, 1000 at least: the peer takes nothing. The
+ * it gave up on bytes because none had left for `linger` ms, 1000 at least: the peer takes nothing, or less than
+ * the system tells of in that time, which on Linux may be 1.4 MB at once; give a slow peer a longer `linger`. The
  * sends of those bytes reject `Closed` with `bytesSent`. But for `InvalidInput` the connection is closed in
  * any case; a cancelled call closes it at once.
  *

@@ -371,11 +371,23 @@ export interface ServeOptions {
   firstByteTimeout?: number;
   /**
    * Milliseconds after which a connection is ended on which nothing moves, in neither direction: nothing is
-   * received by the handler's calls, and the system takes nothing of what it sends.
+   * received by the handler's calls, and the system takes nothing of what it sends. It counts as well while what
+   * a handler has sent before it returned still leaves; without it, those who take nothing have 30 seconds then.
+   *
+   * What is sent moves in steps: on Linux the system takes more when a third of its buffer is free, up to 1.4 MB.
+   * Your slowest client should need less time for that.
    *
    * @default {Infinity}
    */
   idleTimeout?: number;
+  /**
+   * Milliseconds to wait for the client's end of stream after its handler has returned and everything was sent;
+   * what it still sends meanwhile is discarded. What it sends later resets the connection, and may take with
+   * it what was still on the way: raise this for clients that go on sending while they receive slowly.
+   *
+   * @default {1000}
+   */
+  linger?: number;
   /**
    * Hears of what went wrong: what a handler threw, the connections that were ended by a timeout (`TimedOut`) or
    * had no valid PROXY header, answers that a client did not take before its connection was closed, and,
@@ -414,7 +426,10 @@ export interface ShutdownOptions {
 
 /** How the connections of a server came to their end. */
 export interface ShutdownResult {
-  /** Those that were under way, or still waited to be accepted, and whose handlers came to their end. */
+  /**
+   * Those that were under way, or still waited to be accepted, whose handlers came to their end, and what they
+   * had sent has left.
+   */
   readonly drained: number;
   /** Those that the server has aborted meanwhile, since their time was up. */
   readonly aborted: number;
@@ -427,7 +442,10 @@ export interface ShutdownResult {
 export interface Server extends AsyncDisposable {
   /** Where it listens. */
   readonly address: Address;
-  /** Connections that are under way, from when they are accepted until they are closed. */
+  /**
+   * Connections that are under way, from when they are accepted until they are closed and their handlers have
+   * returned.
+   */
   readonly active: number;
   /** Connections that were handed to the handler so far. */
   readonly accepted: number;
@@ -440,7 +458,12 @@ export interface Server extends AsyncDisposable {
   readonly finished: Promise<void>;
   /**
    * Ends it: no more clients are accepted, once those who wait in the backlog are in; handlers are told through
-   * their `signal`, and waited for. Doing it again is fine, and may set a shorter time.
+   * their `signal`, and waited for. Doing it again is fine, and may set a shorter time. A handler that awaits it
+   * waits for itself.
+   *
+   * The backlog is taken for empty when nobody has come for 25 milliseconds; where clients keep coming, the port is
+   * closed after 3 seconds, or `timeout`, and those who wait then are reset: have a load balancer send them elsewhere
+   * first.
    *
    * Rejects with a {@linkcode SocketError} of kind `InvalidInput` only.
    */

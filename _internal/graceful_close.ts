@@ -8,7 +8,18 @@ import type { Sender } from "./sender.ts";
 /** Milliseconds to wait for the peer's end of stream where nothing else is said. */
 export const DEFAULT_LINGER = 1000;
 /** A flush is given at least this long without progress, whatever `linger` says. */
-const LEAST_PATIENCE = 1000;
+export const LEAST_PATIENCE = 1000;
+
+/** How long to wait, in milliseconds. */
+export interface Patience {
+  /** For the peer's end of stream, after everything was sent. */
+  readonly linger: number;
+  /**
+   * For the next bytes to leave. Linux says that there is room again when a third of the send buffer is free: up to
+   * 1.4 MB, which a peer that reads steadily takes its time for.
+   */
+  readonly patience: number;
+}
 
 /** What closing needs of a connection. */
 export interface Closable {
@@ -28,12 +39,15 @@ export interface Closable {
  * side ends first, and what the peer still sends is read and dropped, from the start on: two sides that
  * close at once with full buffers would wait for each other otherwise.
  */
-export async function closeGracefully(connection: Closable, linger: number): Promise<void> {
+export async function closeGracefully(
+  connection: Closable,
+  { linger, patience }: Patience,
+): Promise<void> {
   const { state, sender, receiver, endWriting, whenDropped, abort } = connection;
   const discarded = receiver.discard();
   // What the peer did to the connection is not this call's failure.
   const ended = endWriting().catch(() => {});
-  await flush(sender, Math.max(linger, LEAST_PATIENCE), whenDropped);
+  await flush(sender, patience, whenDropped);
   const lost = state.dropped ? 0 : sender.unsent;
   if (!state.dropped && lost === 0) {
     const over = state.transport.closeWrite === undefined ? ended : ended.then(() => discarded);
@@ -47,7 +61,7 @@ export async function closeGracefully(connection: Closable, linger: number): Pro
   throw new SocketError(
     "TimedOut",
     "close",
-    `gave up on ${lost} bytes, none had left for ${Math.max(linger, LEAST_PATIENCE)} ms`,
+    `gave up on ${lost} bytes, none had left for ${patience} ms`,
     { address: state.peer, bytesSent },
   );
 }

@@ -6,8 +6,8 @@ export interface Served {
   readonly connection: StreamConnection;
   /** The host that it counts for, once that is known. */
   host: string | undefined;
-  /** Whether its handler is at work: what comes before and after has limits of its own. */
-  handled: boolean;
+  /** Whether its handler is at work, or has ended: what comes before and after has limits of its own. */
+  handler: "not called" | "at work" | "over";
   /** When its handler was called, in milliseconds, and how many bytes had come before: a PROXY header. */
   since: number;
   heardBefore: number;
@@ -36,7 +36,7 @@ export class ServedConnections {
     const served: Served = {
       connection,
       host: undefined,
-      handled: false,
+      handler: "not called",
       since: 0,
       heardBefore: 0,
       moved: 0,

@@ -69,7 +69,7 @@ export class StallWatch {
   #look(): void {
     const now = performance.now();
     for (const served of this.#connections) {
-      if (served.handled && served.ended === undefined) this.#judge(served, now);
+      if (served.handler === "at work" && served.ended === undefined) this.#judge(served, now);
     }
   }
 
@@ -87,7 +87,9 @@ export class StallWatch {
     if (silent && now - served.since >= firstByte) {
       this.#end(served, stalled(served, `not a byte came within ${firstByte} ms`));
     } else if (now - served.lastMove >= idle) {
-      this.#end(served, stalled(served, `nothing moved for ${idle} ms`));
+      const { unsent } = connection;
+      const waiting = unsent === 0 ? "" : `, ${unsent} bytes wait to be sent`;
+      this.#end(served, stalled(served, `nothing moved for ${idle} ms${waiting}`));
     }
   }
 }

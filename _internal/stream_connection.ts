@@ -13,7 +13,7 @@ import { checkLimit, invalidInput, isArray, readArguments } from "./arguments.ts
 import { Cancellation, cancelledError } from "./cancellation.ts";
 import { ConnectionState } from "./connection_state.ts";
 import { fromCodec, toSocketError } from "./error_mapping.ts";
-import { closeGracefully, DEFAULT_LINGER } from "./graceful_close.ts";
+import { closeGracefully, DEFAULT_LINGER, LEAST_PATIENCE } from "./graceful_close.ts";
 import type { Decoding } from "./reader_slot.ts";
 import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
@@ -29,6 +29,7 @@ export class StreamConnection implements Connection {
   readonly #receiver: Receiver;
   #views: StreamViews | undefined;
   #writeEnd: Promise<void> | undefined;
+  #closingWrites: Set<Promise<void>> | undefined;
   #closing: Promise<void> | undefined;
   #onDropped: (() => void)[] | undefined;
 
@@ -67,6 +68,11 @@ export class StreamConnection implements Connection {
   /** How many bytes have come, whether a call has asked for them or not. */
   get bytesHeard(): number {
     return this.#state.bytesReceived + this.#receiver.unread;
+  }
+
+  /** Bytes that were given to be sent, and have not left. */
+  get unsent(): number {
+    return this.#sender.unsent;
   }
 
   /** Whether the peer's end of stream, or a breakage, has been seen: nothing more will come. */
@@ -132,7 +138,14 @@ export class StreamConnection implements Connection {
   }
 
   /** Ends the sending direction once; a caller that is cancelled only stops waiting for it. */
-  async closeWrite(options: OperationOptions | undefined): Promise<void> {
+  closeWrite(options: OperationOptions | undefined): Promise<void> {
+    const pending = this.#closingWrites ??= new Set();
+    const ended = this.#closeWrite(options).finally(() => pending.delete(ended));
+    pending.add(ended);
+    return ended;
+  }
+
+  async #closeWrite(options: OperationOptions | undefined): Promise<void> {
     const cancellation = Cancellation.read("closeWrite", options);
     if (this.#state.closed) throw this.#state.closedError("closeWrite");
     if (this.#state.transport.closeWrite === undefined) {
@@ -168,6 +181,8 @@ export class StreamConnection implements Connection {
     }
     this.#receiver.close();
     this.#sender.abort();
+    // As with sends that nobody awaits: where this side closes, the loss is its own doing.
+    for (const ended of this.#closingWrites ?? []) ended.catch(() => {});
     for (const wake of this.#onDropped ?? []) wake();
   }
 
@@ -205,7 +220,16 @@ export class StreamConnection implements Connection {
     });
   }
 
-  #close(linger: number): Promise<void> {
+  /**
+   * Closes for a server, whose handler has returned: nobody is there to say when a client that takes little is one
+   * that takes nothing.
+   */
+  finish(linger: number, patience: number): Promise<void> {
+    if (this.#state.dropped) return Promise.resolve();
+    return this.#closing ??= this.#close(linger, patience);
+  }
+
+  #close(linger: number, patience: number = Math.max(linger, LEAST_PATIENCE)): Promise<void> {
     this.#state.closed = true;
     this.#receiver.close();
     this.#sender.silence();
@@ -216,7 +240,7 @@ export class StreamConnection implements Connection {
       endWriting: () => this.#endWriting(),
       whenDropped: new Promise<void>((resolve) => (this.#onDropped ??= []).push(resolve)),
       abort: () => this.abort(),
-    }, linger);
+    }, { linger, patience });
     // Nobody may be waiting any more when it fails; those who are get it from their own await.
     closed.catch(() => {});
     return closed;

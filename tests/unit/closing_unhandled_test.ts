@@ -71,6 +71,31 @@ Deno.test("K4: sends that nobody awaits are no unhandled rejections at abort()",
   }
 });
 
+Deno.test("K4: nor is a closeWrite() that nobody awaits when its own side aborts", async () => {
+  using unhandled = watchUnhandled();
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  void send(connection, bytesOf("waits"));
+  void closeWrite(connection);
+  void closeWrite(connection, { timeout: 60_000 });
+  await turns();
+  abort(connection);
+  assertEquals(await unhandled.seen(), []);
+});
+
+Deno.test("a closeWrite() that fails for what the peer did is heard of", async () => {
+  using unhandled = watchUnhandled();
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  const sent = rejection(() => send(connection, bytesOf("waits")), "ConnectionReset", "send");
+  void closeWrite(connection);
+  (await transport.nextWrite()).fail(connectionReset());
+  await sent;
+  const [reason] = await unhandled.seen() as { kind: string; operation: string }[];
+  assertEquals([reason.kind, reason.operation], ["ConnectionReset", "closeWrite"]);
+  abort(connection);
+});
+
 Deno.test("K4: the loss shows in close() where it waits for the flush", async () => {
   using unhandled = watchUnhandled();
   for (const [how, sendAll] of Object.entries(UNWATCHED)) {

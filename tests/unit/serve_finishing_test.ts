@@ -1,0 +1,136 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  abort,
+  connect,
+  type Connection,
+  listen,
+  recv,
+  send,
+  serve,
+  type ServeOptions,
+  type Server,
+  type SocketError,
+} from "../../mod.ts";
+import { outOfDescriptors } from "../support/runtime_errors.ts";
+import { ScriptedConn, ScriptedListener } from "../support/scripted_runtime.ts";
+import { kinds, until } from "../support/serving.ts";
+import { soon } from "../support/socket_errors.ts";
+import { LOOPBACK } from "../support/tcp_pair.ts";
+import { bytesOf } from "../support/text.ts";
+import { turns } from "../support/turns.ts";
+import { virtualTime } from "../support/virtual_time.ts";
+
+/** More than both kernels hold. */
+const LARGE = 64 * 1024 * 1024;
+
+/** A server whose handler sends without waiting and returns, and a client, in a time that the test passes. */
+async function sent(length: number, options: ServeOptions) {
+  const listener = await listen(LOOPBACK);
+  const errors: unknown[] = [];
+  const called = Promise.withResolvers<void>();
+  const connecting = connect(listener.address);
+  const time = virtualTime();
+  const server = serve(listener, (connection) => {
+    void send(connection, new Uint8Array(length));
+    called.resolve();
+  }, { onError: (error) => void errors.push(error), ...options });
+  const client = await connecting;
+  await called.promise;
+  return {
+    server,
+    client,
+    errors,
+    time,
+    async [Symbol.asyncDispose](): Promise<void> {
+      await server.shutdown({ timeout: 0 });
+      abort(client);
+      await turns();
+      time[Symbol.dispose]();
+    },
+  };
+}
+
+async function receiveAll(client: Connection): Promise<number> {
+  let received = 0;
+  for (let bytes; (bytes = await soon(recv(client))) !== null;) received += bytes.length;
+  return received;
+}
+
+/** Waits for what needs no time, but the network's turns. */
+function ended(server: Server): Promise<void> {
+  return until(() => server.active === 0, "the connection is closed");
+}
+
+Deno.test("serve() gives a client time to take what its handler has sent before it returned", async () => {
+  await using at = await sent(LARGE, {});
+  // The system tells of room in steps that a client may need many seconds for.
+  for (let pause = 0; pause < 3; pause++) {
+    await at.time.pass(25_000);
+    const half = LARGE / 4;
+    for (let left = half; left > 0;) {
+      left -= (await soon(recv(at.client, { maxBytes: left })))!.length;
+    }
+  }
+  assertEquals(await receiveAll(at.client), LARGE / 4);
+  assertEquals(at.errors, []);
+});
+
+Deno.test("idleTimeout ends what a handler has sent, too, where nothing of it leaves", async () => {
+  await using at = await sent(LARGE, { idleTimeout: 5000, linger: 0 });
+  for (let second = 0; second < 60 && at.errors.length === 0; second++) await at.time.pass(1000);
+  assertEquals(kinds(at.errors), ["TimedOut close"]);
+  const [{ message }] = at.errors as SocketError[];
+  assert(message.endsWith("none had left for 5000 ms"), message);
+});
+
+Deno.test("linger is how long a server waits for the client's end", async () => {
+  await using at = await sent(10, { linger: 5000 });
+  assertEquals(await receiveAll(at.client), 10);
+  await at.time.pass(4999);
+  assertEquals(at.server.active, 1);
+  await at.time.pass(1);
+  await ended(at.server);
+  await using quick = await sent(10, { linger: 0 });
+  await quick.time.pass(0);
+  await ended(quick.server);
+  assertEquals(await receiveAll(quick.client), 10);
+});
+
+Deno.test("shutdown() counts those as drained that have all, but have not closed when the time is up", async () => {
+  await using at = await sent(10, { linger: 1000 });
+  assertEquals(await receiveAll(at.client), 10);
+  const ending = at.server.shutdown({ timeout: 500 });
+  await at.time.pass(500);
+  assertEquals(await soon(ending), { drained: 1, aborted: 0 });
+  await using other = await sent(LARGE, { linger: 1000 });
+  const cut = other.server.shutdown({ timeout: 500 });
+  await other.time.pass(500);
+  assertEquals(await soon(cut), { drained: 0, aborted: 1 });
+});
+
+Deno.test("shutdown() tells handlers at once where the system is out of descriptors, which theirs may free", async () => {
+  using runtime = new ScriptedListener([new ScriptedConn(), outOfDescriptors()]);
+  const told = Promise.withResolvers<void>();
+  const server = serve(await listen(LOOPBACK), async (_, { signal }) => {
+    signal.addEventListener("abort", () => told.resolve());
+    await told.promise;
+  }, { onError: () => {} });
+  await turns();
+  using time = virtualTime();
+  const ending = server.shutdown();
+  await time.pass(10);
+  await soon(told.promise);
+  runtime.give(new ScriptedConn());
+  await time.pass(100);
+  assertEquals(await soon(ending), { drained: 2, aborted: 0 });
+});
+
+Deno.test("a handler's connection that is told something it cannot hear is not closed any earlier", async () => {
+  await using at = await sent(10, { linger: Infinity });
+  assertEquals(await receiveAll(at.client), 10);
+  await send(at.client, bytesOf("nobody hears this"));
+  await at.time.pass(60_000);
+  assertEquals(at.server.active, 1);
+  abort(at.client);
+  await ended(at.server);
+});
