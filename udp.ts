@@ -67,8 +67,9 @@ export async function bindUdp(address: Address, options?: BindUdpOptions): Promi
  * @returns When the operating system has taken it.
  *
  * Rejects with a {@linkcode SocketError} of kind `InvalidInput` (also for an IPv6 address from an IPv4 socket
- * and the other way round), `Closed`, `TooLarge`, `PermissionDenied` (with `permission`), `HostNotFound`,
- * `Unreachable`, `ResourceExhausted`, `Aborted`, or `TimedOut`. None of them ends the socket. A cancelled call
+ * and the other way round, and for bytes whose buffer is transferred or resized before they are sent),
+ * `Closed`, `TooLarge`, `PermissionDenied` (with `permission`), `HostNotFound`, `Unreachable`,
+ * `ResourceExhausted`, `Aborted`, or `TimedOut`. None of them ends the socket. A cancelled call
  * may have sent its datagram all the same.
  *
  * @example

@@ -2,6 +2,7 @@ import { ipFamily, toAddress } from "../address.ts";
 import type { Address, BindUdpOptions, Datagram } from "../types.ts";
 import { fromRuntimeAddress } from "./arguments.ts";
 import type { DatagramBackend } from "./datagram_backend.ts";
+import { isStillThere, noLongerThere } from "./datagram_bytes.ts";
 import { resolveName } from "./name_lookup.ts";
 import { type RuntimeSocket, unstableNet } from "./unstable_net.ts";
 
@@ -53,8 +54,10 @@ export class DenoDatagrams implements DatagramBackend<Received> {
       this.#lastTarget = { transport: "udp", hostname: to.host, port: to.port };
       this.#isName = ipFamily(to.host) === 0;
     }
+    const { length } = bytes;
     const sent = this.#socket.send(bytes, this.#lastTarget!);
-    return this.#isName ? sent.catch((error) => this.#sendByFamily(error, bytes, to)) : sent;
+    if (!this.#isName) return sent;
+    return sent.catch((error) => this.#sendByFamily(error, bytes, length, to));
   }
 
   // deno-lint-ignore require-await -- the caller knows when its receive has ended
@@ -63,10 +66,16 @@ export class DenoDatagrams implements DatagramBackend<Received> {
   }
 
   /** Where the name's first address is of a family that the socket can't send to, takes another. */
-  async #sendByFamily(error: { code?: string }, bytes: Uint8Array, to: Address): Promise<unknown> {
+  async #sendByFamily(
+    error: { code?: string },
+    bytes: Uint8Array,
+    length: number,
+    to: Address,
+  ): Promise<unknown> {
     // An IPv6 socket that is not bound to :: says ENETUNREACH of an IPv4 target.
     if (error.code !== "EAFNOSUPPORT" && error.code !== "ENETUNREACH") throw error;
     const hostname = await resolveName("sendTo", to, this.address.host);
+    if (!isStillThere(bytes, length)) throw noLongerThere();
     return await this.#socket.send(bytes, { transport: "udp", hostname, port: to.port });
   }
 }

@@ -62,9 +62,12 @@ export class NodeDatagrams implements DatagramBackend<Datagram> {
   }
 
   async send(bytes: Uint8Array, to: Address): Promise<void> {
+    // The runtime reads them a tick later, even for an address, and where the buffer was transferred
+    // meanwhile it throws past every handler.
+    const own = new Uint8Array(bytes);
     const host = await resolveName("sendTo", to, this.address.host);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#socket.send(bytes, to.port, host, (error) => error === null ? resolve() : reject(error));
+    this.#socket.send(own, to.port, host, (error) => error === null ? resolve() : reject(error));
     try {
       await promise;
     } catch (error) {

@@ -1,11 +1,14 @@
 import type { Address } from "../types.ts";
 import { type Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
 import type { DatagramBackend } from "./datagram_backend.ts";
+import { checkThere, isStillThere, noLongerThere } from "./datagram_bytes.ts";
 import type { SocketError } from "../errors.ts";
 
 /** A datagram that waits for the ones before it. */
 interface WaitingDatagram {
   readonly bytes: Uint8Array;
+  /** Of the bytes when the call was made. */
+  readonly length: number;
   readonly to: Address;
   readonly promise: Promise<void>;
   readonly resolve: () => void;
@@ -38,6 +41,7 @@ export class SendTurns {
   }
 
   send(bytes: Uint8Array, to: Address, cancellation: Cancellation | undefined): Promise<void> {
+    checkThere(bytes);
     if (!this.#sending && cancellation === undefined) {
       this.#sending = true;
       this.#directTo = to;
@@ -65,6 +69,7 @@ export class SendTurns {
     const own = cancellation === undefined ? bytes : bytes.slice();
     const datagram: WaitingDatagram = {
       bytes: own,
+      length: own.length,
       to,
       promise,
       resolve,
@@ -92,9 +97,8 @@ export class SendTurns {
   };
 
   #next(): void {
-    const datagram = this.#waiting.values().next().value;
+    const datagram = this.#front();
     if (datagram === undefined) return;
-    this.#waiting.delete(datagram);
     this.#sending = true;
     this.#current = datagram;
     this.#backend.send(datagram.bytes, datagram.to).then(() => {
@@ -104,5 +108,15 @@ export class SendTurns {
       datagram.stop?.();
       datagram.reject(this.#toError(error, datagram.to));
     }).then(this.#onSent);
+  }
+
+  /** The next to be sent. One whose buffer was transferred while it waited fails alone; it has no `stop`. */
+  #front(): WaitingDatagram | undefined {
+    for (const datagram of this.#waiting) {
+      this.#waiting.delete(datagram);
+      if (isStillThere(datagram.bytes, datagram.length)) return datagram;
+      datagram.reject(noLongerThere());
+    }
+    return undefined;
   }
 }
