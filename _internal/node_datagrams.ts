@@ -34,6 +34,8 @@ export class NodeDatagrams implements DatagramBackend<Datagram> {
     socket.bind({ address: host, port: address.port, exclusive: true }, resolve);
     try {
       await promise;
+      // As Deno.listenDatagram does; without it the system refuses to send to a broadcast address.
+      socket.setBroadcast(true);
     } catch (error) {
       socket.close();
       throw error;
