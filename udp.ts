@@ -15,7 +15,8 @@ import type { Address, BindUdpOptions, Datagram, OperationOptions, UdpSocket } f
 
 /**
  * Binds a UDP port. Runs on `Deno.listenDatagram` where the runtime offers it (`--unstable-net`), on
- * `node:dgram` elsewhere, with the same behaviour but for the speed.
+ * `node:dgram` elsewhere, with the same behaviour but for the speed, and for sends that the operating system
+ * refuses: `node:dgram` does not say why, and the kind is `Other` where it cannot be told without.
  *
  * @param address Where to bind: a host of this machine, named always; port 0 lets the system choose. A
  * socket on `::` sends and receives over IPv4 as well.

@@ -1,5 +1,6 @@
 import type { RemoteInfo, Socket } from "node:dgram";
 import { formatAddress, ipFamily, toAddress } from "../address.ts";
+import { SocketError } from "../errors.ts";
 import type { Address, BindUdpOptions, Datagram } from "../types.ts";
 import type { DatagramBackend } from "./datagram_backend.ts";
 import { missingPermission, netPermission } from "./error_mapping.ts";
@@ -75,8 +76,22 @@ export class NodeDatagrams implements DatagramBackend<Datagram> {
     } catch (error) {
       // For a missing permission the runtime says "UNKNOWN".
       requirePermission("sendTo", { host, port: to.port }, error);
-      throw error;
+      throw (error as { code?: string }).code === "UNKNOWN"
+        ? this.#refused(host, to, error)
+        : error;
     }
+  }
+
+  /** The runtime has dropped the system's code: what can be told without it. */
+  #refused(host: string, address: Address, cause: unknown): SocketError {
+    const own = this.address.host;
+    // Linux says EINVAL, or ENETUNREACH where the machine has no route.
+    if (isLoopbackIPv4(own) && !isLoopbackIPv4(host)) {
+      const reason = `the socket is bound to ${own}, which cannot send to other machines`;
+      return new SocketError("InvalidInput", "sendTo", reason, { address, cause });
+    }
+    const reason = "the operating system refused it, and node:dgram does not say why";
+    return new SocketError("Other", "sendTo", reason, { address, cause });
   }
 
   async close(): Promise<void> {
@@ -112,6 +127,10 @@ export class NodeDatagrams implements DatagramBackend<Datagram> {
     }
     return datagram;
   }
+}
+
+function isLoopbackIPv4(host: string): boolean {
+  return ipFamily(host) === 4 && host.startsWith("127.");
 }
 
 function requirePermission(operation: string, address: Address, cause?: unknown): void {
