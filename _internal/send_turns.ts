@@ -65,8 +65,8 @@ export class SendTurns {
   #wait(bytes: Uint8Array, to: Address, cancellation: Cancellation | undefined): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     // The runtime cannot take a datagram back, so one that can be cancelled is a copy: once the call
-    // has settled, the bytes are the caller's again.
-    const own = cancellation === undefined ? bytes : bytes.slice();
+    // has settled, the bytes are the caller's again. The slice of a node:buffer would be no copy.
+    const own = cancellation === undefined ? bytes : new Uint8Array(bytes);
     const datagram: WaitingDatagram = {
       bytes: own,
       length: own.length,

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { assert, assertEquals } from "@std/assert";
 import { bindUdp, recvFrom, sendTo } from "../../mod.ts";
 import { rejection, soon } from "../support/socket_errors.ts";
@@ -89,6 +90,18 @@ Deno.test("sendTo() of a buffer that is resized while it waits is InvalidInput",
     await second;
     await soon(first);
     assertEquals(textOf((await soon(recvFrom(socket))).bytes), "first");
+  }
+});
+
+Deno.test("E6: sendTo() that waits and can be cancelled copies a node:buffer as well", async () => {
+  await using socket = await bindUdp(LOOPBACK);
+  const first = sendTo(socket, socket.address, bytesOf("first"));
+  const buffer = Buffer.from("second");
+  const second = sendTo(socket, socket.address, buffer, { timeout: 60_000 });
+  buffer.fill(0);
+  await soon(Promise.all([first, second]));
+  for (const text of ["first", "second"]) {
+    assertEquals(textOf((await soon(recvFrom(socket))).bytes), text);
   }
 });
 
