@@ -92,8 +92,10 @@ export function recvProxyHeader(
  * one address is IPv4 and the other one IPv6, the IPv4 one is written as the IPv6 address that carries
  * it (`::ffff:a.b.c.d`), which receivers of this package give back as IPv4.
  *
- * A {@linkcode ProxyHeader} that was received can be passed on as it is, but for Unix sockets, and in
- * version 1 with nothing beside its addresses.
+ * A {@linkcode ProxyHeader} that was received can be passed on as it is in version 2, but for Unix sockets;
+ * in version 1 only one with TCP addresses, or of `PROXY` without any, and with nothing beside them. What
+ * version 1 cannot say is `InvalidInput`: of a header with more, pass on `source` and `destination` alone,
+ * and `{}` instead of a `LOCAL` one.
  *
  * @param header What to say: addresses as literals, ports 0 to 65535; `authority` of at most 255 bytes
  * and `uniqueId` of at most 128. In version 2 `crc32c: true` adds a checksum. Beside `LOCAL`, or without
