@@ -1,5 +1,5 @@
 import { checkBytes, describe, invalidInput, isBytes, readArguments } from "./arguments.ts";
-import type { Codec } from "./codec.ts";
+import { type Codec, disown } from "./codec.ts";
 import { type CodecEvent, CodecRun, kindOf, wrong } from "./codec_run.ts";
 import { deepEqual } from "./deep_equal.ts";
 
@@ -171,8 +171,9 @@ function checkEncoding<T>(codec: Codec<T>, frames: readonly T[]): void {
 
 function encode<T>(codec: Codec<T>, frame: T): Uint8Array[] | undefined {
   try {
-    const parts = [codec.encode(frame)].flat() as Uint8Array[];
+    const parts: unknown[] = [codec.encode(frame)].flat();
     if (parts.every(isBytes)) return parts;
+    parts.forEach(disown);
   } catch (error) {
     if (kindOf(error, "encode") === "InvalidInput") return undefined;
     throw wrong("encode refused a frame that was decoded", error);

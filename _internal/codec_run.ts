@@ -1,6 +1,6 @@
 import { SocketError, type SocketErrorKind } from "../errors.ts";
 import { ByteQueue } from "./byte_queue.ts";
-import { checkNothingLeft, type Codec, type Decoder } from "./codec.ts";
+import { checkNothingLeft, type Codec, type Decoder, disown } from "./codec.ts";
 
 /** So many frames may come one after the other out of no bytes before it counts as endless. */
 const FRAMES_OUT_OF_NOTHING = 1000;
@@ -25,6 +25,10 @@ export class CodecRun<T> {
 
   constructor(codec: Codec<T>, chunks: Iterable<Uint8Array>) {
     this.#decoder = codec.decoder();
+    if (typeof this.#decoder?.decode !== "function") {
+      disown(this.#decoder);
+      throw wrong("the codec's decoder has no decode function");
+    }
     for (const chunk of chunks) {
       if (this.stuck) break;
       const copy = new Uint8Array(chunk);
@@ -64,6 +68,10 @@ export class CodecRun<T> {
     }
     this.#failed = false;
     if (frame === undefined) return false;
+    if (typeof (frame as { then?: unknown } | null)?.then === "function") {
+      disown(frame);
+      throw wrong("the decoder gave a promise");
+    }
     const { consumed } = this.#input;
     this.events.push({ frame, consumed });
     if (this.events.at(-FRAMES_OUT_OF_NOTHING)?.consumed === consumed) {

@@ -1,7 +1,7 @@
 import type { Connection, OperationOptions } from "../types.ts";
 import { invalidInput, isArray, isBytes } from "./arguments.ts";
 import type { ByteQueue } from "./byte_queue.ts";
-import { checkNothingLeft, type Codec, type Decoder } from "./codec.ts";
+import { checkNothingLeft, type Codec, type Decoder, disown } from "./codec.ts";
 import type { Decoding } from "./reader_slot.ts";
 import type { StreamConnection } from "./stream_connection.ts";
 
@@ -36,6 +36,7 @@ export class FramedStream<T> implements FramedConnection<T>, Decoding<T> {
     this.#codec = codec;
     this.#decoder = codec.decoder();
     if (typeof this.#decoder?.decode === "function") return;
+    disown(this.#decoder);
     throw invalidInput("framed", "the codec's decoder has no decode function");
   }
 
@@ -73,8 +74,9 @@ export class FramedStream<T> implements FramedConnection<T>, Decoding<T> {
     const encoded = this.#codec.encode(frame);
     if (isBytes(encoded)) return encoded;
     // A copy, in which holes are no bytes either.
-    const pieces = isArray(encoded) ? Array.from(encoded) : [undefined];
-    if (pieces.every(isBytes)) return pieces;
+    const pieces: unknown[] = isArray(encoded) ? Array.from(encoded) : [encoded];
+    if (isArray(encoded) && pieces.every(isBytes)) return pieces;
+    pieces.forEach(disown);
     throw new TypeError("encode gave neither bytes nor an array of bytes");
   }
 }
@@ -86,6 +88,7 @@ export class FramedStream<T> implements FramedConnection<T>, Decoding<T> {
 function checkGiven<T>(frame: T | undefined): T | undefined {
   if (frame === null) throw new TypeError("the decoder gave null, which is the end of stream");
   if (typeof (frame as { then?: unknown } | undefined)?.then !== "function") return frame;
+  disown(frame);
   throw new TypeError("the decoder gave a promise");
 }
 
