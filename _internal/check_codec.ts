@@ -4,26 +4,37 @@ import { type CodecEvent, CodecRun, kindOf, wrong } from "./codec_run.ts";
 import { deepEqual } from "./deep_equal.ts";
 
 const OPERATION = "checkCodec";
-/** Up to here at every byte. */
+/** Up to here at every byte, where that is no more than `WORK`. */
 const EVERY_SPLIT = 4096;
-/** Beyond, so many bytes are fed in all for the splits in two: a second or two of work. */
+/** So many bytes are fed in all for the splits in two: a second or two of work. */
 const WORK = 64 * 1024 * 1024;
+/** A frame is as much work as so many bytes: to make it and to compare it twice takes 100 to 400 ns. */
+const FRAME_WORK = 16;
+/** More than `WORK` allows for long streams, and less where every split gives very many frames. */
 const FEWEST_SPLITS = 64;
+const FEWEST_SPLITS_OF_MANY = 8;
+/** So many frames are very many: a second or two for the rest of the work. */
+const MANY_FRAMES = 64 * 1024;
 /** How near to a frame's end the interesting splits are: headers and delimiters are short. */
 const NEAR = 8;
 const CHUNK_SIZES = [1, 2, 3, 7, 16, 61, 64, 255, 1024, 4096, 65536];
+const CHUNK_SIZES_OF_MANY = [1, 3, 64, 4096];
 
 /**
  * Tests a codec, for the tests of its author: the same bytes must give the same frames however they
  * are cut into chunks, since a stream keeps no boundaries.
  *
  * The bytes are fed whole, in two parts split at every byte, byte by byte, and in chunks of several sizes
- * from 2 bytes to 64 KiB. Beyond 4,096 bytes it is not every split, but at least 64 of them, evenly
- * spread and about the frames' ends. Each time the same must come out: the frames, where each of
- * them ended, errors of the same kind at the same place among them, and as many bytes left over. Frames
- * must not change when the memory of the bytes they came from is used again. Then each frame is encoded
- * and decoded, alone and in a row with the others, and must come out as it was; one that `encode` refuses
- * with `InvalidInput` is left out, since a codec may read more than it writes.
+ * from 2 bytes to 64 KiB. Beyond 4,096 bytes, or with more than some 700 frames in as many, it is not
+ * every split, but at least 64 of them, evenly spread and about the frames' ends. Each time the same must
+ * come out: the frames, where each of them ended, errors of the same kind at the same place among them, and
+ * as many bytes left over. Frames must not change when the memory of the bytes they came from is used
+ * again. Then each frame is encoded and decoded, alone and in a row with the others, and must come out as
+ * it was; one that `encode` refuses with `InvalidInput` is left out, since a codec may read more than it
+ * writes.
+ *
+ * Of more than 65,536 frames it is at least 8 splits, four sizes of chunks from byte by byte to 4 KiB, and
+ * not every frame is decoded alone: a MiB of newlines takes some seconds.
  *
  * @param codec What to test.
  * @param bytes A stream from its beginning to its end. It may be malformed or cut off.
@@ -64,7 +75,8 @@ function check<T>(codec: Codec<T>, bytes: Uint8Array, expected: readonly T[] | u
     const parts = [bytes.subarray(0, at), bytes.subarray(at)];
     compare(whole, new CodecRun(codec, parts), `split at ${at}`);
   }
-  for (const size of CHUNK_SIZES.filter((size) => size < bytes.length)) {
+  const sizes = whole.events.length > MANY_FRAMES ? CHUNK_SIZES_OF_MANY : CHUNK_SIZES;
+  for (const size of sizes.filter((size) => size < bytes.length)) {
     const how = size === 1 ? "byte by byte" : `in chunks of ${size} bytes`;
     compare(whole, new CodecRun(codec, chunksOf(bytes, size)), how);
   }
@@ -115,8 +127,8 @@ function differenceOf<T>(whole: CodecRun<T>, run: CodecRun<T>): string | undefin
   const length = Math.max(whole.events.length, run.events.length);
   for (let index = 0; index < length; index++) {
     const [one, other] = [whole.events[index], run.events[index]];
-    const kinds = [one, other].map(kindOfEvent);
-    if (kinds[0] !== kinds[1]) return `result ${index} is ${kinds[1]}, not ${kinds[0]}`;
+    const [kind, otherKind] = [kindOfEvent(one), kindOfEvent(other)];
+    if (kind !== otherKind) return `result ${index} is ${otherKind}, not ${kind}`;
     if (one.error !== undefined || other.error !== undefined) continue;
     if (!deepEqual(one.frame, other.frame)) return `result ${index} is another frame`;
     if (one.consumed === other.consumed) continue;
@@ -135,35 +147,47 @@ function ending<T>({ consumed, stuck }: CodecRun<T>): string {
   return `${consumed} bytes are consumed in the end${stuck ? ", where it keeps failing" : ""}`;
 }
 
-/** Where to cut a stream in two: everywhere, or for a long one spread and about the frames' ends. */
+/** Where to cut a stream in two: everywhere, or, where that is too much, spread and about frames' ends. */
 function splitsOf<T>(length: number, events: readonly CodecEvent<T>[]): Iterable<number> {
-  if (length <= EVERY_SPLIT) return Array.from({ length: length + 1 }, (_, at) => at);
-  const count = Math.max(FEWEST_SPLITS, Math.floor(WORK / length)) / 2;
+  const affordable = Math.floor(WORK / (length + events.length * FRAME_WORK));
+  if (length <= EVERY_SPLIT && length < affordable) {
+    return Array.from({ length: length + 1 }, (_, at) => at);
+  }
+  const fewest = events.length > MANY_FRAMES ? FEWEST_SPLITS_OF_MANY : FEWEST_SPLITS;
+  const count = Math.ceil(Math.max(fewest, affordable) / 2);
   const spread = Array.from({ length: count }, (_, at) => Math.floor(length * at / count));
-  const near = events.flatMap(({ consumed }) =>
-    Array.from({ length: 2 * NEAR + 1 }, (_, at) => consumed - NEAR + at)
-  ).filter((at) => at >= 0 && at <= length);
-  const step = Math.max(1, near.length / count);
-  const picked = Array.from(
-    { length: Math.min(count, near.length) },
-    (_, index) => near[Math.floor(index * step)],
-  );
-  return new Set([...spread, ...picked]);
+  return new Set([...spread, ...splitsNear(events, count).filter((at) => at >= 0 && at <= length)]);
+}
+
+/** So many of the splits about the frames' ends, or all of them; at every distance from 17 on. */
+function splitsNear<T>(events: readonly CodecEvent<T>[], count: number): number[] {
+  const distances = 2 * NEAR + 1;
+  const all = events.length * distances;
+  return Array.from({ length: Math.min(count, all) }, (_, index) => {
+    // A step of 7 comes to each of the 17 distances, wherever it begins.
+    const [event, distance] = all <= count
+      ? [Math.floor(index / distances), index % distances]
+      : [Math.floor(index * events.length / count), index * 7 % distances];
+    return events[event].consumed - NEAR + distance;
+  });
 }
 
 function* chunksOf(bytes: Uint8Array, size: number): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-/** Each frame comes out of its encoding as it went in, alone and in a row with the others. */
+/** Each frame comes out of its encoding as it went in, in a row with the others, and most alone as well. */
 function checkEncoding<T>(codec: Codec<T>, frames: readonly T[]): void {
   const encodings: Uint8Array[] = [];
   const encoded: T[] = [];
+  const step = Math.ceil(frames.length / MANY_FRAMES);
   for (const [index, frame] of frames.entries()) {
     const parts = encode(codec, frame);
     if (parts === undefined) continue;
-    compareDecoded(codec, parts, [frame], `frame ${index}, encoded and decoded,`);
-    encodings.push(...parts);
+    if (index % step === 0) {
+      compareDecoded(codec, parts, [frame], `frame ${index}, encoded and decoded,`);
+    }
+    for (const part of parts) encodings.push(part);
     encoded.push(frame);
   }
   compareDecoded(codec, encodings, encoded, "all frames, encoded and decoded,");

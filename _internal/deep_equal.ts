@@ -7,7 +7,7 @@ import { isBytes } from "./arguments.ts";
 export function deepEqual(
   one: unknown,
   other: unknown,
-  compared: Map<unknown, unknown> = new Map(),
+  compared?: Map<unknown, unknown>,
 ): boolean {
   if (Object.is(one, other)) return true;
   if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) {
@@ -18,6 +18,7 @@ export function deepEqual(
   }
   if (Object.getPrototypeOf(one) !== Object.getPrototypeOf(other)) return false;
   // A structure that contains itself is equal so far as its parts are.
+  compared ??= new Map();
   if (compared.get(one) === other) return true;
   compared.set(one, other);
   const same = (one: unknown, other: unknown) => deepEqual(one, other, compared);

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
-import { checkCodec, type Codec, lengthPrefixed, lines } from "../../mod.ts";
+import { type ByteQueue, checkCodec, type Codec, lengthPrefixed, lines } from "../../mod.ts";
 import { encodeAll } from "../support/codec_streams.ts";
 import { WRONG_OBJECTS } from "../support/hostile.ts";
-import { type Bytes, fail, RIGHT, spoiling, STREAM } from "../support/own_codecs.ts";
+import { type Bytes, decoding, fail, RIGHT, spoiling, STREAM } from "../support/own_codecs.ts";
 import { Random } from "../support/random.ts";
 import { thrown } from "../support/socket_errors.ts";
 import { bytesOf } from "../support/text.ts";
@@ -167,6 +167,64 @@ Deno.test("checkCodec() splits a long stream about its frames' ends, in bounded 
   const error = thrown(() => checkCodec(mistaken, stream), "InvalidData", "checkCodec");
   assert(/^checkCodec: fed split at \d+, /.test(error.message), error.message);
   assertEquals(wrong, 1);
+});
+
+/** A codec, and how many frames its decoders gave and how many of them there were. */
+function counted(codec: Codec<Bytes>): { codec: Codec<Bytes>; frames: number; decoders: number } {
+  const counts = { codec: { encode: codec.encode, decoder: count }, frames: 0, decoders: 0 };
+  return counts;
+
+  function count() {
+    counts.decoders++;
+    const decoder = codec.decoder();
+    return {
+      decode(input: ByteQueue) {
+        const frame = decoder.decode(input);
+        if (frame !== undefined) counts.frames++;
+        return frame;
+      },
+    };
+  }
+}
+
+Deno.test("checkCodec() splits at every byte up to 4,096, where there are not too many frames", () => {
+  for (const [length, size] of [[4096, 16], [700, 1]]) {
+    const stream = new Uint8Array(length);
+    for (let at = 0; at < length; at += size) stream[at] = size - 1;
+    const counts = counted(RIGHT);
+    checkCodec(counts.codec, stream);
+    const frames = length / size;
+    assert(counts.decoders - frames > length, `${length} bytes: ${counts.decoders} decoders`);
+  }
+});
+
+Deno.test("checkCodec() takes fewer splits for more frames, and bounded work", () => {
+  // Empty frames, of which there are as many as bytes.
+  for (const [count, most] of [[4096, 4_100_000], [400_000, 6_500_000]]) {
+    const counts = counted(RIGHT);
+    assertEquals(checkCodec(counts.codec, new Uint8Array(count)).length, count);
+    assert(counts.frames < most, `${counts.frames} frames of a stream of ${count}`);
+    assert(counts.frames > 12 * count, `${counts.frames} frames of a stream of ${count}`);
+  }
+});
+
+Deno.test("checkCodec() finds what is wrong in the last of very many frames", () => {
+  const stream = new Uint8Array(70_001);
+  stream[69_999] = 1;
+  const codec: Codec<Bytes> = {
+    encode: (frame) => RIGHT.encode(frame.length === 0 ? frame : new Uint8Array(2)),
+    decoder: RIGHT.decoder,
+  };
+  const error = thrown(() => checkCodec(codec, stream), "InvalidData", "checkCodec");
+  assert(error.message.endsWith("encoded and decoded, did not come out the same"), error.message);
+  const loses = decoding(() => {
+    const decoder = RIGHT.decoder();
+    // Takes the beginning of a frame for all of it.
+    return (input) =>
+      input.length === 1 && input.at(0) === 1 ? input.take(1) : decoder.decode(input);
+  });
+  const cut = thrown(() => checkCodec(loses, stream), "InvalidData", "checkCodec");
+  assert(cut.message.startsWith("checkCodec: fed byte by byte, "), cut.message);
 });
 
 Deno.test("E1: checkCodec() says InvalidInput for bad arguments", () => {
