@@ -39,7 +39,10 @@ const CHUNK_SIZES_OF_MANY = [1, 3, 64, 4096];
  * @param codec What to test.
  * @param bytes A stream from its beginning to its end. It may be malformed or cut off.
  * @param expected The frames that must come out, where that is to be checked. Frames are compared by
- * structure: bytes, arrays, maps, sets, dates, and objects of one prototype by their properties.
+ * structure: bytes, buffers, arrays, maps, sets, dates, regular expressions, errors (by name, message and
+ * cause), and objects of one prototype by their own enumerable properties. Those of a class are also
+ * compared by what its `toJSON`, else `toString` or `valueOf`, gives, as a `URL` or where all fields are
+ * private; without any of that each equals itself alone, so that no check of them passes.
  * @returns The frames, in order.
  * @throws {SocketError} `InvalidData`, where something differs: the message says how the bytes were
  * cut, `cause` what came out. `InvalidInput`, where an argument is something else.

@@ -87,6 +87,42 @@ class Point {
   constructor(readonly x: number, readonly y: number) {}
 }
 
+/** All that can be seen of it is in `text`, which it may tell. */
+class Hidden {
+  readonly #text: string;
+  declare readonly toJSON?: () => unknown;
+
+  constructor(text: string, tells = false) {
+    this.#text = text;
+    if (tells) Object.setPrototypeOf(this, Telling);
+  }
+
+  static textOf(hidden: Hidden): string {
+    return hidden.#text;
+  }
+}
+
+const Telling: object = Object.assign(Object.create(Hidden.prototype), {
+  toJSON(this: Hidden): unknown {
+    return { text: Hidden.textOf(this) };
+  },
+});
+
+/** The same, with a text only. */
+class Headed {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  toString(): string {
+    return this.#text;
+  }
+}
+
+class List extends Array {}
+
 function ring(size: number): unknown[] {
   const ring: unknown[] = [size];
   ring.push(ring);
@@ -130,7 +166,63 @@ const VALUES: readonly (() => unknown)[] = [
   () => new Date(1),
   () => ring(1),
   () => ring(2),
+  () => new ArrayBuffer(1),
+  () => new ArrayBuffer(2),
+  () => new Uint8Array([1, 2]).buffer,
+  () => new SharedArrayBuffer(2),
+  () => new Uint8Array(new SharedArrayBuffer(3)).fill(1).buffer,
+  () => new DataView(new ArrayBuffer(2)),
+  () => new DataView(new Uint8Array([0, 0, 1]).buffer, 1),
+  () => new Error("a"),
+  () => new Error("b"),
+  () => new Error("a", { cause: undefined }),
+  () => new Error("a", { cause: 1 }),
+  () => new Error("a", { cause: new Error("b") }),
+  () => Object.assign(new Error("a"), { name: "Mine" }),
+  () => Object.assign(new Error("a"), { code: "E" }),
+  () => new TypeError("a"),
+  () => new AggregateError([1], "a"),
+  () => new AggregateError([2], "a"),
+  () => /a/,
+  () => /b/,
+  () => /a/g,
+  () => Object(1),
+  () => Object(2),
+  () => Object("a"),
+  () => Object(true),
+  () => Object(1n),
+  () => new URL("http://a.example/"),
+  () => new URL("http://b.example/"),
+  () => new URLSearchParams("a=1"),
+  () => new URLSearchParams("a=2"),
+  () => new Hidden("a", true),
+  () => new Hidden("b", true),
+  () => new Headed("a"),
+  () => new Headed("b"),
+  () => new List(),
+  () => Array(1),
+  () => Object.create(null),
+  () => Object.assign(Object.create(null), { a: 1 }),
 ];
+
+/** What nobody can look into: nothing equals it but itself. */
+const OPAQUE: Record<string, () => object> = {
+  "a WeakMap": () => new WeakMap(),
+  "a WeakSet": () => new WeakSet(),
+  "Headers": () => new Headers(),
+  "an instance with private fields alone": () => new Hidden("a"),
+  "an instance without any state": () => new (class {})(),
+};
+
+for (const [what, make] of Object.entries(OPAQUE)) {
+  Deno.test(`checkCodec() finds frames that cannot be compared: ${what}`, () => {
+    const one = make();
+    assertEquals(checkCodec(giving(() => one), new Uint8Array(1), [one]), [one]);
+    const check = () => checkCodec(giving(make), new Uint8Array(1));
+    const error = thrown(check, "InvalidData", "checkCodec");
+    assertEquals(error.message, "checkCodec: fed whole again, result 0 is another frame");
+  });
+}
 
 Deno.test("checkCodec() compares frames of every structure", () => {
   const stream = new Uint8Array(1);
