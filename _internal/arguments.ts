@@ -101,8 +101,13 @@ export function checkOptions<T extends object>(operation: string, options: T | u
 
 /** Bytes to send or a buffer to fill, as {@linkcode plainBytes} gives them, or `InvalidInput`. */
 export function checkBytes(operation: string, name: string, bytes: unknown): Uint8Array {
-  if (isBytes(bytes)) return plainBytes(bytes);
-  throw invalidInput(operation, `${name} is ${describe(bytes)}, not a Uint8Array`);
+  if (!isBytes(bytes)) {
+    throw invalidInput(operation, `${name} is ${describe(bytes)}, not a Uint8Array`);
+  }
+  const plain = plainBytes(bytes);
+  // Nobody means to send nothing by that.
+  if (plain.length > 0 || isThere(bytes)) return plain;
+  throw invalidInput(operation, `the buffer of ${name} has been transferred or shortened`);
 }
 
 const [typedArrayTag, bufferOf, byteOffsetOf, lengthOf] = [
@@ -133,9 +138,14 @@ export function plainBytes(bytes: Uint8Array): Uint8Array {
     : new Uint8Array(bufferOf.call(bytes), byteOffsetOf.call(bytes), length);
 }
 
-/** Whether the buffer of bytes was transferred, which leaves none. */
-export function isTransferred(bytes: Uint8Array): boolean {
-  return (bufferOf.call(bytes) as ArrayBuffer).detached;
+/** Whether a view that reads as empty is one of no bytes, not of a buffer that was transferred or ends before it. */
+export function isThere(bytes: Uint8Array): boolean {
+  try {
+    Uint8Array.prototype.at.call(bytes, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Asked so that nothing can throw. */

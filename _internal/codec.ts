@@ -5,7 +5,6 @@ import {
   checkOptions,
   describe,
   invalidInput,
-  isTransferred,
   readArguments,
 } from "./arguments.ts";
 import { type ByteQueue, isByteQueue } from "./byte_queue.ts";
@@ -110,10 +109,6 @@ export function readMaxLength(
 export function checkFrame(frame: unknown, maxLength: number): Uint8Array {
   const bytes = checkBytes("sendFrame", "the frame", frame);
   if (bytes.length > maxLength) throw tooLarge("sendFrame", bytes.length, maxLength);
-  // An empty frame may be one; this one was not meant to be empty.
-  if (bytes.length === 0 && isTransferred(frame as Uint8Array)) {
-    throw invalidInput("sendFrame", "the frame's buffer was transferred");
-  }
   return bytes;
 }
 

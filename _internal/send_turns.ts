@@ -1,7 +1,7 @@
 import type { Address } from "../types.ts";
 import { type Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
 import type { DatagramBackend } from "./datagram_backend.ts";
-import { checkThere, isStillThere, noLongerThere } from "./datagram_bytes.ts";
+import { isStillThere, noLongerThere } from "./datagram_bytes.ts";
 import type { SocketError } from "../errors.ts";
 
 /** A datagram that waits for the ones before it. */
@@ -41,7 +41,6 @@ export class SendTurns {
   }
 
   send(bytes: Uint8Array, to: Address, cancellation: Cancellation | undefined): Promise<void> {
-    checkThere(bytes);
     if (!this.#sending && cancellation === undefined) {
       this.#sending = true;
       this.#directTo = to;

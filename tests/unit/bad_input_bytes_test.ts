@@ -83,6 +83,17 @@ for (const Subclass of [Lying, Throwing]) {
   });
 }
 
+Deno.test("send() of a buffer that was transferred is InvalidInput, and nothing is sent", async () => {
+  await using pair = await tcpPair();
+  const transferred = new Uint8Array(8);
+  structuredClone(transferred, { transfer: [transferred.buffer] });
+  for (const options of [undefined, { timeout: 60_000 }]) {
+    await rejection(() => send(pair.client, transferred, options), "InvalidInput", "send");
+  }
+  await send(pair.client, TEN);
+  assertEquals(pair.client.bytesSent, 10);
+});
+
 Deno.test("sendFrame() of a frame whose buffer was transferred is InvalidInput, and nothing is sent", async () => {
   await using pair = await tcpPair();
   const transferred = new Uint8Array(8);

@@ -87,10 +87,14 @@ Deno.test("E1: recvUntil() with an empty delimiter is InvalidInput", async () =>
   const { client } = handles;
   const transferred = new Uint8Array(8);
   structuredClone(transferred, { transfer: [transferred.buffer] });
-  for (const delimiter of [new Uint8Array(), transferred]) {
+  const reasons = new Map([
+    [new Uint8Array(), "the delimiter is empty"],
+    [transferred, "the buffer of the delimiter has been transferred or shortened"],
+  ]);
+  for (const [delimiter, reason] of reasons) {
     const call = () => recvUntil(client, delimiter);
     const error = await rejection(call, "InvalidInput", "recvUntil");
-    assertEquals(error.message, "recvUntil: the delimiter is empty");
+    assertEquals(error.message, `recvUntil: ${reason}`);
   }
   await handles.prove();
 });

@@ -292,7 +292,8 @@ for (const which of [0, 1, 2]) {
     const transport = new ScriptedTransport({ remoteAddr: PEER });
     const connection = connectionOver(transport);
     const pieces = ["ab", "cd", "ef"].map(bytesOf);
-    const stream = framed<string>(connection, { ...PIECES, encode: () => pieces });
+    const encode = (frame: string) => frame === "" ? pieces : bytesOf(frame);
+    const stream = framed<string>(connection, { ...PIECES, encode });
     const failing = rejection(() => sendFrame(stream, ""), "InvalidInput", "sendFrame");
     const write = await transport.nextWrite();
     transfer(pieces[which]);
@@ -300,7 +301,7 @@ for (const which of [0, 1, 2]) {
     const error = await failing;
     assertEquals(error.bytesSent, 1);
     assert(error.message.startsWith("sendFrame 192.0.2.7:80: the buffer was transferred"));
-    await rejection(() => sendFrame(stream, ""), "Closed", "sendFrame");
+    await rejection(() => sendFrame(stream, "next"), "Closed", "sendFrame");
     assertEquals(transport.log.at(-1), "close");
   });
 }

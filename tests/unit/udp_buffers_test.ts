@@ -38,7 +38,7 @@ for (const [how, make] of Object.entries(GONE)) {
         const to = { host, port: socket.address.port };
         const call = () => sendTo(socket, to, make(), options);
         const error = await rejection(call, "InvalidInput", "sendTo");
-        assert(error.message.includes("the buffer of the bytes"), error.message);
+        assert(error.message.includes("the buffer of bytes has been transferred"), error.message);
       }
     }
     await sendTo(socket, socket.address, bytesOf("next"));
