@@ -31,12 +31,13 @@ export interface Cancelled {
 export class Cancellation {
   /** What cancelled the call before it began. */
   readonly already: Cancelled | undefined;
-  readonly #operation: string;
+  /** The function that was called. */
+  readonly operation: string;
   readonly #signal: AbortSignal | undefined;
   readonly #timeout: number;
 
   private constructor(operation: string, signal: AbortSignal | undefined, timeout: number) {
-    this.#operation = operation;
+    this.operation = operation;
     this.#signal = signal;
     this.#timeout = timeout;
     if (signal?.aborted) this.already = aborted(signal);
@@ -65,7 +66,7 @@ export class Cancellation {
   watch(cancel: (why: Cancelled) => void): () => void {
     const signal = this.#signal;
     const stopSignal = signal &&
-      readArguments(this.#operation, () =>
+      readArguments(this.operation, () =>
         SignalWaiters.add(signal, () => {
           stop();
           cancel(aborted(signal));
@@ -83,6 +84,39 @@ export class Cancellation {
 
   #timedOut(): Cancelled {
     return { kind: "TimedOut", reason: `timed out after ${this.#timeout} ms` };
+  }
+}
+
+/** Waits for what goes on regardless, unless the caller's options end the wait before. */
+export async function unlessCancelled(
+  work: Promise<void> | undefined,
+  cancellation: Cancellation | undefined,
+  about: { readonly peer: Address | undefined },
+  onCancel: () => void = () => {},
+): Promise<void> {
+  if (cancellation === undefined) return await work;
+  const { already, operation } = cancellation;
+  if (already !== undefined) {
+    onCancel();
+    throw cancelledError(already, operation, about.peer);
+  }
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let stop: () => void;
+  try {
+    stop = cancellation.watch((why) => {
+      reject(cancelledError(why, operation, about.peer));
+      onCancel();
+    });
+  } catch (error) {
+    work?.catch(() => {});
+    onCancel();
+    throw error;
+  }
+  work?.then(resolve, reject);
+  try {
+    await promise;
+  } finally {
+    stop();
   }
 }
 

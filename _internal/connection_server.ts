@@ -8,6 +8,7 @@ import type {
   ShutdownResult,
 } from "../types.ts";
 import { checkLimit, checkOptions, readArguments } from "./arguments.ts";
+import { BacklogDrain } from "./backlog_drain.ts";
 import { startTimer } from "./cancellation.ts";
 import { ProxyHeaderReading } from "./proxy_reading.ts";
 import { type Served, ServedConnections } from "./served_connections.ts";
@@ -17,17 +18,6 @@ import type { StreamConnection } from "./stream_connection.ts";
 import type { TcpListener } from "./tcp_listener.ts";
 import type { TrustList } from "./trust_list.ts";
 
-/**
- * A backlog is empty when nobody has come in so many milliseconds in a row. Each is a timer of its own: one
- * that is late, since a handler took long, says nothing about those who wait meanwhile. The runtime fires timers
- * while it has not told of clients that it knows of: five of them in a row, with 30 clients waiting.
- */
-const QUIET = 25;
-/**
- * Where clients keep coming, they are accepted for so long at most before the port is closed. To settle for less
- * quiet as time goes by resets more of them: behind a proxy they come in bursts.
- */
-const LONGEST_DRAIN = 3000;
 /** What a client that takes nothing gets at least, where no idle timeout says so. */
 const PATIENCE = 30_000;
 
@@ -49,6 +39,7 @@ export class ConnectionServer implements Server {
   readonly finished: Promise<void>;
   readonly #listener: TcpListener;
   readonly #plan: ServerPlan;
+  readonly #backlog = new BacklogDrain();
   readonly #connections = new ServedConnections();
   readonly #watch: StallWatch;
   readonly #reports: ServerReports;
@@ -61,9 +52,6 @@ export class ConnectionServer implements Server {
   #shutdown: Promise<ShutdownResult> | undefined;
   /** Whether the time for connections to end by themselves is up. */
   #timeIsUp = false;
-  /** How often the listener gave a connection, or failed, and whether it failed the last time. */
-  #answers = 0;
-  #starved = false;
 
   constructor(listener: TcpListener, plan: ServerPlan) {
     this.#listener = listener;
@@ -143,8 +131,7 @@ export class ConnectionServer implements Server {
         this.#notAccepted(error);
         continue;
       }
-      this.#answers++;
-      this.#starved = false;
+      this.#backlog.accepted();
       this.#take(connection);
     }
   }
@@ -163,8 +150,7 @@ export class ConnectionServer implements Server {
   /** A listener that is not closed tells only of what passes, and it pauses before the next try. */
   #notAccepted(error: unknown): void {
     if (this.#listener.closed) return;
-    this.#answers++;
-    this.#starved = true;
+    this.#backlog.failed();
     this.#reports.tell({ error, said: reasonOf(error as SocketError) });
   }
 
@@ -250,24 +236,11 @@ export class ConnectionServer implements Server {
   }
 
   async #end(): Promise<ShutdownResult> {
-    await this.#drainBacklog();
+    // Those who are told close their connections, whose descriptors let the others in.
+    await this.#backlog.run(() => this.#timeIsUp || this.#listener.closed, () => this.#tell());
     await this.#listener.close(this.#take);
     await this.finished;
     return { drained: this.#drained, aborted: this.#aborted };
-  }
-
-  /** Lets those in that wait in the kernel, whom closing the port would reset. */
-  async #drainBacklog(): Promise<void> {
-    const begin = performance.now();
-    for (let quiet = 0, waited = 0; waited < LONGEST_DRAIN && !this.#timeIsUp;) {
-      if (quiet >= QUIET || this.#listener.closed) return;
-      // Those who are told close their connections, whose descriptors let the others in.
-      if (this.#starved) this.#tell();
-      const before = this.#answers;
-      await new Promise<void>((resolve) => startTimer(1, resolve));
-      quiet = this.#answers === before && !this.#starved ? quiet + 1 : 0;
-      waited = performance.now() - begin;
-    }
   }
 
   #tell(): void {

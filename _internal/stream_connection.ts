@@ -10,7 +10,7 @@ import type {
   Transport,
 } from "../types.ts";
 import { checkLimit, invalidInput, isArray, readArguments } from "./arguments.ts";
-import { Cancellation, cancelledError } from "./cancellation.ts";
+import { Cancellation, unlessCancelled } from "./cancellation.ts";
 import { ConnectionState } from "./connection_state.ts";
 import { fromCodec, toSocketError } from "./error_mapping.ts";
 import { closeGracefully, DEFAULT_LINGER, LEAST_PATIENCE } from "./graceful_close.ts";
@@ -153,7 +153,7 @@ export class StreamConnection implements Connection {
         address: this.#state.peer,
       });
     }
-    await this.#unlessCancelled("closeWrite", this.#endWriting(), cancellation, () => {});
+    await unlessCancelled(this.#endWriting(), cancellation, this.#state);
   }
 
   /** Closes gracefully; a caller that is cancelled makes it an abort. */
@@ -167,7 +167,7 @@ export class StreamConnection implements Connection {
     );
     if (this.#state.dropped) return;
     if (cancellation?.already === undefined) this.#closing ??= this.#close(linger);
-    await this.#unlessCancelled("close", this.#closing, cancellation, () => this.abort());
+    await unlessCancelled(this.#closing, cancellation, this.#state, () => this.abort());
   }
 
   /** Drops everything now. */
@@ -266,39 +266,6 @@ export class StreamConnection implements Connection {
     } catch (error) {
       if (state.dropped) throw state.closedError("closeWrite");
       throw toSocketError(error, "closeWrite", { address: state.peer });
-    }
-  }
-
-  /** Waits for what goes on regardless, unless the caller's options end the wait before. */
-  async #unlessCancelled(
-    operation: string,
-    work: Promise<void> | undefined,
-    cancellation: Cancellation | undefined,
-    onCancel: () => void,
-  ): Promise<void> {
-    if (cancellation === undefined) return await work;
-    const already = cancellation.already;
-    if (already !== undefined) {
-      onCancel();
-      throw cancelledError(already, operation, this.#state.peer);
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    let stop: () => void;
-    try {
-      stop = cancellation.watch((why) => {
-        reject(cancelledError(why, operation, this.#state.peer));
-        onCancel();
-      });
-    } catch (error) {
-      work?.catch(() => {});
-      onCancel();
-      throw error;
-    }
-    work?.then(resolve, reject);
-    try {
-      await promise;
-    } finally {
-      stop();
     }
   }
 }
