@@ -130,8 +130,9 @@ export function isBytes(value: unknown): value is Uint8Array {
  * anything: a `length` that lies made the runtime write nothing for ever, a `set` that throws lost a read.
  */
 export function plainBytes(bytes: Uint8Array): Uint8Array {
-  if (Object.getPrototypeOf(bytes) === Uint8Array.prototype) return bytes;
   const length = lengthOf.call(bytes);
+  const plain = Object.getPrototypeOf(bytes) === Uint8Array.prototype && bytes.length === length;
+  if (plain) return bytes;
   // Of a buffer that was transferred no view can be made.
   return length === 0
     ? EMPTY
@@ -146,6 +147,11 @@ export function isThere(bytes: Uint8Array): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether bytes are as many as when they were made, whatever somebody did to their buffer since. */
+export function keepsItsLength(bytes: Uint8Array): boolean {
+  return isThere(bytes) && (bufferOf.call(bytes) as ArrayBuffer).resizable !== true;
 }
 
 /** Asked so that nothing can throw. */

@@ -60,11 +60,13 @@ export class Cancellation {
   }
 
   /**
-   * Calls `cancel` at most once; what it gives ends the watch and leaves nothing behind. A signal's own method may
-   * throw: that is `InvalidInput`, so this comes before anything that would have to be undone.
+   * Calls `cancel` at most once; what it gives ends the watch and leaves nothing behind. It throws where the signal
+   * has been aborted since the options were read, by a getter or a codec, and `InvalidInput` where the signal's own
+   * method does: so this comes before anything that would have to be undone.
    */
-  watch(cancel: (why: Cancelled) => void): () => void {
+  watch(cancel: (why: Cancelled) => void, address: Address | undefined): () => void {
     const signal = this.#signal;
+    if (signal?.aborted) throw cancelledError(aborted(signal), this.operation, address);
     const stopSignal = signal &&
       readArguments(this.operation, () =>
         SignalWaiters.add(signal, () => {
@@ -106,7 +108,7 @@ export async function unlessCancelled(
     stop = cancellation.watch((why) => {
       reject(cancelledError(why, operation, about.peer));
       onCancel();
-    });
+    }, about.peer);
   } catch (error) {
     work?.catch(() => {});
     onCancel();

@@ -210,8 +210,11 @@ export class ConnectionServer implements Server {
     try {
       await connection.finish(linger, Math.max(patience, linger));
     } catch (error) {
-      const said = reasonOf(error as SocketError);
-      if (served.ended === undefined) this.#reports.tell({ error, connection, said });
+      const lost = error as SocketError;
+      if (served.ended === undefined) {
+        this.#reports.tell({ error, connection, said: reasonOf(lost) });
+      }
+      served.ended ??= lost;
     }
   }
 

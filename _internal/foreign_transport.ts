@@ -1,4 +1,5 @@
 import type { Transport } from "../types.ts";
+import { disown } from "./codec.ts";
 import { fromRuntimeAddress } from "./arguments.ts";
 
 /**
@@ -50,7 +51,8 @@ export class ForeignTransport implements Transport {
   close(): void {
     this.#isClosed = true;
     this.#closed.reject(new Deno.errors.Interrupted("operation canceled"));
-    this.#inner.close();
+    // One that is asynchronous fails where nobody is: the connection is closed in any case.
+    disown(this.#inner.close());
   }
 
   async #turn(): Promise<void> {

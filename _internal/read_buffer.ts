@@ -18,6 +18,9 @@ const FEW = 8;
 /** So many small reads in a row give a large buffer back: an idle connection should hold little. */
 const PATIENCE = 16;
 
+/** Not what a caller's buffer has in its place. */
+const { set: setBytes } = Uint8Array.prototype;
+
 /** A buffer that the queue has something of. */
 interface Lent {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -50,6 +53,8 @@ export class ReadBuffer {
   /** Room for the next read; only while nothing is left of the last. */
   room(): Uint8Array<ArrayBuffer> {
     if (this.#loan !== undefined) this.#endLoan(this.#loan);
+    // A codec that transfers what it may only look at takes the memory with it.
+    if (this.#bytes?.length === 0) this.#forget();
     return this.#bytes ??= this.#size === SMALLEST && spares.pop() || new Uint8Array(this.#size);
   }
 
@@ -149,12 +154,12 @@ export class ReadBuffer {
   copyInto(target: Uint8Array): number {
     if (this.#queue !== undefined && this.#queue.length > 0) {
       const count = Math.min(target.length, this.#queue.length);
-      target.set(this.#queue.peek(count));
+      setBytes.call(target, this.#queue.peek(count));
       this.#queue.skip(count);
       return count;
     }
     const count = Math.min(target.length, this.#end - this.#start);
-    target.set(this.#bytes!.subarray(this.#start, this.#start + count));
+    setBytes.call(target, this.#bytes!.subarray(this.#start, this.#start + count));
     this.#consume(count);
     return count;
   }

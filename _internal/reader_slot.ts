@@ -64,9 +64,13 @@ export class ReaderSlot {
    * Opens it for a caller that takes the bytes in the very moment they come. Through a promise they
    * would belong to nobody until its continuation runs, and be lost where that caller is gone by then.
    */
-  openDirectly(resolve: (value: Received) => void, reject: (error: unknown) => void): void {
+  openDirectly(
+    resolve: (value: Received) => void,
+    reject: (error: unknown) => void,
+    most: number,
+  ): void {
     this.operation = "recv";
-    this.most = ANY;
+    this.most = most;
     this.#resolve = resolve;
     this.#reject = reject;
   }

@@ -61,13 +61,14 @@ export class Receiver implements StraightReader {
   recvDirectly(
     resolve: (bytes: Bytes | null) => void,
     reject: (error: unknown) => void,
+    most: number,
   ): void {
     try {
       this.#checkFree("recv", undefined);
     } catch (error) {
       return reject(error);
     }
-    this.#reader.openDirectly(resolve as (value: Received) => void, reject);
+    this.#reader.openDirectly(resolve as (value: Received) => void, reject, most);
     this.#serve();
   }
 
@@ -104,7 +105,7 @@ export class Receiver implements StraightReader {
       this.#checkFree(operation, cancellation);
       const found = this.#decode(operation, decoding);
       if (found !== undefined) return Promise.resolve(found);
-      const stop = cancellation?.watch((why) => this.#cancel(why));
+      const stop = cancellation?.watch((why) => this.#cancel(why), this.#state.peer);
       const promise = this.#reader.open(operation, ANY, undefined, decoding);
       this.#reader.stop = stop;
       if (!this.#reading) this.#read();
@@ -167,7 +168,7 @@ export class Receiver implements StraightReader {
   ): Promise<Received> {
     const stop = cancellation === undefined || this.#settled
       ? undefined
-      : cancellation.watch((why) => this.#cancel(why));
+      : cancellation.watch((why) => this.#cancel(why), this.#state.peer);
     const promise = this.#reader.open(operation, most, target, undefined);
     this.#reader.stop = stop;
     this.#serve();

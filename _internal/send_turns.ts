@@ -78,7 +78,7 @@ export class SendTurns {
     datagram.stop = cancellation?.watch((why: Cancelled) => {
       this.#waiting.delete(datagram);
       reject(cancelledError(why, "sendTo", to));
-    });
+    }, to);
     this.#waiting.add(datagram);
     if (!this.#sending) this.#next();
     return promise;

@@ -1,6 +1,6 @@
 import { SocketError } from "../errors.ts";
 import type { OperationOptions } from "../types.ts";
-import { checkBytes, invalidInput, isBytes, plainBytes } from "./arguments.ts";
+import { checkBytes, isBytes, keepsItsLength, plainBytes } from "./arguments.ts";
 import { Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { SendBacklog } from "./send_backlog.ts";
@@ -184,7 +184,7 @@ export class Sender {
   }
 
   #enqueue(send: PendingSend, cancellation: Cancellation | undefined): Promise<void> {
-    send.stop = cancellation?.watch((why) => this.#cancel(send, why));
+    send.stop = cancellation?.watch((why) => this.#cancel(send, why), this.#state.peer);
     this.#backlog ??= new SendBacklog();
     this.#backlog.push(send);
     if ((this.#gate & WRITING) === 0) this.#writeNext(this.#backlog);
@@ -212,9 +212,9 @@ export class Sender {
       this.#directPromise = undefined;
       return undefined;
     }
-    // It is here that a length that was not the array's own shows.
+    // It is here that a length that was not the array's own shows; one that was, and is no more, is a loss.
     const bytes = plainBytes(given);
-    if (bytes !== given) length = bytes.length;
+    if (bytes !== given && keepsItsLength(given)) length = bytes.length;
     if (this.#state.dropped) {
       this.bytesSent += written;
       if (written === length) return undefined;
@@ -251,7 +251,11 @@ export class Sender {
         .then((written) => this.#onWritten(backlog, written), (error) => this.#fail(error));
       return;
     }
-    this.#fail(invalidInput("send", "the buffer was transferred while it was being sent"));
+    // The others that wait have done nothing wrong: they are closed with the connection.
+    const [{ operation, sent, reject }] = backlog.writing.sends;
+    const reason = "the buffer was transferred while it was being sent";
+    const options = { address: this.#state.peer, bytesSent: sent };
+    reject(new SocketError("InvalidInput", operation, reason, options));
     this.#connection.abort();
   }
 

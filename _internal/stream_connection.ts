@@ -211,7 +211,7 @@ export class StreamConnection implements Connection {
 
   get #streams(): StreamViews {
     return this.#views ??= new StreamViews({
-      recvDirectly: (resolve, reject) => this.#receiver.recvDirectly(resolve, reject),
+      recvDirectly: (resolve, reject, most) => this.#receiver.recvDirectly(resolve, reject, most),
       leave: () => this.#receiver.leave(),
       send: (bytes) => this.send(bytes, undefined),
       closeWrite: () => this.closeWrite(undefined),

@@ -1,10 +1,12 @@
 import type { Connection } from "../types.ts";
+import { ANY } from "./reader_slot.ts";
 
 /** What the views call: the connection's own functions. */
 export interface ViewTarget {
   recvDirectly(
     resolve: (bytes: Uint8Array<ArrayBuffer> | null) => void,
     reject: (error: unknown) => void,
+    most: number,
   ): void;
   leave(): void;
   send(bytes: Uint8Array): Promise<void>;
@@ -42,6 +44,8 @@ export class StreamViews {
   }
 
   #pull(controller: ReadableByteStreamController): Promise<void> {
+    // More than a reader has room for would stay in the stream, where recv() cannot get it.
+    const most = controller.byobRequest?.view?.byteLength ?? ANY;
     return new Promise<void>((resolve, reject) => {
       this.#endPull = resolve;
       this.#target.recvDirectly((bytes) => {
@@ -53,7 +57,7 @@ export class StreamViews {
         this.#endPull = undefined;
         this.#endReadable();
         reject(error);
-      });
+      }, most);
     });
   }
 

@@ -29,7 +29,7 @@ function connectUntil(
   const stop = cancellation.watch((why) => {
     reject(cancelledError(why, "connect", address));
     inner.abort();
-  });
+  }, address);
   Deno.connect({ ...target, signal: inner.signal }).then(
     (conn) => {
       stop();

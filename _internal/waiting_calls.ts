@@ -49,7 +49,7 @@ export class WaitingCalls<T> {
       this.#calls.remove(call);
       call.reject(cancelledError(why, this.#operation, this.#address));
       if (this.empty) this.#onDeserted();
-    });
+    }, this.#address);
   }
 
   /** Gives it to the first, if somebody waits. */

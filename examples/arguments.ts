@@ -8,6 +8,12 @@ export function refuse(problem: string): never {
   Deno.exit(2);
 }
 
+/** Ends the program for what this package says that it cannot do; what else is wrong is a mistake in the program. */
+export function refused(error: unknown): never {
+  if (!(error instanceof SocketError)) throw error;
+  refuse(error.message);
+}
+
 /** The options of the command line, and nothing else that is there. */
 export function readOptions<T extends NonNullable<ParseArgsConfig["options"]>>(options: T) {
   try {
@@ -27,7 +33,6 @@ export function addressOf(text: string): Address {
   try {
     return parseAddress(text);
   } catch (error) {
-    if (!(error instanceof SocketError)) throw error;
-    refuse(error.message);
+    refused(error);
   }
 }

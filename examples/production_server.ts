@@ -18,28 +18,33 @@ import {
   type ServeContext,
   SocketError,
 } from "../mod.ts";
-import { portOf, readOptions } from "./arguments.ts";
+import { portOf, readOptions, refused } from "./arguments.ts";
 
-/** A server that ends lets go of a client that has sent nothing whole for so many milliseconds. */
+/** A server that ends waits so many milliseconds for the first request of a client, and for the next ones. */
+const FIRST_CALL = 1000;
 const LAST_CALL = 100;
 
 async function answer(connection: Connection, { signal }: ServeContext): Promise<void> {
   const { host } = connection.remoteAddress;
-  // Who has just come is heard out, even by a server that ends.
-  let line = await recvLine(connection);
-  for (; line !== null; line = await nextLine(connection, signal)) {
+  // Who has just come may be about to speak, even to a server that ends.
+  let line = await nextLine(connection, signal, FIRST_CALL);
+  for (; line !== null; line = await nextLine(connection, signal, LAST_CALL)) {
     await send(connection, new TextEncoder().encode(`${line} (${host} to ${Deno.pid})\n`));
   }
 }
 
 /** The next line, or `null` where none comes any more. */
-async function nextLine(connection: Connection, signal: AbortSignal): Promise<string | null> {
+async function nextLine(
+  connection: Connection,
+  signal: AbortSignal,
+  timeout: number,
+): Promise<string | null> {
   try {
     // An aborted signal refuses even lines that wait here already; a timeout lets them through.
-    return await recvLine(connection, signal.aborted ? { timeout: LAST_CALL } : { signal });
+    return await recvLine(connection, signal.aborted ? { timeout } : { signal });
   } catch (error) {
     const kind = signal.aborted && error instanceof SocketError ? error.kind : undefined;
-    if (kind === "Aborted") return nextLine(connection, signal);
+    if (kind === "Aborted") return nextLine(connection, signal, timeout);
     if (kind === "TimedOut") return null;
     throw error;
   }
@@ -58,15 +63,17 @@ const { host, port, trust, share } = readOptions({
   trust: { type: "string" },
   share: { type: "boolean" },
 });
-const listener = await listen({ host, port: portOf(port) }, { reusePort: share });
-const server = serve(listener, answer, {
-  maxConnections: 10_000,
-  maxConnectionsPerHost: 1_000,
-  firstByteTimeout: 10_000,
-  idleTimeout: 60_000,
-  onError: tell,
-  proxyProtocol: trust === undefined ? undefined : { trust: trust.split(",") },
-});
+const address = { host, port: portOf(port) };
+const server = await listen(address, { reusePort: share }).then((listener) =>
+  serve(listener, answer, {
+    maxConnections: 10_000,
+    maxConnectionsPerHost: 1_000,
+    firstByteTimeout: 10_000,
+    idleTimeout: 60_000,
+    onError: tell,
+    proxyProtocol: trust === undefined ? undefined : { trust: trust.split(",") },
+  })
+).catch(refused);
 // Before it says that it serves: whoever waits for that may end it at once.
 const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
 for (const signal of signals) {

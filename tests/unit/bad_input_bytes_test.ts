@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import {
   abort,
   bindUdp,
+  close,
   closeUdp,
   type Connection,
   connectionOver,
@@ -21,6 +22,7 @@ import {
 } from "../../mod.ts";
 import { rejection, soon } from "../support/socket_errors.ts";
 import { LOOPBACK, tcpPair } from "../support/tcp_pair.ts";
+import { watchUnhandled } from "../support/unhandled.ts";
 
 function never(): never {
   throw new Error("the caller's own");
@@ -83,6 +85,29 @@ for (const Subclass of [Lying, Throwing]) {
   });
 }
 
+Deno.test("send() and recvInto() take plain bytes with a length or a set of their own as they are", async () => {
+  await using pair = await tcpPair();
+  const { client, server } = pair;
+  const own = () =>
+    Object.defineProperties(new Uint8Array(TEN), {
+      length: { value: 1000 },
+      set: { value: never },
+    });
+  await Promise.all([
+    send(client, own()),
+    send(client, own()),
+    send(client, own(), { timeout: 60_000 }),
+  ]);
+  assertEquals(await soon(recvExactly(server, 30)), new Uint8Array([...TEN, ...TEN, ...TEN]));
+  for (const options of [undefined, { timeout: 60_000 }]) {
+    const buffer = own();
+    const receiving = recvInto(server, buffer, options);
+    await send(client, TEN.toReversed());
+    assertEquals(await soon(receiving), 10);
+    assertEquals([...new Uint8Array(buffer.buffer)], [...TEN.toReversed()]);
+  }
+});
+
 Deno.test("send() of a buffer that was transferred is InvalidInput, and nothing is sent", async () => {
   await using pair = await tcpPair();
   const transferred = new Uint8Array(8);
@@ -112,6 +137,18 @@ const RECEIVING: Record<string, (connection: Connection) => Promise<unknown>> = 
   "recvInto with a timeout": (connection) =>
     recvInto(connection, new Uint8Array(10), { timeout: 60_000 }),
 };
+
+Deno.test("an asynchronous close of a transport may fail without anybody", async () => {
+  using unhandled = watchUnhandled();
+  const transport = {
+    read: () => Promise.resolve(null),
+    write: (bytes: Uint8Array) => Promise.resolve(bytes.length),
+    close: () => Promise.reject(new Error("closed already")),
+  };
+  abort(connectionOver(transport));
+  await close(connectionOver(transport));
+  assertEquals(await unhandled.seen(), []);
+});
 
 for (const [name, call] of Object.entries(RECEIVING)) {
   Deno.test(`${name} over a transport that transfers the buffer that it is given says so`, async () => {

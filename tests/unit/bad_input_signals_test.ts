@@ -3,13 +3,16 @@ import {
   abort,
   accept,
   bindUdp,
+  type ByteQueue,
   closeListener,
   closeWrite,
   connect,
   type Connection,
+  framed,
   listen,
   recv,
   recvExactly,
+  recvFrame,
   recvFrom,
   recvInto,
   send,
@@ -98,6 +101,38 @@ Deno.test("E1: closeWrite() with a signal whose addEventListener throws is Inval
   const signal = broken("addEventListener");
   await rejection(() => closeWrite(pair.client, { signal }), "InvalidInput", "closeWrite");
   assertEquals(await soon(recv(pair.server)), null);
+});
+
+Deno.test("E4: a signal that is aborted while the call reads its options, or its codec runs, is not missed", async () => {
+  await using pair = await tcpPair();
+  const { client, server } = pair;
+  const session = new AbortController();
+  const { signal } = session;
+  const options = {
+    signal,
+    get maxBytes() {
+      session.abort();
+      return 10;
+    },
+  };
+  await rejection(() => recv(server, options), "Aborted", "recv");
+
+  const goodbye = new AbortController();
+  const codec = {
+    encode: () => [],
+    decoder: () => ({
+      decode(input: ByteQueue) {
+        if (input.length > 0) goodbye.abort();
+        return undefined;
+      },
+    }),
+  };
+  await send(client, TEN);
+  // Some bytes are here already when the call is made.
+  await soon(recvExactly(server, 1));
+  const stream = framed(server, codec);
+  await rejection(() => recvFrame(stream, { signal: goodbye.signal }), "Aborted", "recvFrame");
+  assertEquals(await soon(recvExactly(server, 9)), TEN.subarray(1));
 });
 
 Deno.test("E5: calls that wait for one signal share a listener, which goes with the last of them", async () => {

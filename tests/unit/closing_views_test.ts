@@ -48,6 +48,17 @@ Deno.test("K3: a byob reader gets its bytes in its own buffer", async () => {
   assertEquals((await soon(reader.read(new Uint8Array(4)))).done, true);
 });
 
+Deno.test("K3: what a byob reader has no room for is the next recv()'s", async () => {
+  await using pair = await tcpPair();
+  await send(pair.client, bytesOf("0123456789"));
+  const reader = pair.server.readable.getReader({ mode: "byob" });
+  const { value } = await soon(reader.read(new Uint8Array(4)));
+  assertEquals(textOf(value!), "0123");
+  assertEquals(pair.server.bytesReceived, 4);
+  reader.releaseLock();
+  assertEquals(textOf(await soon(recv(pair.server))), "456789");
+});
+
 Deno.test("K3: cancelling readable leaves the connection open", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);

@@ -43,6 +43,30 @@ Deno.test("what waits in a queue that a codec has kept is not changed by what co
   assertEquals(queue.take(6000), new Uint8Array(6000).fill(65));
 });
 
+Deno.test("a codec that transfers what it may only look at takes nothing from later calls", async () => {
+  await using pair = await tcpPair();
+  const { client, server } = pair;
+  const sent = send(client, new Uint8Array(300_000).fill(1));
+  await soon(recvExactly(server, 300_000));
+  await sent;
+  const thief: Codec<"taken"> = {
+    encode: () => [],
+    decoder: () => ({
+      decode(input) {
+        if (input.length < 5000) return undefined;
+        const { buffer } = input.peek(5000);
+        input.skip(5000);
+        structuredClone(null, { transfer: [buffer as ArrayBuffer] });
+        return "taken";
+      },
+    }),
+  };
+  await send(client, new Uint8Array(5000));
+  assertEquals(await soon(recvFrame(framed(server, thief))), "taken");
+  await send(client, new Uint8Array([7, 8, 9]));
+  assertEquals(await soon(recv(server)), new Uint8Array([7, 8, 9]));
+});
+
 Deno.test("R2: behind the bytes that recv() gives is nothing that another connection has received", async () => {
   {
     await using pair = await tcpPair();

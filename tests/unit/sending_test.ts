@@ -210,6 +210,32 @@ Deno.test("S2: a buffer that is transferred while it is being written gives the 
   }
 });
 
+class OwnBytes extends Uint8Array<ArrayBuffer> {}
+
+Deno.test("S1: a send whose buffer is transferred or resized while it is written never passes for whole", async () => {
+  const resizable = new ArrayBuffer(5, { maxByteLength: 10 });
+  const lost: readonly [Uint8Array, () => void][] = [Uint8Array, OwnBytes].flatMap((Kind) => {
+    const transferred = new Kind(new ArrayBuffer(5));
+    return [
+      [transferred, () => structuredClone(null, { transfer: [transferred.buffer] })],
+      [new Kind(resizable), () => resizable.resize(3)],
+    ];
+  });
+  for (const [bytes, lose] of lost) {
+    resizable.resize(5);
+    const transport = new ScriptedTransport();
+    const connection = connectionOver(transport);
+    const sent = rejection(() => send(connection, bytes), "InvalidInput", "send");
+    const behind = rejection(() => send(connection, bytesOf("innocent")), "Closed", "send");
+    const write = await transport.nextWrite();
+    lose();
+    write.take(2);
+    assertEquals((await sent).bytesSent, 2);
+    await behind;
+    await rejection(() => send(connection, bytesOf("x")), "Closed", "send");
+  }
+});
+
 Deno.test("S5: an empty send is a no-op on an open connection", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport, { sendQueueLimit: 0 });

@@ -108,6 +108,14 @@ Deno.test("shutdown() counts those as drained that have all, but have not closed
   assertEquals(await soon(cut), { drained: 0, aborted: 1 });
 });
 
+Deno.test("shutdown() counts those as aborted whose client took nothing of what was sent", async () => {
+  await using at = await sent(LARGE, { idleTimeout: 1000, linger: 0 });
+  const ending = at.server.shutdown();
+  for (let second = 0; second < 60 && at.server.active > 0; second++) await at.time.pass(1000);
+  assertEquals(await soon(ending), { drained: 0, aborted: 1 });
+  assertEquals(kinds(at.errors), ["TimedOut close"]);
+});
+
 Deno.test("shutdown() tells handlers at once where the system is out of descriptors, which theirs may free", async () => {
   using runtime = new ScriptedListener([new ScriptedConn(), outOfDescriptors()]);
   const told = Promise.withResolvers<void>();
