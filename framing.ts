@@ -22,9 +22,9 @@
  */
 
 import {
-  checkBytes,
   checkLimit,
   checkOptions,
+  checkSomeBytes,
   checkWhole,
   invalidInput,
   readArguments,
@@ -128,8 +128,7 @@ export function recvUntil(
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   const operation = "recvUntil";
   return receive(operation, connection, options, (stream) => {
-    const bytes = checkBytes(operation, "the delimiter", delimiter);
-    if (bytes.length === 0) throw invalidInput(operation, "the delimiter is empty");
+    const bytes = checkSomeBytes(operation, "the delimiter", delimiter);
     return new DelimitedCall(stream, bytes, maxBytes(operation, options));
   });
 }

@@ -29,8 +29,8 @@ import {
 } from "./_internal/arguments.ts";
 import { checkSignal } from "./_internal/cancellation.ts";
 import { ConnectionServer, type ServerPlan } from "./_internal/connection_server.ts";
-import { SignalWaiters } from "./_internal/signal_waiters.ts";
 import { DEFAULT_LINGER } from "./_internal/graceful_close.ts";
+import { SignalWaiters } from "./_internal/signal_waiters.ts";
 import { notAListener, TcpListener } from "./_internal/tcp_listener.ts";
 import { TrustList } from "./_internal/trust_list.ts";
 import { SocketError } from "./errors.ts";

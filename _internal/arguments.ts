@@ -110,6 +110,13 @@ export function checkBytes(operation: string, name: string, bytes: unknown): Uin
   throw invalidInput(operation, `the buffer of ${name} has been transferred or shortened`);
 }
 
+/** Bytes as {@linkcode checkBytes} gives them, at least one. */
+export function checkSomeBytes(operation: string, name: string, bytes: unknown): Uint8Array {
+  const checked = checkBytes(operation, name, bytes);
+  if (checked.length > 0) return checked;
+  throw invalidInput(operation, `${name} is empty`);
+}
+
 const [typedArrayTag, bufferOf, byteOffsetOf, lengthOf] = [
   ...[Symbol.toStringTag, "buffer", "byteOffset", "length"],
 ].map((name) =>
@@ -131,12 +138,22 @@ export function isBytes(value: unknown): value is Uint8Array {
  */
 export function plainBytes(bytes: Uint8Array): Uint8Array {
   const length = lengthOf.call(bytes);
-  const plain = Object.getPrototypeOf(bytes) === Uint8Array.prototype && bytes.length === length;
+  const plain = Object.getPrototypeOf(bytes) === Uint8Array.prototype &&
+    statedLength(bytes) === length;
   if (plain) return bytes;
   // Of a buffer that was transferred no view can be made.
   return length === 0
     ? EMPTY
     : new Uint8Array(bufferOf.call(bytes), byteOffsetOf.call(bytes), length);
+}
+
+/** The length that bytes say they have, which may be any number; 0 where they say none. */
+export function statedLength(bytes: Uint8Array): number {
+  try {
+    return bytes.length;
+  } catch {
+    return 0;
+  }
 }
 
 /** Whether a view that reads as empty is one of no bytes, not of a buffer that was transferred or ends before it. */

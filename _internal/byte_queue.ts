@@ -1,4 +1,4 @@
-import { checkBytes, checkWhole, invalidInput } from "./arguments.ts";
+import { checkBytes, checkSomeBytes, checkWhole, invalidInput } from "./arguments.ts";
 import {
   type ByteChunk,
   fillsItsBuffer,
@@ -198,8 +198,7 @@ export class ByteQueue {
     const operation = "ByteQueue.indexOf";
     checkWhole(operation, "start", start, 0, this.length);
     if (typeof needle !== "number") {
-      const bytes = checkBytes(operation, "the needle", needle);
-      if (bytes.length === 0) throw invalidInput(operation, "the needle is empty");
+      const bytes = checkSomeBytes(operation, "the needle", needle);
       return this.#search(new NeedleSearch(bytes), start);
     }
     checkWhole(operation, "the needle", needle, 0, 255);

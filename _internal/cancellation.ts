@@ -1,7 +1,7 @@
 import { SocketError } from "../errors.ts";
 import type { Address, OperationOptions } from "../types.ts";
-import { SignalWaiters } from "./signal_waiters.ts";
 import { checkLimit, checkOptions, invalidInput, readArguments } from "./arguments.ts";
+import { SignalWaiters } from "./signal_waiters.ts";
 
 // Above this, timers of the runtime fire at once.
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -60,13 +60,14 @@ export class Cancellation {
   }
 
   /**
-   * Calls `cancel` at most once; what it gives ends the watch and leaves nothing behind. It throws where the signal
-   * has been aborted since the options were read, by a getter or a codec, and `InvalidInput` where the signal's own
-   * method does: so this comes before anything that would have to be undone.
+   * Calls `cancel` at most once; what it gives ends the watch and leaves nothing behind. It throws where the call is
+   * cancelled already, be it since the options were read, by a getter or a codec; and `InvalidInput` where the
+   * signal's own method does: so this comes before anything that would have to be undone.
    */
   watch(cancel: (why: Cancelled) => void, address: Address | undefined): () => void {
     const signal = this.#signal;
-    if (signal?.aborted) throw cancelledError(aborted(signal), this.operation, address);
+    const already = this.already ?? (signal?.aborted ? aborted(signal) : undefined);
+    if (already !== undefined) throw cancelledError(already, this.operation, address);
     const stopSignal = signal &&
       readArguments(this.operation, () =>
         SignalWaiters.add(signal, () => {
@@ -89,7 +90,10 @@ export class Cancellation {
   }
 }
 
-/** Waits for what goes on regardless, unless the caller's options end the wait before. */
+/**
+ * Waits for what goes on regardless, and fails unheard where nobody waits; unless the caller's options end the wait
+ * before.
+ */
 export async function unlessCancelled(
   work: Promise<void> | undefined,
   cancellation: Cancellation | undefined,
@@ -97,20 +101,14 @@ export async function unlessCancelled(
   onCancel: () => void = () => {},
 ): Promise<void> {
   if (cancellation === undefined) return await work;
-  const { already, operation } = cancellation;
-  if (already !== undefined) {
-    onCancel();
-    throw cancelledError(already, operation, about.peer);
-  }
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let stop: () => void;
   try {
     stop = cancellation.watch((why) => {
-      reject(cancelledError(why, operation, about.peer));
+      reject(cancelledError(why, cancellation.operation, about.peer));
       onCancel();
     }, about.peer);
   } catch (error) {
-    work?.catch(() => {});
     onCancel();
     throw error;
   }

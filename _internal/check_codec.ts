@@ -1,7 +1,8 @@
 import { checkBytes, describe, invalidInput, isBytes, readArguments } from "./arguments.ts";
-import { type Codec, disown } from "./codec.ts";
+import type { Codec } from "./codec.ts";
 import { type CodecEvent, CodecRun, kindOf, wrong } from "./codec_run.ts";
 import { deepEqual } from "./deep_equal.ts";
+import { disown } from "./disown.ts";
 
 const OPERATION = "checkCodec";
 /** Up to here at every byte, where that is no more than `WORK`. */

@@ -118,19 +118,6 @@ export function checkInput(input: unknown): asserts input is ByteQueue {
   throw invalidInput("recvFrame", `the input is ${describe(input)}, not a ByteQueue`);
 }
 
-/**
- * Takes care of what a codec gave and is refused: an async function's promise may reject yet, which would
- * end the program, and nobody else has it.
- */
-export function disown(refused: unknown): void {
-  try {
-    // Its own `then` is anybody's code, and what is no promise cannot end the program.
-    Promise.prototype.then.call(refused, undefined, () => {});
-  } catch {
-    // No promise.
-  }
-}
-
 export function tooLarge(operation: string, length: number, maxLength: number): SocketError {
   const reason = `the frame has ${length} bytes, at most ${maxLength} are allowed`;
   return new SocketError("TooLarge", operation, reason);

@@ -1,6 +1,7 @@
 import { SocketError, type SocketErrorKind } from "../errors.ts";
 import { ByteQueue } from "./byte_queue.ts";
-import { checkNothingLeft, type Codec, type Decoder, disown } from "./codec.ts";
+import { checkNothingLeft, type Codec, type Decoder } from "./codec.ts";
+import { disown, isDisownedPromise } from "./disown.ts";
 
 /** So many frames may come one after the other out of no bytes before it counts as endless. */
 const FRAMES_OUT_OF_NOTHING = 1000;
@@ -68,10 +69,7 @@ export class CodecRun<T> {
     }
     this.#failed = false;
     if (frame === undefined) return false;
-    if (typeof (frame as { then?: unknown } | null)?.then === "function") {
-      disown(frame);
-      throw wrong("the decoder gave a promise");
-    }
+    if (isDisownedPromise(frame)) throw wrong("the decoder gave a promise");
     const { consumed } = this.#input;
     this.events.push({ frame, consumed });
     if (this.events.at(-FRAMES_OUT_OF_NOTHING)?.consumed === consumed) {

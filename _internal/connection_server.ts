@@ -210,11 +210,9 @@ export class ConnectionServer implements Server {
     try {
       await connection.finish(linger, Math.max(patience, linger));
     } catch (error) {
-      const lost = error as SocketError;
-      if (served.ended === undefined) {
-        this.#reports.tell({ error, connection, said: reasonOf(lost) });
-      }
-      served.ended ??= lost;
+      if (served.ended !== undefined) return;
+      served.ended = error as SocketError;
+      this.#reports.tell({ error, connection, said: reasonOf(served.ended) });
     }
   }
 

@@ -1,4 +1,4 @@
-import { checkBytes, invalidInput } from "./arguments.ts";
+import { checkSomeBytes, invalidInput } from "./arguments.ts";
 import type { ByteQueue } from "./byte_queue.ts";
 import {
   checkFrame,
@@ -44,9 +44,7 @@ import { NeedleSearch } from "./needle_search.ts";
  */
 export function delimited(delimiter: Uint8Array, options?: CodecOptions): Codec<Uint8Array> {
   const operation = "delimited";
-  const bytes = checkBytes(operation, "the delimiter", delimiter);
-  if (bytes.length === 0) throw invalidInput(operation, "the delimiter is empty");
-  const own = new Uint8Array(bytes);
+  const own = new Uint8Array(checkSomeBytes(operation, "the delimiter", delimiter));
   const maxLength = readMaxLength(operation, options);
   return {
     encode(frame) {

@@ -1,6 +1,6 @@
 import type { Transport } from "../types.ts";
-import { disown } from "./codec.ts";
 import { fromRuntimeAddress } from "./arguments.ts";
+import { disown } from "./disown.ts";
 
 /**
  * A transport that is not the runtime's own, made to behave like one: nothing throws synchronously, no

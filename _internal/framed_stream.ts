@@ -1,7 +1,8 @@
 import type { Connection, OperationOptions } from "../types.ts";
 import { invalidInput, isArray, isBytes } from "./arguments.ts";
 import type { ByteQueue } from "./byte_queue.ts";
-import { checkNothingLeft, type Codec, type Decoder, disown } from "./codec.ts";
+import { checkNothingLeft, type Codec, type Decoder } from "./codec.ts";
+import { disown, isDisownedPromise } from "./disown.ts";
 import type { Decoding } from "./reader_slot.ts";
 import type { StreamConnection } from "./stream_connection.ts";
 
@@ -87,9 +88,8 @@ export class FramedStream<T> implements FramedConnection<T>, Decoding<T> {
  */
 function checkGiven<T>(frame: T | undefined): T | undefined {
   if (frame === null) throw new TypeError("the decoder gave null, which is the end of stream");
-  if (typeof (frame as { then?: unknown } | undefined)?.then !== "function") return frame;
-  disown(frame);
-  throw new TypeError("the decoder gave a promise");
+  if (isDisownedPromise(frame)) throw new TypeError("the decoder gave a promise");
+  return frame;
 }
 
 /**
