@@ -212,10 +212,13 @@ export async function connect(address: Address, options?: ConnectOptions): Promi
  * @returns When the operating system has taken all the bytes; whether the peer got them only the peer
  * can say.
  *
- * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `Closed` (this side has closed, aborted
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput` (also where the buffer has been transferred, and
+ * where that happens while it is sent, which aborts the connection), `Closed` (this side has closed, aborted
  * or ended the sending side), `Aborted`, `TimedOut`, `QueueFull` (what waits would pass
  * `sendQueueLimit`; nothing of this call was sent), `BrokenPipe` or `ConnectionReset` (the peer or the
- * network broke it). Where some of it may have left, `bytesSent` says how much is known to.
+ * network broke it), or what else the system broke it with: `TimedOut` with the code `ETIMEDOUT`, `Unreachable`,
+ * `ResourceExhausted`, `PermissionDenied`, `Other`. Where some of it may have left, `bytesSent` says how much is
+ * known to.
  *
  * A call that is cancelled while it waits has sent nothing, and the connection is as good as before. Once
  * the runtime has its bytes they cannot be taken back: the connection is then aborted, since the stream
@@ -252,8 +255,9 @@ export function send(
  * @returns The bytes, which are the caller's own, or `null` at the peer's end of stream, again and again.
  *
  * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `Closed` (this side has closed or aborted),
- * `Aborted`, `TimedOut`, `Busy` (another receiving call is under way and goes on), `ConnectionReset`, or
- * `TimedOut` with the code `ETIMEDOUT` (the network gave up); a broken connection stays broken. A cancelled
+ * `Aborted`, `TimedOut`, `Busy` (another receiving call is under way and goes on), `ConnectionReset`, `TimedOut`
+ * with the code `ETIMEDOUT` (the network gave up), or what else the system broke the connection with:
+ * `Unreachable`, `ResourceExhausted`, `PermissionDenied`, `Other`. A broken connection stays broken. A cancelled
  * call loses nothing: the bytes that come then go to the next one.
  *
  * @example A timeout loses nothing
@@ -322,8 +326,9 @@ export function recvInto(
  * @returns When the end was handed to the operating system.
  *
  * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `Closed` (this side has closed or aborted),
- * `Aborted`, `TimedOut`, `BrokenPipe`, `ConnectionReset`, or `Unsupported` (the transport cannot). A
- * cancelled call only stops waiting: the sending side still ends after the flush.
+ * `Aborted`, `TimedOut`, `Unsupported` (the transport cannot), `BrokenPipe`, `ConnectionReset`, or what else the
+ * system broke the connection with, as of {@linkcode send}. A cancelled call only stops waiting: the sending side
+ * still ends after the flush.
  *
  * @example
  * ```ts

@@ -86,7 +86,7 @@ export class ByteQueue {
    *
    * @param bytes What came. It must not change afterwards; {@linkcode ByteQueue.take} never gives
    * the same memory out.
-   * @throws {SocketError} `InvalidInput`, where it is no `Uint8Array`.
+   * @throws {SocketError} `InvalidInput`, where it is no `Uint8Array`, or its buffer has been transferred.
    */
   push(bytes: Uint8Array): void {
     this.#push("ByteQueue.push", bytes, false);
@@ -97,7 +97,7 @@ export class ByteQueue {
    * out instead of a copy.
    *
    * @param bytes What came. Neither it nor another view of its buffer may be used afterwards.
-   * @throws {SocketError} `InvalidInput`, where it is no `Uint8Array`.
+   * @throws {SocketError} `InvalidInput`, where it is no `Uint8Array`, or its buffer has been transferred.
    */
   pushOwned(bytes: Uint8Array<ArrayBuffer>): void {
     this.#push("ByteQueue.pushOwned", bytes, true);
