@@ -29,6 +29,15 @@ export function portOf(text: string): number {
   refuse(`a port is a number from 0 to 65535, not "${text}"`);
 }
 
+/** Where a server listens, by `--host` and `--port`. */
+export function readListenAddress(defaultPort: string): Address {
+  const { host, port } = readOptions({
+    host: { type: "string", default: "127.0.0.1" },
+    port: { type: "string", default: defaultPort },
+  });
+  return { host, port: portOf(port) };
+}
+
 export function addressOf(text: string): Address {
   try {
     return parseAddress(text);

@@ -3,7 +3,8 @@
  *
  *     deno run --allow-net chat_server.ts 127.0.0.1:7000
  *
- * SIGTERM or Ctrl-C ends it, when members have all that was said before. In your own program, import from "jsr:@aivi/sockets" instead.
+ * SIGTERM or Ctrl-C ends it, when members have all that was said before. In your own program, import from
+ * "jsr:@aivi/sockets" instead.
  */
 import {
   abort,
@@ -16,6 +17,7 @@ import {
   SocketError,
 } from "../mod.ts";
 import { addressOf } from "./arguments.ts";
+import { onInterrupt } from "./signals.ts";
 
 const LONGEST_LINE = 4096;
 const members = new Map<Connection, string>();
@@ -62,9 +64,7 @@ async function serve(connection: Connection): Promise<void> {
 const listener = await listen(addressOf(Deno.args[0] ?? "127.0.0.1:7000"), {
   sendQueueLimit: 256 * 1024,
 });
-// Before it says that it serves: whoever waits for that may end it at once.
-const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-for (const signal of signals) Deno.addSignalListener(signal, () => void closeListener(listener));
+onInterrupt(() => void closeListener(listener));
 console.log(`chat on ${formatAddress(listener.address)}`);
 for await (const connection of listener) void serve(connection);
 

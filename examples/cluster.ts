@@ -7,6 +7,9 @@
  * not come to serve; under `sysctl net.ipv4.tcp_migrate_req=1` even the clients that wait in the backlog of an old
  * one go to a new one then.
  */
+import { refuse } from "./arguments.ts";
+import { whenInterrupted } from "./signals.ts";
+
 interface Worker {
   readonly process: Deno.ChildProcess;
   /** Whether it came to serve, which is when it first said something, or ended before. */
@@ -22,8 +25,7 @@ interface Place {
 
 const [processes, program, ...args] = Deno.args;
 if (program === undefined || !/^\d+$/.test(processes)) {
-  console.error("usage: cluster.ts PROCESSES PROGRAM [ARGUMENT...], where 0 is one per core");
-  Deno.exit(2);
+  refuse("usage: cluster.ts PROCESSES PROGRAM [ARGUMENT...], where 0 is one per core");
 }
 
 /** All that run: those in their places, those that may come to serve, and those that are on their way out. */
@@ -88,9 +90,7 @@ async function replaceAll(): Promise<void> {
 }
 
 // Before anything is started, so that no signal can leave a process behind.
-const told = new Promise<void>((resolve) => {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, resolve);
-});
+const told = whenInterrupted();
 let replaced = Promise.resolve();
 Deno.addSignalListener("SIGHUP", () => void (replaced = replaced.then(replaceAll)));
 const length = Number(processes) || navigator.hardwareConcurrency;

@@ -20,7 +20,8 @@ import {
   SocketError,
   type UdpSocket,
 } from "../mod.ts";
-import { portOf, readOptions } from "./arguments.ts";
+import { readListenAddress } from "./arguments.ts";
+import { whenInterrupted } from "./signals.ts";
 
 const connections = new Set<Connection>();
 
@@ -48,17 +49,8 @@ async function echoDatagrams(socket: UdpSocket): Promise<void> {
   }
 }
 
-// Before it says that it serves: whoever waits for that may end it at once.
-const interrupted = new Promise<void>((resolve) => {
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-  for (const signal of signals) Deno.addSignalListener(signal, () => resolve());
-});
-const options = readOptions({
-  port: { type: "string", default: "7777" },
-  host: { type: "string", default: "127.0.0.1" },
-});
-const address = { host: options.host, port: portOf(options.port) };
-const listener = await listen(address);
+const interrupted = whenInterrupted();
+const listener = await listen(readListenAddress("7777"));
 const socket = await bindUdp(listener.address);
 console.log(`echoing TCP and UDP on ${formatAddress(listener.address)}, Ctrl-C ends it`);
 

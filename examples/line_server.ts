@@ -4,13 +4,13 @@
  *     deno run --allow-net line_server.ts --port 7001 [--host 127.0.0.1]
  *
  * A line that is too long, or is not UTF-8, is answered with an error, and the next one as if nothing had
- * happened. SIGTERM or Ctrl-C ends it when the lines that have come whole are answered. In your own program, import from "jsr:@aivi/sockets" instead.
+ * happened. SIGTERM or Ctrl-C ends it when the lines that have come whole are answered. In your own program,
+ * import from "jsr:@aivi/sockets" instead.
  */
 import {
   type Connection,
   formatAddress,
   framed,
-  type FramedConnection,
   lines,
   listen,
   recvFrame,
@@ -19,7 +19,9 @@ import {
   type ServeContext,
   SocketError,
 } from "../mod.ts";
-import { portOf, readOptions } from "./arguments.ts";
+import { readListenAddress } from "./arguments.ts";
+import { untilLastCall } from "./last_call.ts";
+import { whenInterrupted } from "./signals.ts";
 
 /** A server that ends lets go of a client that has sent no whole line for so many milliseconds. */
 const LAST_CALL = 100;
@@ -30,7 +32,7 @@ async function answer(connection: Connection, { signal }: ServeContext): Promise
   const answers = framed(connection, lines());
   for (let number = 1;; number++) {
     try {
-      const line = await nextLine(questions, signal);
+      const line = await untilLastCall((until) => recvFrame(questions, until), signal, LAST_CALL);
       if (line === null) return;
       await sendFrame(answers, `${number} ${line.trimEnd().toUpperCase()}`);
     } catch (error) {
@@ -41,33 +43,8 @@ async function answer(connection: Connection, { signal }: ServeContext): Promise
   }
 }
 
-/** The next line, or `null` where none comes any more. */
-async function nextLine(
-  questions: FramedConnection<string>,
-  signal: AbortSignal,
-): Promise<string | null> {
-  try {
-    // An aborted signal refuses even lines that wait here already; a timeout lets them through.
-    return await recvFrame(questions, signal.aborted ? { timeout: LAST_CALL } : { signal });
-  } catch (error) {
-    const kind = signal.aborted && error instanceof SocketError ? error.kind : undefined;
-    if (kind === "Aborted") return nextLine(questions, signal);
-    if (kind === "TimedOut") return null;
-    throw error;
-  }
-}
-
-// Before it says that it serves: whoever waits for that may end it at once.
-const interrupted = new Promise<void>((resolve) => {
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-  for (const signal of signals) Deno.addSignalListener(signal, () => resolve());
-});
-const options = readOptions({
-  port: { type: "string", default: "7001" },
-  host: { type: "string", default: "127.0.0.1" },
-});
-const address = { host: options.host, port: portOf(options.port) };
-const server = serve(await listen(address), answer, {
+const interrupted = whenInterrupted();
+const server = serve(await listen(readListenAddress("7001")), answer, {
   maxConnections: 1000,
   idleTimeout: 60_000,
 });

@@ -19,6 +19,8 @@ import {
   SocketError,
 } from "../mod.ts";
 import { portOf, readOptions, refused } from "./arguments.ts";
+import { untilLastCall } from "./last_call.ts";
+import { onInterrupt } from "./signals.ts";
 
 /** A server that ends waits so many milliseconds for the first request of a client, and for the next ones. */
 const FIRST_CALL = 1000;
@@ -27,26 +29,10 @@ const LAST_CALL = 100;
 async function answer(connection: Connection, { signal }: ServeContext): Promise<void> {
   const { host } = connection.remoteAddress;
   // Who has just come may be about to speak, even to a server that ends.
-  let line = await nextLine(connection, signal, FIRST_CALL);
-  for (; line !== null; line = await nextLine(connection, signal, LAST_CALL)) {
+  let patience = FIRST_CALL;
+  const nextLine = () => untilLastCall((until) => recvLine(connection, until), signal, patience);
+  for (let line; (line = await nextLine()) !== null; patience = LAST_CALL) {
     await send(connection, new TextEncoder().encode(`${line} (${host} to ${Deno.pid})\n`));
-  }
-}
-
-/** The next line, or `null` where none comes any more. */
-async function nextLine(
-  connection: Connection,
-  signal: AbortSignal,
-  timeout: number,
-): Promise<string | null> {
-  try {
-    // An aborted signal refuses even lines that wait here already; a timeout lets them through.
-    return await recvLine(connection, signal.aborted ? { timeout } : { signal });
-  } catch (error) {
-    const kind = signal.aborted && error instanceof SocketError ? error.kind : undefined;
-    if (kind === "Aborted") return nextLine(connection, signal, timeout);
-    if (kind === "TimedOut") return null;
-    throw error;
   }
 }
 
@@ -74,11 +60,7 @@ const server = await listen(address, { reusePort: share }).then((listener) =>
     proxyProtocol: trust === undefined ? undefined : { trust: trust.split(",") },
   })
 ).catch(refused);
-// Before it says that it serves: whoever waits for that may end it at once.
-const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-for (const signal of signals) {
-  Deno.addSignalListener(signal, () => void server.shutdown({ timeout: 10_000 }));
-}
+onInterrupt(() => void server.shutdown({ timeout: 10_000 }));
 console.log(`serving on ${formatAddress(server.address)} as ${Deno.pid}`);
 await server.finished;
 const { drained, aborted } = await server.shutdown();

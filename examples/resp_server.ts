@@ -19,8 +19,9 @@ import {
   type ServeContext,
   SocketError,
 } from "../mod.ts";
-import { portOf, readOptions } from "./arguments.ts";
+import { readListenAddress } from "./arguments.ts";
 import { bytesOf, NIL, type Reply, replyText, type Request, requests } from "./resp_codec.ts";
+import { whenInterrupted } from "./signals.ts";
 
 /** So many bytes of replies may wait; above, nothing more is read from a client until it reads. */
 const MOST_WAITING = 256 * 1024;
@@ -157,17 +158,8 @@ async function answerAll(connection: Connection, replies: Replies): Promise<void
   }
 }
 
-// Before it says that it serves: whoever waits for that may end it at once.
-const interrupted = new Promise<void>((resolve) => {
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-  for (const signal of signals) Deno.addSignalListener(signal, () => resolve());
-});
-const options = readOptions({
-  port: { type: "string", default: "6379" },
-  host: { type: "string", default: "127.0.0.1" },
-});
-const address = { host: options.host, port: portOf(options.port) };
-const server = serve(await listen(address), answer);
+const interrupted = whenInterrupted();
+const server = serve(await listen(readListenAddress("6379")), answer);
 console.log(`RESP on ${formatAddress(server.address)}, Ctrl-C ends it`);
 
 await interrupted;
