@@ -38,6 +38,7 @@ import {
 } from "../support/hostile.ts";
 import { LOOPBACK, openHandles } from "../support/open_handles.ts";
 import { rejection, soon, thrown } from "../support/socket_errors.ts";
+import { transferred } from "../support/transferring.ts";
 
 const BYTES = new Uint8Array([1]);
 
@@ -176,9 +177,7 @@ Deno.test("E1: recvInto() with a buffer that has no room is InvalidInput", async
   await using handles = await openHandles();
   const { client, server } = handles;
   await send(server, BYTES);
-  const transferred = new Uint8Array(8);
-  structuredClone(transferred, { transfer: [transferred.buffer] });
-  for (const buffer of [new Uint8Array(), new Uint8Array(8).subarray(8), transferred]) {
+  for (const buffer of [new Uint8Array(), new Uint8Array(8).subarray(8), transferred()]) {
     await rejection(() => recvInto(client, buffer), "InvalidInput", "recvInto");
     await rejection(() => recvInto(client, buffer, { timeout: 0 }), "InvalidInput", "recvInto");
   }

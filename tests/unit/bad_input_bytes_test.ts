@@ -22,6 +22,7 @@ import {
 } from "../../mod.ts";
 import { rejection, soon } from "../support/socket_errors.ts";
 import { LOOPBACK, tcpPair } from "../support/tcp_pair.ts";
+import { transfer, transferred } from "../support/transferring.ts";
 import { watchUnhandled } from "../support/unhandled.ts";
 
 function never(): never {
@@ -110,10 +111,8 @@ Deno.test("send() and recvInto() take plain bytes with a length or a set of thei
 
 Deno.test("send() of a buffer that was transferred is InvalidInput, and nothing is sent", async () => {
   await using pair = await tcpPair();
-  const transferred = new Uint8Array(8);
-  structuredClone(transferred, { transfer: [transferred.buffer] });
   for (const options of [undefined, { timeout: 60_000 }]) {
-    await rejection(() => send(pair.client, transferred, options), "InvalidInput", "send");
+    await rejection(() => send(pair.client, transferred(), options), "InvalidInput", "send");
   }
   await send(pair.client, TEN);
   assertEquals(pair.client.bytesSent, 10);
@@ -121,11 +120,9 @@ Deno.test("send() of a buffer that was transferred is InvalidInput, and nothing 
 
 Deno.test("sendFrame() of a frame whose buffer was transferred is InvalidInput, and nothing is sent", async () => {
   await using pair = await tcpPair();
-  const transferred = new Uint8Array(8);
-  structuredClone(transferred, { transfer: [transferred.buffer] });
   for (const codec of [lengthPrefixed(), varintPrefixed(), netstrings(), delimited(TEN)]) {
     const stream = framed(pair.client, codec);
-    await rejection(() => sendFrame(stream, transferred), "InvalidInput", "sendFrame");
+    await rejection(() => sendFrame(stream, transferred()), "InvalidInput", "sendFrame");
   }
   assertEquals(pair.client.bytesSent, 0);
 });
@@ -154,7 +151,7 @@ for (const [name, call] of Object.entries(RECEIVING)) {
   Deno.test(`${name} over a transport that transfers the buffer that it is given says so`, async () => {
     const connection = connectionOver({
       read(buffer) {
-        structuredClone(buffer, { transfer: [buffer.buffer as ArrayBuffer] });
+        transfer(buffer);
         return Promise.resolve(10);
       },
       write: (bytes) => Promise.resolve(bytes.length),

@@ -15,6 +15,7 @@ import {
 import { throwingProxy, WRONG_BYTES, WRONG_OBJECTS } from "../support/hostile.ts";
 import { openHandles } from "../support/open_handles.ts";
 import { rejection, soon, thrown } from "../support/socket_errors.ts";
+import { transferred } from "../support/transferring.ts";
 
 const BYTES = new Uint8Array([1]);
 
@@ -85,11 +86,9 @@ Deno.test("E1: recvExactly() with a length that is no whole number is InvalidInp
 Deno.test("E1: recvUntil() with an empty delimiter is InvalidInput", async () => {
   await using handles = await openHandles();
   const { client } = handles;
-  const transferred = new Uint8Array(8);
-  structuredClone(transferred, { transfer: [transferred.buffer] });
   const reasons = new Map([
     [new Uint8Array(), "the delimiter is empty"],
-    [transferred, "the buffer of the delimiter has been transferred or shortened"],
+    [transferred(), "the buffer of the delimiter has been transferred or shortened"],
   ]);
   for (const [delimiter, reason] of reasons) {
     const call = () => recvUntil(client, delimiter);

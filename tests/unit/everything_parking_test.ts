@@ -19,6 +19,7 @@ import { ScriptedConn, ScriptedListener } from "../support/scripted_runtime.ts";
 import { ScriptedTransport } from "../support/scripted_transport.ts";
 import { LOOPBACK, tcpPair } from "../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../support/text.ts";
+import { transfer } from "../support/transferring.ts";
 import { isPending, turns } from "../support/turns.ts";
 import { rejection, soon } from "../support/socket_errors.ts";
 
@@ -170,7 +171,7 @@ Deno.test("E6: a cancelled recvInto()'s buffer is never written to, and may be t
   (await transport.nextRead()).give(bytesOf("parked"));
   await turns();
   assertEquals(buffer, new Uint8Array(6));
-  structuredClone(buffer, { transfer: [buffer.buffer] });
+  transfer(buffer);
   assertEquals(textOf(await recv(connection)), "parked");
 });
 

@@ -24,6 +24,7 @@ import { ScriptedTransport } from "../support/scripted_transport.ts";
 import { rejection, soon } from "../support/socket_errors.ts";
 import { receiveAll, tcpPair } from "../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../support/text.ts";
+import { transfer } from "../support/transferring.ts";
 import { turns } from "../support/turns.ts";
 
 const PEER: Deno.NetAddr = { transport: "tcp", hostname: "192.0.2.7", port: 80 };
@@ -266,11 +267,6 @@ for (
     }
     await rejection(() => sendPieces("x"), kind, "sendFrame");
   });
-}
-
-/** Gives a buffer away, as one does to a worker. */
-function transfer(bytes: Uint8Array<ArrayBuffer>): void {
-  structuredClone(bytes, { transfer: [bytes.buffer] });
 }
 
 for (const which of [0, 1, 2]) {

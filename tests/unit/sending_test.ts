@@ -3,6 +3,7 @@ import { abort, close, closeWrite, connectionOver, recv, send } from "../../mod.
 import { ScriptedTransport } from "../support/scripted_transport.ts";
 import { receiveAll, tcpPair } from "../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../support/text.ts";
+import { transfer } from "../support/transferring.ts";
 import { isPending } from "../support/turns.ts";
 import { rejection, soon } from "../support/socket_errors.ts";
 
@@ -169,7 +170,7 @@ Deno.test("S2: a buffer that is transferred while its send waits is the caller's
   const options = { timeout: 60_000 };
   const gone = rejection(() => send(connection, buffer, options), "InvalidInput", "send");
   const last = send(connection, bytesOf("last"));
-  structuredClone(buffer, { transfer: [buffer.buffer] });
+  transfer(buffer);
   (await transport.nextWrite()).take();
   const write = await transport.nextWrite();
   assertEquals(textOf(write.bytes), "last");
@@ -183,7 +184,7 @@ Deno.test("S2: a small send that nothing can cancel is copied while it waits, an
   const first = send(connection, bytesOf("first"));
   const buffer = bytesOf("second");
   const second = send(connection, buffer);
-  structuredClone(buffer, { transfer: [buffer.buffer] });
+  transfer(buffer);
   (await transport.nextWrite()).take();
   const write = await transport.nextWrite();
   assertEquals(textOf(write.bytes), "second");
@@ -198,7 +199,7 @@ Deno.test("S2: a buffer that is transferred while it is being written gives the 
     const buffer = bytesOf("bytes");
     const sent = send(connection, buffer);
     const write = await transport.nextWrite();
-    structuredClone(buffer, { transfer: [buffer.buffer] });
+    transfer(buffer);
     const failed = taken < 5 ? rejection(() => sent, "InvalidInput", "send") : undefined;
     write.take(taken);
     await (failed ?? sent);
@@ -217,7 +218,7 @@ Deno.test("S1: a send whose buffer is transferred or resized while it is written
   const lost: readonly [Uint8Array, () => void][] = [Uint8Array, OwnBytes].flatMap((Kind) => {
     const transferred = new Kind(new ArrayBuffer(5));
     return [
-      [transferred, () => structuredClone(null, { transfer: [transferred.buffer] })],
+      [transferred, () => transfer(transferred)],
       [new Kind(resizable), () => resizable.resize(3)],
     ];
   });

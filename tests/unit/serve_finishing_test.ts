@@ -1,7 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   abort,
-  connect,
   type Connection,
   listen,
   recv,
@@ -15,45 +14,22 @@ import { outOfDescriptors } from "../support/runtime_errors.ts";
 import { ScriptedConn, ScriptedListener } from "../support/scripted_runtime.ts";
 import { kinds, until } from "../support/serving.ts";
 import { soon } from "../support/socket_errors.ts";
-import { LOOPBACK } from "../support/tcp_pair.ts";
+import { LOOPBACK, receiveAll } from "../support/tcp_pair.ts";
 import { bytesOf } from "../support/text.ts";
+import { type TimedServing, timedServing } from "../support/timed_serving.ts";
 import { turns } from "../support/turns.ts";
 import { virtualTime } from "../support/virtual_time.ts";
 
 /** More than both kernels hold. */
 const LARGE = 64 * 1024 * 1024;
 
-/** A server whose handler sends without waiting and returns, and a client, in a time that the test passes. */
-async function sent(length: number, options: ServeOptions) {
-  const listener = await listen(LOOPBACK);
-  const errors: unknown[] = [];
-  const called = Promise.withResolvers<void>();
-  const connecting = connect(listener.address);
-  const time = virtualTime();
-  const server = serve(listener, (connection) => {
-    void send(connection, new Uint8Array(length));
-    called.resolve();
-  }, { onError: (error) => void errors.push(error), ...options });
-  const client = await connecting;
-  await called.promise;
-  return {
-    server,
-    client,
-    errors,
-    time,
-    async [Symbol.asyncDispose](): Promise<void> {
-      await server.shutdown({ timeout: 0 });
-      abort(client);
-      await turns();
-      time[Symbol.dispose]();
-    },
-  };
+/** A server whose handler sends without waiting and returns. */
+function sent(length: number, options: ServeOptions): Promise<TimedServing> {
+  return timedServing((connection) => void send(connection, new Uint8Array(length)), options);
 }
 
-async function receiveAll(client: Connection): Promise<number> {
-  let received = 0;
-  for (let bytes; (bytes = await soon(recv(client))) !== null;) received += bytes.length;
-  return received;
+async function receivedBy(client: Connection): Promise<number> {
+  return (await soon(receiveAll(client))).length;
 }
 
 /** Waits for what needs no time, but the network's turns. */
@@ -71,7 +47,7 @@ Deno.test("serve() gives a client time to take what its handler has sent before 
       left -= (await soon(recv(at.client, { maxBytes: left })))!.length;
     }
   }
-  assertEquals(await receiveAll(at.client), LARGE / 4);
+  assertEquals(await receivedBy(at.client), LARGE / 4);
   assertEquals(at.errors, []);
 });
 
@@ -85,7 +61,7 @@ Deno.test("idleTimeout ends what a handler has sent, too, where nothing of it le
 
 Deno.test("linger is how long a server waits for the client's end", async () => {
   await using at = await sent(10, { linger: 5000 });
-  assertEquals(await receiveAll(at.client), 10);
+  assertEquals(await receivedBy(at.client), 10);
   await at.time.pass(4999);
   assertEquals(at.server.active, 1);
   await at.time.pass(1);
@@ -93,12 +69,12 @@ Deno.test("linger is how long a server waits for the client's end", async () => 
   await using quick = await sent(10, { linger: 0 });
   await quick.time.pass(0);
   await ended(quick.server);
-  assertEquals(await receiveAll(quick.client), 10);
+  assertEquals(await receivedBy(quick.client), 10);
 });
 
 Deno.test("shutdown() counts those as drained that have all, but have not closed when the time is up", async () => {
   await using at = await sent(10, { linger: 1000 });
-  assertEquals(await receiveAll(at.client), 10);
+  assertEquals(await receivedBy(at.client), 10);
   const ending = at.server.shutdown({ timeout: 500 });
   await at.time.pass(500);
   assertEquals(await soon(ending), { drained: 1, aborted: 0 });
@@ -135,7 +111,7 @@ Deno.test("shutdown() tells handlers at once where the system is out of descript
 
 Deno.test("a handler's connection that is told something it cannot hear is not closed any earlier", async () => {
   await using at = await sent(10, { linger: Infinity });
-  assertEquals(await receiveAll(at.client), 10);
+  assertEquals(await receivedBy(at.client), 10);
   await send(at.client, bytesOf("nobody hears this"));
   await at.time.pass(60_000);
   assertEquals(at.server.active, 1);

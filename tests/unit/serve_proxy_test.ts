@@ -1,11 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { concat } from "@std/bytes";
 import {
-  abort,
   type Address,
   close,
   closeWrite,
-  connect,
   type Connection,
   encodeProxyHeader,
   listen,
@@ -16,7 +14,6 @@ import {
   send,
   serve,
   type ServeOptions,
-  type Server,
 } from "../../mod.ts";
 import { BareClient } from "../support/bare_client.ts";
 import { ascii, rawV2 } from "../support/proxy_bytes.ts";
@@ -30,10 +27,9 @@ import {
   untilEnd,
 } from "../support/serving.ts";
 import { soon } from "../support/socket_errors.ts";
-import { LOOPBACK } from "../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../support/text.ts";
+import { timedServing } from "../support/timed_serving.ts";
 import { turns } from "../support/turns.ts";
-import { virtualTime } from "../support/virtual_time.ts";
 
 const TRUSTED: ServeOptions = { proxyProtocol: { trust: ["127.0.0.0/8", "::1"] } };
 const CLIENT = { host: "192.0.2.1", port: 56324 };
@@ -186,38 +182,8 @@ Deno.test({
   },
 });
 
-/** A server in a time that the test passes, and a client of it that has not said a thing. */
-async function timed(options: ServeOptions): Promise<
-  AsyncDisposable & {
-    readonly time: ReturnType<typeof virtualTime>;
-    readonly server: Server;
-    readonly client: Connection;
-    readonly errors: unknown[];
-  }
-> {
-  const time = virtualTime();
-  const listener = await listen(LOOPBACK);
-  const errors: unknown[] = [];
-  const onError = (error: unknown) => void errors.push(error);
-  const server = serve(listener, untilEnd, { onError, ...options });
-  const client = await connect(server.address);
-  await until(() => server.active === 1, "it is accepted");
-  return {
-    time,
-    server,
-    client,
-    errors,
-    async [Symbol.asyncDispose](): Promise<void> {
-      await server.shutdown({ timeout: 0 });
-      abort(client);
-      await turns();
-      time[Symbol.dispose]();
-    },
-  };
-}
-
 Deno.test("proxyProtocol: a trusted peer without a header is closed after ten seconds", async () => {
-  await using at = await timed(TRUSTED);
+  await using at = await timedServing(untilEnd, TRUSTED);
   await at.time.pass(9_999);
   assertEquals([at.server.active, at.server.refused], [1, 0]);
   await at.time.pass(1);
@@ -228,7 +194,9 @@ Deno.test("proxyProtocol: a trusted peer without a header is closed after ten se
 });
 
 Deno.test("proxyProtocol: a header that trickles is closed after its timeout as well", async () => {
-  await using at = await timed({ proxyProtocol: { trust: ["127.0.0.1"], timeout: 500 } });
+  await using at = await timedServing(untilEnd, {
+    proxyProtocol: { trust: ["127.0.0.1"], timeout: 500 },
+  });
   const header = ascii("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n");
   for (let sent = 0; sent < 5; sent++) {
     await send(at.client, header.subarray(sent, sent + 1));
@@ -243,7 +211,11 @@ Deno.test("proxyProtocol: a header that trickles is closed after its timeout as 
 });
 
 Deno.test("proxyProtocol: the header's time is its own, and no client's first byte or idleness", async () => {
-  await using at = await timed({ ...TRUSTED, firstByteTimeout: 1000, idleTimeout: 2000 });
+  await using at = await timedServing(untilEnd, {
+    ...TRUSTED,
+    firstByteTimeout: 1000,
+    idleTimeout: 2000,
+  });
   await at.time.pass(9_000);
   assertEquals(at.server.active, 1);
   await send(at.client, encodeProxyHeader({ source: CLIENT, destination: HERE }, { version: 2 }));
@@ -259,7 +231,7 @@ Deno.test("proxyProtocol: the header's time is its own, and no client's first by
 });
 
 Deno.test("proxyProtocol: firstByteTimeout hears what came in one piece with the header", async () => {
-  await using at = await timed({ ...TRUSTED, firstByteTimeout: 1000 });
+  await using at = await timedServing(untilEnd, { ...TRUSTED, firstByteTimeout: 1000 });
   const header = encodeProxyHeader({ source: CLIENT, destination: HERE }, { version: 2 });
   await send(at.client, concat([header, bytesOf("hello")]));
   await until(() => at.server.accepted === 1, "it is handled");

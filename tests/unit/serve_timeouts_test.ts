@@ -1,61 +1,16 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import {
-  abort,
-  close,
-  closeWrite,
-  connect,
-  type Connection,
-  listen,
-  recv,
-  recvInto,
-  send,
-  serve,
-  type ServeOptions,
-  type Server,
-  SocketError,
-} from "../../mod.ts";
+import { close, closeWrite, connect, recv, recvInto, send, SocketError } from "../../mod.ts";
 import { Arrivals, type Handler } from "../support/serving.ts";
 import { soon } from "../support/socket_errors.ts";
-import { LOOPBACK } from "../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../support/text.ts";
+import { type TimedServing, timedServing } from "../support/timed_serving.ts";
 import { turns } from "../support/turns.ts";
-import { type VirtualTime, virtualTime } from "../support/virtual_time.ts";
-
-/** A server, and one client that it has accepted, in a time that the test passes. */
-interface Timed extends AsyncDisposable {
-  readonly time: VirtualTime;
-  readonly server: Server;
-  readonly client: Connection;
-  readonly errors: unknown[];
-}
-
-async function timed(handler: Handler, options: ServeOptions): Promise<Timed> {
-  const time = virtualTime();
-  const listener = await listen(LOOPBACK);
-  const errors: unknown[] = [];
-  const begun = new Arrivals<void>();
-  const server = serve(listener, (connection, context) => {
-    begun.push();
-    return handler(connection, context);
-  }, { onError: (error) => void errors.push(error), ...options });
-  const client = await connect(server.address);
-  await soon(begun.next());
-  return {
-    time,
-    server,
-    client,
-    errors,
-    async [Symbol.asyncDispose](): Promise<void> {
-      await server.shutdown({ timeout: 0 });
-      abort(client);
-      await turns();
-      time[Symbol.dispose]();
-    },
-  };
-}
 
 /** What a client must see, and `onError` be told, when its time is up. */
-async function assertEnded({ server, client, errors }: Timed, reason: string): Promise<void> {
+async function assertEnded(
+  { server, client, errors }: TimedServing,
+  reason: string,
+): Promise<void> {
   assertEquals(await soon(recv(client)), null);
   assertEquals(server.active, 0);
   assertEquals(errors.map((error) => (error as SocketError).message), [
@@ -70,7 +25,7 @@ const waiting: Handler = async (connection) => {
 };
 
 Deno.test("idleTimeout ends a connection on which nothing moves", async () => {
-  await using at = await timed(waiting, { idleTimeout: 1000 });
+  await using at = await timedServing(waiting, { idleTimeout: 1000 });
   await at.time.pass(999);
   assertEquals(at.server.active, 1);
   await at.time.pass(251);
@@ -80,7 +35,7 @@ Deno.test("idleTimeout ends a connection on which nothing moves", async () => {
 Deno.test("idleTimeout ends a connection whose handler does not even look", async () => {
   const reached = new Arrivals<unknown>();
   const gate = Promise.withResolvers<void>();
-  await using at = await timed(async (connection) => {
+  await using at = await timedServing(async (connection) => {
     await gate.promise;
     reached.push(await recv(connection).catch((error) => error));
   }, { idleTimeout: 1000 });
@@ -97,7 +52,7 @@ Deno.test("idleTimeout ends a connection whose handler does not even look", asyn
 
 Deno.test("idleTimeout leaves a connection on which only the client sends", async () => {
   const heard = new Arrivals<string | null>();
-  await using at = await timed(async (connection) => {
+  await using at = await timedServing(async (connection) => {
     for await (const bytes of connection) heard.push(textOf(bytes));
   }, { idleTimeout: 1000 });
   for (let count = 0; count < 10; count++) {
@@ -112,7 +67,7 @@ Deno.test("idleTimeout leaves a connection on which only the client sends", asyn
 
 Deno.test("idleTimeout leaves a connection on which only the server sends", async () => {
   const wanted = new Arrivals<string>();
-  await using at = await timed(async (connection) => {
+  await using at = await timedServing(async (connection) => {
     for (;;) await send(connection, bytesOf(await wanted.next()));
   }, { idleTimeout: 1000 });
   for (let count = 0; count < 10; count++) {
@@ -129,7 +84,7 @@ Deno.test("idleTimeout leaves a connection on which only the server sends", asyn
 
 Deno.test("idleTimeout ends a connection whose client takes nothing", async () => {
   const outcome = new Arrivals<unknown>();
-  await using at = await timed(async (connection) => {
+  await using at = await timedServing(async (connection) => {
     outcome.push(await send(connection, new Uint8Array(64 * 1024 * 1024)).catch((error) => error));
   }, { idleTimeout: 1000 });
   // What both kernels hold leaves first.
@@ -142,7 +97,7 @@ Deno.test("idleTimeout ends a connection whose client takes nothing", async () =
 
 Deno.test("idleTimeout is one timer for all, and none without connections", async () => {
   const begun = new Arrivals<void>();
-  await using at = await timed((connection) => {
+  await using at = await timedServing((connection) => {
     begun.push();
     return waiting(connection, undefined as never);
   }, { idleTimeout: 1000, firstByteTimeout: 1000 });
@@ -155,7 +110,7 @@ Deno.test("idleTimeout is one timer for all, and none without connections", asyn
 });
 
 Deno.test("idleTimeout does not judge a connection that is closing", async () => {
-  await using at = await timed(() => {}, { idleTimeout: 100, firstByteTimeout: 100 });
+  await using at = await timedServing(() => {}, { idleTimeout: 100, firstByteTimeout: 100 });
   await at.time.pass(900);
   // Its handler has returned, and its client does not close.
   assertEquals(at.server.active, 1);
@@ -165,7 +120,7 @@ Deno.test("idleTimeout does not judge a connection that is closing", async () =>
 });
 
 Deno.test("firstByteTimeout ends a connection that never says anything", async () => {
-  await using at = await timed(waiting, { firstByteTimeout: 1000 });
+  await using at = await timedServing(waiting, { firstByteTimeout: 1000 });
   await at.time.pass(999);
   assertEquals(at.server.active, 1);
   await at.time.pass(126);
@@ -174,7 +129,7 @@ Deno.test("firstByteTimeout ends a connection that never says anything", async (
 
 Deno.test("firstByteTimeout is about the first byte only", async () => {
   const heard = new Arrivals<string | null>();
-  await using at = await timed(async (connection) => {
+  await using at = await timedServing(async (connection) => {
     for await (const bytes of connection) heard.push(textOf(bytes));
   }, { firstByteTimeout: 1000 });
   await at.time.pass(900);
@@ -186,7 +141,7 @@ Deno.test("firstByteTimeout is about the first byte only", async () => {
 
 Deno.test("firstByteTimeout ends a silent client of a handler that speaks first", async () => {
   const wanted = new Arrivals<string>();
-  await using at = await timed(async (connection) => {
+  await using at = await timedServing(async (connection) => {
     for (;;) await send(connection, bytesOf(await wanted.next()));
   }, { firstByteTimeout: 1000 });
   for (let count = 0; count < 4; count++) {
@@ -203,7 +158,7 @@ Deno.test("firstByteTimeout ends a silent client of a handler that speaks first"
 Deno.test("firstByteTimeout hears a client whose handler reads nothing yet", async () => {
   const gate = Promise.withResolvers<void>();
   const heard = new Arrivals<string | null>();
-  await using at = await timed(async (connection) => {
+  await using at = await timedServing(async (connection) => {
     await gate.promise;
     heard.push(textOf(await recv(connection)));
     await recv(connection);
@@ -219,7 +174,7 @@ Deno.test("firstByteTimeout hears a client whose handler reads nothing yet", asy
 Deno.test("firstByteTimeout costs a handler with recvInto() nothing of what comes", async () => {
   const all = crypto.getRandomValues(new Uint8Array(20_000));
   const heard = new Arrivals<Uint8Array>();
-  await using at = await timed(async (connection) => {
+  await using at = await timedServing(async (connection) => {
     const whole = new Uint8Array(all.length);
     for (let at = 0; at < whole.length;) {
       at += await recvInto(connection, whole.subarray(at, at + 777)) ?? NaN;
@@ -236,7 +191,7 @@ Deno.test("firstByteTimeout costs a handler with recvInto() nothing of what come
 
 Deno.test("firstByteTimeout takes an end of stream for an answer", async () => {
   const wanted = new Arrivals<string>();
-  await using at = await timed(async (connection) => {
+  await using at = await timedServing(async (connection) => {
     for (let count = 0; count < 2; count++) await send(connection, bytesOf(await wanted.next()));
   }, { firstByteTimeout: 1000 });
   await closeWrite(at.client);
@@ -251,7 +206,7 @@ Deno.test("firstByteTimeout takes an end of stream for an answer", async () => {
 
 Deno.test("timeouts work where both are set, each for what it is for", async () => {
   const heard = new Arrivals<void>();
-  await using at = await timed(async (connection) => {
+  await using at = await timedServing(async (connection) => {
     for await (const _ of connection) heard.push();
   }, { firstByteTimeout: 200, idleTimeout: 1000 });
   await send(at.client, bytesOf("x"));
@@ -264,7 +219,7 @@ Deno.test("timeouts work where both are set, each for what it is for", async () 
 
 Deno.test("timeouts hand the handler Closed, which is no news", async () => {
   const outcome = new Arrivals<unknown>();
-  await using at = await timed(async (connection) => {
+  await using at = await timedServing(async (connection) => {
     const error = await assertRejects(() => recv(connection), SocketError);
     outcome.push(error.kind);
     throw error;

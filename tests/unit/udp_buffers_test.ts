@@ -3,12 +3,9 @@ import { assert, assertEquals } from "@std/assert";
 import { bindUdp, recvFrom, sendTo } from "../../mod.ts";
 import { rejection, soon } from "../support/socket_errors.ts";
 import { bytesOf, textOf } from "../support/text.ts";
+import { transfer } from "../support/transferring.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
-
-function transfer(bytes: Uint8Array<ArrayBuffer>): void {
-  structuredClone(bytes, { transfer: [bytes.buffer] });
-}
 
 /** Buffers that end before the view of them does, and how they came to. */
 const GONE: Record<string, () => Uint8Array<ArrayBuffer>> = {
