@@ -9,13 +9,13 @@ import type {
 } from "../types.ts";
 import { checkLimit, checkOptions, readArguments } from "./arguments.ts";
 import { BacklogDrain } from "./backlog_drain.ts";
-import { startTimer } from "./cancellation.ts";
 import { ProxyHeaderReading } from "./proxy_reading.ts";
 import { type Served, ServedConnections } from "./served_connections.ts";
 import { asSocketError, type OnError, reasonOf, ServerReports } from "./server_reports.ts";
 import { StallWatch } from "./stall_watch.ts";
 import type { StreamConnection } from "./stream_connection.ts";
 import type { TcpListener } from "./tcp_listener.ts";
+import { startDeadline } from "./timer.ts";
 import type { TrustList } from "./trust_list.ts";
 
 /** What a client that takes nothing gets at least, where no idle timeout says so. */
@@ -86,7 +86,7 @@ export class ConnectionServer implements Server {
   async shutdown(options?: ShutdownOptions): Promise<ShutdownResult> {
     const limit = readArguments("shutdown", () => checkOptions("shutdown", options).timeout);
     const timeout = checkLimit("shutdown", "timeout", limit, Infinity);
-    const stop = timeout === 0 ? this.#abortAll() : startTimer(timeout, () => this.#abortAll());
+    const stop = timeout === 0 ? this.#abortAll() : startDeadline(timeout, () => this.#abortAll());
     this.#shutdown ??= this.#end();
     this.#connections.wake();
     try {

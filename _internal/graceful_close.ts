@@ -1,5 +1,5 @@
 import { SocketError } from "../errors.ts";
-import { startTimer } from "./cancellation.ts";
+import { startDeadline } from "./timer.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { ForeignTransport } from "./foreign_transport.ts";
 import type { Receiver } from "./receiver.ts";
@@ -70,10 +70,10 @@ export async function closeGracefully(
 async function flush(sender: Sender, patience: number, dropped: Promise<void>): Promise<void> {
   if (sender.idle) return;
   const { promise: stuck, resolve: giveUp } = Promise.withResolvers<void>();
-  let stop = startTimer(patience, giveUp);
+  let stop = startDeadline(patience, giveUp);
   sender.onProgress = () => {
     stop();
-    stop = startTimer(patience, giveUp);
+    stop = startDeadline(patience, giveUp);
   };
   await Promise.race([sender.whenIdle(), stuck, dropped]);
   sender.onProgress = undefined;
@@ -83,7 +83,7 @@ async function flush(sender: Sender, patience: number, dropped: Promise<void>): 
 /** Waits for the first of these, `ms` at most. */
 async function within(ms: number, events: Promise<void>[]): Promise<void> {
   const { promise: over, resolve } = Promise.withResolvers<void>();
-  const stop = startTimer(ms, resolve);
+  const stop = startDeadline(ms, resolve);
   await Promise.race([over, ...events]);
   stop();
 }

@@ -1,5 +1,5 @@
 import { SocketError } from "../errors.ts";
-import { startTimer } from "./cancellation.ts";
+import { startTimer } from "./timer.ts";
 import type { Served, ServedConnections } from "./served_connections.ts";
 
 /** It looks so many times within the shortest timeout, and is late by two of these at most. */
