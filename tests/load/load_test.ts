@@ -104,6 +104,20 @@ Deno.test("5,000 clients that trickle a byte a second do not keep a good one fro
   assertEquals([await crowd.open(), ended], [5_000, {}]);
 });
 
+Deno.test("10 clients that flood empty lines do not keep a good one from its answers", async () => {
+  await using server = await startServer("silent lines", { idleTimeout: 5_000 });
+  console.log(`alone: ${latencies(await requests(server, 3_000))}`);
+  await using crowd = await startCrowd(server.address, 10, "flooding");
+  await figuresWhen(server, ({ active }) => active === 10);
+  const took = await requests(server, 10_000);
+  console.log(`beside 10 that flood: ${latencies(took)}, ${took.length} answers in 10 s`);
+  const { rss, ended } = await server.figures();
+  console.log(`memory: ${mebibytes(rss)}`);
+  assertEquals([await crowd.open(), ended], [10, {}]);
+  // Each waited for 6.5 s where nothing let the event loop turn.
+  assert(took.length > 10, `${took.length} answers`);
+});
+
 const PEERS = 1_000;
 const MAX_LENGTH = 1024 * 1024;
 

@@ -142,6 +142,18 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     await close(stream.connection);
   },
 
+  async "a flood of empty frames"({ echo, ledger }) {
+    const stream = await dialFramed(echo);
+    const FRAMES = 20_000;
+    const sending = send(stream.connection, new Uint8Array(4 * FRAMES));
+    let came = 0;
+    while (came < FRAMES && await recvFrame(stream, { timeout: 10_000 }) !== null) came++;
+    await sending;
+    if (came !== FRAMES) ledger.fail(`flood: ${came} of ${FRAMES} empty frames came back`);
+    ledger.counts.frames += came;
+    await close(stream.connection);
+  },
+
   async "no PROXY header"({ proxied, ledger }, random) {
     const connection = await dial(proxied);
     await send(connection, random.bytes(200)).catch(() => {});

@@ -54,5 +54,15 @@ if (kind === "trickling") {
     );
   }
 }
+/** Sends empty lines as fast as they are taken. */
+async function flood(conn: Deno.TcpConn): Promise<void> {
+  const lines = new Uint8Array(1024 * 1024).fill(10);
+  try {
+    for (;;) await write(conn, lines);
+  } catch {
+    // The server has closed it.
+  }
+}
+if (kind === "flooding") { for (const conn of clients) void flood(conn); }
 for await (const _ of Deno.stdin.readable) console.log(JSON.stringify(open));
 Deno.exit(0);

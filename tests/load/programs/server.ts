@@ -25,6 +25,12 @@ const HANDLERS: Record<string, (connection: Connection) => Promise<void>> = {
       await send(connection, new TextEncoder().encode(`${line}\n`));
     }
   },
+  /** Answers a line that says something. */
+  async "silent lines"(connection) {
+    for (let line; (line = await recvLine(connection)) !== null;) {
+      if (line !== "") await send(connection, new TextEncoder().encode(`${line}\n`));
+    }
+  },
   async frames(connection) {
     for await (const frame of framed(connection, lengthPrefixed())) {
       await send(connection, new TextEncoder().encode(`${frame.length}\n`));

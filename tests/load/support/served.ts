@@ -20,7 +20,7 @@ export interface LoadServer extends AsyncDisposable {
 }
 
 export async function startServer(
-  kind: "echo" | "lines" | "frames",
+  kind: "echo" | "lines" | "frames" | "silent lines",
   options: ServeOptions,
 ): Promise<LoadServer> {
   const { child, said } = await Child.start("server", kind, JSON.stringify(options));
@@ -40,7 +40,7 @@ export interface Crowd extends AsyncDisposable {
 export async function startCrowd(
   { host, port }: Address,
   count: number,
-  kind: "idle" | "trickling" | "stalling",
+  kind: "idle" | "trickling" | "stalling" | "flooding",
 ): Promise<Crowd> {
   const { child } = await Child.start("clients", host, `${port}`, `${count}`, kind);
   return {
