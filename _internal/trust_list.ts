@@ -1,4 +1,4 @@
-import { ipFamily, quote, unmapIPv4 } from "../address.ts";
+import { ipFamily, quote, unmapIPv4, withoutZone } from "../address.ts";
 import { describe, invalidInput, readArguments } from "./arguments.ts";
 import { octetsOf } from "./ip_octets.ts";
 
@@ -41,7 +41,8 @@ export class TrustList {
 
   /** Whether an address is in one of the networks; never so for a name or an empty host. */
   has(host: string): boolean {
-    const plain = unmapIPv4(host);
+    if (ipFamily(host) === 0) return false;
+    const plain = unmapIPv4(withoutZone(host));
     const family = ipFamily(plain);
     return family !== 0 && this.#networks.check(plain, familyName(family));
   }
