@@ -26,6 +26,8 @@ export interface Source<Given, T> {
   /** Makes of what the runtime gives what the caller gets. */
   open(given: Given): T;
   judge(error: SocketError): Verdict;
+  /** Called when the last call that waited was cancelled, and when the next one waits: `awaited` has changed. */
+  onAwaitedChange?(): void;
 }
 
 /**
@@ -39,6 +41,7 @@ export class OneAtATime<Given, T> {
   #parked: T | undefined;
   #asking: Promise<void> | undefined;
   #repeated = false;
+  #awaited = true;
   #closed = false;
 
   constructor(source: Source<Given, T>) {
@@ -46,8 +49,13 @@ export class OneAtATime<Given, T> {
     this.#calls = new WaitingCalls(
       source.operation,
       source.address,
-      () => this.#backoff.stop(),
+      () => this.#onDeserted(),
     );
+  }
+
+  /** False after the last call was cancelled, until the next call that waits. */
+  get awaited(): boolean {
+    return this.#awaited;
   }
 
   get closed(): boolean {
@@ -68,6 +76,7 @@ export class OneAtATime<Given, T> {
         return Promise.resolve(parked);
       }
       const taken = this.#calls.wait(cancellation);
+      if (!this.#awaited) this.#setAwaited(true);
       this.#ask();
       return taken;
     } catch (error) {
@@ -109,6 +118,16 @@ export class OneAtATime<Given, T> {
   closedError(operation: string): SocketError {
     const { noun, address } = this.#source;
     return new SocketError("Closed", operation, `the ${noun} is closed`, { address });
+  }
+
+  #onDeserted(): void {
+    this.#backoff.stop();
+    this.#setAwaited(false);
+  }
+
+  #setAwaited(awaited: boolean): void {
+    this.#awaited = awaited;
+    if (!this.#closed) this.#source.onAwaitedChange?.();
   }
 
   #ask(): void {
