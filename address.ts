@@ -11,7 +11,8 @@ import type { Address } from "./types.ts";
 /**
  * Reads `host:port`, with an IPv6 host in brackets.
  *
- * @param text The address, such as `127.0.0.1:80`, `[::1]:80` or `example.com:443`; port 0 to 65535.
+ * @param text The address, such as `127.0.0.1:80`, `[::1]:80`, `[fe80::1%eth0]:80` or `example.com:443`; port 0 to
+ * 65535.
  * @returns The address, frozen; `::ffff:a.b.c.d` is given as `a.b.c.d`.
  * @throws {SocketError} `InvalidInput`, where the text is anything else.
  *
@@ -110,10 +111,8 @@ export function hostProblem(host: string): string | undefined {
 function findHostProblem(host: string): string | undefined {
   if (host === "") return "host is empty, name an address or a host";
   if (host.startsWith("[")) return `host ${quote(host)} has brackets, write the address without`;
-  if (host.includes("%")) return `host ${quote(host)} has a zone, which the runtime cannot use`;
-  if (host.includes(":")) {
-    return ipFamily(host) === 6 ? undefined : `host ${quote(host)} is not an IPv6 address`;
-  }
+  if (host.includes(":")) return findIPv6Problem(host);
+  if (host.includes("%")) return `host ${quote(host)} has a zone, which only IPv6 addresses have`;
   const name = host.endsWith(".") ? host.slice(0, -1) : host;
   if (name.length > 253) return `host has ${name.length} characters, a name has at most 253`;
   const labels = name.split(".");
@@ -128,6 +127,16 @@ function findHostProblem(host: string): string | undefined {
     return `host ${quote(host)} is not an IPv4 address: write four decimal numbers from 0 to 255`;
   }
   return undefined;
+}
+
+function findIPv6Problem(host: string): string | undefined {
+  if (ipFamily(host) === 6) return undefined;
+  const plain = withoutZone(host);
+  if (plain === host || ipFamily(plain) === 0) return `host ${quote(host)} is not an IPv6 address`;
+  return isMapped(plain)
+    ? `host ${quote(host)} has a zone, which IPv4 addresses do not have`
+    : `host ${quote(host)} has a zone that is not 1 to 15 letters, digits or any of . _ ~ -, ` +
+      "the name or number of an interface";
 }
 
 /**
@@ -175,7 +184,7 @@ function parseGroups(text: string): number[] | undefined {
   return groups;
 }
 
-/** The eight groups of an IPv6 address (RFC 4291, section 2.2), without brackets or a zone. */
+/** The eight groups of an IPv6 address (RFC 4291, section 2.2), without brackets and zone. */
 function parseIPv6(text: string): number[] | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
@@ -189,10 +198,29 @@ function parseIPv6(text: string): number[] | undefined {
   return zeros < 1 ? undefined : [...head, ...new Array<number>(zeros).fill(0), ...tail];
 }
 
-/** 4 or 6 for an address written out, 0 for anything else. */
+/**
+ * The zone of an IPv6 address, with the `%` before it (RFC 4007, section 11). An interface of Linux has a name of at
+ * most 15 characters (IFNAMSIZ); the characters are those that RFC 6874 takes as they are.
+ */
+const ZONE = /%[a-z0-9._~-]{1,15}$/i;
+
+/** An IPv6 address without its zone, valid or not; everything else as it is. */
+export function withoutZone(host: string): string {
+  const start = host.indexOf("%");
+  return start === -1 ? host : host.slice(0, start);
+}
+
+/** 4 or 6 for an address written out, an IPv6 one perhaps with a zone; 0 for anything else. */
 export function ipFamily(host: string): 4 | 6 | 0 {
-  if (host.includes(":")) return parseIPv6(host) === undefined ? 0 : 6;
-  return parseIPv4(host) === undefined ? 0 : 4;
+  if (!host.includes(":")) return parseIPv4(host) === undefined ? 0 : 4;
+  const plain = withoutZone(host);
+  if (parseIPv6(plain) === undefined) return 0;
+  return plain === host || host.search(ZONE) === plain.length && !isMapped(plain) ? 6 : 0;
+}
+
+/** Says whether an IPv6 address is IPv4 that IPv6 carries. */
+function isMapped(host: string): boolean {
+  return unmapIPv4(host) !== host;
 }
 
 /** `a.b.c.d` for `::ffff:a.b.c.d` in any of its spellings, everything else as it is. */

@@ -89,7 +89,7 @@ export async function listen(address: Address, options?: ListenOptions): Promise
       ...backlog === undefined ? {} : { tcpBacklog: backlog },
       ...reusePort ? { reusePort } : {},
     });
-    return new TcpListener(listener, tuning, sendQueueLimit);
+    return new TcpListener(listener, where.host, tuning, sendQueueLimit);
   } catch (error) {
     throw toSocketError(error, operation, { address: where });
   }

@@ -20,7 +20,10 @@
  * ```
  */
 export interface Address {
-  /** An IPv4 or IPv6 address without brackets, or a host name. */
+  /**
+   * An IPv4 or IPv6 address without brackets, or a host name. An IPv6 address may have a zone, the name or number of
+   * an interface: `fe80::1%eth0`. The address of a peer has none, since the runtime drops it.
+   */
   readonly host: string;
   /** 1 to 65535; 0 where one binds, to let the system choose. */
   readonly port: number;
@@ -151,6 +154,14 @@ export interface BindUdpOptions {
    * @default {false}
    */
   reuseAddress?: boolean;
+  /**
+   * Bytes of datagrams that may wait until those before them are sent, or until their name is resolved. A `sendTo`
+   * that would pass it rejects `QueueFull`. Each datagram counts 256 bytes more than its payload, so that empty
+   * ones are bounded as well. One that the system takes at once counts nothing.
+   *
+   * @default {16777216}
+   */
+  sendQueueLimit?: number;
 }
 
 /**

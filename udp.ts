@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkBoolean, checkOptions, readArguments } from "./_internal/arguments.ts";
+import { checkBoolean, checkLimit, checkOptions, readArguments } from "./_internal/arguments.ts";
 import { BoundUdpSocket, notAUdpSocket } from "./_internal/bound_udp_socket.ts";
 import { DenoDatagrams } from "./_internal/deno_datagrams.ts";
 import { toSocketError } from "./_internal/error_mapping.ts";
@@ -13,6 +13,9 @@ import { hasUnstableNet } from "./_internal/unstable_net.ts";
 import { checkAddress } from "./address.ts";
 import type { Address, BindUdpOptions, Datagram, OperationOptions, UdpSocket } from "./types.ts";
 
+/** Datagrams that wait may take this much (bytes). */
+const DEFAULT_DATAGRAM_QUEUE_LIMIT = 16 * 1024 * 1024;
+
 /**
  * Binds a UDP port. Runs on `Deno.listenDatagram` where the runtime offers it (`--unstable-net`), on
  * `node:dgram` elsewhere, with the same behaviour but for the speed, and for sends that the operating system
@@ -20,8 +23,8 @@ import type { Address, BindUdpOptions, Datagram, OperationOptions, UdpSocket } f
  *
  * @param address Where to bind: a host of this machine, named always; port 0 lets the system choose. A
  * socket on `::` sends and receives over IPv4 as well.
- * @param options How to bind.
- * @returns The socket.
+ * @param options How to bind, and how many bytes of datagrams may wait.
+ * @returns The socket. It keeps the process alive only while a receive is pending.
  *
  * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `PermissionDenied` (with `permission`),
  * `AddressInUse`, `AddressNotAvailable` (not an address of this machine), `HostNotFound`, or
@@ -41,15 +44,19 @@ import type { Address, BindUdpOptions, Datagram, OperationOptions, UdpSocket } f
 export async function bindUdp(address: Address, options?: BindUdpOptions): Promise<UdpSocket> {
   const operation = "bindUdp";
   const where = checkAddress(operation, address, 0);
-  const reuseAddress = readArguments(operation, () => {
-    const { reuseAddress } = checkOptions(operation, options);
-    return checkBoolean(operation, "reuseAddress", reuseAddress, false);
+  const { reuseAddress, limit } = readArguments(operation, () => {
+    const { reuseAddress, sendQueueLimit } = checkOptions(operation, options);
+    return {
+      reuseAddress: checkBoolean(operation, "reuseAddress", reuseAddress, false),
+      limit: checkLimit(operation, "sendQueueLimit", sendQueueLimit, DEFAULT_DATAGRAM_QUEUE_LIMIT),
+    };
   });
   try {
     return new BoundUdpSocket(
       hasUnstableNet()
         ? new DenoDatagrams(where, { reuseAddress })
         : await NodeDatagrams.bind(where, { reuseAddress }),
+      limit,
     );
   } catch (error) {
     throw toSocketError(error, operation, { address: where });
@@ -57,11 +64,13 @@ export async function bindUdp(address: Address, options?: BindUdpOptions): Promi
 }
 
 /**
- * Sends one datagram. Whether it arrives, nobody says: a port where nobody listens is no error.
+ * Sends one datagram. Whether it arrives, nobody says: a port where nobody listens is no error. Datagrams
+ * to addresses leave in the order of their calls, and so do those to one name.
  *
  * @param socket From where.
  * @param address Where to: a host and a port from 1 to 65535. A name is resolved on every call, to
- * an address that the socket can send to.
+ * an address that the socket can send to; calls that come during a lookup of their name share its answer. A name
+ * that resolves slowly delays its own datagrams only.
  * @param bytes The payload: up to 65,507 bytes over IPv4, 65,527 over IPv6; none is a datagram, too.
  * Without `signal` and `timeout` it must stay unchanged until the call settles.
  * @param options When to give up: `signal`, and `timeout` in milliseconds.
@@ -70,8 +79,9 @@ export async function bindUdp(address: Address, options?: BindUdpOptions): Promi
  * Rejects with a {@linkcode SocketError} of kind `InvalidInput` (also for an IPv6 address from an IPv4 socket
  * and the other way round, and for bytes whose buffer is transferred or resized before they are sent),
  * `Closed`, `TooLarge`, `PermissionDenied` (with `permission`), `HostNotFound`, `Unreachable`,
- * `ResourceExhausted`, `Aborted`, or `TimedOut`. None of them ends the socket. A cancelled call
- * may have sent its datagram all the same.
+ * `ResourceExhausted`, `QueueFull` (what waits would pass `sendQueueLimit`; nothing of this call was sent),
+ * `Aborted`, or `TimedOut`. None of them ends the socket. A call that is cancelled while it waits, for those before
+ * it or for its name, has sent nothing. Once the runtime has the datagram, it may leave all the same.
  *
  * @example
  * ```ts
@@ -122,8 +132,9 @@ export function recvFrom(
 }
 
 /**
- * Closes a UDP socket. Pending receives reject `Closed`, an iteration ends without an error. Closing again
- * is fine.
+ * Closes a UDP socket. Pending receives reject `Closed`, an iteration ends without an error. Datagrams that were
+ * accepted before leave first, for which it waits at most a second; those that are left then reject `Closed`, which
+ * nobody needs to handle. Closing again is fine.
  *
  * @param socket What to close.
  * @returns When the port is free again.
@@ -132,10 +143,16 @@ export function recvFrom(
  *
  * @example
  * ```ts
- * import { bindUdp, closeUdp } from "jsr:@aivi/sockets";
+ * import { bindUdp, closeUdp, recvFrom, sendTo } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
  *
- * const socket = await bindUdp({ host: "127.0.0.1", port: 0 });
- * await closeUdp(socket);
+ * await using receiver = await bindUdp({ host: "127.0.0.1", port: 0 });
+ * const sender = await bindUdp({ host: "127.0.0.1", port: 0 });
+ * void sendTo(sender, receiver.address, new Uint8Array([1]));
+ * void sendTo(sender, receiver.address, new Uint8Array([2]));
+ * await closeUdp(sender);
+ * assertEquals((await recvFrom(receiver)).bytes, new Uint8Array([1]));
+ * assertEquals((await recvFrom(receiver)).bytes, new Uint8Array([2]));
  * ```
  */
 export function closeUdp(socket: UdpSocket): Promise<void> {

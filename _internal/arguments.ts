@@ -1,4 +1,4 @@
-import { quote, toAddress } from "../address.ts";
+import { quote, toAddress, withoutZone } from "../address.ts";
 import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 
@@ -8,6 +8,15 @@ export function fromRuntimeAddress(address: Deno.Addr | undefined): Address {
   return typeof hostname === "string" && typeof port === "number"
     ? toAddress(hostname, port)
     : toAddress("", 0);
+}
+
+/**
+ * The address of a socket that was bound to `host`, with the zone that the host has: the runtime drops it, and nobody
+ * could reach the socket at a link-local address without.
+ */
+export function withZoneOf(host: string, address: Address): Address {
+  const zone = host.slice(withoutZone(host).length);
+  return zone === "" ? address : toAddress(address.host + zone, address.port);
 }
 
 /** What a value is, for a message about it. */

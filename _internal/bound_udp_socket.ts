@@ -15,8 +15,12 @@ const LARGEST_IPV6 = 65527;
 /** Where a datagram may go, and how many bytes it may have there. */
 interface Target {
   readonly to: Address;
+  readonly isName: boolean;
   readonly most: number;
 }
+
+/** Time for what was accepted before `closeUdp` to leave (ms). */
+const CLOSE_PATIENCE_MS = 1000;
 
 /** A bound UDP port over either backend. */
 export class BoundUdpSocket implements UdpSocket {
@@ -25,17 +29,19 @@ export class BoundUdpSocket implements UdpSocket {
   readonly #datagrams: OneAtATime<unknown, Datagram>;
   readonly #turns: SendTurns;
   #lastTarget: Target | undefined;
+  #referenced = true;
   #closing: Promise<void> | undefined;
+  #closed = false;
 
   /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
   static is(handle: unknown): handle is BoundUdpSocket {
     return typeof handle === "object" && handle !== null && #backend in handle;
   }
 
-  constructor(backend: DatagramBackend) {
+  constructor(backend: DatagramBackend, sendQueueLimit: number) {
     this.#backend = backend;
     this.address = backend.address;
-    this.#turns = new SendTurns(backend, (error, to) => this.#toError(error, to));
+    this.#turns = new SendTurns(backend, sendQueueLimit, (error, to) => this.#toError(error, to));
     this.#datagrams = new OneAtATime({
       operation: "recvFrom",
       address: this.address,
@@ -44,6 +50,7 @@ export class BoundUdpSocket implements UdpSocket {
       open: (received) => backend.toDatagram(received),
       // ICMP errors and the like are about one datagram that was sent; none ends the socket.
       judge: () => "pass over once",
+      onAwaitedChange: () => this.#updateReference(),
     });
   }
 
@@ -61,14 +68,16 @@ export class BoundUdpSocket implements UdpSocket {
     options: OperationOptions | undefined,
   ): Promise<void> {
     try {
-      const { to, most } = this.#checkTarget(address);
+      const { to, isName, most } = this.#checkTarget(address);
       const bytes = checkBytes("sendTo", "bytes", given);
       const cancellation = Cancellation.read("sendTo", options);
       if (bytes.length > most) throw tooLarge(bytes.length, most, to);
       if (this.#closing !== undefined) throw this.#datagrams.closedError("sendTo");
       const already = cancellation?.already;
       if (already !== undefined) throw cancelledError(already, "sendTo", to);
-      return this.#turns.send(bytes, to, cancellation);
+      return isName
+        ? this.#turns.sendToName(bytes, to, cancellation)
+        : this.#turns.send(bytes, to, cancellation);
     } catch (error) {
       return Promise.reject(asInvalidInput("sendTo", error));
     }
@@ -77,10 +86,17 @@ export class BoundUdpSocket implements UdpSocket {
   close(): Promise<void> {
     if (this.#closing === undefined) {
       this.#datagrams.close();
-      this.#closing = this.#backend.close().then(() => this.#datagrams.whenQuiet());
-      this.#turns.close(() => this.#datagrams.closedError("sendTo"));
+      // An idle socket closes within the call.
+      const drained = this.#turns.drain(CLOSE_PATIENCE_MS);
+      this.#closing = drained === undefined ? this.#close() : drained.then(() => this.#close());
     }
     return this.#closing;
+  }
+
+  /** A pending receive keeps the process alive, as it does at first, or no longer. */
+  setReferenced(on: boolean): void {
+    this.#referenced = on;
+    if (!this.#closed) this.#updateReference();
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<Datagram, void, void> {
@@ -89,6 +105,19 @@ export class BoundUdpSocket implements UdpSocket {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #updateReference(): void {
+    this.#backend.setReferenced(this.#referenced && this.#datagrams.awaited);
+  }
+
+  async #close(): Promise<void> {
+    this.#closed = true;
+    // The end of a pending receive is waited for: the process must not end before it.
+    this.#backend.setReferenced(true);
+    this.#turns.close(() => this.#datagrams.closedError("sendTo"));
+    await this.#backend.close();
+    await this.#datagrams.whenQuiet();
   }
 
   /** Most calls send where the last one did: what was found out about that is not found out again. */
@@ -109,13 +138,18 @@ export class BoundUdpSocket implements UdpSocket {
         { address: to },
       );
     }
-    return this.#lastTarget = { to, most: own === 4 || family === 4 ? LARGEST_IPV4 : LARGEST_IPV6 };
+    const isName = family === 0;
+    return this.#lastTarget = {
+      to,
+      isName,
+      most: own === 4 || family === 4 ? LARGEST_IPV4 : LARGEST_IPV6,
+    };
   }
 
   #toError(error: unknown, to: Address): SocketError {
-    return this.#closing === undefined
-      ? toSocketError(error, "sendTo", { address: to })
-      : this.#datagrams.closedError("sendTo");
+    return this.#closed
+      ? this.#datagrams.closedError("sendTo")
+      : toSocketError(error, "sendTo", { address: to });
   }
 }
 

@@ -12,8 +12,12 @@ export interface DatagramBackend<Received = unknown> {
   receive(): Promise<Received>;
   /** The same in a buffer of its own; called before the next is asked for. */
   toDatagram(received: Received): Datagram;
-  /** Sends to an address of the socket's family, or to a name. */
+  /** Sends to an address of the socket's family, or to a name of which `resolve` gave nothing. */
   send(bytes: Uint8Array, to: Address): Promise<unknown>;
+  /** Gives the address behind a name, or nothing if only `send` may look it up. */
+  resolve(to: Address): Promise<Address | undefined>;
+  /** Says whether a pending receive keeps the process alive, which it does at first. */
+  setReferenced(on: boolean): void;
   /** Ends a pending receive; the port is free when it resolves. */
   close(): Promise<void>;
 }

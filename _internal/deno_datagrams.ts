@@ -1,8 +1,9 @@
-import { ipFamily, toAddress } from "../address.ts";
+import { formatAddress, ipFamily, toAddress } from "../address.ts";
 import type { Address, BindUdpOptions, Datagram } from "../types.ts";
-import { fromRuntimeAddress } from "./arguments.ts";
+import { fromRuntimeAddress, withZoneOf } from "./arguments.ts";
 import type { DatagramBackend } from "./datagram_backend.ts";
 import { isStillThere, noLongerThere } from "./datagram_bytes.ts";
+import { netPermission } from "./error_mapping.ts";
 import { resolveName } from "./name_lookup.ts";
 import { type RuntimeSocket, unstableNet } from "./unstable_net.ts";
 
@@ -30,8 +31,9 @@ export class DenoDatagrams implements DatagramBackend<Received> {
       hostname: address.host,
       port: address.port,
       reuseAddress,
+      loopback: true,
     });
-    this.address = fromRuntimeAddress(this.#socket.addr);
+    this.address = withZoneOf(address.host, fromRuntimeAddress(this.#socket.addr));
   }
 
   receive(): Promise<Received> {
@@ -60,6 +62,21 @@ export class DenoDatagrams implements DatagramBackend<Received> {
     return sent.catch((error) => this.#sendByFamily(error, bytes, length, to));
   }
 
+  /**
+   * A grant for `name:port` lets nobody look the name up but the runtime's own send, and a grant for the name does not
+   * reach the address behind it. Where the runtime would ask or refuse, it has to see the name as well.
+   */
+  async resolve(to: Address): Promise<Address | undefined> {
+    if (!isGranted(to.host) || !isGranted(formatAddress(to))) return undefined;
+    const target = toAddress(await resolveName("sendTo", to, this.address.host), to.port);
+    return isGranted(formatAddress(target)) ? target : undefined;
+  }
+
+  setReferenced(on: boolean): void {
+    if (on) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
   // deno-lint-ignore require-await -- the caller knows when its receive has ended
   async close(): Promise<void> {
     this.#socket.close();
@@ -78,4 +95,8 @@ export class DenoDatagrams implements DatagramBackend<Received> {
     if (!isStillThere(bytes, length)) throw noLongerThere();
     return await this.#socket.send(bytes, { transport: "udp", hostname, port: to.port });
   }
+}
+
+function isGranted(host: string): boolean {
+  return netPermission(host) === "granted";
 }

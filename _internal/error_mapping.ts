@@ -1,5 +1,5 @@
 import { SocketError, type SocketErrorKind } from "../errors.ts";
-import { formatAddress } from "../address.ts";
+import { formatAddress, withoutZone } from "../address.ts";
 import type { Address } from "../types.ts";
 
 type Meaning = readonly [kind: SocketErrorKind, reason: string];
@@ -210,8 +210,13 @@ function permissionError(
   context: MappingContext,
 ): SocketError {
   const host = /net access to "([^"]+)"/.exec(message)?.[1] ??
-    (context.address === undefined ? undefined : formatAddress(context.address));
+    (context.address === undefined ? undefined : grantFor(context.address));
   return missingPermission(host, operation, { ...context, cause });
+}
+
+/** An address as in `--allow-net=`: a grant holds for all zones, and the runtime's own message names none. */
+export function grantFor({ host, port }: Address): string {
+  return formatAddress({ host: withoutZone(host), port });
 }
 
 /** The error for a net permission that the program does not have; `host` as in `--allow-net=`. */

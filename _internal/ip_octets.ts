@@ -1,7 +1,8 @@
 import { ipFamily } from "../address.ts";
 
-/** The 4 or 16 bytes of an address written out, nothing for a name. */
+/** The 4 or 16 bytes of an address written out; nothing for a name, or for a zone, which no bytes can say. */
 export function octetsOf(host: string): Uint8Array<ArrayBuffer> | undefined {
+  if (host.includes("%")) return undefined;
   switch (ipFamily(host)) {
     case 4:
       return new Uint8Array(host.split(".").map(Number));

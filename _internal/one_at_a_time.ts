@@ -27,6 +27,8 @@ export interface Source<Given, T> {
   /** Makes of what the runtime gives what the caller gets. */
   open(given: Given): T;
   judge(error: SocketError): Verdict;
+  /** Called when the last call that waited was cancelled, and when the next one waits: `awaited` has changed. */
+  onAwaitedChange?(): void;
 }
 
 /**
@@ -42,6 +44,7 @@ export class OneAtATime<Given, T> implements TurnWaiter {
   #repeated = false;
   /** The next request waits for the event loop to turn. */
   #awaitingTurn = false;
+  #awaited = true;
   #closed = false;
 
   constructor(source: Source<Given, T>) {
@@ -49,8 +52,13 @@ export class OneAtATime<Given, T> implements TurnWaiter {
     this.#calls = new WaitingCalls(
       source.operation,
       source.address,
-      () => this.#backoff.stop(),
+      () => this.#onDeserted(),
     );
+  }
+
+  /** False after the last call was cancelled, until the next call that waits. */
+  get awaited(): boolean {
+    return this.#awaited;
   }
 
   get closed(): boolean {
@@ -71,6 +79,7 @@ export class OneAtATime<Given, T> implements TurnWaiter {
         return Promise.resolve(parked);
       }
       const taken = this.#calls.wait(cancellation);
+      if (!this.#awaited) this.#setAwaited(true);
       this.#ask();
       return taken;
     } catch (error) {
@@ -112,6 +121,16 @@ export class OneAtATime<Given, T> implements TurnWaiter {
   closedError(operation: string): SocketError {
     const { noun, address } = this.#source;
     return new SocketError("Closed", operation, `the ${noun} is closed`, { address });
+  }
+
+  #onDeserted(): void {
+    this.#backoff.stop();
+    this.#setAwaited(false);
+  }
+
+  #setAwaited(awaited: boolean): void {
+    this.#awaited = awaited;
+    if (!this.#closed) this.#source.onAwaitedChange?.();
   }
 
   #ask(): void {

@@ -1,20 +1,11 @@
-import type { Address } from "../types.ts";
-import { type Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
-import type { DatagramBackend } from "./datagram_backend.ts";
-import { isStillThere, noLongerThere } from "./datagram_bytes.ts";
 import type { SocketError } from "../errors.ts";
-
-/** A datagram that waits for the ones before it. */
-interface WaitingDatagram {
-  readonly bytes: Uint8Array;
-  /** Of the bytes when the call was made. */
-  readonly length: number;
-  readonly to: Address;
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: SocketError) => void;
-  stop: (() => void) | undefined;
-}
+import type { Address } from "../types.ts";
+import type { Cancellation } from "./cancellation.ts";
+import type { DatagramBackend } from "./datagram_backend.ts";
+import { LinkedList } from "./linked_list.ts";
+import { NamedDatagrams } from "./named_datagrams.ts";
+import { startDeadline } from "./timer.ts";
+import { type WaitingDatagram, WaitingDatagrams } from "./waiting_datagrams.ts";
 
 /**
  * Datagrams leave in the order of their calls, one at a time: those that are handed to the runtime at
@@ -23,66 +14,106 @@ interface WaitingDatagram {
 export class SendTurns {
   readonly #backend: DatagramBackend;
   readonly #toError: (error: unknown, to: Address) => SocketError;
-  // A Set keeps the order of insertion and takes a cancelled one out of the middle at once.
-  readonly #waiting = new Set<WaitingDatagram>();
+  readonly #waiting: WaitingDatagrams;
+  readonly #turns = new LinkedList<WaitingDatagram>();
+  #names: NamedDatagrams | undefined;
   #sending = false;
   /** Where the datagram goes that nobody had to wait for, for its error. */
   #directTo: Address | undefined;
   #direct: Promise<void> | undefined;
-  /** What the runtime has of those that had to wait. */
+  /** The datagram that the runtime has, if it had to wait. */
   #current: WaitingDatagram | undefined;
+  #onDrained: (() => void) | undefined;
 
   constructor(
     backend: DatagramBackend,
+    queueLimit: number,
     toError: (error: unknown, to: Address) => SocketError,
   ) {
     this.#backend = backend;
     this.#toError = toError;
+    this.#waiting = new WaitingDatagrams(queueLimit, this.#checkDrained);
   }
 
+  /** Sends to an address. */
   send(bytes: Uint8Array, to: Address, cancellation: Cancellation | undefined): Promise<void> {
     if (!this.#sending && cancellation === undefined) {
       this.#sending = true;
       this.#directTo = to;
       return this.#direct = this.#backend.send(bytes, to).then(this.#onSent, this.#onError);
     }
-    return this.#wait(bytes, to, cancellation);
-  }
-
-  /** Rejects what waits; nobody needs to be watching that, since this side closes. */
-  close(error: () => SocketError): void {
-    this.#direct?.catch(() => {});
-    this.#current?.promise.catch(() => {});
-    for (const { promise, stop, reject } of this.#waiting) {
-      promise.catch(() => {});
-      stop?.();
-      reject(error());
-    }
-    this.#waiting.clear();
-  }
-
-  #wait(bytes: Uint8Array, to: Address, cancellation: Cancellation | undefined): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    if (this.#sending) this.#waiting.checkRoom(bytes.length, to);
     // The runtime cannot take a datagram back, so one that can be cancelled is a copy: once the call
     // has settled, the bytes are the caller's again. The slice of a node:buffer would be no copy.
     const own = cancellation === undefined ? bytes : new Uint8Array(bytes);
-    const datagram: WaitingDatagram = {
-      bytes: own,
-      length: own.length,
-      to,
-      promise,
-      resolve,
-      reject,
-      stop: undefined,
-    };
-    datagram.stop = cancellation?.watch((why: Cancelled) => {
-      this.#waiting.delete(datagram);
-      reject(cancelledError(why, "sendTo", to));
-    }, to);
-    this.#waiting.add(datagram);
+    const { promise } = this.#waiting.add(this.#turns, own, to, cancellation);
     if (!this.#sending) this.#next();
     return promise;
   }
+
+  /** Sends to a name. */
+  sendToName(
+    bytes: Uint8Array,
+    to: Address,
+    cancellation: Cancellation | undefined,
+  ): Promise<void> {
+    this.#waiting.checkRoom(bytes.length, to);
+    this.#names ??= new NamedDatagrams(
+      this.#backend,
+      this.#waiting,
+      this.#toError,
+      this.#onResolved,
+      this.#checkDrained,
+    );
+    const list = this.#names.listOf(to.host);
+    // A copy always: the caller may have the bytes to itself again long before the name is resolved.
+    const { promise } = this.#waiting.add(list, new Uint8Array(bytes), to, cancellation);
+    this.#names.resolve(to.host, list);
+    return promise;
+  }
+
+  /**
+   * Resolves once nothing waits any more and no name is looked up, or after `patience` ms; gives nothing if nothing waits now. Nobody needs
+   * to be watching what fails from now on, since this side closes.
+   */
+  drain(patience: number): Promise<void> | undefined {
+    if (this.#idle) return undefined;
+    this.#direct?.catch(() => {});
+    this.#current?.promise.catch(() => {});
+    for (const { promise } of this.#all()) promise.catch(() => {});
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stopTimer = startDeadline(patience, () => this.#onDrained?.());
+    this.#onDrained = () => {
+      this.#onDrained = undefined;
+      stopTimer();
+      resolve();
+    };
+    return promise;
+  }
+
+  /** Rejects what waits. */
+  close(error: () => SocketError): void {
+    this.#current?.reject(error());
+    for (const datagram of [...this.#all()]) this.#waiting.fail(datagram, error());
+  }
+
+  get #idle(): boolean {
+    return !this.#sending && this.#waiting.empty && (this.#names?.quiet ?? true);
+  }
+
+  *#all(): Generator<WaitingDatagram, void, void> {
+    yield* this.#turns;
+    if (this.#names !== undefined) yield* this.#names;
+  }
+
+  readonly #onResolved = (datagram: WaitingDatagram): void => {
+    this.#waiting.move(datagram, this.#turns);
+    if (!this.#sending) this.#next();
+  };
+
+  readonly #checkDrained = (): void => {
+    if (this.#idle) this.#onDrained?.();
+  };
 
   readonly #onSent = (): void => {
     this.#sending = false;
@@ -95,27 +126,25 @@ export class SendTurns {
     throw mapped;
   };
 
-  #next(): void {
-    const datagram = this.#front();
-    if (datagram === undefined) return;
-    this.#sending = true;
-    this.#current = datagram;
-    this.#backend.send(datagram.bytes, datagram.to).then(() => {
-      datagram.stop?.();
-      datagram.resolve();
-    }, (error) => {
-      datagram.stop?.();
-      datagram.reject(this.#toError(error, datagram.to));
-    }).then(this.#onSent);
-  }
+  readonly #onTurnSent = (): void => {
+    const datagram = this.#current!;
+    datagram.stop?.();
+    datagram.resolve();
+    this.#next();
+  };
 
-  /** The next to be sent. One whose buffer was transferred while it waited fails alone; it has no `stop`. */
-  #front(): WaitingDatagram | undefined {
-    for (const datagram of this.#waiting) {
-      this.#waiting.delete(datagram);
-      if (isStillThere(datagram.bytes, datagram.length)) return datagram;
-      datagram.reject(noLongerThere());
-    }
-    return undefined;
+  readonly #onTurnError = (error: unknown): void => {
+    const datagram = this.#current!;
+    datagram.stop?.();
+    datagram.reject(this.#toError(error, datagram.to));
+    this.#next();
+  };
+
+  #next(): void {
+    const datagram = this.#current = this.#waiting.shift(this.#turns);
+    this.#sending = datagram !== undefined;
+    if (datagram !== undefined) {
+      this.#backend.send(datagram.bytes, datagram.target).then(this.#onTurnSent, this.#onTurnError);
+    } else if (this.#onDrained !== undefined) this.#checkDrained();
   }
 }

@@ -1,6 +1,6 @@
 import type { SocketError } from "../errors.ts";
 import type { Address, Connection, Listener, OperationOptions } from "../types.ts";
-import { fromRuntimeAddress, invalidInput } from "./arguments.ts";
+import { fromRuntimeAddress, invalidInput, withZoneOf } from "./arguments.ts";
 import { OneAtATime, type Verdict } from "./one_at_a_time.ts";
 import { StreamConnection } from "./stream_connection.ts";
 import { type TcpTuning, tuneTcp } from "./tcp_tuning.ts";
@@ -40,9 +40,14 @@ export class TcpListener implements Listener {
     return typeof handle === "object" && handle !== null && #listener in handle;
   }
 
-  constructor(listener: Deno.TcpListener, tuning: TcpTuning, sendQueueLimit: number) {
+  constructor(
+    listener: Deno.TcpListener,
+    host: string,
+    tuning: TcpTuning,
+    sendQueueLimit: number,
+  ) {
     this.#listener = listener;
-    this.address = fromRuntimeAddress(listener.addr);
+    this.address = withZoneOf(host, fromRuntimeAddress(listener.addr));
     this.#connections = new OneAtATime({
       operation: "accept",
       address: this.address,

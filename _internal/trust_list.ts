@@ -41,6 +41,8 @@ export class TrustList {
 
   /** Whether an address is in one of the networks; never so for a name or an empty host. */
   has(host: string): boolean {
+    // The runtime gives peers without their zone, so what has one did not come from there.
+    if (host.includes("%")) return false;
     const plain = unmapIPv4(host);
     const family = ipFamily(plain);
     return family !== 0 && this.#networks.check(plain, familyName(family));

@@ -5,6 +5,8 @@ interface UnstableNet {
     hostname: string;
     port: number;
     reuseAddress?: boolean;
+    /** `IP_MULTICAST_LOOP`, which the runtime turns off unless it is asked for. */
+    loopback?: boolean;
   }): RuntimeSocket;
 }
 
@@ -13,10 +15,14 @@ export interface RuntimeSocket {
   readonly addr: Deno.NetAddr;
   receive(buffer: Uint8Array): Promise<[Uint8Array, Deno.NetAddr]>;
   send(bytes: Uint8Array, to: Deno.NetAddr): Promise<number>;
+  /** A pending receive keeps the process alive, as it does at first, or no longer. */
+  ref(): void;
+  unref(): void;
   close(): void;
 }
 
-export const unstableNet = Deno as UnstableNet;
+// The runtime's own declarations leave out ref and unref of the socket.
+export const unstableNet = Deno as unknown as UnstableNet;
 
 /** Whether the program runs with the flag: `Deno.listenDatagram` is missing altogether without. */
 export function hasUnstableNet(): boolean {

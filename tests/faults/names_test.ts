@@ -101,6 +101,72 @@ faultTest(
 
 for (const { title, flags } of UDP_BACKENDS) {
   faultTest(
+    `U7: a name that resolves slowly delays its own datagrams only, on ${title}`,
+    async (network) => {
+      await resolvesBy(network, ADDRESSES.b[4], 4);
+      await using _server = await nameServer(network);
+      const [client, server] = await network.hosts({ flags });
+      const to = await server.do("bindUdp", { as: "it", host: ADDRESSES.b[4] });
+      await client.do("bindUdp", { as: "it", host: ADDRESSES.a[4] });
+      const send = { on: "it", size: 10 };
+      const settled: string[] = [];
+      const sends = (
+        [
+          ["never", "dead.test", undefined],
+          ["given up", "dead.test", 100],
+          ["slow", "700.slow.test", undefined],
+          ["fast", "10.slow.test", undefined],
+          ["an address", to.host, undefined],
+        ] as const
+      ).map(async ([what, host, timeout]) => {
+        const target = { host, port: to.port };
+        const outcomes = await client.do("sendTogether", {
+          ...send,
+          to: target,
+          count: 5,
+          timeout,
+        });
+        settled.push(what);
+        return outcomes;
+      });
+      const five = (outcome: string) => Array.from({ length: 5 }, () => outcome);
+      assertEquals(await Promise.all(sends), [
+        ...["HostNotFound", "TimedOut", "sent", "sent", "sent"].map(five),
+      ]);
+      // None waits for a name that is slower than its own.
+      assertEquals(settled.filter((what) => ["an address", "slow", "never"].includes(what)), [
+        ...["an address", "slow", "never"],
+      ]);
+      assertEquals(settled[4], "never");
+      assert(settled.indexOf("fast") < settled.indexOf("slow"), `${settled}`);
+      // The datagrams to each name came in the order of their calls.
+      const received = await server.do("recvNumbered", { on: "it", most: 15, timeout: 5000 });
+      assertEquals(received.numbers, [0, 1, 2].flatMap(() => [0, 1, 2, 3, 4]));
+      for (const host of [client, server]) await host.do("closeUdp", { on: "it" });
+    },
+  );
+
+  faultTest(
+    `U8: closeUdp() does not wait for a name that resolves slowly, on ${title}`,
+    async (network) => {
+      await resolvesBy(network, ADDRESSES.b[4], 4);
+      await using _server = await nameServer(network);
+      const client = await network.host("a", { flags });
+      const bound = await client.do("bindUdp", { as: "it", host: ADDRESSES.a[4] });
+      const send = { on: "it", size: 10, to: { host: "dead.test", port: 9 } };
+      const sends = [undefined, 60_000].map((timeout) =>
+        client.do("sendTogether", { ...send, count: 2, timeout })
+      );
+      // The order of its commands is that of their lines.
+      await client.do("closeUdp", { on: "it" });
+      // A resolver that had given up first would have made it HostNotFound.
+      assertEquals(await Promise.all(sends), [["Closed", "Closed"], ["Closed", "Closed"]]);
+      assertEquals(await client.do("bindUdp", { as: "it", ...bound }), bound);
+      await client.do("closeUdp", { on: "it" });
+    },
+  );
+
+  faultTest(
     `sendTo a name that cannot be resolved, on ${title}: HostNotFound, TimedOut`,
     async (network) => {
       await resolvesBy(network, ADDRESSES.b[4], 2);

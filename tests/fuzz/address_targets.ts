@@ -12,7 +12,24 @@ const HOSTS = utf8(
 );
 
 const WORDS = utf8(
-  ...["[", "]", ":", "::", ".", "..", "%", "%25", "0x", "0x7f", "017", "ffff:", "::ffff:", "/"],
+  ...[
+    "[",
+    "]",
+    ":",
+    "::",
+    ".",
+    "..",
+    "%",
+    "%25",
+    "%1",
+    "%eth0",
+    "0x",
+    "0x7f",
+    "017",
+    "ffff:",
+    "::ffff:",
+    "/",
+  ],
   ...["@", "#", "?", " ", "\t", "\r\n", "\0", "é", "ｅ", "。", "１", "\u200d", "xn--", "-", "_"],
   ...["127.0.0.1", "255", "256", "65535", "localhost", "a".repeat(63), "a.".repeat(127)],
 );
@@ -43,11 +60,16 @@ function urlHost(host: string): string | undefined {
 /** Whoever resolves a host that was taken finds what it looks like, not what it hides. */
 function checkHost(host: string): string {
   assert(/^[\x21-\x7e]+$/.test(host), `host ${JSON.stringify(host)}`);
-  assert(!/[[\]%/@?#\\]/.test(host), `host ${JSON.stringify(host)}`);
+  assert(!/[[\]/@?#\\]/.test(host), `host ${JSON.stringify(host)}`);
+  const [plain, zone, ...more] = host.split("%");
   if (host.includes(":")) {
-    assert(urlHost(host) !== undefined, `${host} is no IPv6 address`);
-    return "IPv6";
+    assert(urlHost(plain) !== undefined, `${host} is no IPv6 address`);
+    if (zone === undefined) return "IPv6";
+    assert(/^[\w.~-]{1,15}$/.test(zone) && more.length === 0, `${host} has no such zone`);
+    assert(!/^\[::ffff:[^:]+:[^:]+\]$/.test(urlHost(plain)!), `${host} is IPv4 with a zone`);
+    return "IPv6 with a zone";
   }
+  assert(zone === undefined, `host ${JSON.stringify(host)}`);
   const isIPv4 = /^(\d{1,3}\.){3}\d{1,3}$/.test(host);
   // Of names with punycode the standard refuses those that mean nothing.
   if (!/(^|\.)xn--/i.test(host)) assertEquals(urlHost(host), host.toLowerCase());
@@ -94,7 +116,10 @@ export const parseAddressTarget: Target = {
   words: WORDS,
   longest: 400,
   check: checkParse,
-  outcomes: ["IPv4", "IPv6", "a name", "InvalidInput: parseAddress: host", "InvalidInput"],
+  outcomes: [
+    ...["IPv4", "IPv6", "IPv6 with a zone", "a name"],
+    ...["InvalidInput: parseAddress: host", "InvalidInput"],
+  ],
   worst: textWorst("parseAddress", parseAddress, (text) => `${text}:80`)
     .concat(textWorst("parseAddress", parseAddress, (text) => `[${text}]:80`)),
 };
@@ -134,7 +159,7 @@ export const formatAddressTarget: Target = {
   words: [...WORDS, ...utf8("|", "|80", "|65535", "|1e400", "|[80]", "|true", "|{}")],
   longest: 400,
   check: checkFormat,
-  outcomes: ["IPv4", "IPv6", "a name", "InvalidInput: formatAddress: port"],
+  outcomes: ["IPv4", "IPv6", "IPv6 with a zone", "a name", "InvalidInput: formatAddress: port"],
   worst: textWorst("formatAddress", (host) => formatAddress({ host, port: 80 }), (text) => text),
 };
 

@@ -44,3 +44,20 @@ for (const { flags, host, says } of CASES) {
     }
   });
 }
+
+for (const flags of [[], ["--unstable-net"]]) {
+  const title = `${["--allow-net=127.0.0.1:9", ...flags].join(" ")}`;
+  Deno.test(`E3: under "${title}" a host with a zone is granted without it`, async () => {
+    const { told } = await runProgram<Told>("connect_and_listen.ts", {
+      flags: ["--no-prompt", "--allow-net=127.0.0.1:9", ...flags],
+      args: ["fe80::1%lo"],
+    });
+    for (const name of ["connect", "listen", "bindUdp"]) {
+      assertEquals(told[name], {
+        kind: "PermissionDenied",
+        message: `${name} [fe80::1%lo]:9: ${MISSING} --allow-net=[fe80::1]:9`,
+        permission: { name: "net", host: "[fe80::1]:9" },
+      });
+    }
+  });
+}

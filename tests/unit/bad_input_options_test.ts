@@ -66,7 +66,7 @@ function takers({ listener, client, udp }: OpenHandles): readonly Taker[] {
     },
     {
       operation: "bindUdp",
-      options: ["reuseAddress"],
+      options: ["reuseAddress", "sendQueueLimit"],
       call: (options) => bindUdp(LOOPBACK, options),
     },
     {

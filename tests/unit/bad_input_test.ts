@@ -25,7 +25,7 @@ const BAD_HOSTS = [
   ["", "a b", " ", " localhost", "localhost ", "local\nhost", "a\tb", "\0", "localhost\0", "a\0b"],
   [TOO_LONG, "a".repeat(64), "a".repeat(100_000), "a..b", ".a", ".", ".."],
   ["[::1]", "[127.0.0.1]", "[localhost]", "[", "]", "::1]", "[::1"],
-  ["::1%lo", "fe80::1%eth0", "fe80::1%25eth0", "127.0.0.1%lo", "%"],
+  ["fe80::1%", "fe80::1%eth 0", "fe80::1%eth0%1", "::ffff:127.0.0.1%lo", "127.0.0.1%lo", "%"],
   ["0177.0.0.1", "0177.1", "127.0.0.01", "00.0.0.0", "017700000001"],
   ["0x7f.0.0.1", "0x7f000001", "0x7f.1", "0X7F.0.0.1", "127.0.0.0x1"],
   ["127.1", "127.0.1", "2130706433", "0", "256.0.0.1", "1.2.3.4.5", "1.2.3.4."],
@@ -129,7 +129,7 @@ Deno.test("E1: port 0 is InvalidInput to connect() and sendTo(), and a free port
 
 Deno.test("E1: parseAddress() says InvalidInput for what is not host:port", () => {
   const hosts = BAD_HOSTS.map((host) => `${host}:80`);
-  const bracketed = ["", ":", "127.0.0.1", "localhost", "::1%lo", "[::1]", "::g", " ::1"];
+  const bracketed = ["", ":", "127.0.0.1", "localhost", "::1%", "[::1]", "::g", " ::1"];
   const ports = ["", "-1", "+1", "65536", "1.5", "80x", "0x50", " 80", "80 ", "080", "1e3", "NaN"];
   const texts = [
     ...["", ":", "80", "127.0.0.1", "::1", "::1:80", "[::1]", "[::1]80", "127.0.0.1:80:80"],

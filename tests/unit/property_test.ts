@@ -21,9 +21,14 @@ const RUNS = 10_000;
 const parameters = { numRuns: RUNS };
 
 const label = fc.stringMatching(/^[a-z_][a-z0-9_-]{0,20}$/);
+/** IPv4 that IPv6 carries has no zones. */
+const zoned = fc.tuple(fc.ipV6(), fc.stringMatching(/^[A-Za-z0-9._~-]{1,15}$/))
+  .filter(([address]) => !isMapped(address))
+  .map(([address, zone]) => `${address}%${zone}`);
 const host = fc.oneof(
   fc.ipV4(),
   fc.ipV6(),
+  zoned,
   fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join(".")),
 );
 const port = fc.integer({ min: 0, max: 65535 });

@@ -47,6 +47,20 @@ export function datagramCommands(pattern: Pattern) {
       }
       return { sent: count - failures.length, failures };
     },
+    /** Sends numbered datagrams without waiting for one before the next, and gives how each ended. */
+    async sendTogether(
+      { on, to, count, size, timeout }: On<
+        { to: Address; count: number; size: number; timeout?: number }
+      >,
+    ) {
+      const options = timeout === undefined ? undefined : { timeout };
+      const sends = Array.from(
+        { length: count },
+        (_, number) => sendTo(sockets.get(on)!, to, datagram(number, size), options),
+      );
+      const outcomes = await Promise.all(sends.map(outcomeOf));
+      return outcomes.map((outcome) => outcome?.kind ?? "sent");
+    },
     /** Receives until `most` have come, or none for so long. */
     async recvNumbered({ on, most, ...options }: On<{ most: number } & OperationOptions>) {
       const numbers: number[] = [];

@@ -1,9 +1,9 @@
-/** Connects and listens with whatever permissions it has, and tells what it is told. */
-import { connect, listen, SocketError } from "../../../mod.ts";
+/** Connects, listens and binds with whatever permissions it has, and tells what it is told. */
+import { bindUdp, connect, listen, SocketError } from "../../../mod.ts";
 
 const address = { host: Deno.args[0], port: 9 };
 const told: Record<string, unknown> = {};
-for (const [name, call] of Object.entries({ connect, listen })) {
+for (const [name, call] of Object.entries({ bindUdp, connect, listen })) {
   const error: unknown = await call(address).then(() => undefined, (error) => error);
   if (!(error instanceof SocketError)) throw error;
   const { kind, message, permission } = error;
