@@ -220,6 +220,10 @@ export interface Transport {
   close(): void;
   /** Ends the sending direction only; left out where the transport cannot. */
   closeWrite?(): Promise<void>;
+  /** Lets a pending `read` keep the process alive again; see `unref`. */
+  ref?(): void;
+  /** Lets the process end although a `read` is pending; left out, with `ref`, where the transport cannot. */
+  unref?(): void;
   /** This side's address, if it has one. */
   readonly localAddr?: Deno.Addr;
   /** The peer's address, if it has one. */

@@ -27,6 +27,7 @@ export class Receiver implements StraightReader {
   /** A codec, which is anybody's code, looks at what there is. */
   #decoding = false;
   #straight: StraightRead | undefined;
+  #onCalls: ((waiting: boolean) => void) | undefined;
   #onDiscarded: (() => void) | undefined;
   #onQuiet: (() => void) | undefined;
 
@@ -42,8 +43,20 @@ export class Receiver implements StraightReader {
 
   /** Reads once without a reader, where nothing waits for one. */
   readAhead(): void {
-    const busy = this.#reading || this.#straight?.pending !== undefined;
+    const busy = this.#reading || this.#decoding || this.#straight?.pending !== undefined;
     if (!busy && !this.#state.closed && !this.#settled) this.#read();
+  }
+
+  /** Calls `changed` when a call begins to wait or ends, and when one has taken what there was. */
+  onCalls(changed: (waiting: boolean) => void): void {
+    this.#onCalls = changed;
+    this.#reader.onChange = () => this.callsChanged();
+    this.callsChanged();
+  }
+
+  /** A call has begun to wait, or has ended. */
+  callsChanged(): void {
+    this.#onCalls?.(this.#reader.operation !== undefined || this.#straight?.pending !== undefined);
   }
 
   recv(options: RecvOptions | undefined): Promise<Bytes | null> {
@@ -104,13 +117,17 @@ export class Receiver implements StraightReader {
       const cancellation = Cancellation.read(operation, options);
       this.#checkFree(operation, cancellation);
       const found = this.#decode(operation, decoding);
-      if (found !== undefined) return Promise.resolve(found);
+      if (found !== undefined) {
+        this.callsChanged();
+        return Promise.resolve(found);
+      }
       const stop = cancellation?.watch((why) => this.#cancel(why), this.#state.peer);
       const promise = this.#reader.open(operation, ANY, undefined, decoding);
       this.#reader.stop = stop;
       if (!this.#reading) this.#read();
       return promise as Promise<T | null>;
     } catch (error) {
+      this.callsChanged();
       return Promise.reject(error);
     }
   }
@@ -254,7 +271,7 @@ export class Receiver implements StraightReader {
 
   #onEnd(): void {
     this.#reading = false;
-    if (!this.#state.dropped && this.#state.breakage === undefined) this.#state.peerEnded = true;
+    if (!this.#state.dropped && this.#state.breakage === undefined) this.#state.endReceiving();
     this.#onInputOver();
   }
 
