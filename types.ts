@@ -175,6 +175,11 @@ export interface Connection extends AsyncIterable<Uint8Array<ArrayBuffer>>, Asyn
   readonly proxy?: ReceivedProxyHeader;
   /** How many bytes the operating system took so far. */
   readonly bytesSent: number;
+  /**
+   * How many bytes of sends the operating system has not taken yet: those that wait, which
+   * `sendQueueLimit` bounds, and those that are being written. `flush` waits for all of them.
+   */
+  readonly bytesQueued: number;
   /** How many bytes receiving calls have given so far. */
   readonly bytesReceived: number;
   /**

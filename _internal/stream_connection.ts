@@ -74,9 +74,8 @@ export class StreamConnection implements Connection {
     return this.#state.bytesReceived + this.#receiver.unread;
   }
 
-  /** Bytes that were given to be sent, and have not left. */
-  get unsent(): number {
-    return this.#sender.unsent;
+  get bytesQueued(): number {
+    return this.#sender.bytesQueued;
   }
 
   /** Whether the peer's end of stream, or a breakage, has been seen: nothing more will come. */
@@ -114,6 +113,10 @@ export class StreamConnection implements Connection {
 
   send(bytes: Uint8Array, options: OperationOptions | undefined): Promise<void> {
     return this.#sender.send(bytes, options);
+  }
+
+  flush(options: OperationOptions | undefined): Promise<void> {
+    return this.#sender.flush(options);
   }
 
   recv(options: RecvOptions | undefined): Promise<Uint8Array<ArrayBuffer> | null> {
