@@ -1,6 +1,12 @@
 import { SocketError } from "../errors.ts";
 import type { OperationOptions, RecvOptions } from "../types.ts";
-import { checkBytes, checkLimit, invalidInput, readArguments } from "./arguments.ts";
+import {
+  checkBytes,
+  checkLimit,
+  invalidInput,
+  keepsItsLength,
+  readArguments,
+} from "./arguments.ts";
 import { Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { fromCodec } from "./error_mapping.ts";
@@ -98,10 +104,11 @@ export class Receiver implements StraightReader {
       if (buffer.length === 0) throw invalidInput("recvInto", "the buffer has no room");
       this.#checkFree("recvInto", cancellation);
       const target = most < buffer.length ? buffer.subarray(0, most) : buffer;
-      const straight = cancellation === undefined && !this.#reading && !this.#settled;
+      const straight = cancellation === undefined && !this.#reading && !this.#settled &&
+        keepsItsLength(target);
       return straight
         ? (this.#straight ??= new StraightRead(this.#state, this)).read(target)
-        : this.#next("recvInto", most, target, cancellation) as Promise<number | null>;
+        : this.#next("recvInto", target.length, target, cancellation) as Promise<number | null>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -247,8 +254,9 @@ export class Receiver implements StraightReader {
       const bytes = this.#buffer.take(most);
       this.#state.bytesReceived += bytes.length;
       this.#reader.succeed(bytes);
-    } else if (target.length === 0) {
-      this.#reader.fail(invalidInput("recvInto", "the buffer was transferred during the call"));
+    } else if (target.length < most) {
+      const reason = "the buffer was transferred or shortened during the call";
+      this.#reader.fail(invalidInput("recvInto", reason));
     } else {
       const count = this.#buffer.copyInto(target);
       this.#state.bytesReceived += count;
