@@ -6,8 +6,12 @@ import { SignalWaiters } from "./signal_waiters.ts";
 // Above this, timers of the runtime fire at once.
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** Calls `fire` after `ms`, whatever its size, never for `Infinity`; what it gives stops that. */
-export function startTimer(ms: number, fire: () => void): () => void {
+/**
+ * Calls `fire` after `ms`, whatever its size, never for `Infinity`; what it gives stops that.
+ *
+ * @param referenced Whether it keeps the process alive.
+ */
+export function startTimer(ms: number, fire: () => void, referenced = true): () => void {
   if (ms === Infinity) return () => {};
   let left = ms;
   let id: ReturnType<typeof setTimeout>;
@@ -15,6 +19,7 @@ export function startTimer(ms: number, fire: () => void): () => void {
     const step = Math.min(left, LONGEST_TIMER);
     left -= step;
     id = setTimeout(left > 0 ? arm : fire, step);
+    if (!referenced) Deno.unrefTimer(id);
   };
   arm();
   return () => clearTimeout(id);

@@ -60,6 +60,13 @@ export class TcpListener implements Listener {
     return this.#connections.closed;
   }
 
+  /** Whether an accept that waits keeps the process alive. */
+  setReferenced(on: boolean): void {
+    if (this.closed) return;
+    if (on) this.#listener.ref();
+    else this.#listener.unref();
+  }
+
   accept(options: OperationOptions | undefined): Promise<StreamConnection> {
     return this.#connections.take(options);
   }
@@ -74,6 +81,8 @@ export class TcpListener implements Listener {
       if (connection !== undefined) late(connection);
     };
     if (!this.#connections.closed) {
+      // The process must not end before the runtime's accept does.
+      this.setReferenced(true);
       give(this.#connections.close());
       this.#listener.close();
       this.onClose?.();

@@ -154,7 +154,7 @@ Deno.test("E10: every function gives a promise, whatever it is called with", asy
   const codecs = ["lengthPrefixed", "varintPrefixed", "netstrings", "delimited", "lines"];
   const synchronous = new Set([
     ...["abort", "connectionOver", "parseAddress", "formatAddress", "checkCodec"],
-    ...["framed", "encodeProxyHeader", "serve", "disconnectSignal"],
+    ...["framed", "encodeProxyHeader", "serve", "disconnectSignal", "ref", "unref"],
     ...codecs,
   ]);
   const connection = connectionOver(new ScriptedTransport());
