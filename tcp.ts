@@ -13,6 +13,7 @@ import {
 } from "./_internal/arguments.ts";
 import { Cancellation, cancelledError } from "./_internal/cancellation.ts";
 import { toSocketError } from "./_internal/error_mapping.ts";
+import { isSelfConnection, refuseSelfConnection } from "./_internal/self_connection.ts";
 import {
   DEFAULT_SEND_QUEUE_LIMIT,
   notAConnection,
@@ -167,7 +168,8 @@ export function closeListener(listener: Listener): Promise<void> {
  * @returns The connection.
  *
  * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `PermissionDenied` (with `permission`),
- * `HostNotFound`, `ConnectionRefused`, `ConnectionReset`, `Unreachable`, `AddressNotAvailable` (out
+ * `HostNotFound`, `ConnectionRefused` (also where the system connects the socket with itself, as may happen to a
+ * local port where nobody listens), `ConnectionReset`, `Unreachable`, `AddressNotAvailable` (out
  * of local ports), `ResourceExhausted`, `Aborted`, or `TimedOut`. A cancelled call leaves no socket
  * behind.
  *
@@ -195,6 +197,7 @@ export async function connect(address: Address, options?: ConnectOptions): Promi
   if (already !== undefined) throw cancelledError(already, operation, target);
   try {
     const conn = await connectTcp(target, cancellation);
+    if (isSelfConnection(conn)) throw await refuseSelfConnection(conn, target);
     tuneTcp(conn, tuning);
     return new StreamConnection(conn, sendQueueLimit);
   } catch (error) {
