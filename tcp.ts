@@ -335,10 +335,11 @@ export function recv(
  * @param buffer Where to put the bytes; with room for at least one.
  * @param options When to give up (`signal`, `timeout` in milliseconds), and how many bytes to take at
  * most. With neither `signal` nor `timeout` the bytes are read straight into the buffer, otherwise copied
- * once; in no case is the buffer written to after the call has settled.
+ * once, as they are into a buffer that can be resized; in no case is the buffer written to after the call has settled.
  * @returns How many bytes came, or `null` at the peer's end of stream.
  *
- * Rejects as {@linkcode recv} does, and a cancelled call loses as little. Where this side closes during a
+ * Rejects as {@linkcode recv} does, and a cancelled call loses as little. A buffer that is shortened during the call
+ * is `InvalidInput`, and the bytes go to the next call. Where this side closes during a
  * read straight into the buffer, the call rejects `Closed` when that read has ended.
  *
  * @example

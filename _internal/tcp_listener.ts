@@ -32,6 +32,7 @@ export class TcpListener implements Listener {
   readonly address: Address;
   readonly #listener: Deno.TcpListener;
   readonly #connections: OneAtATime<Deno.TcpConn, StreamConnection>;
+  #referenced = true;
   /** Called when it is closed, by whomever; set by the one server that it belongs to. */
   onClose: (() => void) | undefined;
 
@@ -62,7 +63,8 @@ export class TcpListener implements Listener {
 
   /** Whether an accept that waits keeps the process alive. */
   setReferenced(on: boolean): void {
-    if (this.closed) return;
+    if (this.closed || on === this.#referenced) return;
+    this.#referenced = on;
     if (on) this.#listener.ref();
     else this.#listener.unref();
   }
