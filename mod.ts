@@ -57,6 +57,7 @@ export { formatAddress, parseAddress } from "./address.ts";
 export * from "./connection.ts";
 export * from "./errors.ts";
 export * from "./framing.ts";
+export * from "./handles.ts";
 export * from "./proxy_protocol.ts";
 export * from "./serve.ts";
 export * from "./tcp.ts";

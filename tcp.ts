@@ -13,6 +13,7 @@ import {
 } from "./_internal/arguments.ts";
 import { Cancellation, cancelledError } from "./_internal/cancellation.ts";
 import { toSocketError } from "./_internal/error_mapping.ts";
+import { isSelfConnection, refuseSelfConnection } from "./_internal/self_connection.ts";
 import {
   DEFAULT_SEND_QUEUE_LIMIT,
   notAConnection,
@@ -167,7 +168,8 @@ export function closeListener(listener: Listener): Promise<void> {
  * @returns The connection.
  *
  * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `PermissionDenied` (with `permission`),
- * `HostNotFound`, `ConnectionRefused`, `ConnectionReset`, `Unreachable`, `AddressNotAvailable` (out
+ * `HostNotFound`, `ConnectionRefused` (also where the system connects the socket with itself, as may happen to a
+ * local port where nobody listens), `ConnectionReset`, `Unreachable`, `AddressNotAvailable` (out
  * of local ports), `ResourceExhausted`, `Aborted`, or `TimedOut`. A cancelled call leaves no socket
  * behind.
  *
@@ -195,6 +197,7 @@ export async function connect(address: Address, options?: ConnectOptions): Promi
   if (already !== undefined) throw cancelledError(already, operation, target);
   try {
     const conn = await connectTcp(target, cancellation);
+    if (isSelfConnection(conn)) throw await refuseSelfConnection(conn, target);
     tuneTcp(conn, tuning);
     return new StreamConnection(conn, sendQueueLimit);
   } catch (error) {
@@ -212,8 +215,8 @@ export async function connect(address: Address, options?: ConnectOptions): Promi
  * @returns When the operating system has taken all the bytes; whether the peer got them only the peer
  * can say.
  *
- * Rejects with a {@linkcode SocketError} of kind `InvalidInput` (also where the buffer has been transferred, and
- * where that happens while it is sent, which aborts the connection), `Closed` (this side has closed, aborted
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput` (also where the buffer has been transferred or shortened,
+ * and where it is transferred or resized while it is sent, which aborts the connection), `Closed` (this side has closed, aborted
  * or ended the sending side), `Aborted`, `TimedOut`, `QueueFull` (what waits would pass
  * `sendQueueLimit`; nothing of this call was sent), `BrokenPipe` or `ConnectionReset` (the peer or the
  * network broke it), or what else the system broke it with: `TimedOut` with the code `ETIMEDOUT`, `Unreachable`,
@@ -244,6 +247,50 @@ export function send(
   return StreamConnection.is(connection)
     ? connection.send(bytes, options)
     : Promise.reject(notAConnection("send"));
+}
+
+/**
+ * Waits until everything that was sent before it has left. A program that sends many messages need not
+ * await each: it looks at `bytesQueued` now and then, and flushes where much waits.
+ *
+ * @param connection What to flush.
+ * @param options When to stop waiting: `signal`, and `timeout` in milliseconds.
+ * @returns When the operating system has taken all the bytes of the sends before this call; sends that come later are
+ * not waited for, nor are those that were cancelled. At once where none waits.
+ *
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `Closed` (this side has closed or aborted; a
+ * `close` that comes meanwhile is fine, since it sends what waits), `Aborted`, `TimedOut`, `BrokenPipe`,
+ * `ConnectionReset`, or what else the system broke the connection with, as of {@linkcode send}. A call that is
+ * cancelled only stops waiting: the sends go on, and the connection is as good as before.
+ *
+ * @example Many messages, without awaiting each
+ * ```ts
+ * import { accept, close, connect, flush, listen, send } from "jsr:@aivi/sockets";
+ *
+ * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+ * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
+ * const received = (async () => {
+ *   let bytes = 0;
+ *   for await (const chunk of server) bytes += chunk.length;
+ *   return bytes;
+ * })();
+ *
+ * const message = new TextEncoder().encode("tick\n");
+ * for (let count = 0; count < 100_000; count++) {
+ *   send(client, message).catch(() => {}); // flush says it as well
+ *   if (client.bytesQueued > 64 * 1024) await flush(client);
+ * }
+ * await flush(client);
+ * if (client.bytesSent !== 500_000) throw new Error("not all of them have left");
+ * await close(client);
+ * if (await received !== 500_000) throw new Error("not all of them came");
+ * await close(server);
+ * ```
+ */
+export function flush(connection: Connection, options?: OperationOptions): Promise<void> {
+  return StreamConnection.is(connection)
+    ? connection.flush(options)
+    : Promise.reject(notAConnection("flush"));
 }
 
 /**
@@ -288,10 +335,11 @@ export function recv(
  * @param buffer Where to put the bytes; with room for at least one.
  * @param options When to give up (`signal`, `timeout` in milliseconds), and how many bytes to take at
  * most. With neither `signal` nor `timeout` the bytes are read straight into the buffer, otherwise copied
- * once; in no case is the buffer written to after the call has settled.
+ * once, as they are into a buffer that can be resized; in no case is the buffer written to after the call has settled.
  * @returns How many bytes came, or `null` at the peer's end of stream.
  *
- * Rejects as {@linkcode recv} does, and a cancelled call loses as little. Where this side closes during a
+ * Rejects as {@linkcode recv} does, and a cancelled call loses as little. A buffer that is shortened during the call
+ * is `InvalidInput`, and the bytes go to the next call. Where this side closes during a
  * read straight into the buffer, the call rejects `Closed` when that read has ended.
  *
  * @example

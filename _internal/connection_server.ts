@@ -53,6 +53,13 @@ export class ConnectionServer implements Server {
   /** Whether the time for connections to end by themselves is up. */
   #timeIsUp = false;
 
+  #referenced = true;
+
+  /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
+  static is(handle: unknown): handle is ConnectionServer {
+    return typeof handle === "object" && handle !== null && #plan in handle;
+  }
+
   constructor(listener: TcpListener, plan: ServerPlan) {
     this.#listener = listener;
     this.#plan = plan;
@@ -81,6 +88,14 @@ export class ConnectionServer implements Server {
 
   get refused(): number {
     return this.#refused;
+  }
+
+  /** Whether its clients, those that are there and those to come, keep the process alive. */
+  setReferenced(on: boolean): void {
+    this.#referenced = on;
+    this.#listener.setReferenced(on);
+    this.#watch.setReferenced(on);
+    for (const { connection } of this.#connections) connection.setReferenced(on);
   }
 
   async shutdown(options?: ShutdownOptions): Promise<ShutdownResult> {
@@ -157,6 +172,7 @@ export class ConnectionServer implements Server {
   async #serve(connection: StreamConnection): Promise<void> {
     const { proxies, maxConnectionsPerHost } = this.#plan;
     const served = this.#connections.add(connection);
+    if (!this.#referenced) connection.setReferenced(false);
     const welcome = (proxies === undefined || await this.#greet(served, proxies)) &&
       (maxConnectionsPerHost === Infinity ||
         this.#connections.countFor(served, maxConnectionsPerHost));
@@ -259,7 +275,7 @@ export class ConnectionServer implements Server {
     for (const served of this.#connections) {
       const { connection, handler } = served;
       // What it has sent has left; that the client has not closed yet loses nothing.
-      if (handler === "over" && connection.unsent === 0) this.#drained++;
+      if (handler === "over" && connection.bytesQueued === 0) this.#drained++;
       else this.#aborted++;
       served.ended ??= this.#ending();
       connection.abort();

@@ -48,7 +48,7 @@ export async function closeGracefully(
   // What the peer did to the connection is not this call's failure.
   const ended = endWriting().catch(() => {});
   await flush(sender, patience, whenDropped);
-  const lost = state.dropped ? 0 : sender.unsent;
+  const lost = state.dropped ? 0 : sender.bytesQueued;
   if (!state.dropped && lost === 0) {
     const over = state.transport.closeWrite === undefined ? ended : ended.then(() => discarded);
     await within(linger, [over, whenDropped]);

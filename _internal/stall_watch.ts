@@ -21,6 +21,7 @@ export class StallWatch {
   readonly #end: (served: Served, why: SocketError) => void;
   readonly #period: number;
   #stop: (() => void) | undefined;
+  #referenced = true;
   /** The last look came too late to be one. */
   #excused = false;
 
@@ -56,7 +57,15 @@ export class StallWatch {
       this.#excused = !this.#excused && performance.now() - due >= this.#period;
       if (!this.#excused) this.#look();
       if (this.#connections.size > 0) this.#wait();
-    });
+    }, this.#referenced);
+  }
+
+  /** Whether it keeps the process alive while there are connections. */
+  setReferenced(on: boolean): void {
+    this.#referenced = on;
+    if (this.#stop === undefined) return;
+    this.#stop();
+    this.#wait();
   }
 
   /** A connection has gone; without any there is nothing to look at. */
@@ -87,7 +96,7 @@ export class StallWatch {
     if (silent && now - served.since >= firstByte) {
       this.#end(served, stalled(served, `not a byte came within ${firstByte} ms`));
     } else if (now - served.lastMove >= idle) {
-      const { unsent } = connection;
+      const { bytesQueued: unsent } = connection;
       const waiting = unsent === 0 ? "" : `, ${unsent} bytes wait to be sent`;
       this.#end(served, stalled(served, `nothing moved for ${idle} ms${waiting}`));
     }

@@ -32,6 +32,7 @@ export class TcpListener implements Listener {
   readonly address: Address;
   readonly #listener: Deno.TcpListener;
   readonly #connections: OneAtATime<Deno.TcpConn, StreamConnection>;
+  #referenced = true;
   /** Called when it is closed, by whomever; set by the one server that it belongs to. */
   onClose: (() => void) | undefined;
 
@@ -65,6 +66,14 @@ export class TcpListener implements Listener {
     return this.#connections.closed;
   }
 
+  /** Whether an accept that waits keeps the process alive. */
+  setReferenced(on: boolean): void {
+    if (this.closed || on === this.#referenced) return;
+    this.#referenced = on;
+    if (on) this.#listener.ref();
+    else this.#listener.unref();
+  }
+
   accept(options: OperationOptions | undefined): Promise<StreamConnection> {
     return this.#connections.take(options);
   }
@@ -79,6 +88,8 @@ export class TcpListener implements Listener {
       if (connection !== undefined) late(connection);
     };
     if (!this.#connections.closed) {
+      // The process must not end before the runtime's accept does.
+      this.setReferenced(true);
       give(this.#connections.close());
       this.#listener.close();
       this.onClose?.();

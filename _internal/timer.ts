@@ -6,8 +6,12 @@ const LATE_MS = 3;
 const SHORTEST_GRACE_MS = 20;
 const LONGEST_GRACE_MS = 1000;
 
-/** Calls `fire` after `ms`, whatever its size, never for `Infinity`; the returned function stops that. */
-export function startTimer(ms: number, fire: () => void): () => void {
+/**
+ * Calls `fire` after `ms`, whatever its size, never for `Infinity`; the returned function stops that.
+ *
+ * @param referenced True if the timer keeps the process alive.
+ */
+export function startTimer(ms: number, fire: () => void, referenced = true): () => void {
   if (ms === Infinity) return () => {};
   let left = ms;
   let id: ReturnType<typeof setTimeout>;
@@ -15,6 +19,7 @@ export function startTimer(ms: number, fire: () => void): () => void {
     const step = Math.min(left, LONGEST_TIMER_MS);
     left -= step;
     id = setTimeout(left > 0 ? arm : fire, step);
+    if (!referenced) Deno.unrefTimer(id);
   };
   arm();
   return () => clearTimeout(id);
@@ -28,15 +33,15 @@ export function startTimer(ms: number, fire: () => void): () => void {
  * So a deadline that is late waits once more, for as long as it was late, but at most as long as it was to be or
  * 1 s: long enough for what has come meanwhile to be answered, too.
  */
-export function startDeadline(ms: number, fire: () => void): () => void {
+export function startDeadline(ms: number, fire: () => void, referenced = true): () => void {
   // A wait of 0 ms is none: nothing was to come in it.
-  if (ms === 0 || ms === Infinity) return startTimer(ms, fire);
+  if (ms === 0 || ms === Infinity) return startTimer(ms, fire, referenced);
   const due = performance.now() + ms;
   let stop = startTimer(ms, () => {
     const late = performance.now() - due;
     if (late <= LATE_MS) return fire();
     const grace = Math.min(late, Math.max(ms, SHORTEST_GRACE_MS), LONGEST_GRACE_MS);
-    stop = startTimer(grace, fire);
-  });
+    stop = startTimer(grace, fire, referenced);
+  }, referenced);
   return () => stop();
 }

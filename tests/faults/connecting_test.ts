@@ -90,3 +90,24 @@ faultTest("routes that end here: connect is Unreachable", async (network) => {
   });
   assertEquals(error.code, "ENETUNREACH");
 });
+
+for (const host of ["127.0.0.1", "::1"]) {
+  faultTest(
+    `C2: connect to a dead local port at ${host} never connects to itself`,
+    async (network) => {
+      // One port to choose from makes sure of what happens to two of 40,000 tries otherwise.
+      await network.sh("a", `echo ${PORT} ${PORT} >/proc/sys/net/ipv4/ip_local_port_range`);
+      // Where a TIME-WAIT may remain, its port is not free.
+      await network.sh("a", "echo 1000 >/proc/sys/net/ipv4/tcp_max_tw_buckets");
+      const client = await network.host("a");
+      for (const timeout of [undefined, 5000]) {
+        const target = { as: "it", host, port: PORT, timeout };
+        const error = await client.fails("ConnectionRefused", "connect", target);
+        assertEquals([error.operation, error.retryable], ["connect", true]);
+        await client.proveClean();
+        await client.do("listen", { as: "it", host, port: PORT });
+        await client.do("closeListener", { on: "it" });
+      }
+    },
+  );
+}

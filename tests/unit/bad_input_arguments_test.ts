@@ -10,6 +10,8 @@ import {
   connect,
   type Connection,
   connectionOver,
+  disconnectSignal,
+  flush,
   framed,
   type FramedConnection,
   lines,
@@ -55,6 +57,12 @@ const WITH_CONNECTION: readonly Call<Connection>[] = [
   { operation: "recv", call: (connection) => recv(connection, { timeout: 5000 }) },
   { operation: "recvInto", call: (connection) => recvInto(connection, new Uint8Array(9)) },
   { operation: "closeWrite", call: (connection) => closeWrite(connection) },
+  { operation: "flush", call: (connection) => flush(connection) },
+  // Throws at once, as framed does.
+  {
+    operation: "disconnectSignal",
+    call: async (connection) => await disconnectSignal(connection),
+  },
   { operation: "close", call: (connection) => close(connection) },
   { operation: "recvExactly", call: (connection) => recvExactly(connection, 1) },
   { operation: "recvUntil", call: (connection) => recvUntil(connection, BYTES) },

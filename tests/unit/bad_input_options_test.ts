@@ -8,6 +8,7 @@ import {
   closeWrite,
   connect,
   connectionOver,
+  flush,
   framed,
   lines,
   listen,
@@ -129,6 +130,7 @@ function takers({ listener, client, udp }: OpenHandles): readonly Taker[] {
       options: CANCELLING,
       call: (options) => closeWrite(client, options),
     },
+    { operation: "flush", options: CANCELLING, call: (options) => flush(client, options) },
     {
       operation: "close",
       options: [...CANCELLING, "linger"],

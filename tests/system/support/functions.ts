@@ -13,7 +13,9 @@ import {
   type Connection,
   connectionOver,
   delimited,
+  disconnectSignal,
   encodeProxyHeader,
+  flush,
   formatAddress,
   framed,
   lengthPrefixed,
@@ -30,12 +32,14 @@ import {
   recvLine,
   recvProxyHeader,
   recvUntil,
+  ref,
   send,
   sendFrame,
   sendTo,
   serve,
   SocketError,
   type UdpSocket,
+  unref,
   varintPrefixed,
 } from "../../../mod.ts";
 
@@ -83,7 +87,9 @@ export const FUNCTIONS: Readonly<
       close: () => {},
     })),
   delimited: () => delimited(BYTE).encode(new Uint8Array()),
+  disconnectSignal: ({ client }) => disconnectSignal(client),
   encodeProxyHeader: () => encodeProxyHeader({}, { version: 2 }),
+  flush: ({ client }) => flush(client, SOME),
   formatAddress: () => formatAddress({ host: "::1", port: 80 }),
   framed: ({ client }) => framed(client, lines()),
   lengthPrefixed: () => lengthPrefixed().encode(BYTE),
@@ -120,6 +126,7 @@ export const FUNCTIONS: Readonly<
     await send(server, LINE);
     await recvUntil(client, new Uint8Array([10]), SOME);
   },
+  ref: ({ client }) => ref(client),
   send: ({ client }) => send(client, BYTE, SOME),
   sendFrame: ({ client }) => sendFrame(framed(client, lines()), "A", SOME),
   sendTo: ({ udp }, aims) => sendTo(udp, aims.sendTo, BYTE, SOME),
@@ -134,6 +141,7 @@ export const FUNCTIONS: Readonly<
     await served.promise;
     await server.shutdown();
   },
+  unref: ({ listener }) => unref(listener),
   varintPrefixed: () => varintPrefixed().encode(BYTE),
 };
 

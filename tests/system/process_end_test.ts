@@ -1,0 +1,35 @@
+import { assertEquals } from "@std/assert";
+import { runProgram } from "./support/run_program.ts";
+
+const EXPECTED: Readonly<Record<string, "held" | "ended">> = {
+  "accept() waits": "held",
+  "accept() waits, unref() before": "ended",
+  "accept() waits, unref() after": "ended",
+  "accept() waits, unref() and ref()": "held",
+  "closeListener() after unref()": "ended",
+  "recv() waits": "held",
+  "recv() waits, unref() before": "ended",
+  "recv() waits, unref() after": "ended",
+  "recvInto() waits, unref()": "ended",
+  "recv() waits, unref() and ref()": "held",
+  "close() lingers, unref()": "ended",
+  "disconnectSignal()": "ended",
+  "disconnectSignal(), recv() waits": "held",
+  "disconnectSignal(), recv() waited": "ended",
+  "disconnectSignal(), recvInto() waits": "held",
+  "disconnectSignal(), recv() waits, unref()": "ended",
+  "disconnectSignal(), close() lingers": "ended",
+  "recvFrom() waits": "held",
+  "recvFrom() waits, unref()": "ended",
+  "serve()": "held",
+  "serve(), unref()": "ended",
+  "serve(), unref() before its client": "ended",
+  "serve(), unref() and ref()": "held",
+};
+
+for (const [what, expected] of Object.entries(EXPECTED)) {
+  Deno.test(`a process with ${what}: ${expected}`, async () => {
+    const { told } = await runProgram<string>("ends.ts", { args: [what] });
+    assertEquals(told, expected);
+  });
+}

@@ -1,0 +1,181 @@
+/**
+ * Leaves something waiting, and says whether that kept the process alive: `held`, or `ended`.
+ *
+ *     ends.ts CASE
+ */
+import {
+  accept,
+  bindUdp,
+  close,
+  closeListener,
+  connect,
+  type Connection,
+  disconnectSignal,
+  listen,
+  recv,
+  recvFrom,
+  recvInto,
+  ref,
+  send,
+  serve,
+  unref,
+} from "../../../mod.ts";
+
+const LOOPBACK = { host: "127.0.0.1", port: 0 };
+const ignore = () => {};
+
+async function pair(): Promise<{ client: Connection; server: Connection }> {
+  const listener = await listen(LOOPBACK);
+  const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
+  return { client, server };
+}
+
+/** A server whose one client says something, and then nothing any more. */
+async function served(idleTimeout: number): Promise<ReturnType<typeof serve>> {
+  const heard = Promise.withResolvers<void>();
+  const server = serve(await listen(LOOPBACK), async (connection) => {
+    for await (const _ of connection) heard.resolve();
+  }, { idleTimeout });
+  const client = await connect(server.address);
+  await send(client, new Uint8Array(1));
+  await heard.promise;
+  return server;
+}
+
+const CASES: Record<string, () => Promise<unknown>> = {
+  async "accept() waits"() {
+    accept(await listen(LOOPBACK)).catch(ignore);
+  },
+  async "accept() waits, unref() before"() {
+    const listener = await listen(LOOPBACK);
+    unref(listener);
+    accept(listener).catch(ignore);
+  },
+  async "accept() waits, unref() after"() {
+    const listener = await listen(LOOPBACK);
+    accept(listener).catch(ignore);
+    unref(listener);
+  },
+  async "accept() waits, unref() and ref()"() {
+    const listener = await listen(LOOPBACK);
+    unref(listener);
+    accept(listener).catch(ignore);
+    ref(listener);
+  },
+  async "closeListener() after unref()"() {
+    const listener = await listen(LOOPBACK);
+    accept(listener).catch(ignore);
+    unref(listener);
+    await closeListener(listener);
+  },
+  async "recv() waits"() {
+    recv((await pair()).client).catch(ignore);
+  },
+  async "recv() waits, unref() before"() {
+    const { client } = await pair();
+    unref(client);
+    recv(client).catch(ignore);
+  },
+  async "recv() waits, unref() after"() {
+    const { client } = await pair();
+    recv(client).catch(ignore);
+    unref(client);
+  },
+  async "recvInto() waits, unref()"() {
+    const { client } = await pair();
+    recvInto(client, new Uint8Array(9)).catch(ignore);
+    unref(client);
+  },
+  async "recv() waits, unref() and ref()"() {
+    const { client } = await pair();
+    unref(client);
+    recv(client).catch(ignore);
+    ref(client);
+  },
+  async "close() lingers, unref()"() {
+    const { client, server } = await pair();
+    unref(client);
+    recv(client).catch(ignore);
+    const closed = close(client, { linger: Infinity });
+    await recv(server);
+    await close(server);
+    await closed;
+  },
+  async "disconnectSignal()"() {
+    disconnectSignal((await pair()).client);
+  },
+  async "disconnectSignal(), recv() waits"() {
+    const { client } = await pair();
+    disconnectSignal(client);
+    recv(client).catch(ignore);
+  },
+  async "disconnectSignal(), recv() waited"() {
+    const { client, server } = await pair();
+    disconnectSignal(client);
+    await send(server, new Uint8Array(1));
+    await recv(client);
+    await recv(client, { timeout: 1 }).catch(ignore);
+  },
+  async "disconnectSignal(), recvInto() waits"() {
+    const { client } = await pair();
+    const received = recvInto(client, new Uint8Array(9));
+    disconnectSignal(client);
+    received.catch(ignore);
+  },
+  async "disconnectSignal(), recv() waits, unref()"() {
+    const { client } = await pair();
+    disconnectSignal(client);
+    recv(client).catch(ignore);
+    unref(client);
+  },
+  async "disconnectSignal(), close() lingers"() {
+    const { client, server } = await pair();
+    disconnectSignal(client);
+    const closed = close(client, { linger: Infinity });
+    await recv(server);
+    await close(server);
+    await closed;
+  },
+  async "serve()"() {
+    await served(60_000);
+  },
+  async "serve(), unref()"() {
+    unref(await served(60_000));
+  },
+  async "serve(), unref() before its client"() {
+    const server = serve(await listen(LOOPBACK), async (connection) => {
+      for await (const _ of connection) accepted.resolve();
+    }, { idleTimeout: 60_000 });
+    const accepted = Promise.withResolvers<void>();
+    unref(server);
+    const client = await connect(server.address);
+    await send(client, new Uint8Array(1));
+    // Something has to hold the process meanwhile.
+    const timer = setTimeout(ignore, 60_000);
+    await accepted.promise;
+    clearTimeout(timer);
+  },
+  async "serve(), unref() and ref()"() {
+    const server = await served(60_000);
+    unref(server);
+    ref(server);
+  },
+  async "recvFrom() waits"() {
+    recvFrom(await bindUdp(LOOPBACK)).catch(ignore);
+  },
+  async "recvFrom() waits, unref()"() {
+    const socket = await bindUdp(LOOPBACK);
+    recvFrom(socket).catch(ignore);
+    unref(socket);
+  },
+};
+
+let held = false;
+addEventListener("unload", () => console.log(JSON.stringify(held ? "held" : "ended")));
+await CASES[Deno.args[0]]();
+// It fires only if something else keeps the process alive.
+const timer = setTimeout(() => {
+  held = true;
+  Deno.exit(0);
+}, 100);
+Deno.unrefTimer(timer);
