@@ -12,6 +12,18 @@ export interface Decoding<T> {
   end(input: ByteQueue): T | null;
 }
 
+/** A call that takes the bytes in the very moment they come, and may be given up without a word. */
+export interface DirectCall {
+  /** How many bytes it takes at the most. */
+  readonly most: number;
+  /** What it looks for; nothing where any bytes will do. */
+  readonly decoding: Decoding<unknown> | undefined;
+  /** Returns true if nobody waits for it any more. */
+  abandoned(): boolean;
+  resolve(value: Received): void;
+  reject(error: unknown): void;
+}
+
 /** No limit to what a call takes. A small integer, where Infinity would be an object in every slot. */
 export const ANY = 2 ** 31 - 1;
 
@@ -41,6 +53,8 @@ export class ReaderSlot {
   promise: Promise<Received> | undefined;
   /** Ends the watch on the call's signal and timeout. */
   stop: (() => void) | undefined;
+  /** The call, if it was opened directly. */
+  direct: DirectCall | undefined;
   #resolve: (value: Received) => void = nobody;
   #reject: (error: unknown) => void = nobody;
 
@@ -64,15 +78,13 @@ export class ReaderSlot {
    * Opens it for a caller that takes the bytes in the very moment they come. Through a promise they
    * would belong to nobody until its continuation runs, and be lost where that caller is gone by then.
    */
-  openDirectly(
-    resolve: (value: Received) => void,
-    reject: (error: unknown) => void,
-    most: number,
-  ): void {
+  openDirectly(call: DirectCall): void {
     this.operation = "recv";
-    this.most = most;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.most = call.most;
+    this.decoding = call.decoding;
+    this.direct = call;
+    this.#resolve = (value) => call.resolve(value);
+    this.#reject = (error) => call.reject(error);
   }
 
   succeed(value: Received): void {
@@ -93,6 +105,7 @@ export class ReaderSlot {
     this.target = undefined;
     this.decoding = undefined;
     this.promise = undefined;
+    this.direct = undefined;
     this.#resolve = this.#reject = nobody;
     this.stop?.();
     this.stop = undefined;

@@ -1,0 +1,156 @@
+import type { SocketError } from "../errors.ts";
+import type { ByobRead } from "./element_read.ts";
+import { WritableView } from "./writable_view.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+type Readable = ReadableStream<Bytes>;
+type Iterator = AsyncIterableIterator<Bytes>;
+
+/** The connection's side of its `readable`. */
+export interface ReadableSource {
+  pull(controller: ReadableByteStreamController): void;
+  cancel(): void;
+  /** Takes back what the last reader asked for, before the next one has the lock. */
+  takeBack(): void;
+  /** Returns the `Busy` error of a read that would overlap another receiving call, if it would. */
+  busy(): SocketError | undefined;
+}
+
+/**
+ * The receiving side as a byte stream. The platform tells a stream's source neither that another reader has the lock,
+ * nor which elements a BYOB read wants. The methods that take the lock, and the readers, are our own to know it.
+ */
+export class ReadableView extends ReadableStream<Bytes> {
+  readonly #source: ReadableSource;
+  #byobReader: ByobReader | undefined;
+
+  constructor(source: ReadableSource) {
+    super({
+      type: "bytes",
+      pull: (controller) => source.pull(controller as ReadableByteStreamController),
+      cancel: () => source.cancel(),
+    }, { highWaterMark: 0 }); // Nothing is read ahead: it would be missing from recv().
+    this.#source = source;
+  }
+
+  /** The reads that wait at a BYOB reader; nothing if another reader has the lock. */
+  get byobReads(): ByobRead[] | undefined {
+    return this.#byobReader?.reads;
+  }
+
+  override getReader(options: { mode: "byob" }): ReadableStreamBYOBReader;
+  override getReader(): ReadableStreamDefaultReader<Bytes>;
+  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Bytes>;
+  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Bytes> {
+    const mode: unknown = options?.mode;
+    // A lock that is taken, or a mode that does not exist, fails as on any other stream.
+    if (this.locked || mode !== undefined && mode !== "byob") return super.getReader(options);
+    this.#beforeLock();
+    if (mode === undefined) return new DefaultReader(this, this.#source);
+    return this.#byobReader = new ByobReader(this, this.#source);
+  }
+
+  override async pipeTo(
+    destination: WritableStream<Bytes>,
+    options?: StreamPipeOptions,
+  ): Promise<void> {
+    this.#beforeLock();
+    const signal = options?.signal;
+    const ours = destination instanceof WritableView && signal instanceof AbortSignal &&
+      !options?.preventAbort && !this.locked && !destination.locked;
+    if (!ours) return await super.pipeTo(destination, options);
+    // By the standard, a pipe waits for the write that is under way before it tells its destination.
+    const abort = () => destination.abortConnection();
+    signal.addEventListener("abort", abort);
+    try {
+      return await super.pipeTo(destination, options);
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  override pipeThrough<T>(
+    transform: ReadableWritablePair<T, Bytes>,
+    options?: StreamPipeOptions,
+  ): ReadableStream<T> {
+    this.#beforeLock();
+    return super.pipeThrough(transform, options);
+  }
+
+  override tee(): [Readable, Readable] {
+    this.#beforeLock();
+    return super.tee();
+  }
+
+  override values(options?: ReadableStreamIteratorOptions): Iterator {
+    this.#beforeLock();
+    return super.values(options);
+  }
+
+  override [Symbol.asyncIterator](options?: ReadableStreamIteratorOptions): Iterator {
+    return this.values(options);
+  }
+
+  #beforeLock(): void {
+    if (this.locked) return;
+    this.#byobReader = undefined;
+    this.#source.takeBack();
+  }
+}
+
+/** A reader whose read is refused, and the stream left as it was, while another call receives. */
+class DefaultReader extends ReadableStreamDefaultReader<Bytes> {
+  readonly #source: ReadableSource;
+  #released = false;
+
+  constructor(stream: Readable, source: ReadableSource) {
+    super(stream);
+    this.#source = source;
+  }
+
+  override read(): Promise<ReadableStreamReadResult<Bytes>> {
+    const busy = this.#released ? undefined : this.#source.busy();
+    return busy === undefined ? super.read() : Promise.reject(busy);
+  }
+
+  override releaseLock(): void {
+    super.releaseLock();
+    this.#released = true;
+  }
+}
+
+class ByobReader extends ReadableStreamBYOBReader {
+  /** The reads that wait, in order. */
+  readonly reads: ByobRead[] = [];
+  readonly #source: ReadableSource;
+  #released = false;
+
+  constructor(stream: Readable, source: ReadableSource) {
+    super(stream);
+    this.#source = source;
+  }
+
+  override read<T extends ArrayBufferView>(
+    view: T,
+    options?: ReadableStreamBYOBReaderReadOptions,
+  ): Promise<ReadableStreamReadResult<T>> {
+    const busy = this.#released ? undefined : this.#source.busy();
+    if (busy !== undefined) return Promise.reject(busy);
+    // What is no array, or has no room, is refused by the platform.
+    if (!ArrayBuffer.isView(view) || view.buffer.byteLength === 0) return super.read(view, options);
+    const { byteLength: most } = view;
+    const element = "BYTES_PER_ELEMENT" in view ? Number(view.BYTES_PER_ELEMENT) : 1;
+    const least = element * Math.max(1, Math.trunc(Number(options?.min ?? 1)));
+    this.reads.push({ element, least, most });
+    const result = super.read(view, options);
+    // A read that is accepted takes the caller's buffer away; this one was refused.
+    if (view.buffer.byteLength !== 0) this.reads.pop();
+    return result;
+  }
+
+  override releaseLock(): void {
+    super.releaseLock();
+    this.#released = true;
+    this.reads.length = 0;
+  }
+}
