@@ -22,15 +22,19 @@ export interface ReadableSource {
  */
 export class ReadableView extends ReadableStream<Bytes> {
   readonly #source: ReadableSource;
+  readonly #controller: ReadableByteStreamController;
   #byobReader: ByobReader | undefined;
 
   constructor(source: ReadableSource) {
+    let own: ReadableByteStreamController;
     super({
       type: "bytes",
+      start: (controller) => void (own = controller as ReadableByteStreamController),
       pull: (controller) => source.pull(controller as ReadableByteStreamController),
       cancel: () => source.cancel(),
     }, { highWaterMark: 0 }); // Nothing is read ahead: it would be missing from recv().
     this.#source = source;
+    this.#controller = own!;
   }
 
   /** The reads that wait at a BYOB reader; nothing if another reader has the lock. */
@@ -47,7 +51,11 @@ export class ReadableView extends ReadableStream<Bytes> {
     if (this.locked || mode !== undefined && mode !== "byob") return super.getReader(options);
     this.#beforeLock();
     if (mode === undefined) return new DefaultReader(this, this.#source);
-    return this.#byobReader = new ByobReader(this, this.#source);
+    return this.#byobReader = new ByobReader(
+      this,
+      this.#source,
+      () => this.#source.pull(this.#controller),
+    );
   }
 
   override async pipeTo(
@@ -79,7 +87,11 @@ export class ReadableView extends ReadableStream<Bytes> {
 
   override tee(): [Readable, Readable] {
     this.#beforeLock();
-    return super.tee();
+    const released = !this.locked && this.#controller.byobRequest !== null;
+    const branches = super.tee();
+    // As in a BYOB reader's `read`, but nobody says here when a branch reads: so the first bytes are read at once.
+    if (released) this.#source.pull(this.#controller);
+    return branches;
   }
 
   override values(options?: ReadableStreamIteratorOptions): Iterator {
@@ -123,11 +135,13 @@ class ByobReader extends ReadableStreamBYOBReader {
   /** The reads that wait, in order. */
   readonly reads: ByobRead[] = [];
   readonly #source: ReadableSource;
+  readonly #pull: () => void;
   #released = false;
 
-  constructor(stream: Readable, source: ReadableSource) {
+  constructor(stream: Readable, source: ReadableSource, pull: () => void) {
     super(stream);
     this.#source = source;
+    this.#pull = pull;
   }
 
   override read<T extends ArrayBufferView>(
@@ -145,6 +159,8 @@ class ByobReader extends ReadableStreamBYOBReader {
     const result = super.read(view, options);
     // A read that is accepted takes the caller's buffer away; this one was refused.
     if (view.buffer.byteLength !== 0) this.reads.pop();
+    // The platform does not pull while the read of a released BYOB reader is still the first in its list.
+    if (this.reads.length > 0) this.#pull();
     return result;
   }
 
