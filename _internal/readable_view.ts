@@ -64,16 +64,23 @@ export class ReadableView extends ReadableStream<Bytes> {
   ): Promise<void> {
     this.#beforeLock();
     const signal = options?.signal;
-    const ours = destination instanceof WritableView && signal instanceof AbortSignal &&
-      !options?.preventAbort && !this.locked && !destination.locked;
-    if (!ours) return await super.pipeTo(destination, options);
-    // By the standard, a pipe waits for the write that is under way before it tells its destination.
-    const abort = () => destination.abortConnection();
-    signal.addEventListener("abort", abort);
+    if (!(signal instanceof AbortSignal) || this.locked || destination.locked) {
+      return await super.pipeTo(destination, options);
+    }
+    const aborted = destination instanceof WritableView && !options?.preventAbort
+      ? destination
+      : undefined;
+    const onAbort = () => {
+      // A pipe drops what comes between the signal and the end of its lock.
+      this.#source.takeBack();
+      // By the standard, it waits for the write that is under way before it aborts its destination.
+      aborted?.abortConnection();
+    };
+    signal.addEventListener("abort", onAbort);
     try {
       return await super.pipeTo(destination, options);
     } finally {
-      signal.removeEventListener("abort", abort);
+      signal.removeEventListener("abort", onAbort);
     }
   }
 
@@ -81,8 +88,14 @@ export class ReadableView extends ReadableStream<Bytes> {
     transform: ReadableWritablePair<T, Bytes>,
     options?: StreamPipeOptions,
   ): ReadableStream<T> {
-    this.#beforeLock();
-    return super.pipeThrough(transform, options);
+    const signalled = options?.signal instanceof AbortSignal && !this.locked;
+    if (!signalled || transform.writable.locked) {
+      this.#beforeLock();
+      return super.pipeThrough(transform, options);
+    }
+    // The transform's own streams say how it failed.
+    this.pipeTo(transform.writable, options).catch(() => {});
+    return transform.readable;
   }
 
   override tee(): [Readable, Readable] {

@@ -49,7 +49,7 @@ export class StreamViews {
   /** Returns at once: a pull that stays pending would hide the next reader's request. */
   #pull(controller: ReadableByteStreamController): void {
     // It is asked again for each read that waits, and one call receives for all of them.
-    if (this.#target.receivesDirectly || this.#turn !== undefined) return;
+    if (this.#readableEnded || this.#target.receivesDirectly || this.#turn !== undefined) return;
     if (this.#target.busy() !== undefined) return this.#waitForTurn(controller);
     const reads = this.#view.byobReads;
     const read = reads?.[0];

@@ -195,3 +195,15 @@ Deno.test("R6: abort() rejects BYOB reads of every element with Closed", async (
     await read;
   }
 });
+
+Deno.test("R6: a BYOB read of a cancelled readable asks for nothing", async () => {
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  await connection.readable.cancel();
+  const reader = connection.readable.getReader({ mode: "byob" });
+  assertEquals((await soon(reader.read(new Uint8Array(4)))).done, true);
+  assertEquals(transport.reads, 0);
+  const received = recv(connection);
+  (await transport.nextRead()).give(numbers(2));
+  assertEquals(await soon(received), numbers(2));
+});

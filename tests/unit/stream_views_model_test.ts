@@ -1,6 +1,6 @@
 import { checkViewSequences } from "../fuzz/model/view_commands.ts";
 
-const SEQUENCES = 200;
+const SEQUENCES = 150;
 
 // fast-check names the seed and the path of a failure by itself.
 for (const kind of ["memory", "TCP"] as const) {

@@ -357,3 +357,24 @@ Deno.test("R6: getReader() fails as on any stream: taken locks, modes that do no
   await closeWrite(pair.client);
   assertEquals(await soon(receiveAll(pair.server)), new Uint8Array(0));
 });
+
+Deno.test("R6: bytes that come while an aborted pipe lets go are the next call's", async () => {
+  for (const preventCancel of [false, true]) {
+    for (const through of [false, true]) {
+      const transport = new ScriptedTransport();
+      const connection = connectionOver(transport);
+      const controller = new AbortController();
+      const options = { signal: controller.signal, preventCancel };
+      const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+      const ended = through
+        ? connection.readable.pipeThrough({ readable, writable }, options).getReader().read()
+        : connection.readable.pipeTo(new WritableStream(), options);
+      const rejected = assertRejects(() => ended);
+      const read = await transport.nextRead();
+      controller.abort();
+      read.give(bytesOf("kept"));
+      await rejected;
+      assertEquals(textOf(await soon(recv(connection))), "kept");
+    }
+  }
+});

@@ -29,6 +29,8 @@ export class ViewSide {
   certain = 0;
   received = 0;
   #sendFailed = false;
+  /** A write of the view is pending. */
+  #writing = false;
   /** The sending side was ended. */
   finished = false;
   /** This side was aborted, or both of its views have ended. */
@@ -54,17 +56,21 @@ export class ViewSide {
   }
 
   send(bytes: Uint8Array, throughView: boolean): void {
-    if (this.finished || this.closed) return;
-    this.sent.push(...bytes);
+    // A write that waits in the stream is sent after what the functions send in the meantime.
+    if (this.finished || this.closed || this.#writing) return;
+    this.#writing = throughView;
+    for (const byte of bytes) this.sent.push(byte);
     const sending = throughView ? this.#write(bytes) : send(this.connection, bytes);
-    this.#note(sending.then(() => {
-      if (!this.#sendFailed) this.certain += bytes.length;
-    }, (error) => {
-      this.#sendFailed = true;
-      this.#endWritable(throughView);
-      const gone = this.closed || this.peer.closed;
-      this.#check(gone && error instanceof SocketError, `send failed: ${error}`);
-    }));
+    this.#note(
+      sending.finally(() => this.#writing = false).then(() => {
+        if (!this.#sendFailed) this.certain += bytes.length;
+      }, (error) => {
+        this.#sendFailed = true;
+        this.#endWritable(throughView);
+        const gone = this.closed || this.peer.closed || throughView && this.finished;
+        this.#check(gone && error instanceof SocketError, `send failed: ${error}`);
+      }),
+    );
   }
 
   #write(bytes: Uint8Array): Promise<void> {
@@ -248,13 +254,16 @@ export class ViewSide {
     if (kind === "Busy") return this.#check(overlaps, `${what} is Busy, and nothing is pending`);
     if (view) this.#endReadable(false);
     const because: Record<string, boolean> = {
-      Closed: this.closed,
+      // Both views may have ended in this turn, and with them the connection, of which their own calls say it later.
+      Closed: this.closed || this.peer.closed ||
+        this.finished && (this.#readableEnded || this.peer.finished),
       // A view says again how it broke.
       UnexpectedEof: least > 1 && this.peer.finished || this.#readableEnded,
       ConnectionReset: this.peer.closed,
       BrokenPipe: this.peer.closed,
     };
     this.#check(because[kind] ?? false, `${what}: ${error.message}`);
+    if (kind === "Closed") this.closed = true;
   }
 
   #take(bytes: Uint8Array): void {
