@@ -194,13 +194,41 @@ export interface Connection extends AsyncIterable<Uint8Array<ArrayBuffer>>, Asyn
   /** How many bytes receiving calls have given so far. */
   readonly bytesReceived: number;
   /**
-   * The receiving side as a byte stream. Exhausting or cancelling it does not close the connection
-   * unless `writable` has ended too.
+   * The receiving side as a byte stream, for default readers, BYOB readers of any element, pipes and `tee`. It reads
+   * nothing ahead. Exhausting or cancelling it does not close the connection unless `writable` has ended too.
+   *
+   * A reader that releases its lock, a pipe that its signal aborts, and a cancel leave the bytes that they waited for
+   * to the next call: `recv` or another reader. A reader's `read` beside another receiving call rejects `Busy`, and
+   * the stream goes on; a pipe, a `tee` or an iteration waits until that call has ended. A BYOB read gets whole
+   * elements only: if the stream ends within one, it rejects `UnexpectedEof`, the stream is broken, and `recv` gives
+   * the bytes that are left. Other failures are those of `recv`.
+   *
+   * @example Read two numbers of 16 bits, then the rest with a function
+   * ```ts
+   * import { accept, close, connect, listen, recv, send } from "jsr:@aivi/sockets";
+   * import { assertEquals } from "jsr:@std/assert@1";
+   *
+   * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+   * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
+   * await send(client, new Uint8Array([1, 0, 2, 0, 33]));
+   *
+   * const reader = server.readable.getReader({ mode: "byob" });
+   * const { value } = await reader.read(new Uint16Array(2), { min: 2 });
+   * assertEquals(value?.byteLength, 4);
+   * reader.releaseLock();
+   * assertEquals(await recv(server), new Uint8Array([33]));
+   * await Promise.all([close(client), close(server)]);
+   * ```
    */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /**
-   * The sending side as a stream. Closing it ends the sending side only, unless `readable` has ended
-   * too; aborting it aborts the connection.
+   * The sending side as a stream. A write resolves and rejects as `send`, except that it waits for room if the send
+   * queue is full. Closing the stream ends the sending side only, unless `readable` has ended too.
+   *
+   * Aborting it aborts the connection at once, also while the peer takes nothing. So does the signal of
+   * `connection.readable.pipeTo(other.writable, { signal })`. A pipe from any other stream tells its destination of
+   * its signal only when the write that is under way has ended, as the standard has it: `abort` the connection
+   * itself there.
    */
   readonly writable: WritableStream<Uint8Array>;
 }

@@ -12,6 +12,18 @@ export interface Decoding<T> {
   end(input: ByteQueue): T | null;
 }
 
+/** A call that takes the bytes in the very moment they come, and may be given up without a word. */
+export interface DirectCall {
+  /** How many bytes it takes at the most. */
+  readonly most: number;
+  /** What it looks for; nothing where any bytes will do. */
+  readonly decoding: Decoding<unknown> | undefined;
+  /** Returns true if nobody waits for it any more. */
+  abandoned(): boolean;
+  resolve(value: Received): void;
+  reject(error: unknown): void;
+}
+
 /** No limit to what a call takes. A small integer, where Infinity would be an object in every slot. */
 export const ANY = 2 ** 31 - 1;
 
@@ -43,6 +55,8 @@ export class ReaderSlot {
   stop: (() => void) | undefined;
   /** Called when a call begins to wait, and when it no longer does. */
   onChange: (() => void) | undefined;
+  /** The call, if it was opened directly. */
+  direct: DirectCall | undefined;
   #resolve: (value: Received) => void = nobody;
   #reject: (error: unknown) => void = nobody;
 
@@ -67,15 +81,13 @@ export class ReaderSlot {
    * Opens it for a caller that takes the bytes in the very moment they come. Through a promise they
    * would belong to nobody until its continuation runs, and be lost where that caller is gone by then.
    */
-  openDirectly(
-    resolve: (value: Received) => void,
-    reject: (error: unknown) => void,
-    most: number,
-  ): void {
+  openDirectly(call: DirectCall): void {
     this.operation = "recv";
-    this.most = most;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.most = call.most;
+    this.decoding = call.decoding;
+    this.direct = call;
+    this.#resolve = (value) => call.resolve(value);
+    this.#reject = (error) => call.reject(error);
     this.onChange?.();
   }
 
@@ -97,6 +109,7 @@ export class ReaderSlot {
     this.target = undefined;
     this.decoding = undefined;
     this.promise = undefined;
+    this.direct = undefined;
     this.#resolve = this.#reject = nobody;
     this.stop?.();
     this.stop = undefined;

@@ -13,7 +13,7 @@ import { fromCodec } from "./error_mapping.ts";
 import { afterTurn, turnDue, type TurnWaiter } from "./event_loop_turn.ts";
 import { ForeignTransport } from "./foreign_transport.ts";
 import { ReadBuffer } from "./read_buffer.ts";
-import { ANY, type Decoding, ReaderSlot, type Received } from "./reader_slot.ts";
+import { ANY, type Decoding, type DirectCall, ReaderSlot, type Received } from "./reader_slot.ts";
 import { StraightRead, type StraightReader } from "./straight_read.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -80,23 +80,39 @@ export class Receiver implements StraightReader, TurnWaiter {
   }
 
   /** Receives for the stream view, which takes what comes at once; `null` at the end. */
-  recvDirectly(
-    resolve: (bytes: Bytes | null) => void,
-    reject: (error: unknown) => void,
-    most: number,
-  ): void {
+  recvDirectly(call: DirectCall): void {
     try {
       this.#checkFree("recv", undefined);
     } catch (error) {
-      return reject(error);
+      return call.reject(error);
     }
-    this.#reader.openDirectly(resolve as (value: Received) => void, reject, most);
+    this.#reader.openDirectly(call);
     this.#serve();
+  }
+
+  /** The stream view's call is under way. */
+  get receivesDirectly(): boolean {
+    return this.#reader.direct !== undefined;
   }
 
   /** Takes the stream view's call back; what comes then is parked. */
   leave(): void {
     this.#reader.release();
+  }
+
+  /** Returns the error of a call that would overlap another one. */
+  busy(): SocketError | undefined {
+    try {
+      this.#checkFree("recv", undefined);
+    } catch (error) {
+      if ((error as SocketError).kind === "Busy") return error as SocketError;
+    }
+    return undefined;
+  }
+
+  /** Resolves when the receiving call that is under way has settled. */
+  async whenFree(): Promise<void> {
+    await Promise.allSettled([this.#reader.promise ?? this.#straight?.pending]);
   }
 
   recvInto(given: Uint8Array, options: RecvOptions | undefined): Promise<number | null> {
@@ -176,6 +192,7 @@ export class Receiver implements StraightReader, TurnWaiter {
     if (state.closed) throw state.closedError(operation);
     const already = cancellation?.already;
     if (already !== undefined) throw cancelledError(already, operation, state.peer);
+    if (this.#reader.direct?.abandoned()) this.#reader.release();
     const free = this.#reader.operation === undefined && this.#straight?.pending === undefined;
     if (free && !this.#decoding) return;
     throw new SocketError(
@@ -226,8 +243,9 @@ export class Receiver implements StraightReader, TurnWaiter {
   /** Answers the reader that waited for the event loop, if it is still there and no read will answer it. */
   onTurn(): void {
     this.#awaitingTurn = false;
-    const { operation, decoding } = this.#reader;
+    const { operation, decoding, direct } = this.#reader;
     if (operation === undefined || this.#reading) return;
+    if (direct?.abandoned()) return this.#reader.release();
     if (decoding !== undefined || this.#settled) this.#deliver();
     else this.#read();
   }
@@ -265,12 +283,14 @@ export class Receiver implements StraightReader, TurnWaiter {
     } catch (error) {
       return this.#reader.fail(error as SocketError);
     }
-    if (found === undefined) this.#read();
-    else this.#reader.succeed(found);
+    if (found !== undefined) this.#reader.succeed(found);
+    // The read that a cancelled call has left behind may be under way.
+    else if (!this.#reading) this.#read();
   }
 
   /** Answers the reader with what there is: bytes first, then the end or the breakage. */
   #deliver(): void {
+    if (this.#reader.direct?.abandoned()) return this.#reader.release();
     const { operation, most, target, decoding } = this.#reader;
     if (decoding !== undefined) return this.#deliverDecoded(operation!, decoding);
     if (this.#buffer.length === 0) {

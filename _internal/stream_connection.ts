@@ -238,10 +238,20 @@ export class StreamConnection implements Connection {
   }
 
   get #streams(): StreamViews {
+    const [sender, receiver] = [this.#sender, this.#receiver];
     return this.#views ??= new StreamViews({
-      recvDirectly: (resolve, reject, most) => this.#receiver.recvDirectly(resolve, reject, most),
-      leave: () => this.#receiver.leave(),
+      get receivesDirectly(): boolean {
+        return receiver.receivesDirectly;
+      },
+      recvDirectly: (call) => receiver.recvDirectly(call),
+      leave: () => receiver.leave(),
+      busy: () => receiver.busy(),
+      whenFree: () => receiver.whenFree(),
       send: (bytes) => this.send(bytes, undefined),
+      get idle(): boolean {
+        return sender.idle;
+      },
+      whenSent: () => sender.whenIdle(),
       closeWrite: () => this.closeWrite(undefined),
       closeLater: () => void this.close(undefined).catch(() => {}),
       abort: () => this.abort(),

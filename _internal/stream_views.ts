@@ -1,19 +1,21 @@
+import type { SocketError } from "../errors.ts";
 import type { Connection } from "../types.ts";
-import { ANY } from "./reader_slot.ts";
+import { ElementRead } from "./element_read.ts";
+import { ReadableView } from "./readable_view.ts";
+import { ANY, type DirectCall } from "./reader_slot.ts";
+import { type WritableTarget, WritableView } from "./writable_view.ts";
 
-/** What the views call: the connection's own functions. */
-export interface ViewTarget {
-  recvDirectly(
-    resolve: (bytes: Uint8Array<ArrayBuffer> | null) => void,
-    reject: (error: unknown) => void,
-    most: number,
-  ): void;
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** The connection's own functions, as far as the views call them. */
+export interface ViewTarget extends WritableTarget {
+  readonly receivesDirectly: boolean;
+  recvDirectly(call: DirectCall): void;
   leave(): void;
-  send(bytes: Uint8Array): Promise<void>;
-  closeWrite(): Promise<void>;
+  busy(): SocketError | undefined;
+  whenFree(): Promise<void>;
   /** Closes in the background, lingering as usual. */
   closeLater(): void;
-  abort(): void;
 }
 
 /**
@@ -24,83 +26,94 @@ export class StreamViews {
   readonly readable: Connection["readable"];
   readonly writable: Connection["writable"];
   readonly #target: ViewTarget;
-  /** Ends the pull that waits, if one does. */
-  #endPull: (() => void) | undefined;
+  readonly #view: ReadableView;
+  /** A pull that waits for another receiving call to end. */
+  #turn: Promise<void> | undefined;
   #readableEnded = false;
   #writableEnded = false;
 
   constructor(target: ViewTarget) {
     this.#target = target;
-    this.readable = new ReadableStream({
-      type: "bytes",
+    this.readable = this.#view = new ReadableView({
       pull: (controller) => this.#pull(controller),
       cancel: () => this.#cancel(),
-    }, { highWaterMark: 0 }); // Nothing is read ahead: it would be missing from recv().
-    this.writable = new WritableStream<Uint8Array>({
-      write: (bytes) => this.#write(bytes),
-      close: () => this.#close(),
-      abort: () => target.abort(),
+      takeBack: () => this.#takeBack(),
+      busy: () => this.#busy(),
+    });
+    this.writable = new WritableView(target, () => {
+      this.#writableEnded = true;
+      this.#closeIfBothEnded();
     });
   }
 
-  #pull(controller: ReadableByteStreamController): Promise<void> {
-    // More than a reader has room for would stay in the stream, where recv() cannot get it.
-    const most = controller.byobRequest?.view?.byteLength ?? ANY;
-    return new Promise<void>((resolve, reject) => {
-      this.#endPull = resolve;
-      this.#target.recvDirectly((bytes) => {
-        this.#endPull = undefined;
-        if (bytes === null) this.#end(controller);
-        else controller.enqueue(bytes);
-        resolve();
-      }, (error) => {
-        this.#endPull = undefined;
+  /** Returns at once: a pull that stays pending would hide the next reader's request. */
+  #pull(controller: ReadableByteStreamController): void {
+    // It is asked again for each read that waits, and one call receives for all of them.
+    if (this.#readableEnded || this.#target.receivesDirectly || this.#turn !== undefined) return;
+    if (this.#target.busy() !== undefined) return this.#waitForTurn(controller);
+    const reads = this.#view.byobReads;
+    const read = reads?.[0];
+    const elements = read !== undefined && read.least > 1 ? new ElementRead(read) : undefined;
+    this.#target.recvDirectly({
+      // More than a reader has room for would stay in the stream, where recv() cannot get it.
+      most: read?.most ?? controller.byobRequest?.view?.byteLength ?? ANY,
+      decoding: elements,
+      abandoned: () => !this.readable.locked,
+      resolve: (bytes) => {
+        if (bytes === null) return this.#end(controller);
+        reads?.shift();
+        controller.enqueue(bytes as Bytes);
+        if (elements?.last) this.#end(controller);
+      },
+      reject: (error) => {
+        controller.error(error);
         this.#endReadable();
-        reject(error);
-      }, most);
+      },
     });
+  }
+
+  /** One overlap must not end the stream: whoever pipes or iterates gets what comes after that call. */
+  #waitForTurn(controller: ReadableByteStreamController): void {
+    const turn = this.#turn = this.#target.whenFree();
+    void turn.then(() => {
+      if (this.#turn !== turn) return;
+      this.#turn = undefined;
+      if (this.readable.locked) this.#pull(controller);
+    });
+  }
+
+  #busy(): SocketError | undefined {
+    const own = this.#readableEnded || this.#target.receivesDirectly || this.#turn !== undefined;
+    return own ? undefined : this.#target.busy();
   }
 
   #end(controller: ReadableByteStreamController): void {
-    controller.close();
-    controller.byobRequest?.respond(0);
+    try {
+      controller.close();
+      controller.byobRequest?.respond(0);
+    } catch {
+      // A reader that the platform made has half an element: `close` has rejected its read, and ended the stream.
+    }
     this.#endReadable();
   }
 
-  /** A pull that is under way is taken back, so that its bytes stay with the connection. */
   #cancel(): void {
-    if (this.#endPull !== undefined) {
-      this.#target.leave();
-      this.#endPull();
-      this.#endPull = undefined;
-    }
+    this.#takeBack();
     this.#endReadable();
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
-    try {
-      await this.#target.send(bytes);
-    } catch (error) {
-      this.#endWritable();
-      throw error;
-    }
-  }
-
-  async #close(): Promise<void> {
-    try {
-      await this.#target.closeWrite();
-    } finally {
-      this.#endWritable();
-    }
+  /** The bytes that were asked for stay with the connection. */
+  #takeBack(): void {
+    this.#turn = undefined;
+    if (this.#target.receivesDirectly) this.#target.leave();
   }
 
   #endReadable(): void {
     this.#readableEnded = true;
-    if (this.#writableEnded) this.#target.closeLater();
+    this.#closeIfBothEnded();
   }
 
-  #endWritable(): void {
-    this.#writableEnded = true;
-    if (this.#readableEnded) this.#target.closeLater();
+  #closeIfBothEnded(): void {
+    if (this.#readableEnded && this.#writableEnded) this.#target.closeLater();
   }
 }

@@ -36,14 +36,14 @@ export interface Sequence {
 /** What the sequences are run over. */
 export type Kind = "memory" | "TCP";
 
-interface Ends {
+export interface Ends {
   readonly near: Connection;
   readonly far: Connection;
   readonly transports?: readonly AwkwardTransport[];
   end(): PromiseLike<void>;
 }
 
-async function ends(kind: Kind, seed: number): Promise<Ends> {
+export async function ends(kind: Kind, seed: number): Promise<Ends> {
   const options = { sendQueueLimit: SEND_QUEUE_LIMIT };
   if (kind === "TCP") {
     const { client, server, ...pair } = await tcpPair(options);
