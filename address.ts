@@ -87,7 +87,7 @@ function checkHostAndPort(operation: string, host: unknown, port: unknown, lowes
   }
   const problem = hostProblem(host);
   if (problem !== undefined) throw invalid(operation, problem);
-  if (!Number.isInteger(port) || port as number < lowest || port as number > 65535) {
+  if (!Number.isInteger(port) || (port as number) < lowest || (port as number) > 65535) {
     const given = typeof port === "number" ? `${port}` : `a ${typeof port}`;
     throw invalid(operation, `port is ${given}, not a whole number from ${lowest} to 65535`);
   }

@@ -174,7 +174,8 @@ export function recvLine(
  * Gives the messages of a connection a format. Nothing is read until a frame is asked for.
  *
  * A protocol may change its format in mid-stream: what was read ahead stays with the connection, and the
- * next codec, or `recv`, begins where the last frame ended.
+ * next codec, or `recv`, begins where the last frame ended. After a failure that a decoder does not go on
+ * from, only what came of this call is over: the connection is as open as before.
  *
  * @param connection Where frames are sent and received.
  * @param codec Their format: {@linkcode lengthPrefixed}, {@linkcode lines} or another, or one of your own.
@@ -216,9 +217,13 @@ export function framed<T>(connection: Connection, codec: Codec<T>): FramedConnec
  * @param options When to give up: `signal`, and `timeout` in milliseconds.
  * @returns The frame, or `null` at the end of stream, again and again.
  *
- * Rejects as {@linkcode recv} does; with `UnexpectedEof` where the stream ends inside a frame; and as the codec
- * says: `TooLarge`, `InvalidData`. A cancelled call loses nothing: the part of a frame that has come is
- * the next call's.
+ * Rejects as {@linkcode recv} does; with `UnexpectedEof` if the stream ends inside a frame; and as the codec
+ * says: `TooLarge`, `InvalidData`, which is also the kind for a codec that gives `null`. After
+ * `UnexpectedEof`, and after an error that loses the beginning of the next frame, each later call and each
+ * iteration rejects with the same again, whatever other functions receive in the meantime; a bad frame that
+ * the decoder has taken is reported once ({@linkcode Decoder} tells them apart). A codec that fails with what
+ * is no `SocketError` is `Other`. A cancelled call loses nothing: the part of a frame that has come is the
+ * next call's.
  *
  * @example
  * ```ts

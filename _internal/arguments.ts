@@ -59,7 +59,7 @@ export function checkWhole(
   lowest: number,
   highest: number,
 ): number {
-  if (Number.isInteger(value) && value as number >= lowest && value as number <= highest) {
+  if (Number.isInteger(value) && (value as number) >= lowest && (value as number) <= highest) {
     return value as number;
   }
   throw invalidInput(

@@ -30,7 +30,11 @@ const CHUNK_SIZES_OF_MANY = [1, 3, 64, 4096];
  * every split, but at least 64 of them, evenly spread and about the frames' ends. Each time the same must
  * come out: the frames, where each of them ended, errors of the same kind at the same place among them, and
  * as many bytes left over. Frames must not change when the memory of the bytes they came from is used
- * again. Then each frame is encoded and decoded, alone and in a row with the others, and must come out as
+ * again. `null` and promises are no frames.
+ *
+ * The stream is also cut off at each of these splits. A decoder that has taken a part of a frame by then
+ * must throw `UnexpectedEof` at the end of stream; bytes that it takes without a result, as blank lines
+ * between frames, must mean nothing: without them the results are the same. Then each frame is encoded and decoded, alone and in a row with the others, and must come out as
  * it was; one that `encode` refuses with `InvalidInput` is left out, since a codec may read more than it
  * writes.
  *
@@ -75,7 +79,8 @@ function check<T>(codec: Codec<T>, bytes: Uint8Array, expected: readonly T[] | u
   const frames = whole.frames;
   if (expected !== undefined) compareFrames(frames, expected);
   compare(whole, new CodecRun(codec, [bytes]), "whole again");
-  for (const at of splitsOf(bytes.length, whole.events)) {
+  const splits = [...splitsOf(bytes.length, whole.events)];
+  for (const at of splits) {
     const parts = [bytes.subarray(0, at), bytes.subarray(at)];
     compare(whole, new CodecRun(codec, parts), `split at ${at}`);
   }
@@ -83,6 +88,10 @@ function check<T>(codec: Codec<T>, bytes: Uint8Array, expected: readonly T[] | u
   for (const size of sizes.filter((size) => size < bytes.length)) {
     const how = size === 1 ? "byte by byte" : `in chunks of ${size} bytes`;
     compare(whole, new CodecRun(codec, chunksOf(bytes, size)), how);
+  }
+  const ends = new Set(whole.events.map(({ consumed }) => consumed));
+  for (const at of splits) {
+    if (!ends.has(at)) checkCutOff(codec, bytes, at, whole);
   }
   checkEncoding(codec, frames);
   return frames;
@@ -125,6 +134,36 @@ function compare<T>(whole: CodecRun<T>, run: CodecRun<T>, how: string): void {
       "take gives, not of what peek shows",
     cause,
   );
+}
+
+/**
+ * Throws if a stream that is cut off inside a frame seems to have ended well. Bytes that no result tells of
+ * may also have been taken since they mean nothing, as a blank line does between the commands of some
+ * protocols: then the stream has the same results without them.
+ */
+function checkCutOff<T>(codec: Codec<T>, bytes: Uint8Array, at: number, whole: CodecRun<T>): void {
+  const { events } = new CodecRun(codec, [bytes.subarray(0, at)]);
+  const last = events.at(-1);
+  const told = last?.consumed ?? 0;
+  // Of a frame that was refused the rest may be dropped in silence.
+  if (told === at || last?.error !== undefined) return;
+  const without = new CodecRun(codec, [bytes.subarray(0, told), bytes.subarray(at)]).events;
+  const same = without.length === whole.events.length &&
+    without.every((event, index) => isSameResult(event, whole.events[index]));
+  if (same) return;
+  throw wrong(
+    `cut off at ${at}, the stream ends well, but ${
+      at - told
+    } bytes of a frame were taken: end must ` +
+      "throw UnexpectedEof",
+    { whole: whole.events, other: events },
+  );
+}
+
+function isSameResult<T>(one: CodecEvent<T>, other: CodecEvent<T>): boolean {
+  return one.error === undefined && other.error === undefined
+    ? deepEqual(one.frame, other.frame)
+    : one.error === other.error;
 }
 
 function differenceOf<T>(whole: CodecRun<T>, run: CodecRun<T>): string | undefined {

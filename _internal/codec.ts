@@ -52,7 +52,51 @@ export interface Codec<T> {
  * Finds the frames of one stream. It is called whenever more has come, as often as it gives a frame, and
  * goes on where it stopped: what it looked at once it should not scan again.
  *
- * @typeParam T What a frame is to the program.
+ * The bytes that a decoder has taken when it throws say whether it can go on:
+ *
+ * - It threw a `SocketError` and took bytes in that call: they were the bad frame, and the next one begins
+ *   behind them. The next call of `recvFrame` calls it again. So `lines` reports a line that is too long
+ *   and goes on with the next line.
+ * - It threw a `SocketError` and took nothing: the next frame's beginning is lost. {@linkcode framed} does
+ *   not call it again; each later call rejects with the same error. So does `lengthPrefixed`.
+ * - It threw `UnexpectedEof`, or what is no `SocketError` and so a failure of the codec itself: each later
+ *   call rejects with the same, whatever was taken.
+ *
+ * A decoder that cannot go on therefore checks a header where it lies (`at`, `peek`), and takes it only
+ * once it is right: or the body that it refuses would be read as the next header.
+ *
+ * @typeParam T What a frame is to the program. It cannot be `undefined`, `null` or a promise.
+ *
+ * @example A decoder that reports a bad frame and goes on with the next one
+ * ```ts
+ * import { type Codec, lines, SocketError } from "jsr:@aivi/sockets";
+ * import { accept, close, connect, framed, listen, recvFrame, send } from "jsr:@aivi/sockets";
+ *
+ * const numbers: Codec<number> = {
+ *   encode: (frame) => lines().encode(String(frame)),
+ *   decoder() {
+ *     const inner = lines().decoder();
+ *     return {
+ *       decode(input) {
+ *         const line = inner.decode(input);
+ *         if (line === undefined) return undefined;
+ *         // The line is taken: the next one begins here.
+ *         if (!/^\d+$/.test(line)) throw new SocketError("InvalidData", "recvFrame", "no number");
+ *         return Number(line);
+ *       },
+ *     };
+ *   },
+ * };
+ *
+ * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+ * const client = await connect(listener.address);
+ * const server = framed(await accept(listener), numbers);
+ * await send(client, new TextEncoder().encode("1\nx\n3\n"));
+ * console.log(await recvFrame(server)); // 1
+ * await recvFrame(server).catch((error) => console.log(error.kind)); // InvalidData
+ * console.log(await recvFrame(server)); // 3
+ * await Promise.all([close(client), close(server.connection)]);
+ * ```
  */
 export interface Decoder<T> {
   /**
@@ -60,15 +104,16 @@ export interface Decoder<T> {
    *
    * @param input What has come and is not yet taken. Bytes behind the frame must be left there: another
    * codec may read them. A frame must not be made of views that `peek` gave.
-   * @returns The frame, or `undefined` where more bytes are needed.
+   * @returns The frame, or `undefined` where more bytes are needed. `null` is no frame, but the end of
+   * stream: `recvFrame` rejects with `InvalidData` instead of giving it.
    * @throws {SocketError} `TooLarge` for a frame over the limit, as soon as that is certain and before
-   * it is waited for; `InvalidData` for what is no frame; with the operation `recvFrame`. Where the
-   * next frame's beginning is lost, every later call throws the same again.
+   * it is waited for; `InvalidData` for what is no frame; with the operation `recvFrame`.
    */
   decode(input: ByteQueue): T | undefined;
   /**
    * Called once at the end of stream, when `decode` has given all frames. What is left in `input`
-   * afterwards is an incomplete frame: `UnexpectedEof`, also without this function.
+   * afterwards is an incomplete frame: `UnexpectedEof`, also without this function. A decoder that takes
+   * a part of a frame before the rest has come needs this function, to throw `UnexpectedEof` itself.
    *
    * @param input What came after the last frame, often nothing.
    * @returns The last frame, where the end of stream completes one.
@@ -91,6 +136,14 @@ export interface CodecOptions {
 const DEFAULT_MAX_LENGTH = 1024 * 1024;
 /** Larger frames are sent as they are: from about here a copy costs more than a system call. */
 const LARGE_FRAME = 16 * 1024;
+
+/**
+ * Whether a decoder may be called again after an error, which {@linkcode Decoder} says: never with the bytes
+ * that it has just failed on.
+ */
+export function mayGoOn(error: unknown, tookBytes: boolean): boolean {
+  return tookBytes && error instanceof SocketError && error.kind !== "UnexpectedEof";
+}
 
 /** The largest frame that options ask for, as a number that lengths can be compared with exactly. */
 export function readMaxLength(
@@ -136,6 +189,9 @@ export function tooLong(
 export function invalidData(reason: string, cause?: unknown): SocketError {
   return new SocketError("InvalidData", "recvFrame", reason, cause === undefined ? {} : { cause });
 }
+
+/** `null` for a frame would be taken for the end of stream. */
+export const NULL_FRAME = "the decoder gave null, which is the end of stream and no frame";
 
 /** `UnexpectedEof` where the stream has ended and bytes that are no frame are left. */
 export function checkNothingLeft(

@@ -1,6 +1,6 @@
 import { SocketError, type SocketErrorKind } from "../errors.ts";
 import { ByteQueue } from "./byte_queue.ts";
-import { checkNothingLeft, type Codec, type Decoder } from "./codec.ts";
+import { checkNothingLeft, type Codec, type Decoder, mayGoOn, NULL_FRAME } from "./codec.ts";
 import { disown, isDisownedPromise } from "./disown.ts";
 
 /** So many frames may come one after the other out of no bytes before it counts as endless. */
@@ -14,7 +14,7 @@ export type CodecEvent<T> =
 /** What a decoder makes of one stream that is fed to it, chunk by chunk, as a connection does it. */
 export class CodecRun<T> {
   readonly events: CodecEvent<T>[] = [];
-  /** It kept failing, and was left alone before the end of stream. */
+  /** An error lost the next frame's beginning, so that the decoder was not called again. */
   stuck = false;
   /** How many bytes were consumed in the end. */
   readonly consumed: number;
@@ -56,19 +56,21 @@ export class CodecRun<T> {
 
   #end(): void {
     this.#step(() => this.#decoder.end?.(this.#input));
-    if (!this.#failed) this.#step(() => void checkNothingLeft(this.#input));
+    if (!this.stuck) this.#step(() => void checkNothingLeft(this.#input));
   }
 
-  /** One call of the decoder: whether it gave something, so that there may be more. */
+  /** Calls the decoder once: whether it gave something, so that there may be more. */
   #step(call: () => T | undefined): boolean {
     let frame: T | undefined;
+    const before = this.#input.consumed;
     try {
       frame = call();
     } catch (error) {
-      return this.#fail(error);
+      return this.#fail(error, this.#input.consumed > before);
     }
     this.#failed = false;
     if (frame === undefined) return false;
+    if (frame === null) throw wrong(NULL_FRAME);
     if (isDisownedPromise(frame)) throw wrong("the decoder gave a promise");
     const { consumed } = this.#input;
     this.events.push({ frame, consumed });
@@ -78,14 +80,15 @@ export class CodecRun<T> {
     return true;
   }
 
-  #fail(error: unknown): boolean {
+  #fail(error: unknown, tookBytes: boolean): boolean {
     const { consumed } = this.#input;
-    // It has just failed, and nothing was consumed since: it would go on so for ever.
-    this.stuck = this.#failed && this.events.at(-1)?.consumed === consumed;
+    const kind = kindOf(error, "the decoder");
+    this.stuck = !mayGoOn(error, tookBytes);
+    // It fails again where it has just failed: that is one error.
+    const again = this.#failed && !tookBytes && this.events.at(-1)?.consumed === consumed;
     this.#failed = true;
-    if (this.stuck) return false;
-    this.events.push({ error: kindOf(error, "the decoder"), cause: error, consumed });
-    return true;
+    if (!again) this.events.push({ error: kind, cause: error, consumed });
+    return !this.stuck;
   }
 }
 

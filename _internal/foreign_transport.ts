@@ -73,7 +73,7 @@ function snapshot(address: Deno.Addr | undefined): Deno.NetAddr {
 }
 
 function checkCount(count: unknown, room: number, verb: string): number {
-  if (Number.isInteger(count) && count as number >= 0 && count as number <= room) {
+  if (Number.isInteger(count) && (count as number) >= 0 && (count as number) <= room) {
     return count as number;
   }
   throw new Error(`the transport ${verb} ${String(count)} of ${room} bytes`);

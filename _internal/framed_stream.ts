@@ -1,7 +1,14 @@
 import type { Connection, OperationOptions } from "../types.ts";
 import { invalidInput, isArray, isBytes } from "./arguments.ts";
 import type { ByteQueue } from "./byte_queue.ts";
-import { checkNothingLeft, type Codec, type Decoder } from "./codec.ts";
+import {
+  checkNothingLeft,
+  type Codec,
+  type Decoder,
+  invalidData,
+  mayGoOn,
+  NULL_FRAME,
+} from "./codec.ts";
 import { disown, isDisownedPromise } from "./disown.ts";
 import type { Decoding } from "./reader_slot.ts";
 import type { StreamConnection } from "./stream_connection.ts";
@@ -26,6 +33,8 @@ export class FramedStream<T> implements FramedConnection<T>, Decoding<T> {
   readonly #codec: Codec<T>;
   readonly #decoder: Decoder<T>;
   #ended = false;
+  /** The error that ended the frames, in an object, since a codec may throw anything. */
+  #failure: { readonly error: unknown } | undefined;
 
   /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
   static is(handle: unknown): handle is FramedStream<unknown> {
@@ -54,21 +63,38 @@ export class FramedStream<T> implements FramedConnection<T>, Decoding<T> {
   }
 
   decode(input: ByteQueue): T | undefined {
-    return checkGiven(this.#decoder.decode(input));
+    if (this.#failure !== undefined) throw this.#failure.error;
+    const before = input.consumed;
+    try {
+      return checkGiven(this.#decoder.decode(input));
+    } catch (error) {
+      throw this.#fail(error, input.consumed > before);
+    }
   }
 
   end(input: ByteQueue): T | null {
-    if (!this.#ended) {
-      this.#ended = true;
-      const last = checkGiven(this.#decoder.end?.(input));
-      if (last !== undefined) return last;
+    const before = input.consumed;
+    try {
+      if (!this.#ended) {
+        this.#ended = true;
+        const last = checkGiven(this.#decoder.end?.(input));
+        if (last !== undefined) return last;
+      }
+      checkNothingLeft(input);
+      return null;
+    } catch (error) {
+      throw this.#fail(error, input.consumed > before);
     }
-    checkNothingLeft(input);
-    return null;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<T, void, void> {
     return new FrameIteration(this.connection, this);
+  }
+
+  /** Remembers an error that says nothing about where the next frame begins. */
+  #fail(error: unknown, tookBytes: boolean): unknown {
+    if (!mayGoOn(error, tookBytes)) this.#failure = { error };
+    return error;
   }
 
   #encode(frame: T): Uint8Array | readonly Uint8Array[] {
@@ -83,11 +109,11 @@ export class FramedStream<T> implements FramedConnection<T>, Decoding<T> {
 }
 
 /**
- * What no promise can give as a frame: `null` is the end of stream, and a promise would be waited for, and
- * its error be the caller's.
+ * Refuses what no promise can give as a frame: `null` is the end of stream, and a promise would be waited
+ * for, and its error be the caller's. `null` may depend on what the peer sent, as in a codec of JSON.
  */
 function checkGiven<T>(frame: T | undefined): T | undefined {
-  if (frame === null) throw new TypeError("the decoder gave null, which is the end of stream");
+  if (frame === null) throw invalidData(NULL_FRAME);
   if (isDisownedPromise(frame)) throw new TypeError("the decoder gave a promise");
   return frame;
 }

@@ -2,7 +2,7 @@
  * Frames over a socket, beside what `recv` of the same bytes costs. As a program it does the works of a group in
  * alternating rounds and prints the ratio of each to the first:
  *
- *     deno run --allow-net --allow-read=bench bench/frames_over_sockets.ts
+ *     deno run --allow-net bench/frames_over_sockets.ts
  */
 import {
   abort,

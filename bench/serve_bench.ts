@@ -1,6 +1,7 @@
 /** What a server costs beside the loop that everybody would write, with the same echo for each client. */
 import { accept, close, type Connection, listen, send, serve, type ServeOptions } from "../mod.ts";
-import type { Asked } from "./serve_clients.ts";
+import { answerClients, type Asked } from "./serve_clients.ts";
+import { startWorker } from "./start_worker.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 
@@ -63,7 +64,7 @@ export const SERVERS: Record<string, () => number | Promise<number>> = {
 
 /** Clients that do what they are asked for. */
 export function startClients(): (asked: Asked) => Promise<void> {
-  const worker = new Worker(new URL("serve_clients.ts", import.meta.url), { type: "module" });
+  const worker = startWorker(answerClients, undefined);
   return (asked) =>
     new Promise((resolve) => {
       worker.onmessage = () => resolve();

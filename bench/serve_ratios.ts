@@ -1,7 +1,7 @@
 /**
  * What a server costs beside the loop that everybody would write, in alternating rounds:
  *
- *     deno run --allow-net --allow-read=bench bench/serve_ratios.ts
+ *     deno run --allow-net bench/serve_ratios.ts
  *
  * Prints the median time of a connection and of a round trip, and the median, lowest and highest of the
  * rounds' ratios to the loop: more than 1 is faster.

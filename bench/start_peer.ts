@@ -1,7 +1,9 @@
+import { servePeer, WORDS } from "./peer.ts";
 import type { Peer } from "./sides/work.ts";
+import { startWorker } from "./start_worker.ts";
 
 /** Starts the worker that is the other end, which ends with the program. */
 export async function startPeer(): Promise<Peer> {
-  const worker = new Worker(new URL("./peer.ts", import.meta.url), { type: "module" });
+  const worker = startWorker(servePeer, WORDS);
   return await new Promise<Peer>((resolve) => worker.onmessage = ({ data }) => resolve(data));
 }

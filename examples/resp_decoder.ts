@@ -164,10 +164,16 @@ export class RequestDecoder extends RespDecoder<Request> {
     const line = this.line(input, Math.min(this.maxLength, LONGEST_LINE));
     if (line === undefined) return undefined;
     const text = line.endsWith("\r") ? line.slice(0, -1) : line;
-    // Most are one word.
-    if (!/["'\t-\r ]/.test(text)) return text === "" ? [] : [text];
     if (/["']/.test(text)) throw invalidData("words on a line have no quotes, send a list instead");
-    return text.split(/[\t-\r ]+/).filter((word) => word !== "");
+    // Most are one word.
+    const words = /[\t-\r ]/.test(text)
+      ? text.split(/[\t-\r ]+/).filter((word) => word !== "")
+      : text === ""
+      ? []
+      : [text];
+    // As a list the same words take more bytes, and the limit is one for both forms of a request.
+    if (listLength(words) > this.maxLength) throw tooLarge(this.maxLength);
+    return words;
   }
 }
 
@@ -242,6 +248,18 @@ export class ReplyDecoder extends RespDecoder<Reply> {
     this.advance(this.at + 1 + NONE.length);
     return NIL;
   }
+}
+
+/** The length of these words as a list: `*2`, CRLF, `$3`, CRLF, `GET`, CRLF, and so on. */
+function listLength(words: readonly string[]): number {
+  let length = headerLength(words.length);
+  for (const word of words) length += headerLength(word.length) + word.length + 2;
+  return length;
+}
+
+/** A type, a length and CRLF. */
+function headerLength(length: number): number {
+  return `$${length}\r\n`.length;
 }
 
 /** A number where that is exact, else a bigint. */

@@ -133,7 +133,7 @@ function checkFormat(input: Uint8Array): string {
   const address = { host, port } as Address;
   const written = outcomeOf(() => formatAddress(address), "formatAddress", "InvalidInput");
   if ("error" in written) return sortOf(written.error);
-  assert(Number.isInteger(port) && port as number >= 0 && port as number <= 65535);
+  assert(Number.isInteger(port) && (port as number) >= 0 && (port as number) <= 65535);
   const sort = checkHost(host);
   const back = parseAddress(written.value);
   assertEquals(back.port, port);

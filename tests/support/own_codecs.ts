@@ -3,6 +3,7 @@ import {
   type Codec,
   type Decoder,
   lengthPrefixed,
+  lines,
   SocketError,
   type SocketErrorKind,
 } from "../../mod.ts";
@@ -39,6 +40,73 @@ export function spoiling(change: (input: ByteQueue, length: number) => Bytes): C
   });
 }
 
+/** The right codec, but for what it does at the end. */
+export function ending(end: Decoder<Bytes>["end"]): Codec<Bytes> {
+  return decoding(() => {
+    const decoder = RIGHT.decoder();
+    return (input) => decoder.decode(input);
+  }, end);
+}
+
 export function fail(kind: SocketErrorKind): never {
   throw new SocketError(kind, "recvFrame", "no");
+}
+
+/** The right codec, but that it takes a header before the rest has come; `end` is called then. */
+export function eatingHeaders(end?: () => undefined): Codec<Bytes> {
+  return {
+    encode: RIGHT.encode,
+    decoder() {
+      let length: number | undefined;
+      return {
+        decode(input) {
+          if (length === undefined) {
+            if (input.length === 0) return undefined;
+            length = input.take(1)[0];
+          }
+          if (input.length < length) return undefined;
+          const frame = input.take(length);
+          length = undefined;
+          return frame;
+        },
+        end: () => length === undefined ? undefined : end?.(),
+      };
+    },
+  };
+}
+
+/** A digit on each line; for any other line it throws before it takes that, or after. */
+export function digits(
+  throws: "before" | "after",
+  error: () => unknown = () => new SocketError("InvalidData", "recvFrame", "no digit"),
+): Codec<number> {
+  return {
+    encode: (digit) => bytesOf(`${digit}\n`),
+    decoder: () => ({
+      decode(input) {
+        if (input.length < 2) return undefined;
+        const digit = input.at(0) - 48;
+        const right = digit >= 0 && digit <= 9;
+        if (right || throws === "after") input.skip(2);
+        if (right) return digit;
+        throw error();
+      },
+    }),
+  };
+}
+
+/** Lines of JSON, as one writes them who does not think of `null`. */
+export function jsonLines(): Codec<unknown> {
+  return {
+    encode: (value) => bytesOf(`${JSON.stringify(value)}\n`),
+    decoder() {
+      const inner = lines().decoder();
+      return {
+        decode(input) {
+          const line = inner.decode(input);
+          return line === undefined ? undefined : JSON.parse(line);
+        },
+      };
+    },
+  };
 }

@@ -87,14 +87,14 @@ for (const [what, value] of THROWN) {
     assertEquals(textOf(await soon(recvExactly(connection, 7))), "1234567");
   });
 
-  Deno.test(`E1: end() that throws ${what} is Other, and what it left is UnexpectedEof after it`, async () => {
+  Deno.test(`F1: end() that throws ${what} is Other, again and again`, async () => {
     const [connection, next, transport] = await begin({ end: thrower(value) });
     const waiting = next();
     (await transport.nextRead()).end();
     assertStrictEquals((await rejection(() => waiting, "Other", "recvFrame")).cause, value);
-    await rejection(next, "UnexpectedEof", "recvFrame");
+    assertStrictEquals((await rejection(next, "Other", "recvFrame")).cause, value);
     assertEquals(textOf(await soon(recv(connection))), "12345");
-    assertEquals(await soon(next()), null);
+    assertStrictEquals((await rejection(next, "Other", "recvFrame")).cause, value);
   });
 
   Deno.test(`E1: encode() that throws ${what} is Other, and nothing is sent`, async () => {
@@ -155,21 +155,37 @@ const NO_FRAMES: readonly (readonly [what: string, make: () => unknown])[] = [
 ];
 
 for (const [what, make] of NO_FRAMES) {
-  Deno.test(`a decoder that gives ${what} as a frame has failed: no end of stream, no wait`, async () => {
-    let waits = false;
-    const decode = () => waits ? undefined : make() as never;
-    const [, next, transport] = await begin({ decode, end: () => make() as never });
-    await rejection(next, "Other", "recvFrame");
-    waits = true;
+  const kind = what === "null" ? "InvalidData" : "Other";
+
+  Deno.test(`F1: a decoder that gives ${what} as a frame has failed: no end of stream, no wait`, async () => {
+    const decode = () => make() as never;
+    const [, next] = await begin({ decode });
+    for (let round = 0; round < 2; round++) {
+      const { message } = await rejection(next, kind, "recvFrame");
+      const reason = kind === "Other"
+        ? "the codec failed"
+        : "the decoder gave null, which is the end of stream and no frame";
+      assertEquals(message, `recvFrame 192.0.2.7:80: ${reason}`);
+    }
+  });
+
+  Deno.test(`F1: a decoder that gives ${what} once a call waits has failed`, async () => {
+    let waits = true;
+    const [, next, transport] = await begin({ decode: () => waits ? undefined : make() as never });
     const waiting = next();
     const read = await transport.nextRead();
     waits = false;
     read.give(bytesOf("6"));
-    await rejection(() => waiting, "Other", "recvFrame");
-    waits = true;
-    const last = next();
+    await rejection(() => waiting, kind, "recvFrame");
+    await rejection(next, kind, "recvFrame");
+  });
+
+  Deno.test(`F1: a decoder that gives ${what} at the end has failed`, async () => {
+    const [, next, transport] = await begin({ end: () => make() as never });
+    const waiting = next();
     (await transport.nextRead()).end();
-    await rejection(() => last, "Other", "recvFrame");
+    await rejection(() => waiting, kind, "recvFrame");
+    await rejection(next, kind, "recvFrame");
   });
 }
 

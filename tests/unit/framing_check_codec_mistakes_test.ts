@@ -1,6 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { checkCodec, type Codec, lines } from "../../mod.ts";
-import { type Bytes, decoding, fail, RIGHT, spoiling, STREAM } from "../support/own_codecs.ts";
+import {
+  type Bytes,
+  decoding,
+  eatingHeaders,
+  ending,
+  fail,
+  jsonLines,
+  RIGHT,
+  spoiling,
+  STREAM,
+} from "../support/own_codecs.ts";
 import { thrown } from "../support/socket_errors.ts";
 import { bytesOf } from "../support/text.ts";
 
@@ -90,6 +100,42 @@ const WRONG: readonly (readonly [mistake: string, codec: Codec<Bytes>, message: 
     /^checkCodec: fed split at 1, result 0 is InvalidData, not a frame$/,
   ],
   [
+    "takes a header, and forgets at the end that the body is missing",
+    eatingHeaders(),
+    /^checkCodec: cut off at 1, the stream ends well, but 1 bytes of a frame were taken: end must /,
+  ],
+  [
+    "drops at the end what is left of a frame",
+    ending((input) => void input.skip(input.length)),
+    /^checkCodec: cut off at 1, the stream ends well, but 1 bytes of a frame were taken: end must /,
+  ],
+  [
+    "takes a body as it comes, and forgets it at the end",
+    decoding(() => {
+      let [header, body]: [number | undefined, number[]] = [undefined, []];
+      return (input) => {
+        if (header === undefined && input.length > 0) header = input.take(1)[0];
+        if (header === undefined) return undefined;
+        body.push(...input.take(Math.min(input.length, header - body.length)));
+        if (body.length < header) return undefined;
+        const frame = Uint8Array.from(body);
+        [header, body] = [undefined, []];
+        return frame;
+      };
+    }),
+    /^checkCodec: cut off at 1, the stream ends well, but 1 bytes of a frame were taken: end must /,
+  ],
+  [
+    "gives null",
+    decoding(() => (input) => input.length === 0 ? undefined : null as unknown as Bytes),
+    /^checkCodec: the decoder gave null, which is the end of stream and no frame$/,
+  ],
+  [
+    "gives null at the end",
+    ending(() => null as unknown as undefined),
+    /^checkCodec: the decoder gave null, which is the end of stream and no frame$/,
+  ],
+  [
     "fails in another way when it sees less",
     decoding(() => (input) => {
       if (input.length > 0) fail(input.length < 5 ? "InvalidData" : "TooLarge");
@@ -176,6 +222,16 @@ Deno.test("checkCodec() finds frames that are wrong only in a row", () => {
     error.message,
     "checkCodec: all frames, encoded and decoded, did not come out the same",
   );
+});
+
+Deno.test("F1: checkCodec() refuses lines of JSON that give null", () => {
+  const check = () => checkCodec(jsonLines(), bytesOf("1\nnull\n2\n"), [1, null, 2]);
+  const error = thrown(check, "InvalidData", "checkCodec");
+  assertEquals(
+    error.message,
+    "checkCodec: the decoder gave null, which is the end of stream and no frame",
+  );
+  assertEquals(checkCodec(jsonLines(), bytesOf("1\n2\n"), [1, 2]), [1, 2]);
 });
 
 Deno.test("checkCodec() finds an end that depends on the chunks", () => {

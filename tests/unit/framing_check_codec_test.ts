@@ -2,7 +2,16 @@ import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { type ByteQueue, checkCodec, type Codec, lengthPrefixed, lines } from "../../mod.ts";
 import { encodeAll } from "../support/codec_streams.ts";
 import { WRONG_OBJECTS } from "../support/hostile.ts";
-import { type Bytes, decoding, fail, RIGHT, spoiling, STREAM } from "../support/own_codecs.ts";
+import {
+  type Bytes,
+  decoding,
+  digits,
+  eatingHeaders,
+  fail,
+  RIGHT,
+  spoiling,
+  STREAM,
+} from "../support/own_codecs.ts";
 import { Random } from "../support/random.ts";
 import { thrown } from "../support/socket_errors.ts";
 import { bytesOf } from "../support/text.ts";
@@ -136,7 +145,7 @@ const VALUES: readonly (() => unknown)[] = [
   () => NaN,
   () => "1",
   () => 1n,
-  () => null,
+  () => [null],
   () => true,
   () => [],
   () => [1],
@@ -317,6 +326,59 @@ Deno.test("checkCodec() finds what is wrong in the last of very many frames", ()
   });
   const cut = thrown(() => checkCodec(loses, stream), "InvalidData", "checkCodec");
   assert(cut.message.startsWith("checkCodec: fed byte by byte, "), cut.message);
+});
+
+Deno.test("F1: checkCodec() takes a codec that drops what means nothing between its frames", () => {
+  const stream = bytesOf("\n\none\n\n\ntwo\n\n");
+  const codec: Codec<string> = {
+    encode: lines().encode,
+    decoder() {
+      const inner = lines().decoder();
+      return {
+        decode(input) {
+          while (input.length > 0 && input.at(0) === 10) input.skip(1);
+          return inner.decode(input);
+        },
+        end: (input) => inner.end?.(input),
+      };
+    },
+  };
+  assertEquals(checkCodec(codec, stream, ["one", "two"]), ["one", "two"]);
+});
+
+Deno.test("F1: checkCodec() takes a codec that keeps a part of a frame, and says so at the end", () => {
+  for (const stream of [STREAM, STREAM.subarray(0, -1), STREAM.subarray(0, 5)]) {
+    const frames = checkCodec(RIGHT, stream);
+    assertEquals(checkCodec(eatingHeaders(() => fail("UnexpectedEof")), stream, frames), frames);
+  }
+});
+
+Deno.test("F1: checkCodec() goes on after an error where framed() does", () => {
+  const stream = bytesOf("1\nx\n3\n");
+  assertEquals(checkCodec(digits("after"), stream, [1, 3]), [1, 3]);
+  assertEquals(checkCodec(digits("before"), stream, [1]), [1]);
+});
+
+Deno.test("F1: checkCodec() cuts streams off in bounded work", () => {
+  // A blank line at every byte: each cut needs the stream without it as well.
+  let calls = 0;
+  const codec: Codec<string> = {
+    encode: lines().encode,
+    decoder() {
+      const inner = lines().decoder();
+      return {
+        decode(input) {
+          calls++;
+          while (input.length > 0 && input.at(0) === 10) input.skip(1);
+          return inner.decode(input);
+        },
+      };
+    },
+  };
+  const length = 256 * 1024;
+  checkCodec(codec, new Uint8Array(length).fill(10), []);
+  // Byte by byte it is once a byte; 11 sizes of chunks, and some hundred runs of few calls.
+  assert(calls < 4 * length, `${calls} calls`);
 });
 
 Deno.test("E1: checkCodec() says InvalidInput for bad arguments", () => {

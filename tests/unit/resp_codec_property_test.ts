@@ -142,5 +142,17 @@ function testCodec<T>(
   });
 }
 
+Deno.test("checkCodec() agrees with requests() on words on a line that are too long as a list", () => {
+  // 18 bytes on a line, 41 as a list: the check with any bytes found them once.
+  const bytes = new Uint8Array(
+    [43, 43, 43, 43, 32, 43, 0, 43, 13, 43, 0, 13, 43, 36, 45, 49, 13, 10],
+  );
+  const tight = requests({ maxLength: 40 });
+  assertEquals(decodeStream(tight, [bytes]).results, [{ kind: "TooLarge" }]);
+  assertEquals(checkCodec(tight, bytes, []), []);
+  const frame = ["++++", "+\0+", "+\0", "+$-1"];
+  assertEquals(checkCodec(requests({ maxLength: 41 }), bytes, [frame]), [frame]);
+});
+
 testCodec<Request>("requests()", requests, request);
 testCodec<Reply>("replies()", replies, reply);
