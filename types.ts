@@ -123,12 +123,21 @@ export interface RecvOptions extends OperationOptions {
 /** How a connection is closed. */
 export interface CloseOptions extends OperationOptions {
   /**
-   * Milliseconds to wait for the peer's end of stream after everything was sent, while its data is
-   * discarded: 0 to `Infinity`. 0 closes right after the flush.
+   * Milliseconds without a byte from the peer after which the close stops waiting for its end of stream: 0 to
+   * `Infinity`. The wait begins when everything was sent, and what comes meanwhile is discarded. A peer that goes on
+   * sending is listened to for at most 30 seconds, or `linger` if that is longer; then `close` rejects `TimedOut`.
+   * 0 closes right after the flush: if the peer still sends then, sent data may be lost, and nothing says so.
    *
    * @default {1000}
    */
   linger?: number;
+  /**
+   * Milliseconds without a byte leaving after which the close gives up what waits to be sent: 0 to `Infinity`.
+   * Linux takes bytes in steps of up to 1.4 MB: your slowest peer should need less time for that.
+   *
+   * @default {30000}
+   */
+  flushTimeout?: number;
 }
 
 /** What every connection has, whatever it runs over. */

@@ -10,6 +10,7 @@ import type {
 import { checkLimit, checkOptions, readArguments } from "./arguments.ts";
 import { BacklogDrain } from "./backlog_drain.ts";
 import { startTimer } from "./cancellation.ts";
+import { DEFAULT_FLUSH_TIMEOUT } from "./graceful_close.ts";
 import { ProxyHeaderReading } from "./proxy_reading.ts";
 import { type Served, ServedConnections } from "./served_connections.ts";
 import { asSocketError, type OnError, reasonOf, ServerReports } from "./server_reports.ts";
@@ -17,9 +18,6 @@ import { StallWatch } from "./stall_watch.ts";
 import type { StreamConnection } from "./stream_connection.ts";
 import type { TcpListener } from "./tcp_listener.ts";
 import type { TrustList } from "./trust_list.ts";
-
-/** What a client that takes nothing gets at least, where no idle timeout says so. */
-const PATIENCE = 30_000;
 
 /** What a server does with its connections; all of it has been checked. */
 export interface ServerPlan {
@@ -206,9 +204,9 @@ export class ConnectionServer implements Server {
     }
     served.handler = "over";
     const { linger, idleTimeout } = this.#plan;
-    const patience = idleTimeout === Infinity ? PATIENCE : idleTimeout;
+    const flushTimeout = idleTimeout === Infinity ? DEFAULT_FLUSH_TIMEOUT : idleTimeout;
     try {
-      await connection.finish(linger, Math.max(patience, linger));
+      await connection.finish({ linger, flushTimeout });
     } catch (error) {
       if (served.ended !== undefined) return;
       served.ended = error as SocketError;

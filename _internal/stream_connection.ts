@@ -13,7 +13,12 @@ import { checkLimit, invalidInput, isArray, readArguments } from "./arguments.ts
 import { Cancellation, unlessCancelled } from "./cancellation.ts";
 import { ConnectionState } from "./connection_state.ts";
 import { fromCodec, toSocketError } from "./error_mapping.ts";
-import { closeGracefully, DEFAULT_LINGER, LEAST_PATIENCE } from "./graceful_close.ts";
+import {
+  closeGracefully,
+  type CloseLimits,
+  DEFAULT_FLUSH_TIMEOUT,
+  DEFAULT_LINGER,
+} from "./graceful_close.ts";
 import type { Decoding } from "./reader_slot.ts";
 import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
@@ -21,6 +26,11 @@ import { StreamViews } from "./stream_views.ts";
 
 /** How many bytes of sends may wait where nothing else is said. */
 export const DEFAULT_SEND_QUEUE_LIMIT = 16 * 1024 * 1024;
+
+const DEFAULT_LIMITS: CloseLimits = {
+  linger: DEFAULT_LINGER,
+  flushTimeout: DEFAULT_FLUSH_TIMEOUT,
+};
 
 /** A connection over any transport. It knows two directions and how they end, and nothing of TCP. */
 export class StreamConnection implements Connection {
@@ -78,6 +88,11 @@ export class StreamConnection implements Connection {
   /** Whether the peer's end of stream, or a breakage, has been seen: nothing more will come. */
   get inputOver(): boolean {
     return this.#state.inputOver;
+  }
+
+  /** Whether this side has closed or aborted. */
+  get closed(): boolean {
+    return this.#state.closed;
   }
 
   /** Reads what comes next, and keeps it for the next receiving call. */
@@ -159,14 +174,9 @@ export class StreamConnection implements Connection {
   /** Closes gracefully; a caller that is cancelled makes it an abort. */
   async close(options: CloseOptions | undefined): Promise<void> {
     const cancellation = Cancellation.read("close", options);
-    const linger = options === undefined ? DEFAULT_LINGER : checkLimit(
-      "close",
-      "linger",
-      readArguments("close", () => options.linger),
-      DEFAULT_LINGER,
-    );
+    const limits = options === undefined ? DEFAULT_LIMITS : readLimits(options);
     if (this.#state.dropped) return;
-    if (cancellation?.already === undefined) this.#closing ??= this.#close(linger);
+    if (cancellation?.already === undefined) this.#closing ??= this.#close(limits);
     await unlessCancelled(this.#closing, cancellation, this.#state, () => this.abort());
   }
 
@@ -220,16 +230,13 @@ export class StreamConnection implements Connection {
     });
   }
 
-  /**
-   * Closes for a server, whose handler has returned: nobody is there to say when a client that takes little is one
-   * that takes nothing.
-   */
-  finish(linger: number, patience: number): Promise<void> {
+  /** Closes for a server, whose handler has returned. */
+  finish(limits: CloseLimits): Promise<void> {
     if (this.#state.dropped) return Promise.resolve();
-    return this.#closing ??= this.#close(linger, patience);
+    return this.#closing ??= this.#close(limits);
   }
 
-  #close(linger: number, patience: number = Math.max(linger, LEAST_PATIENCE)): Promise<void> {
+  #close(limits: CloseLimits): Promise<void> {
     this.#state.closed = true;
     this.#receiver.close();
     this.#sender.silence();
@@ -240,7 +247,7 @@ export class StreamConnection implements Connection {
       endWriting: () => this.#endWriting(),
       whenDropped: new Promise<void>((resolve) => (this.#onDropped ??= []).push(resolve)),
       abort: () => this.abort(),
-    }, { linger, patience });
+    }, limits);
     // Nobody may be waiting any more when it fails; those who are get it from their own await.
     closed.catch(() => {});
     return closed;
@@ -268,6 +275,17 @@ export class StreamConnection implements Connection {
       throw toSocketError(error, "closeWrite", { address: state.peer });
     }
   }
+}
+
+function readLimits(options: CloseOptions): CloseLimits {
+  const { linger, flushTimeout } = readArguments("close", () => {
+    const { linger, flushTimeout } = options;
+    return { linger, flushTimeout };
+  });
+  return {
+    linger: checkLimit("close", "linger", linger, DEFAULT_LINGER),
+    flushTimeout: checkLimit("close", "flushTimeout", flushTimeout, DEFAULT_FLUSH_TIMEOUT),
+  };
 }
 
 /** The error for a handle that is something else. */
