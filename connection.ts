@@ -6,7 +6,11 @@
 
 import { checkLimit, checkOptions, invalidInput, readArguments } from "./_internal/arguments.ts";
 import { ForeignTransport } from "./_internal/foreign_transport.ts";
-import { DEFAULT_SEND_QUEUE_LIMIT, StreamConnection } from "./_internal/stream_connection.ts";
+import {
+  DEFAULT_SEND_QUEUE_LIMIT,
+  notAConnection,
+  StreamConnection,
+} from "./_internal/stream_connection.ts";
 import type { Connection, ConnectionOptions, Transport } from "./types.ts";
 
 /**
@@ -64,4 +68,47 @@ export function connectionOver(transport: Transport, options?: ConnectionOptions
     );
     return new StreamConnection(new ForeignTransport(transport), limit);
   });
+}
+
+/**
+ * Tells when the peer has left, also while nobody receives: a handler that computes, waits for another
+ * server or only sends can stop for a client that is gone, and a pool can drop an idle connection that
+ * its server has ended.
+ *
+ * Nothing is read away. The runtime tells of an end only to a read, so from the first call on one buffer
+ * is read ahead while no receiving call is under way, and is given to the next one; once that has taken all of
+ * it, the reading ahead goes on. Nothing is read that nobody asked for where this function is never called.
+ *
+ * It sees no further than that buffer (4 KiB for a peer that says little, 124 KiB at the most): what the peer has sent
+ * and nobody has received stands before its end, so while such bytes wait, the peer may have left
+ * unnoticed until they are received, or a send fails. It sees what the system tells, no more: a peer whose cable was cut
+ * is there until the kernel gives it up. A peer that has ended its sending side only (`closeWrite`)
+ * looks like one that has left, and may still receive.
+ *
+ * The reading ahead does not keep the process alive. While it is under way, `recvInto` copies once.
+ *
+ * @param connection Whose peer.
+ * @returns One and the same signal for each connection, aborted already where it is over. Its `reason` is a
+ * {@linkcode SocketError}: `UnexpectedEof` (the peer has ended its side), `ConnectionReset` or what else
+ * the connection broke with, `BrokenPipe` (a send has found the peer gone), or `Closed` (this side has closed
+ * or aborted). Given to a call as its `signal`, the reason is the `cause` of its `Aborted`.
+ * @throws {SocketError} `InvalidInput`, where it is not a connection.
+ *
+ * @example Work that ends with its client
+ * ```ts
+ * import { accept, close, connect, disconnectSignal, listen, SocketError } from "jsr:@aivi/sockets";
+ *
+ * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+ * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
+ * const signal = disconnectSignal(server);
+ * const left = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+ * await Promise.all([close(client, { linger: 0 }), left]);
+ * const reason: SocketError = signal.reason;
+ * if (reason.kind !== "UnexpectedEof") throw reason;
+ * await close(server);
+ * ```
+ */
+export function disconnectSignal(connection: Connection): AbortSignal {
+  if (!StreamConnection.is(connection)) throw notAConnection("disconnectSignal");
+  return connection.disconnectSignal();
 }

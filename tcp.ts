@@ -212,8 +212,8 @@ export async function connect(address: Address, options?: ConnectOptions): Promi
  * @returns When the operating system has taken all the bytes; whether the peer got them only the peer
  * can say.
  *
- * Rejects with a {@linkcode SocketError} of kind `InvalidInput` (also where the buffer has been transferred, and
- * where that happens while it is sent, which aborts the connection), `Closed` (this side has closed, aborted
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput` (also where the buffer has been transferred or shortened,
+ * and where it is transferred or resized while it is sent, which aborts the connection), `Closed` (this side has closed, aborted
  * or ended the sending side), `Aborted`, `TimedOut`, `QueueFull` (what waits would pass
  * `sendQueueLimit`; nothing of this call was sent), `BrokenPipe` or `ConnectionReset` (the peer or the
  * network broke it), or what else the system broke it with: `TimedOut` with the code `ETIMEDOUT`, `Unreachable`,
@@ -244,6 +244,50 @@ export function send(
   return StreamConnection.is(connection)
     ? connection.send(bytes, options)
     : Promise.reject(notAConnection("send"));
+}
+
+/**
+ * Waits until everything that was sent before it has left. A program that sends many messages need not
+ * await each: it looks at `bytesQueued` now and then, and flushes where much waits.
+ *
+ * @param connection What to flush.
+ * @param options When to stop waiting: `signal`, and `timeout` in milliseconds.
+ * @returns When the operating system has taken all the bytes of the sends before this call; sends that come later are
+ * not waited for, nor are those that were cancelled. At once where none waits.
+ *
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `Closed` (this side has closed or aborted; a
+ * `close` that comes meanwhile is fine, since it sends what waits), `Aborted`, `TimedOut`, `BrokenPipe`,
+ * `ConnectionReset`, or what else the system broke the connection with, as of {@linkcode send}. A call that is
+ * cancelled only stops waiting: the sends go on, and the connection is as good as before.
+ *
+ * @example Many messages, without awaiting each
+ * ```ts
+ * import { accept, close, connect, flush, listen, send } from "jsr:@aivi/sockets";
+ *
+ * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+ * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
+ * const received = (async () => {
+ *   let bytes = 0;
+ *   for await (const chunk of server) bytes += chunk.length;
+ *   return bytes;
+ * })();
+ *
+ * const message = new TextEncoder().encode("tick\n");
+ * for (let count = 0; count < 100_000; count++) {
+ *   send(client, message).catch(() => {}); // flush says it as well
+ *   if (client.bytesQueued > 64 * 1024) await flush(client);
+ * }
+ * await flush(client);
+ * if (client.bytesSent !== 500_000) throw new Error("not all of them have left");
+ * await close(client);
+ * if (await received !== 500_000) throw new Error("not all of them came");
+ * await close(server);
+ * ```
+ */
+export function flush(connection: Connection, options?: OperationOptions): Promise<void> {
+  return StreamConnection.is(connection)
+    ? connection.flush(options)
+    : Promise.reject(notAConnection("flush"));
 }
 
 /**

@@ -184,6 +184,11 @@ export interface Connection extends AsyncIterable<Uint8Array<ArrayBuffer>>, Asyn
   readonly proxy?: ReceivedProxyHeader;
   /** How many bytes the operating system took so far. */
   readonly bytesSent: number;
+  /**
+   * How many bytes of sends the operating system has not taken yet: those that wait, which
+   * `sendQueueLimit` bounds, and those that are being written. `flush` waits for all of them.
+   */
+  readonly bytesQueued: number;
   /** How many bytes receiving calls have given so far. */
   readonly bytesReceived: number;
   /**
@@ -229,6 +234,10 @@ export interface Transport {
   close(): void;
   /** Ends the sending direction only; left out where the transport cannot. */
   closeWrite?(): Promise<void>;
+  /** Lets a pending `read` keep the process alive again; see `unref`. */
+  ref?(): void;
+  /** Lets the process end although a `read` is pending; left out, with `ref`, where the transport cannot. */
+  unref?(): void;
   /** This side's address, if it has one. */
   readonly localAddr?: Deno.Addr;
   /** The peer's address, if it has one. */

@@ -267,7 +267,7 @@ export class ConnectionServer implements Server {
     for (const served of this.#connections) {
       const { connection, handler } = served;
       // What it has sent has left; that the client has not closed yet loses nothing.
-      if (handler === "over" && connection.unsent === 0) this.#drained++;
+      if (handler === "over" && connection.bytesQueued === 0) this.#drained++;
       else this.#aborted++;
       served.ended ??= this.#ending();
       connection.abort();

@@ -21,6 +21,8 @@ export class ConnectionState {
 
   /** Is told when both directions have broken. */
   sendingSide: { refuse(): void } | undefined;
+  /** Is told when the peer has left; there is none unless somebody asked. */
+  disconnection: { notice(): void } | undefined;
 
   #localAddress: Address | undefined;
   #remoteAddress: Address | undefined;
@@ -61,10 +63,17 @@ export class ConnectionState {
     });
   }
 
+  /** Notes the peer's end of stream. */
+  endReceiving(): void {
+    this.peerEnded = true;
+    this.disconnection?.notice();
+  }
+
   /** Notes what the transport failed with while receiving: it is broken in both directions. */
   breakReceiving(error: unknown): void {
     this.breakage ??= { error };
     this.sendingSide?.refuse();
+    this.disconnection?.notice();
   }
 
   /**
@@ -74,6 +83,7 @@ export class ConnectionState {
   breakSending(error: unknown): void {
     if (toSocketError(error, "send").kind !== "BrokenPipe") this.breakReceiving(error);
     this.sendBreakage ??= this.breakage ?? { error };
+    this.disconnection?.notice();
   }
 
   /** Whether there is nothing more to receive, in order or not. */

@@ -10,6 +10,8 @@ import { disown } from "./disown.ts";
  */
 export class ForeignTransport implements Transport {
   readonly closeWrite: (() => Promise<void>) | undefined;
+  readonly ref: (() => void) | undefined;
+  readonly unref: (() => void) | undefined;
   readonly localAddr: Deno.NetAddr;
   readonly remoteAddr: Deno.NetAddr;
   readonly #inner: Transport;
@@ -20,10 +22,13 @@ export class ForeignTransport implements Transport {
     this.#inner = inner;
     this.localAddr = snapshot(inner.localAddr);
     this.remoteAddr = snapshot(inner.remoteAddr);
-    const { closeWrite } = inner;
+    const { closeWrite, ref, unref } = inner;
     this.closeWrite = typeof closeWrite === "function"
       ? async () => await closeWrite.call(inner)
       : undefined;
+    const both = typeof ref === "function" && typeof unref === "function";
+    this.ref = both ? () => ref.call(inner) : undefined;
+    this.unref = both ? () => unref.call(inner) : undefined;
     this.#closed.promise.catch(() => {});
   }
 

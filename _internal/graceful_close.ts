@@ -51,7 +51,7 @@ export async function closeGracefully(
   // What the peer did to the connection is not this call's failure.
   const ended = endWriting().catch(() => {});
   await flush(sender, flushTimeout, whenDropped);
-  const lost = state.dropped ? 0 : sender.unsent;
+  const lost = state.dropped ? 0 : sender.bytesQueued;
   // One that lingers for longer than that waits as long for a peer that talks as for one that does not.
   const longest = Math.max(linger, LONGEST_TALK);
   let cut = false;

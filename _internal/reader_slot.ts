@@ -41,6 +41,8 @@ export class ReaderSlot {
   promise: Promise<Received> | undefined;
   /** Ends the watch on the call's signal and timeout. */
   stop: (() => void) | undefined;
+  /** Called when a call begins to wait, and when it no longer does. */
+  onChange: (() => void) | undefined;
   #resolve: (value: Received) => void = nobody;
   #reject: (error: unknown) => void = nobody;
 
@@ -57,6 +59,7 @@ export class ReaderSlot {
     this.promise = new Promise<Received>(capture);
     this.#resolve = resolveMade;
     this.#reject = rejectMade;
+    this.onChange?.();
     return this.promise;
   }
 
@@ -73,6 +76,7 @@ export class ReaderSlot {
     this.most = most;
     this.#resolve = resolve;
     this.#reject = reject;
+    this.onChange?.();
   }
 
   succeed(value: Received): void {
@@ -96,5 +100,6 @@ export class ReaderSlot {
     this.#resolve = this.#reject = nobody;
     this.stop?.();
     this.stop = undefined;
+    this.onChange?.();
   }
 }

@@ -1,6 +1,12 @@
 import { SocketError } from "../errors.ts";
 import type { OperationOptions, RecvOptions } from "../types.ts";
-import { checkBytes, checkLimit, invalidInput, readArguments } from "./arguments.ts";
+import {
+  checkBytes,
+  checkLimit,
+  invalidInput,
+  keepsItsLength,
+  readArguments,
+} from "./arguments.ts";
 import { Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { fromCodec } from "./error_mapping.ts";
@@ -27,6 +33,7 @@ export class Receiver implements StraightReader {
   /** A codec, which is anybody's code, looks at what there is. */
   #decoding = false;
   #straight: StraightRead | undefined;
+  #onCalls: ((waiting: boolean) => void) | undefined;
   #onDiscarded: (() => void) | undefined;
   /** Called when bytes of the peer are discarded. */
   #onInput: (() => void) | undefined;
@@ -44,8 +51,20 @@ export class Receiver implements StraightReader {
 
   /** Reads once without a reader, where nothing waits for one. */
   readAhead(): void {
-    const busy = this.#reading || this.#straight?.pending !== undefined;
+    const busy = this.#reading || this.#decoding || this.#straight?.pending !== undefined;
     if (!busy && !this.#state.closed && !this.#settled) this.#read();
+  }
+
+  /** Calls `changed` when a call begins to wait or ends, and when one has taken what there was. */
+  onCalls(changed: (waiting: boolean) => void): void {
+    this.#onCalls = changed;
+    this.#reader.onChange = () => this.callsChanged();
+    this.callsChanged();
+  }
+
+  /** A call has begun to wait, or has ended. */
+  callsChanged(): void {
+    this.#onCalls?.(this.#reader.operation !== undefined || this.#straight?.pending !== undefined);
   }
 
   recv(options: RecvOptions | undefined): Promise<Bytes | null> {
@@ -87,10 +106,11 @@ export class Receiver implements StraightReader {
       if (buffer.length === 0) throw invalidInput("recvInto", "the buffer has no room");
       this.#checkFree("recvInto", cancellation);
       const target = most < buffer.length ? buffer.subarray(0, most) : buffer;
-      const straight = cancellation === undefined && !this.#reading && !this.#settled;
+      const straight = cancellation === undefined && !this.#reading && !this.#settled &&
+        keepsItsLength(target);
       return straight
         ? (this.#straight ??= new StraightRead(this.#state, this)).read(target)
-        : this.#next("recvInto", most, target, cancellation) as Promise<number | null>;
+        : this.#next("recvInto", target.length, target, cancellation) as Promise<number | null>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -106,13 +126,17 @@ export class Receiver implements StraightReader {
       const cancellation = Cancellation.read(operation, options);
       this.#checkFree(operation, cancellation);
       const found = this.#decode(operation, decoding);
-      if (found !== undefined) return Promise.resolve(found);
+      if (found !== undefined) {
+        this.callsChanged();
+        return Promise.resolve(found);
+      }
       const stop = cancellation?.watch((why) => this.#cancel(why), this.#state.peer);
       const promise = this.#reader.open(operation, ANY, undefined, decoding);
       this.#reader.stop = stop;
       if (!this.#reading) this.#read();
       return promise as Promise<T | null>;
     } catch (error) {
+      this.callsChanged();
       return Promise.reject(error);
     }
   }
@@ -233,8 +257,9 @@ export class Receiver implements StraightReader {
       const bytes = this.#buffer.take(most);
       this.#state.bytesReceived += bytes.length;
       this.#reader.succeed(bytes);
-    } else if (target.length === 0) {
-      this.#reader.fail(invalidInput("recvInto", "the buffer was transferred during the call"));
+    } else if (target.length < most) {
+      const reason = "the buffer was transferred or shortened during the call";
+      this.#reader.fail(invalidInput("recvInto", reason));
     } else {
       const count = this.#buffer.copyInto(target);
       this.#state.bytesReceived += count;
@@ -260,7 +285,7 @@ export class Receiver implements StraightReader {
 
   #onEnd(): void {
     this.#reading = false;
-    if (!this.#state.dropped && this.#state.breakage === undefined) this.#state.peerEnded = true;
+    if (!this.#state.dropped && this.#state.breakage === undefined) this.#state.endReceiving();
     this.#onInputOver();
   }
 

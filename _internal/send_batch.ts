@@ -1,4 +1,5 @@
 import {
+  isFlush,
   isWhole,
   type PendingSend,
   pendingSend,
@@ -66,7 +67,7 @@ export class SendBatch {
   /** Moves the next sends out of the queue: a large one alone, small ones together with those here. */
   fill(queue: SendQueue): void {
     if (this.empty) {
-      const first = queue.front();
+      const first = firstToWrite(queue);
       if (first === undefined) return;
       queue.remove(first);
       // Alone it goes out as it is.
@@ -149,7 +150,19 @@ export class SendBatch {
   }
 }
 
+/** The next send that has bytes; a flush in front of it has nothing left to wait for. */
+function firstToWrite(queue: SendQueue): PendingSend | undefined {
+  for (let send = queue.front(); send !== undefined; send = queue.front()) {
+    if (!isFlush(send)) return send;
+    queue.remove(send);
+    send.stop?.();
+    send.resolve();
+  }
+  return undefined;
+}
+
 /** Whether there is a next send, and it goes out with those before it, which have so many bytes. */
 function goesWith(length: number, next: PendingSend | undefined): next is PendingSend {
-  return next !== undefined && next.length < LARGE_SEND && length + next.length <= GATHER_LIMIT;
+  return next !== undefined && !isFlush(next) && next.length < LARGE_SEND &&
+    length + next.length <= GATHER_LIMIT;
 }

@@ -1,12 +1,18 @@
+import { SocketError } from "../errors.ts";
+import type { Address } from "../types.ts";
 import { invalidInput } from "./arguments.ts";
 import { type Linked, LinkedList } from "./linked_list.ts";
 
 /** The function that was called, for errors. */
-export type SendOperation = "send" | "sendFrame";
+export type SendOperation = "send" | "sendFrame" | "flush";
 
+const GONE_WAITING = "the buffer was transferred or resized while its send waited";
 const NO_MORE: readonly Uint8Array[] = [];
 
-/** A send that waits or is being written. Plain records: a queue of closures costs twice as much. */
+/**
+ * A send that waits or is being written. Plain records: a queue of closures costs twice as much. One of no
+ * bytes is a flush, which waits in the queue for all before it and is never handed to the runtime.
+ */
 export interface PendingSend extends Linked<PendingSend> {
   readonly operation: SendOperation;
   readonly bytes: Uint8Array;
@@ -56,6 +62,31 @@ export function pendingSend(
   };
 }
 
+/** Whether it is a flush: a send of no bytes does not wait. */
+export function isFlush({ length }: PendingSend): boolean {
+  return length === 0;
+}
+
+/** The error of a send for which there is no room. */
+export function queueFullError(
+  operation: SendOperation,
+  address: Address | undefined,
+  { waiting, length, limit }: Record<"waiting" | "length" | "limit", number>,
+): SocketError {
+  const reason = `${waiting} bytes wait already, ${length} more would pass the limit of ${limit}`;
+  return new SocketError("QueueFull", operation, reason, { address });
+}
+
+/** The error of a send whose buffer was taken from it while it was written. */
+export function goneError(
+  operation: SendOperation,
+  address: Address | undefined,
+  bytesSent: number,
+): SocketError {
+  const reason = "the buffer was transferred or resized while it was being sent";
+  return new SocketError("InvalidInput", operation, reason, { address, bytesSent });
+}
+
 /** Whether it still has all its bytes. */
 export function isWhole({ bytes, more, length }: PendingSend): boolean {
   return more.reduce((sum, piece) => sum + piece.length, bytes.length) === length;
@@ -80,7 +111,7 @@ export class SendQueue {
       if (isWhole(send)) return send;
       this.remove(send);
       send.stop?.();
-      send.reject(invalidInput(send.operation, "the buffer was transferred while its send waited"));
+      send.reject(invalidInput(send.operation, GONE_WAITING));
     }
     return undefined;
   }

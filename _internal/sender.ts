@@ -4,7 +4,14 @@ import { checkBytes, isBytes, keepsItsLength, plainBytes, statedLength } from ".
 import { Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { SendBacklog } from "./send_backlog.ts";
-import { type PendingSend, pendingSend, type SendOperation } from "./send_queue.ts";
+import {
+  goneError,
+  isFlush,
+  type PendingSend,
+  pendingSend,
+  queueFullError,
+  type SendOperation,
+} from "./send_queue.ts";
 
 const EMPTY = new Uint8Array(0);
 
@@ -89,6 +96,20 @@ export class Sender {
     return this.#sendSlowly(operation, pieces[0] ?? EMPTY, pieces.slice(1), options);
   }
 
+  /** Resolves when everything that was sent before it has left. */
+  flush(options: OperationOptions | undefined): Promise<void> {
+    try {
+      const cancellation = Cancellation.read("flush", options);
+      const problem = this.problem("flush", cancellation?.already);
+      if (problem !== undefined) throw problem;
+      if (!this.idle) return this.#enqueue(pendingSend("flush", EMPTY, 0), cancellation);
+      this.#checkUnbroken("flush");
+      return Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
   #sendDirectly(operation: SendOperation, bytes: Uint8Array, length: number): Promise<void> {
     this.#gate = WRITING;
     this.#directOperation = operation;
@@ -110,7 +131,8 @@ export class Sender {
   }
 
   /** Bytes of accepted sends that have not left. */
-  get unsent(): number {
+  get bytesQueued(): number {
+    if (this.#state.dropped) return 0;
     const direct = this.#directBytes === undefined ? 0 : this.#directLength;
     const backlog = this.#backlog;
     return direct + (backlog === undefined ? 0 : backlog.writing.left + backlog.bytes);
@@ -129,13 +151,14 @@ export class Sender {
   abort(): void {
     this.#gate |= FINISHED | BROKEN;
     this.silence();
-    this.#rejectAll((send) => this.#state.closedError(send.operation, send.sent), false);
+    this.#rejectAll((operation, sent) => this.#state.closedError(operation, sent), false);
   }
 
   /** The error that a call on the sending direction meets, if there is one; E10's order. */
   problem(operation: string, cancelled?: Cancelled): SocketError | undefined {
     if (this.#state.closed) return this.#state.closedError(operation);
-    if ((this.#gate & FINISHED) !== 0 && operation !== "closeWrite") {
+    const finished = (this.#gate & FINISHED) !== 0;
+    if (finished && operation !== "closeWrite" && operation !== "flush") {
       return new SocketError("Closed", operation, "closeWrite has ended the sending side", {
         address: this.#state.peer,
       });
@@ -167,13 +190,12 @@ export class Sender {
   #checkRoom(operation: SendOperation, length: number): void {
     const waiting = this.#backlog?.bytes ?? 0;
     if (!this.idle && waiting + length > this.#limit) {
-      throw new SocketError(
-        "QueueFull",
-        operation,
-        `${waiting} bytes wait already, ${length} more would pass the limit of ${this.#limit}`,
-        { address: this.#state.peer },
-      );
+      throw queueFullError(operation, this.#state.peer, { waiting, length, limit: this.#limit });
     }
+    this.#checkUnbroken(operation);
+  }
+
+  #checkUnbroken(operation: SendOperation): void {
     const breakage = this.#state.sendBreakage ?? this.#state.breakage;
     if (breakage !== undefined) throw this.#state.brokenError(breakage, operation);
   }
@@ -224,7 +246,12 @@ export class Sender {
   };
 
   readonly #onDirectError = (error: unknown): never => {
+    const whole = plainBytes(this.#directBytes!).length === this.#directLength;
     this.#directBytes = undefined;
+    if (!whole && !this.#state.dropped) {
+      this.#connection.abort();
+      throw goneError(this.#directOperation, this.#state.peer, 0);
+    }
     this.#fail(error);
     throw this.#failure(this.#directOperation, 0);
   };
@@ -243,15 +270,19 @@ export class Sender {
     if (bytes !== undefined) {
       // Closures made here, since few connections ever come here.
       this.#state.transport.write(bytes)
-        .then((written) => this.#onWritten(backlog, written), (error) => this.#fail(error));
+        .then((count) => this.#onWritten(backlog, count), (error) => this.#onError(backlog, error));
       return;
     }
     // The others that wait have done nothing wrong: they are closed with the connection.
     const [{ operation, sent, reject }] = backlog.writing.sends;
-    const reason = "the buffer was transferred while it was being sent";
-    const options = { address: this.#state.peer, bytesSent: sent };
-    reject(new SocketError("InvalidInput", operation, reason, options));
+    reject(goneError(operation, this.#state.peer, sent));
     this.#connection.abort();
+  }
+
+  /** Memory that a resize took away from under a write is an EFAULT, which says nothing of the peer. */
+  #onError(backlog: SendBacklog, error: unknown): void {
+    if (this.#state.dropped || backlog.writing.bytes !== undefined) this.#fail(error);
+    else this.#write(backlog);
   }
 
   #onWritten(backlog: SendBacklog, written: number): void {
@@ -267,22 +298,26 @@ export class Sender {
   #fail(error: unknown): void {
     if (!this.#state.dropped) this.#state.breakSending(error);
     this.#gate = this.#gate & ~WRITING | BROKEN;
-    this.#rejectAll((send) => this.#failure(send.operation, send.sent), true);
+    this.#rejectAll((operation, sent) => this.#failure(operation, sent), true);
   }
 
-  #failure(operation: SendOperation, sent: number): SocketError {
+  #failure(operation: SendOperation, sent: number | undefined): SocketError {
     const { dropped, sendBreakage } = this.#state;
     return dropped || sendBreakage === undefined
       ? this.#state.closedError(operation, sent)
       : this.#state.brokenError(sendBreakage, operation, sent);
   }
 
-  #rejectAll(error: (send: PendingSend) => SocketError, writeEnded: boolean): void {
+  #rejectAll(
+    toError: (operation: SendOperation, sent?: number) => SocketError,
+    writeEnded: boolean,
+  ): void {
     const pending = this.#backlog?.pending() ?? [];
     this.#backlog?.clear(writeEnded);
     for (const send of pending) {
       send.stop?.();
-      if (send.sent < send.length) send.reject(error(send));
+      if (isFlush(send)) send.reject(toError(send.operation));
+      else if (send.sent < send.length) send.reject(toError(send.operation, send.sent));
     }
     this.#tellIdle();
   }

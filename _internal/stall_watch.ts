@@ -87,7 +87,7 @@ export class StallWatch {
     if (silent && now - served.since >= firstByte) {
       this.#end(served, stalled(served, `not a byte came within ${firstByte} ms`));
     } else if (now - served.lastMove >= idle) {
-      const { unsent } = connection;
+      const { bytesQueued: unsent } = connection;
       const waiting = unsent === 0 ? "" : `, ${unsent} bytes wait to be sent`;
       this.#end(served, stalled(served, `nothing moved for ${idle} ms${waiting}`));
     }

@@ -6,6 +6,8 @@ export interface StraightReader {
   whenTellable<T>(tell: () => T): T | Promise<T>;
   /** A read has ended on a connection that this side closes. */
   onOver(): void;
+  /** A straight read has begun, or has ended. */
+  callsChanged(): void;
 }
 
 /**
@@ -24,7 +26,9 @@ export class StraightRead {
   }
 
   read(target: Uint8Array): Promise<number | null> {
-    return this.pending = this.#state.transport.read(target).then(this.#onRead, this.#onError);
+    this.pending = this.#state.transport.read(target).then(this.#onRead, this.#onError);
+    this.#receiver.callsChanged();
+    return this.pending;
   }
 
   readonly #onRead = (count: number | null): number | null | Promise<number | null> => {
@@ -36,7 +40,7 @@ export class StraightRead {
 
   readonly #onEnd = (): null => {
     if (this.#state.breakage !== undefined) return this.#fail();
-    if (!this.#state.dropped) this.#state.peerEnded = true;
+    if (!this.#state.dropped) this.#state.endReceiving();
     this.#finish();
     return null;
   };
@@ -53,6 +57,7 @@ export class StraightRead {
 
   #finish(): void {
     this.pending = undefined;
+    this.#receiver.callsChanged();
     if (!this.#state.closed) return;
     this.#receiver.onOver();
     throw this.#state.closedError("recvInto");

@@ -12,6 +12,7 @@ import type {
 import { checkLimit, invalidInput, isArray, readArguments } from "./arguments.ts";
 import { Cancellation, unlessCancelled } from "./cancellation.ts";
 import { ConnectionState } from "./connection_state.ts";
+import { DisconnectWatch } from "./disconnect_watch.ts";
 import { fromCodec, toSocketError } from "./error_mapping.ts";
 import {
   closeGracefully,
@@ -19,6 +20,7 @@ import {
   DEFAULT_FLUSH_TIMEOUT,
   DEFAULT_LINGER,
 } from "./graceful_close.ts";
+import { ProcessHold } from "./process_hold.ts";
 import type { Decoding } from "./reader_slot.ts";
 import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
@@ -38,6 +40,8 @@ export class StreamConnection implements Connection {
   readonly #sender: Sender;
   readonly #receiver: Receiver;
   #views: StreamViews | undefined;
+  #disconnectWatch: DisconnectWatch | undefined;
+  #processHold: ProcessHold | undefined;
   #writeEnd: Promise<void> | undefined;
   #closingWrites: Set<Promise<void>> | undefined;
   #closing: Promise<void> | undefined;
@@ -80,9 +84,8 @@ export class StreamConnection implements Connection {
     return this.#state.bytesReceived + this.#receiver.unread;
   }
 
-  /** Bytes that were given to be sent, and have not left. */
-  get unsent(): number {
-    return this.#sender.unsent;
+  get bytesQueued(): number {
+    return this.#sender.bytesQueued;
   }
 
   /** Whether the peer's end of stream, or a breakage, has been seen: nothing more will come. */
@@ -100,6 +103,21 @@ export class StreamConnection implements Connection {
     this.#receiver.readAhead();
   }
 
+  /** Aborts when the peer has left, or this side closes. */
+  disconnectSignal(): AbortSignal {
+    this.#disconnectWatch ??= new DisconnectWatch(this.#state, this.#receiver, this.#hold);
+    return this.#disconnectWatch.signal;
+  }
+
+  /** Whether calls that wait keep the process alive. A close does in any case. */
+  setReferenced(on: boolean): void {
+    if (!this.#state.closed) this.#hold.want(on);
+  }
+
+  get #hold(): ProcessHold {
+    return this.#processHold ??= new ProcessHold(this.#state.transport);
+  }
+
   get readable(): Connection["readable"] {
     return this.#streams.readable;
   }
@@ -110,6 +128,10 @@ export class StreamConnection implements Connection {
 
   send(bytes: Uint8Array, options: OperationOptions | undefined): Promise<void> {
     return this.#sender.send(bytes, options);
+  }
+
+  flush(options: OperationOptions | undefined): Promise<void> {
+    return this.#sender.flush(options);
   }
 
   recv(options: RecvOptions | undefined): Promise<Uint8Array<ArrayBuffer> | null> {
@@ -194,6 +216,12 @@ export class StreamConnection implements Connection {
     // As with sends that nobody awaits: where this side closes, the loss is its own doing.
     for (const ended of this.#closingWrites ?? []) ended.catch(() => {});
     for (const wake of this.#onDropped ?? []) wake();
+    this.#onClosed();
+  }
+
+  #onClosed(): void {
+    this.#processHold?.want(true);
+    this.#disconnectWatch?.check();
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<Uint8Array<ArrayBuffer>> {
@@ -250,6 +278,7 @@ export class StreamConnection implements Connection {
     }, limits);
     // Nobody may be waiting any more when it fails; those who are get it from their own await.
     closed.catch(() => {});
+    this.#onClosed();
     return closed;
   }
 

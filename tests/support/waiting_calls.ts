@@ -4,6 +4,7 @@ import {
   closeWrite,
   connect,
   connectionOver,
+  flush,
   framed,
   lengthPrefixed,
   listen,
@@ -34,6 +35,7 @@ export const WAITING_CALLS: readonly { name: string; open(): Promise<Scene> }[] 
   { name: "connect", open: () => Promise.resolve(openConnect()) },
   { name: "send", open: () => Promise.resolve(openSend()) },
   { name: "sendFrame", open: () => Promise.resolve(openSendFrame()) },
+  { name: "flush", open: () => Promise.resolve(openFlush()) },
   ...RECEIVING_CALLS.map((receiving) => ({
     name: receiving.name,
     open: () => Promise.resolve(openReceive(receiving)),
@@ -90,6 +92,20 @@ function openSendFrame(): Scene {
     async finish(): Promise<void> {
       for (let left = 2; left > 0; left--) (await transport.nextWrite()).take();
     },
+    fail: async (error) => (await transport.nextWrite()).fail(error),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+function openFlush(): Scene {
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  send(connection, new Uint8Array(3)).catch(() => {});
+  return {
+    call: (options) => flush(connection, options),
+    // The write is the send's.
+    asked: () => transport.log.slice(1),
+    finish: async () => (await transport.nextWrite()).take(),
     fail: async (error) => (await transport.nextWrite()).fail(error),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

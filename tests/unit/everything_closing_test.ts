@@ -7,6 +7,7 @@ import {
   closeWrite,
   type Connection,
   connectionOver,
+  flush,
   framed,
   lines,
   listen,
@@ -140,6 +141,7 @@ for (const [what, end] of Object.entries(ENDS)) {
       { name: "send", call: () => send(client, new Uint8Array(1)) },
       { name: "sendFrame", call: () => sendFrame(stream, "line") },
       { name: "closeWrite", call: () => closeWrite(client) },
+      { name: "flush", call: () => flush(client) },
       { name: "recvFrame", call: () => recvFrame(stream) },
       ...RECEIVING_CALLS,
     ];

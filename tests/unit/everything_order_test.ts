@@ -10,6 +10,7 @@ import {
   connect,
   type Connection,
   connectionOver,
+  flush,
   framed,
   lines,
   listen,
@@ -40,6 +41,7 @@ const CALLS: Record<string, Call> = {
   send: (connection, options) => send(connection, new Uint8Array(1), options),
   sendFrame: (connection, options) => sendFrame(framed(connection, lines()), "line", options),
   closeWrite: (connection, options) => closeWrite(connection, options),
+  flush: (connection, options) => flush(connection, options),
   ...Object.fromEntries(RECEIVING_CALLS.map(({ name, call }) => [name, call])),
 };
 
@@ -152,7 +154,7 @@ Deno.test("E10: every function gives a promise, whatever it is called with", asy
   const codecs = ["lengthPrefixed", "varintPrefixed", "netstrings", "delimited", "lines"];
   const synchronous = new Set([
     ...["abort", "connectionOver", "parseAddress", "formatAddress", "checkCodec"],
-    ...["framed", "encodeProxyHeader", "serve"],
+    ...["framed", "encodeProxyHeader", "serve", "disconnectSignal"],
     ...codecs,
   ]);
   const connection = connectionOver(new ScriptedTransport());

@@ -7,6 +7,7 @@ import {
   closeWrite,
   connect,
   connectionOver,
+  flush,
   framed,
   lengthPrefixed,
   lines,
@@ -73,6 +74,7 @@ Deno.test("E1: bad arguments are InvalidInput before any I/O", async () => {
   await rejection(() => recvInto(connection, nonsense), "InvalidInput", "recvInto");
   await rejection(() => recvInto(connection, new Uint8Array(0)), "InvalidInput", "recvInto");
   await rejection(() => closeWrite(connection, nonsense), "InvalidInput", "closeWrite");
+  await rejection(() => flush(connection, nonsense), "InvalidInput", "flush");
   await rejection(() => recvExactly(connection, nonsense), "InvalidInput", "recvExactly");
   await rejection(() => recvUntil(connection, nonsense), "InvalidInput", "recvUntil");
   const stream = framed(connection, lengthPrefixed());
