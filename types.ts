@@ -430,7 +430,7 @@ export interface ServeOptions {
    * threw, and, without a connection, that the system is out of descriptors. Without it, it is a line on standard error,
    * which never quotes what was sent or received. It may throw, or reject: that is a line there.
    *
-   * It is not told of what handlers throw since their `signal` or the server ended them, of connections from
+   * It is not told of what handlers throw since one of their signals or the server ended them, of connections from
    * hosts that are refused, nor of a trusted proxy that connects and says nothing, as health checks do.
    */
   onError?: (error: unknown, connection?: Connection) => void;
@@ -450,6 +450,13 @@ export interface ServeContext {
   readonly signal: AbortSignal;
   /** The server that the connection belongs to. */
   readonly server: Server;
+  /**
+   * Aborts when the client has left, also while the handler does not receive: for one that computes, or waits for
+   * another server. It is the signal of `disconnectSignal`, made when it is first asked for; from then on one buffer
+   * is read ahead. Handed to the calls that the client's leaving should end, what they reject with is nothing that
+   * `onError` hears of.
+   */
+  readonly disconnected: AbortSignal;
 }
 
 /** How a server is ended. */

@@ -204,11 +204,13 @@ export class ConnectionServer implements Server {
     this.#accepted++;
     served.handler = "at work";
     this.#watch.begin(served);
+    const context = new HandlerContext(connection, this.#telling.signal, this);
     try {
-      const { signal } = this.#telling;
-      await this.#plan.handle(connection, new HandlerContext(connection, signal, this));
+      await this.#plan.handle(connection, context);
     } catch (error) {
-      if (!this.#isExpected(error, served)) this.#reports.tell({ error, connection });
+      const expected = HandlerContext.endedBySignal(context, error) ||
+        served.ended !== undefined && asSocketError(error)?.kind === "Closed";
+      if (!expected) this.#reports.tell({ error, connection });
     }
     served.handler = "over";
     const { linger, idleTimeout } = this.#plan;
@@ -220,14 +222,6 @@ export class ConnectionServer implements Server {
       served.ended = error as SocketError;
       this.#reports.tell({ error, connection, said: reasonOf(served.ended) });
     }
-  }
-
-  /** What a handler throws since the server has told it to end, or has ended its connection. */
-  #isExpected(error: unknown, served: Served): boolean {
-    const { aborted, reason } = this.#telling.signal;
-    const own = asSocketError(error);
-    if (aborted && (error === reason || own?.cause === reason)) return true;
-    return served.ended !== undefined && own?.kind === "Closed";
   }
 
   #countEnd(served: Served): void {
