@@ -1,4 +1,4 @@
-import { startTimer } from "./cancellation.ts";
+import { startDeadline } from "./timer.ts";
 
 /** Why a wait ended: the event came, nothing happened for too long, or things happened for too long. */
 export type WaitEnd = "done" | "quiet" | "too long";
@@ -34,9 +34,9 @@ export class ActivityWait {
       const left = begin + longest - now;
       if (quietLeft <= 0) resolve("quiet");
       else if (left <= 0) resolve("too long");
-      else this.#stop = startTimer(Math.min(quietLeft, left), check);
+      else this.#stop = startDeadline(Math.min(quietLeft, left), check);
     };
-    this.#stop = startTimer(Math.min(quiet, longest), check);
+    this.#stop = startDeadline(Math.min(quiet, longest), check);
     const end = await Promise.race([over, Promise.race(events).then(() => "done" as const)]);
     this.#stop();
     return end;

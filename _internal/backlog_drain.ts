@@ -1,4 +1,4 @@
-import { startTimer } from "./cancellation.ts";
+import { startTimer } from "./timer.ts";
 
 /**
  * A backlog is empty when nobody has come in so many milliseconds in a row. Each is a timer of its own: one

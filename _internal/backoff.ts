@@ -1,4 +1,4 @@
-import { startTimer } from "./cancellation.ts";
+import { startTimer } from "./timer.ts";
 
 const SHORTEST = 5;
 const LONGEST = 1000;

@@ -2,23 +2,7 @@ import { SocketError } from "../errors.ts";
 import type { Address, OperationOptions } from "../types.ts";
 import { checkLimit, checkOptions, invalidInput, readArguments } from "./arguments.ts";
 import { SignalWaiters } from "./signal_waiters.ts";
-
-// Above this, timers of the runtime fire at once.
-const LONGEST_TIMER = 2 ** 31 - 1;
-
-/** Calls `fire` after `ms`, whatever its size, never for `Infinity`; what it gives stops that. */
-export function startTimer(ms: number, fire: () => void): () => void {
-  if (ms === Infinity) return () => {};
-  let left = ms;
-  let id: ReturnType<typeof setTimeout>;
-  const arm = () => {
-    const step = Math.min(left, LONGEST_TIMER);
-    left -= step;
-    id = setTimeout(left > 0 ? arm : fire, step);
-  };
-  arm();
-  return () => clearTimeout(id);
-}
+import { startDeadline } from "./timer.ts";
 
 /** Why a call was cancelled, ready to become an error. */
 export interface Cancelled {
@@ -74,7 +58,7 @@ export class Cancellation {
           stop();
           cancel(aborted(signal));
         }));
-    const stopTimer = startTimer(this.#timeout, () => {
+    const stopTimer = startDeadline(this.#timeout, () => {
       stop();
       cancel(this.#timedOut());
     });

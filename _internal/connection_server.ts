@@ -10,7 +10,6 @@ import type {
 import { checkLimit, checkOptions, readArguments } from "./arguments.ts";
 import { AwaitedHeaders, type ProxyTrust } from "./awaited_headers.ts";
 import { BacklogDrain } from "./backlog_drain.ts";
-import { startTimer } from "./cancellation.ts";
 import { DEFAULT_FLUSH_TIMEOUT } from "./graceful_close.ts";
 import { HandlerContext } from "./handler_context.ts";
 import { type OnRefused, type RefusalReason, Refusals } from "./refusals.ts";
@@ -19,6 +18,7 @@ import { asSocketError, type OnError, reasonOf, ServerReports } from "./server_r
 import { StallWatch } from "./stall_watch.ts";
 import type { StreamConnection } from "./stream_connection.ts";
 import type { TcpListener } from "./tcp_listener.ts";
+import { startDeadline } from "./timer.ts";
 
 /** What a server does with its connections; all of it has been checked. */
 export interface ServerPlan {
@@ -91,7 +91,7 @@ export class ConnectionServer implements Server {
     const limit = readArguments("shutdown", () => checkOptions("shutdown", options).timeout);
     const timeout = checkLimit("shutdown", "timeout", limit, Infinity);
     this.#backlog.limit(timeout);
-    const stop = timeout === 0 ? this.#abortAll() : startTimer(timeout, () => this.#abortAll());
+    const stop = timeout === 0 ? this.#abortAll() : startDeadline(timeout, () => this.#abortAll());
     this.#shutdown ??= this.#end();
     this.#connections.placeAll();
     this.#connections.wake();

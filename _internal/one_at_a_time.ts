@@ -3,6 +3,7 @@ import type { Address, OperationOptions } from "../types.ts";
 import { Backoff } from "./backoff.ts";
 import { Cancellation, cancelledError } from "./cancellation.ts";
 import { toSocketError } from "./error_mapping.ts";
+import { afterTurn, turnDue, type TurnWaiter } from "./event_loop_turn.ts";
 import { WaitingCalls } from "./waiting_calls.ts";
 
 /** What a failure of the source means. */
@@ -32,13 +33,15 @@ export interface Source<Given, T> {
  * One request to the runtime at a time, whatever the number of callers: they are served in the order
  * they came, and what comes when its caller was cancelled is parked for the next one.
  */
-export class OneAtATime<Given, T> {
+export class OneAtATime<Given, T> implements TurnWaiter {
   readonly #source: Source<Given, T>;
   readonly #calls: WaitingCalls<T>;
   readonly #backoff = new Backoff(() => this.#ask());
   #parked: T | undefined;
   #asking: Promise<void> | undefined;
   #repeated = false;
+  /** The next request waits for the event loop to turn. */
+  #awaitingTurn = false;
   #closed = false;
 
   constructor(source: Source<Given, T>) {
@@ -112,7 +115,9 @@ export class OneAtATime<Given, T> {
   }
 
   #ask(): void {
-    if (this.#asking !== undefined || this.#closed || this.#calls.empty) return;
+    if (this.#asking !== undefined || this.#awaitingTurn || this.#closed || this.#calls.empty) {
+      return;
+    }
     // Whoever asks waits the pause out: a caller's own loop cannot spin either.
     if (this.#backoff.wait()) return;
     this.#asking = this.#source.next().then(this.#onGiven, this.#onError);
@@ -124,8 +129,16 @@ export class OneAtATime<Given, T> {
     this.#repeated = false;
     this.#backoff.succeeded();
     if (!this.#calls.succeed(taken)) this.#parked = taken;
-    this.#ask();
+    if (turnDue()) {
+      this.#awaitingTurn = true;
+      afterTurn(this);
+    } else this.#ask();
   };
+
+  onTurn(): void {
+    this.#awaitingTurn = false;
+    this.#ask();
+  }
 
   readonly #onError = (error: unknown): void => {
     this.#asking = undefined;

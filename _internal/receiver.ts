@@ -10,6 +10,7 @@ import {
 import { Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { fromCodec } from "./error_mapping.ts";
+import { afterTurn, turnDue, type TurnWaiter } from "./event_loop_turn.ts";
 import { ForeignTransport } from "./foreign_transport.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import { ANY, type Decoding, ReaderSlot, type Received } from "./reader_slot.ts";
@@ -21,7 +22,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
  * The receiving direction of a connection: one reader at a time, and a read of the runtime that stays
  * parked when its reader is cancelled, so that the next one gets its bytes.
  */
-export class Receiver implements StraightReader {
+export class Receiver implements StraightReader, TurnWaiter {
   readonly #state: ConnectionState;
   /** Says whether a write is under way, which may be the one that is told of a reset. */
   readonly #sender: { readonly idle: boolean };
@@ -30,6 +31,8 @@ export class Receiver implements StraightReader {
   readonly #reader = new ReaderSlot();
   /** A read into our own buffer is under way, parked or with a reader. */
   #reading = false;
+  /** The reader is answered once the event loop has turned. */
+  #awaitingTurn = false;
   /** A codec, which is anybody's code, looks at what there is. */
   #decoding = false;
   #straight: StraightRead | undefined;
@@ -125,15 +128,19 @@ export class Receiver implements StraightReader {
     try {
       const cancellation = Cancellation.read(operation, options);
       this.#checkFree(operation, cancellation);
-      const found = this.#decode(operation, decoding);
-      if (found !== undefined) {
-        this.callsChanged();
-        return Promise.resolve(found);
+      const due = turnDue();
+      if (!due) {
+        const found = this.#decode(operation, decoding);
+        if (found !== undefined) {
+          this.callsChanged();
+          return Promise.resolve(found);
+        }
       }
       const stop = cancellation?.watch((why) => this.#cancel(why), this.#state.peer);
       const promise = this.#reader.open(operation, ANY, undefined, decoding);
       this.#reader.stop = stop;
-      if (!this.#reading) this.#read();
+      if (due) this.#awaitTurn();
+      else if (!this.#reading) this.#read();
       return promise as Promise<T | null>;
     } catch (error) {
       this.callsChanged();
@@ -204,8 +211,28 @@ export class Receiver implements StraightReader {
 
   /** Answers the reader at once if that is possible, else sees to it that a read is under way. */
   #serve(): void {
-    if (this.#settled) this.#deliver();
+    if (this.#settled) this.#deliverInTurn();
     else if (!this.#reading) this.#read();
+  }
+
+  #deliverInTurn(): void {
+    if (turnDue()) this.#awaitTurn();
+    else this.#deliver();
+  }
+
+  #awaitTurn(): void {
+    if (this.#awaitingTurn) return;
+    this.#awaitingTurn = true;
+    afterTurn(this);
+  }
+
+  /** Answers the reader that waited for the event loop, if it is still there and no read will answer it. */
+  onTurn(): void {
+    this.#awaitingTurn = false;
+    const { operation, decoding } = this.#reader;
+    if (operation === undefined || this.#reading) return;
+    if (decoding !== undefined || this.#settled) this.#deliver();
+    else this.#read();
   }
 
   #cancel(why: Cancelled): void {
@@ -223,15 +250,15 @@ export class Receiver implements StraightReader {
         if (!state.peerEnded) throw state.brokenError(state.breakage!, operation);
         found = decoding.end(input);
       }
-      // The codec itself may have closed the connection.
-      if (state.closed) throw state.closedError(operation);
-      return found;
+      if (!state.closed) return found;
     } catch (error) {
-      throw fromCodec(error, operation, state.peer);
+      if (!state.closed) throw fromCodec(error, operation, state.peer);
     } finally {
       this.#decoding = false;
       state.bytesReceived = input.consumed;
     }
+    // The codec itself has closed the connection: that comes first, whatever it gave or threw.
+    throw state.closedError(operation);
   }
 
   #deliverDecoded(operation: string, decoding: Decoding<unknown>): void {
@@ -280,7 +307,7 @@ export class Receiver implements StraightReader {
       return this.onOver();
     }
     this.#buffer.filled(count);
-    if (this.#reader.operation !== undefined) this.#deliver();
+    if (this.#reader.operation !== undefined) this.#deliverInTurn();
   };
 
   #onEnd(): void {

@@ -1,7 +1,7 @@
 import type { RefusalReason, ServeOptions } from "../types.ts";
-import { startTimer } from "./cancellation.ts";
 import { asSocketError, type ServerReports } from "./server_reports.ts";
 import type { StreamConnection } from "./stream_connection.ts";
+import { startDeadline } from "./timer.ts";
 
 export type { RefusalReason };
 export type OnRefused = NonNullable<ServeOptions["onRefused"]>;
@@ -54,11 +54,11 @@ export class Refusals {
   ): Promise<void> {
     const { promise: over, resolve: giveUp } = Promise.withResolvers<void>();
     this.#told.set(connection, giveUp);
-    const stop = startTimer(REFUSAL_TIME, giveUp);
+    const stop = startDeadline(REFUSAL_TIME, giveUp);
     await Promise.race([this.#call(connection, reason, onRefused), over]);
     stop();
     const limits = { linger: REFUSAL_TIME, flushTimeout: REFUSAL_TIME };
-    const stopClosing = startTimer(REFUSAL_TIME, () => connection.abort());
+    const stopClosing = startDeadline(REFUSAL_TIME, () => connection.abort());
     // It was refused: that it did not take the reason is no failure.
     await connection.finish(limits).catch(() => {});
     stopClosing();

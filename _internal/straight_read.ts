@@ -1,4 +1,5 @@
 import type { ConnectionState } from "./connection_state.ts";
+import { afterTurn, turnDue } from "./event_loop_turn.ts";
 
 /** What it asks of the direction that it is a part of. */
 export interface StraightReader {
@@ -33,10 +34,18 @@ export class StraightRead {
 
   readonly #onRead = (count: number | null): number | null | Promise<number | null> => {
     if (count === null) return this.#receiver.whenTellable(this.#onEnd);
+    if (!turnDue()) return this.#give(count);
+    // The buffer is the caller's: the call stays pending, so that nobody else reads meanwhile.
+    return new Promise<void>((resolve) => afterTurn({ onTurn: resolve })).then(() =>
+      this.#give(count)
+    );
+  };
+
+  #give(count: number): number {
     this.#finish();
     this.#state.bytesReceived += count;
     return count;
-  };
+  }
 
   readonly #onEnd = (): null => {
     if (this.#state.breakage !== undefined) return this.#fail();
