@@ -1,5 +1,7 @@
 import { SocketError } from "../errors.ts";
+import type { CloseOptions } from "../types.ts";
 import { ActivityWait } from "./activity_wait.ts";
+import { checkLimit, readArguments } from "./arguments.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { ForeignTransport } from "./foreign_transport.ts";
 import type { Receiver } from "./receiver.ts";
@@ -21,6 +23,21 @@ export interface CloseLimits {
   readonly linger: number;
   /** For the next bytes to leave. */
   readonly flushTimeout: number;
+}
+
+const DEFAULTS: CloseLimits = { linger: DEFAULT_LINGER, flushTimeout: DEFAULT_FLUSH_TIMEOUT };
+
+/** Reads and checks a caller's options. */
+export function readCloseLimits(options: CloseOptions | undefined): CloseLimits {
+  if (options === undefined) return DEFAULTS;
+  const { linger, flushTimeout } = readArguments("close", () => {
+    const { linger, flushTimeout } = options;
+    return { linger, flushTimeout };
+  });
+  return {
+    linger: checkLimit("close", "linger", linger, DEFAULT_LINGER),
+    flushTimeout: checkLimit("close", "flushTimeout", flushTimeout, DEFAULT_FLUSH_TIMEOUT),
+  };
 }
 
 /** What closing needs of a connection. */

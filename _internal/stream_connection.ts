@@ -9,17 +9,12 @@ import type {
   RecvOptions,
   Transport,
 } from "../types.ts";
-import { checkLimit, invalidInput, isArray, readArguments } from "./arguments.ts";
+import { invalidInput, isArray } from "./arguments.ts";
 import { Cancellation, unlessCancelled } from "./cancellation.ts";
 import { ConnectionState } from "./connection_state.ts";
 import { DisconnectWatch } from "./disconnect_watch.ts";
 import { fromCodec, toSocketError } from "./error_mapping.ts";
-import {
-  closeGracefully,
-  type CloseLimits,
-  DEFAULT_FLUSH_TIMEOUT,
-  DEFAULT_LINGER,
-} from "./graceful_close.ts";
+import { closeGracefully, type CloseLimits, readCloseLimits } from "./graceful_close.ts";
 import { ProcessHold } from "./process_hold.ts";
 import type { Decoding } from "./reader_slot.ts";
 import { Receiver } from "./receiver.ts";
@@ -28,11 +23,6 @@ import { StreamViews } from "./stream_views.ts";
 
 /** How many bytes of sends may wait where nothing else is said. */
 export const DEFAULT_SEND_QUEUE_LIMIT = 16 * 1024 * 1024;
-
-const DEFAULT_LIMITS: CloseLimits = {
-  linger: DEFAULT_LINGER,
-  flushTimeout: DEFAULT_FLUSH_TIMEOUT,
-};
 
 /** A connection over any transport. It knows two directions and how they end, and nothing of TCP. */
 export class StreamConnection implements Connection {
@@ -196,7 +186,7 @@ export class StreamConnection implements Connection {
   /** Closes gracefully; a caller that is cancelled makes it an abort. */
   async close(options: CloseOptions | undefined): Promise<void> {
     const cancellation = Cancellation.read("close", options);
-    const limits = options === undefined ? DEFAULT_LIMITS : readLimits(options);
+    const limits = readCloseLimits(options);
     if (this.#state.dropped) return;
     if (cancellation?.already === undefined) this.#closing ??= this.#close(limits);
     await unlessCancelled(this.#closing, cancellation, this.#state, () => this.abort());
@@ -304,17 +294,6 @@ export class StreamConnection implements Connection {
       throw toSocketError(error, "closeWrite", { address: state.peer });
     }
   }
-}
-
-function readLimits(options: CloseOptions): CloseLimits {
-  const { linger, flushTimeout } = readArguments("close", () => {
-    const { linger, flushTimeout } = options;
-    return { linger, flushTimeout };
-  });
-  return {
-    linger: checkLimit("close", "linger", linger, DEFAULT_LINGER),
-    flushTimeout: checkLimit("close", "flushTimeout", flushTimeout, DEFAULT_FLUSH_TIMEOUT),
-  };
 }
 
 /** The error for a handle that is something else. */
