@@ -118,11 +118,10 @@ function readOptions(
   options: ServeOptions | undefined,
 ): { plan: ServerPlan; signal: AbortSignal | undefined } {
   const checked = checkOptions<ServeOptions>(OPERATION, options);
-  const { signal, onError, proxyProtocol } = checked;
+  const { signal, onError, onRefused, proxyProtocol } = checked;
   if (signal !== undefined) checkSignal(OPERATION, signal);
-  if (onError !== undefined && typeof onError !== "function") {
-    throw invalidInput(OPERATION, `onError is ${describe(onError)}, not a function`);
-  }
+  checkCallback("onError", onError);
+  checkCallback("onRefused", onRefused);
   const count = { lowest: 1, whole: true };
   const time = { lowest: 1 };
   const read = (name: Limit, fallback: number, range: typeof time) =>
@@ -132,6 +131,8 @@ function readOptions(
     plan: {
       handle,
       onError,
+      onRefused,
+      whenFull: readWhenFull(checked.whenFull),
       maxConnections: read("maxConnections", MAX_CONNECTIONS, count),
       maxConnectionsPerHost: read("maxConnectionsPerHost", Infinity, count),
       firstByteTimeout: read("firstByteTimeout", Infinity, time),
@@ -140,6 +141,17 @@ function readOptions(
       proxies: proxyProtocol === undefined ? undefined : readProxies(proxyProtocol),
     },
   };
+}
+
+function checkCallback(name: string, callback: unknown): void {
+  if (callback === undefined || typeof callback === "function") return;
+  throw invalidInput(OPERATION, `${name} is ${describe(callback)}, not a function`);
+}
+
+function readWhenFull(whenFull: unknown): ServerPlan["whenFull"] {
+  if (whenFull === undefined) return "wait";
+  if (whenFull === "wait" || whenFull === "refuse") return whenFull;
+  throw invalidInput(OPERATION, `whenFull is ${describe(whenFull)}, not "wait" or "refuse"`);
 }
 
 function readProxies(options: ProxyProtocolOptions): ServerPlan["proxies"] {

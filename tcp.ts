@@ -402,19 +402,21 @@ export function closeWrite(
 
 /**
  * Closes a connection and delivers what was sent: flushes, ends the sending side, drops what the
- * peer still sends until its end of stream or for `linger` milliseconds, then closes. Pending receives
- * reject `Closed` at once, pending sends are flushed. Closing again is fine.
+ * peer still sends until its end of stream or until it has been silent for `linger` milliseconds, then closes. Pending
+ * receives reject `Closed` at once, pending sends are flushed. Closing again is fine.
+ *
+ * To close while the peer still sends makes the system drop what has not arrived. So a peer that goes on sending while
+ * it receives is listened to for at most 30 seconds after the flush.
  *
  * @param connection What to close.
- * @param options How long to linger, and when to give the delivery up: `signal`, and `timeout` in
- * milliseconds.
+ * @param options `linger` and `flushTimeout` in milliseconds, and when to give the delivery up: `signal`, and `timeout`
+ * in milliseconds.
  * @returns When it is closed. What the peer did to the connection is no failure of this call.
  *
- * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `Aborted`, `TimedOut`; the latter also where
- * it gave up on bytes because none had left for `linger` ms, 1000 at least: the peer takes nothing, or less than
- * the system tells of in that time, which on Linux may be 1.4 MB at once; give a slow peer a longer `linger`. The
- * sends of those bytes reject `Closed` with `bytesSent`. But for `InvalidInput` the connection is closed in
- * any case; a cancelled call closes it at once.
+ * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `Aborted`, `TimedOut`. It is `TimedOut`, too, if no
+ * byte has left for `flushTimeout` ms: then the sends of those bytes reject `Closed` with `bytesSent`. And it is
+ * `TimedOut` if it had to close while the peer still sent: then sent data may be lost, though the system has taken it.
+ * But for `InvalidInput` the connection is closed in any case; a cancelled call closes it at once.
  *
  * @example
  * ```ts

@@ -126,12 +126,21 @@ export interface RecvOptions extends OperationOptions {
 /** How a connection is closed. */
 export interface CloseOptions extends OperationOptions {
   /**
-   * Milliseconds to wait for the peer's end of stream after everything was sent, while its data is
-   * discarded: 0 to `Infinity`. 0 closes right after the flush.
+   * Milliseconds without a byte from the peer after which the close stops waiting for its end of stream: 0 to
+   * `Infinity`. The wait begins when everything was sent, and what comes meanwhile is discarded. A peer that goes on
+   * sending is listened to for at most 30 seconds, or `linger` if that is longer; then `close` rejects `TimedOut`.
+   * 0 closes right after the flush: if the peer still sends then, sent data may be lost, and nothing says so.
    *
    * @default {1000}
    */
   linger?: number;
+  /**
+   * Milliseconds without a byte leaving after which the close gives up what waits to be sent: 0 to `Infinity`.
+   * Linux takes bytes in steps of up to 1.4 MB: your slowest peer should need less time for that.
+   *
+   * @default {30000}
+   */
+  flushTimeout?: number;
 }
 
 /** What every connection has, whatever it runs over. */
@@ -396,19 +405,36 @@ export interface ServeOptions {
   /** Ends the server at once, as `shutdown({ timeout: 0 })` does. */
   signal?: AbortSignal;
   /**
-   * So many connections are served at the same time; others wait in the kernel's backlog. Only a server that ends
-   * lets those in as well, since closing the port would reset them.
+   * Maximum number of connections served at once; `whenFull` says what becomes of others. A connection gives its place
+   * back when it is closed, also if its handler has not returned then. Until its PROXY header has come it needs none.
    *
    * @default {10000}
    */
   maxConnections?: number;
   /**
-   * So many of them from one host: what comes beyond that is closed at once and counted in `refused`. Behind
-   * a proxy the host is the client's.
+   * What becomes of clients beyond `maxConnections`. With `"wait"` they stay in the kernel's backlog until there is a
+   * place; only a server that ends lets them in as well, since closing the port would reset them. With `"refuse"` they
+   * are closed, counted in `refused`, and told by `onRefused`: for clients that have somewhere else to go.
+   *
+   * @default {"wait"}
+   */
+  whenFull?: "wait" | "refuse";
+  /**
+   * Maximum number of connections from one host: what comes beyond that is closed, counted in `refused`, and told by
+   * `onRefused`. Behind a proxy the host is the client's.
    *
    * @default {Infinity}
    */
   maxConnectionsPerHost?: number;
+  /**
+   * Tells a client why it is refused, in the words of your protocol: send to the connection, and return. After one
+   * second at most the connection is closed, as `close` does it, and a second later it is gone. Of the clients that
+   * come while 100 are being told, none is told: they are closed at once, as all are without `onRefused`.
+   *
+   * It is not called for peers of a server with `proxyProtocol` that are not trusted, or send no header. Such
+   * connections count in no limit, and not in `active`. What it throws, or rejects with, goes to `onError`.
+   */
+  onRefused?: (connection: Connection, reason: RefusalReason) => void | Promise<void>;
   /**
    * Milliseconds within which the first byte must come, or the client's end of stream: connections that never
    * say anything are ended. Behind a proxy it is the first byte after the header, and the time counts from
@@ -429,26 +455,30 @@ export interface ServeOptions {
    */
   idleTimeout?: number;
   /**
-   * Milliseconds to wait for the client's end of stream after its handler has returned and everything was sent;
-   * what it still sends meanwhile is discarded. What it sends later resets the connection, and may take with
-   * it what was still on the way: raise this for clients that go on sending while they receive slowly.
+   * Milliseconds without a byte from the client after which the server stops waiting for its end of stream, once its
+   * handler has returned and everything was sent; see {@linkcode CloseOptions}. What it still sends meanwhile is
+   * discarded. A client that goes on sending has at most 30 seconds, or `linger` if that is longer; then `onError` hears
+   * that sent data may be lost (`TimedOut`).
    *
    * @default {1000}
    */
   linger?: number;
   /**
    * Hears of what went wrong: what a handler threw, the connections that were ended by a timeout (`TimedOut`) or
-   * had no valid PROXY header, answers that a client did not take before its connection was closed, and,
-   * without a connection, that the system is out of descriptors. Without it, it is a line on standard error,
+   * had no valid PROXY header, answers that a client did not take before its connection was closed, what `onRefused`
+   * threw, and, without a connection, that the system is out of descriptors. Without it, it is a line on standard error,
    * which never quotes what was sent or received. It may throw, or reject: that is a line there.
    *
-   * It is not told of what handlers throw since their `signal` or the server ended them, of connections from
-   * hosts that are refused, nor of a trusted proxy that connects, says nothing and leaves, as health checks do.
+   * It is not told of what handlers throw since one of their signals or the server ended them, of connections from
+   * hosts that are refused, nor of a trusted proxy that connects and says nothing, as health checks do.
    */
   onError?: (error: unknown, connection?: Connection) => void;
   /** Takes a PROXY header before each connection, from load balancers that are trusted. */
   proxyProtocol?: ProxyProtocolOptions;
 }
+
+/** The limit that a refused client has met. */
+export type RefusalReason = "maxConnections" | "maxConnectionsPerHost";
 
 /** What a handler is told beside its connection. */
 export interface ServeContext {
@@ -459,6 +489,13 @@ export interface ServeContext {
   readonly signal: AbortSignal;
   /** The server that the connection belongs to. */
   readonly server: Server;
+  /**
+   * Aborts when the client has left, also while the handler does not receive: for one that computes, or waits for
+   * another server. It is the signal of `disconnectSignal`, made when it is first asked for; from then on one buffer
+   * is read ahead. Handed to the calls that the client's leaving should end, what they reject with is nothing that
+   * `onError` hears of.
+   */
+  readonly disconnected: AbortSignal;
 }
 
 /** How a server is ended. */
@@ -497,7 +534,7 @@ export interface Server extends AsyncDisposable {
   readonly active: number;
   /** Connections that were handed to the handler so far. */
   readonly accepted: number;
-  /** Connections that were closed at once: too many of one host, not a trusted proxy, or no PROXY header. */
+  /** Connections that were not served: past a limit, not of a trusted proxy, or without a PROXY header. */
   readonly refused: number;
   /**
    * Resolves when the server has ended, by `shutdown`, its `signal` or since the listener was closed: the last
@@ -509,9 +546,9 @@ export interface Server extends AsyncDisposable {
    * their `signal`, and waited for. Doing it again is fine, and may set a shorter time. A handler that awaits it
    * waits for itself.
    *
-   * The backlog is taken for empty when nobody has come for 25 milliseconds; where clients keep coming, the port is
-   * closed after 3 seconds, or `timeout`, and those who wait then are reset: have a load balancer send them elsewhere
-   * first.
+   * The backlog is taken for empty when nobody has come for 25 milliseconds. If clients keep coming, the port is closed
+   * and handlers are told after a tenth of `timeout`, or 50 milliseconds if that is longer, and after 3 seconds at
+   * most. Those who wait then are reset: have a load balancer send them elsewhere first.
    *
    * Rejects with a {@linkcode SocketError} of kind `InvalidInput` only.
    */

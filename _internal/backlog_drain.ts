@@ -11,6 +11,10 @@ const QUIET = 25;
  * quiet as time goes by resets more of them: behind a proxy they come in bursts.
  */
 const LONGEST = 3000;
+/** Part of the time for connections to end that accepting may take: they need the rest. */
+const SHARE = 0.1;
+/** Accepting may take this much of a short time in any case (ms): an empty backlog takes `QUIET` to be known. */
+const LEAST = 2 * QUIET;
 
 /**
  * How a server that ends finds out that nobody waits in the kernel's backlog any more, whom closing the port would
@@ -20,6 +24,13 @@ export class BacklogDrain {
   /** How often the listener gave a connection, or failed. */
   #answers = 0;
   #starved = false;
+  #until = Infinity;
+
+  /** Sets how long connections have to end, in milliseconds: the shortest of several counts. */
+  limit(timeout: number): void {
+    const most = Math.min(LONGEST, Math.max(timeout * SHARE, Math.min(timeout, LEAST)));
+    this.#until = Math.min(this.#until, performance.now() + most);
+  }
 
   /** The listener gave a connection. */
   accepted(): void {
@@ -35,13 +46,11 @@ export class BacklogDrain {
 
   /** Waits until the backlog is empty, or `isOver`; `onStarved` is called while there are no descriptors for it. */
   async run(isOver: () => boolean, onStarved: () => void): Promise<void> {
-    const begin = performance.now();
-    for (let quiet = 0, waited = 0; waited < LONGEST && quiet < QUIET && !isOver();) {
+    for (let quiet = 0; performance.now() < this.#until && quiet < QUIET && !isOver();) {
       if (this.#starved) onStarved();
       const before = this.#answers;
       await new Promise<void>((resolve) => startTimer(1, resolve));
       quiet = this.#answers === before && !this.#starved ? quiet + 1 : 0;
-      waited = performance.now() - begin;
     }
   }
 }

@@ -8,30 +8,32 @@ import type {
   ShutdownResult,
 } from "../types.ts";
 import { checkLimit, checkOptions, readArguments } from "./arguments.ts";
+import { AwaitedHeaders, type ProxyTrust } from "./awaited_headers.ts";
 import { BacklogDrain } from "./backlog_drain.ts";
-import { ProxyHeaderReading } from "./proxy_reading.ts";
+import { DEFAULT_FLUSH_TIMEOUT } from "./graceful_close.ts";
+import { HandlerContext } from "./handler_context.ts";
+import { type OnRefused, type RefusalReason, Refusals } from "./refusals.ts";
 import { type Served, ServedConnections } from "./served_connections.ts";
 import { asSocketError, type OnError, reasonOf, ServerReports } from "./server_reports.ts";
 import { StallWatch } from "./stall_watch.ts";
 import type { StreamConnection } from "./stream_connection.ts";
 import type { TcpListener } from "./tcp_listener.ts";
 import { startDeadline } from "./timer.ts";
-import type { TrustList } from "./trust_list.ts";
-
-/** What a client that takes nothing gets at least, where no idle timeout says so. */
-const PATIENCE = 30_000;
 
 /** What a server does with its connections; all of it has been checked. */
 export interface ServerPlan {
   readonly handle: (connection: Connection, context: ServeContext) => void | Promise<void>;
   /** Nothing for a line on standard error. */
   readonly onError: OnError | undefined;
+  /** Nothing if clients that are refused are not told. */
+  readonly onRefused: OnRefused | undefined;
   readonly maxConnections: number;
+  readonly whenFull: "wait" | "refuse";
   readonly maxConnectionsPerHost: number;
   readonly firstByteTimeout: number;
   readonly idleTimeout: number;
   readonly linger: number;
-  readonly proxies: { readonly trusted: TrustList; readonly timeout: number } | undefined;
+  readonly proxies: ProxyTrust | undefined;
 }
 
 /** A loop that accepts, and the connections that came of it. */
@@ -43,8 +45,9 @@ export class ConnectionServer implements Server {
   readonly #connections = new ServedConnections();
   readonly #watch: StallWatch;
   readonly #reports: ServerReports;
+  readonly #refusals: Refusals;
+  readonly #headers: AwaitedHeaders;
   readonly #telling = new AbortController();
-  readonly #context: ServeContext;
   #accepted = 0;
   #refused = 0;
   #drained = 0;
@@ -64,7 +67,8 @@ export class ConnectionServer implements Server {
     this.#listener = listener;
     this.#plan = plan;
     this.#reports = new ServerReports(listener.address, plan.onError);
-    this.#context = Object.freeze({ signal: this.#telling.signal, server: this });
+    this.#headers = new AwaitedHeaders(this.#reports);
+    this.#refusals = new Refusals(plan.onRefused, this.#reports, () => this.#connections.wake());
     this.#watch = new StallWatch(
       this.#connections,
       { firstByte: plan.firstByteTimeout, idle: plan.idleTimeout },
@@ -101,8 +105,10 @@ export class ConnectionServer implements Server {
   async shutdown(options?: ShutdownOptions): Promise<ShutdownResult> {
     const limit = readArguments("shutdown", () => checkOptions("shutdown", options).timeout);
     const timeout = checkLimit("shutdown", "timeout", limit, Infinity);
+    this.#backlog.limit(timeout);
     const stop = timeout === 0 ? this.#abortAll() : startDeadline(timeout, () => this.#abortAll());
     this.#shutdown ??= this.#end();
+    this.#connections.placeAll();
     this.#connections.wake();
     try {
       // A call that comes later may be in more of a hurry: all are told the same.
@@ -129,7 +135,7 @@ export class ConnectionServer implements Server {
     await this.#accept();
     await this.#listener.close(this.#take);
     this.#tell();
-    while (this.active > 0) await this.#connections.whenLess();
+    while (this.active > 0 || this.#refusals.size > 0) await this.#connections.whenLess();
   }
 
   /** Accepts until the listener is closed, by whomever. */
@@ -159,7 +165,9 @@ export class ConnectionServer implements Server {
 
   /** While it ends, those in the backlog are let in all the same: closing the port would reset them. */
   get #full(): boolean {
-    return this.active >= this.#plan.maxConnections && this.#shutdown === undefined;
+    const { maxConnections, whenFull } = this.#plan;
+    return whenFull === "wait" && this.#shutdown === undefined &&
+      this.#connections.places >= maxConnections;
   }
 
   /** A listener that is not closed tells only of what passes, and it pauses before the next try. */
@@ -170,44 +178,41 @@ export class ConnectionServer implements Server {
   }
 
   async #serve(connection: StreamConnection): Promise<void> {
-    const { proxies, maxConnectionsPerHost } = this.#plan;
+    const { proxies } = this.#plan;
     const served = this.#connections.add(connection);
     if (!this.#referenced) connection.setReferenced(false);
-    const welcome = (proxies === undefined || await this.#greet(served, proxies)) &&
-      (maxConnectionsPerHost === Infinity ||
-        this.#connections.countFor(served, maxConnectionsPerHost));
-    if (served.ended !== undefined) return;
-    if (welcome) {
-      await this.#handle(served);
-    } else {
-      this.#refused++;
-      connection.abort();
+    if (proxies !== undefined && !await this.#headers.read(connection, proxies)) {
+      return this.#refuse(served, undefined);
     }
+    const refusal = this.#admit(served);
+    if (refusal !== undefined) return this.#refuse(served, refusal);
+    // The accept loop has looked whether there is a place, but that was before the header.
+    if (proxies !== undefined && this.#full) await this.#connections.waitPlace(served);
+    else this.#connections.place(served);
+    if (served.ended !== undefined) return;
+    await this.#handle(served);
     if (!this.#connections.delete(served)) return;
     this.#watch.over();
-    if (welcome && this.#shutdown !== undefined) this.#countEnd(served);
+    if (this.#shutdown !== undefined) this.#countEnd(served);
   }
 
-  /** Whether a proxy that is trusted has said on whose behalf it connects. */
-  async #greet(
-    { connection }: Served,
-    { trusted, timeout }: { trusted: TrustList; timeout: number },
-  ): Promise<boolean> {
-    if (!trusted.has(connection.remoteAddress.host)) return false;
-    try {
-      const reading = new ProxyHeaderReading(connection);
-      await connection.recvDecoded("recvProxyHeader", reading, { timeout });
-      return true;
-    } catch (error) {
-      // A proxy that only looks whether the port is open says nothing, and leaves.
-      const probe = connection.bytesHeard === 0 && connection.inputOver;
-      // Where the server has dropped it meanwhile, that is no failure of the proxy's.
-      const { kind } = error as SocketError;
-      if (!probe && kind !== "Closed") {
-        this.#reports.tell({ error, connection, said: `no PROXY header: ${kind}` });
-      }
-      return false;
-    }
+  /** Counts it for its client's host, and says why it cannot be served, if so. */
+  #admit(served: Served): RefusalReason | undefined {
+    const { maxConnections, maxConnectionsPerHost, whenFull } = this.#plan;
+    if (
+      maxConnectionsPerHost !== Infinity &&
+      !this.#connections.countFor(served, maxConnectionsPerHost)
+    ) return "maxConnectionsPerHost";
+    const full = whenFull === "refuse" && this.#connections.places >= maxConnections;
+    return full ? "maxConnections" : undefined;
+  }
+
+  #refuse(served: Served, reason: RefusalReason | undefined): void {
+    if (served.ended !== undefined) return;
+    this.#refused++;
+    this.#refusals.refuse(served.connection, reason);
+    this.#connections.delete(served);
+    this.#watch.over();
   }
 
   async #handle(served: Served): Promise<void> {
@@ -215,29 +220,24 @@ export class ConnectionServer implements Server {
     this.#accepted++;
     served.handler = "at work";
     this.#watch.begin(served);
+    const context = new HandlerContext(connection, this.#telling.signal, this);
     try {
-      await this.#plan.handle(connection, this.#context);
+      await this.#plan.handle(connection, context);
     } catch (error) {
-      if (!this.#isExpected(error, served)) this.#reports.tell({ error, connection });
+      const expected = HandlerContext.endedBySignal(context, error) ||
+        served.ended !== undefined && asSocketError(error)?.kind === "Closed";
+      if (!expected) this.#reports.tell({ error, connection });
     }
     served.handler = "over";
     const { linger, idleTimeout } = this.#plan;
-    const patience = idleTimeout === Infinity ? PATIENCE : idleTimeout;
+    const flushTimeout = idleTimeout === Infinity ? DEFAULT_FLUSH_TIMEOUT : idleTimeout;
     try {
-      await connection.finish(linger, Math.max(patience, linger));
+      await connection.finish({ linger, flushTimeout });
     } catch (error) {
       if (served.ended !== undefined) return;
       served.ended = error as SocketError;
       this.#reports.tell({ error, connection, said: reasonOf(served.ended) });
     }
-  }
-
-  /** What a handler throws since the server has told it to end, or has ended its connection. */
-  #isExpected(error: unknown, served: Served): boolean {
-    const { aborted, reason } = this.#telling.signal;
-    const own = asSocketError(error);
-    if (aborted && (error === reason || own?.cause === reason)) return true;
-    return served.ended !== undefined && own?.kind === "Closed";
   }
 
   #countEnd(served: Served): void {
@@ -249,6 +249,8 @@ export class ConnectionServer implements Server {
     const { connection } = served;
     served.ended = why;
     connection.abort();
+    // Its handler may wait elsewhere for long. The client is gone, and others may have its place.
+    this.#connections.release(served);
     this.#reports.tell({ error: why, connection, said: reasonOf(why) });
   }
 
@@ -281,6 +283,7 @@ export class ConnectionServer implements Server {
       connection.abort();
       this.#connections.delete(served);
     }
+    this.#refusals.abortAll();
     this.#watch.over();
   }
 }

@@ -1,24 +1,43 @@
 import { SocketError } from "../errors.ts";
-import { startDeadline } from "./timer.ts";
+import type { CloseOptions } from "../types.ts";
+import { ActivityWait } from "./activity_wait.ts";
+import { checkLimit, readArguments } from "./arguments.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { ForeignTransport } from "./foreign_transport.ts";
 import type { Receiver } from "./receiver.ts";
 import type { Sender } from "./sender.ts";
 
-/** Milliseconds to wait for the peer's end of stream where nothing else is said. */
+/** Time without a byte from the peer after which a close stops waiting for its end of stream (ms). */
 export const DEFAULT_LINGER = 1000;
-/** A flush is given at least this long without progress, whatever `linger` says. */
-export const LEAST_PATIENCE = 1000;
+/**
+ * Time without a byte leaving after which a flush is given up (ms). Linux says that there is room again when a third
+ * of the send buffer is free: up to 1.4 MB, which a peer that reads steadily takes its time for.
+ */
+export const DEFAULT_FLUSH_TIMEOUT = 30_000;
+/** A peer that goes on sending is listened to for at most this long after the flush (ms). */
+const LONGEST_TALK = 30_000;
 
 /** How long to wait, in milliseconds. */
-export interface Patience {
-  /** For the peer's end of stream, after everything was sent. */
+export interface CloseLimits {
+  /** For the peer's next byte or its end of stream, after everything was sent. */
   readonly linger: number;
-  /**
-   * For the next bytes to leave. Linux says that there is room again when a third of the send buffer is free: up to
-   * 1.4 MB, which a peer that reads steadily takes its time for.
-   */
-  readonly patience: number;
+  /** For the next bytes to leave. */
+  readonly flushTimeout: number;
+}
+
+const DEFAULTS: CloseLimits = { linger: DEFAULT_LINGER, flushTimeout: DEFAULT_FLUSH_TIMEOUT };
+
+/** Reads and checks a caller's options. */
+export function readCloseLimits(options: CloseOptions | undefined): CloseLimits {
+  if (options === undefined) return DEFAULTS;
+  const { linger, flushTimeout } = readArguments("close", () => {
+    const { linger, flushTimeout } = options;
+    return { linger, flushTimeout };
+  });
+  return {
+    linger: checkLimit("close", "linger", linger, DEFAULT_LINGER),
+    flushTimeout: checkLimit("close", "flushTimeout", flushTimeout, DEFAULT_FLUSH_TIMEOUT),
+  };
 }
 
 /** What closing needs of a connection. */
@@ -41,49 +60,38 @@ export interface Closable {
  */
 export async function closeGracefully(
   connection: Closable,
-  { linger, patience }: Patience,
+  { linger, flushTimeout }: CloseLimits,
 ): Promise<void> {
   const { state, sender, receiver, endWriting, whenDropped, abort } = connection;
-  const discarded = receiver.discard();
+  const talk = new ActivityWait();
+  const discarded = receiver.discard(talk.note);
   // What the peer did to the connection is not this call's failure.
   const ended = endWriting().catch(() => {});
-  await flush(sender, patience, whenDropped);
+  await flush(sender, flushTimeout, whenDropped);
   const lost = state.dropped ? 0 : sender.bytesQueued;
+  // One that lingers for longer than that waits as long for a peer that talks as for one that does not.
+  const longest = Math.max(linger, LONGEST_TALK);
+  let cut = false;
   if (!state.dropped && lost === 0) {
     const over = state.transport.closeWrite === undefined ? ended : ended.then(() => discarded);
-    await within(linger, [over, whenDropped]);
+    cut = await talk.wait([over, whenDropped], { quiet: linger, longest }) === "too long";
   }
   const { bytesSent } = sender;
   abort();
   // The descriptor is free when the runtime has let go of the read. Others may never let go.
   if (!(state.transport instanceof ForeignTransport)) await receiver.whenQuiet();
-  if (lost === 0) return;
-  throw new SocketError(
-    "TimedOut",
-    "close",
-    `gave up on ${lost} bytes, none had left for ${patience} ms`,
-    { address: state.peer, bytesSent },
-  );
+  if (lost === 0 && !cut) return;
+  const reason = cut
+    ? `the peer still sent ${longest} ms after everything had left, so sent data may be lost`
+    : `gave up on ${lost} bytes, none had left for ${flushTimeout} ms`;
+  throw new SocketError("TimedOut", "close", reason, { address: state.peer, bytesSent });
 }
 
-/** Waits until all is written, or until no byte has left for `patience` ms. */
-async function flush(sender: Sender, patience: number, dropped: Promise<void>): Promise<void> {
+/** Waits until all is written, or until no byte has left for `timeout` ms. */
+async function flush(sender: Sender, timeout: number, dropped: Promise<void>): Promise<void> {
   if (sender.idle) return;
-  const { promise: stuck, resolve: giveUp } = Promise.withResolvers<void>();
-  let stop = startDeadline(patience, giveUp);
-  sender.onProgress = () => {
-    stop();
-    stop = startDeadline(patience, giveUp);
-  };
-  await Promise.race([sender.whenIdle(), stuck, dropped]);
+  const progress = new ActivityWait();
+  sender.onProgress = progress.note;
+  await progress.wait([sender.whenIdle(), dropped], { quiet: timeout, longest: Infinity });
   sender.onProgress = undefined;
-  stop();
-}
-
-/** Waits for the first of these, `ms` at most. */
-async function within(ms: number, events: Promise<void>[]): Promise<void> {
-  const { promise: over, resolve } = Promise.withResolvers<void>();
-  const stop = startDeadline(ms, resolve);
-  await Promise.race([over, ...events]);
-  stop();
 }

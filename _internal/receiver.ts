@@ -38,6 +38,8 @@ export class Receiver implements StraightReader, TurnWaiter {
   #straight: StraightRead | undefined;
   #onCalls: ((waiting: boolean) => void) | undefined;
   #onDiscarded: (() => void) | undefined;
+  /** Called when bytes of the peer are discarded. */
+  #onInput: (() => void) | undefined;
   #onQuiet: (() => void) | undefined;
 
   constructor(state: ConnectionState, sender: { readonly idle: boolean }) {
@@ -171,9 +173,10 @@ export class Receiver implements StraightReader, TurnWaiter {
     this.#reader.fail(this.#state.closedError(this.#reader.operation));
   }
 
-  /** Reads and drops until the peer's end of stream, a breakage, or the transport's close. */
-  discard(): Promise<void> {
+  /** Reads and drops until the peer's end of stream, a breakage, or the transport's close; `onInput` hears of bytes. */
+  discard(onInput: () => void): Promise<void> {
     this.#buffer.clear();
+    this.#onInput = onInput;
     if (this.#state.inputOver) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onDiscarded = resolve;
@@ -319,7 +322,10 @@ export class Receiver implements StraightReader, TurnWaiter {
   readonly #onRead = (count: number | null): void | Promise<void> => {
     if (count === null) return this.whenTellable(() => this.#onEnd());
     this.#reading = false;
-    if (this.#state.closed) return this.onOver();
+    if (this.#state.closed) {
+      this.#onInput?.();
+      return this.onOver();
+    }
     this.#buffer.filled(count);
     if (this.#reader.operation !== undefined) this.#deliverInTurn();
   };

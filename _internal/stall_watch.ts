@@ -1,6 +1,6 @@
 import { SocketError } from "../errors.ts";
-import { startTimer } from "./timer.ts";
 import type { Served, ServedConnections } from "./served_connections.ts";
+import { startDeadline } from "./timer.ts";
 
 /** It looks so many times within the shortest timeout, and is late by two of these at most. */
 const LOOKS = 8;
@@ -22,8 +22,6 @@ export class StallWatch {
   readonly #period: number;
   #stop: (() => void) | undefined;
   #referenced = true;
-  /** The last look came too late to be one. */
-  #excused = false;
 
   constructor(
     connections: ServedConnections,
@@ -49,13 +47,10 @@ export class StallWatch {
   }
 
   #wait(): void {
-    const due = performance.now() + this.#period;
-    this.#stop = startTimer(this.#period, () => {
+    // A program that was busy has not read yet what has come meanwhile, and would take those who spoke for silent.
+    this.#stop = startDeadline(this.#period, () => {
       this.#stop = undefined;
-      // A program that was busy has not read yet what has come meanwhile, and would take those who spoke for
-      // silent. Where it always is busy, every other look counts.
-      this.#excused = !this.#excused && performance.now() - due >= this.#period;
-      if (!this.#excused) this.#look();
+      this.#look();
       if (this.#connections.size > 0) this.#wait();
     }, this.#referenced);
   }

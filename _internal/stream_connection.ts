@@ -9,12 +9,12 @@ import type {
   RecvOptions,
   Transport,
 } from "../types.ts";
-import { checkLimit, invalidInput, isArray, readArguments } from "./arguments.ts";
+import { invalidInput, isArray } from "./arguments.ts";
 import { Cancellation, unlessCancelled } from "./cancellation.ts";
 import { ConnectionState } from "./connection_state.ts";
 import { DisconnectWatch } from "./disconnect_watch.ts";
 import { fromCodec, toSocketError } from "./error_mapping.ts";
-import { closeGracefully, DEFAULT_LINGER, LEAST_PATIENCE } from "./graceful_close.ts";
+import { closeGracefully, type CloseLimits, readCloseLimits } from "./graceful_close.ts";
 import { ProcessHold } from "./process_hold.ts";
 import type { Decoding } from "./reader_slot.ts";
 import { Receiver } from "./receiver.ts";
@@ -81,6 +81,11 @@ export class StreamConnection implements Connection {
   /** Whether the peer's end of stream, or a breakage, has been seen: nothing more will come. */
   get inputOver(): boolean {
     return this.#state.inputOver;
+  }
+
+  /** Whether this side has closed or aborted. */
+  get closed(): boolean {
+    return this.#state.closed;
   }
 
   /** Reads what comes next, and keeps it for the next receiving call. */
@@ -181,14 +186,9 @@ export class StreamConnection implements Connection {
   /** Closes gracefully; a caller that is cancelled makes it an abort. */
   async close(options: CloseOptions | undefined): Promise<void> {
     const cancellation = Cancellation.read("close", options);
-    const linger = options === undefined ? DEFAULT_LINGER : checkLimit(
-      "close",
-      "linger",
-      readArguments("close", () => options.linger),
-      DEFAULT_LINGER,
-    );
+    const limits = readCloseLimits(options);
     if (this.#state.dropped) return;
-    if (cancellation?.already === undefined) this.#closing ??= this.#close(linger);
+    if (cancellation?.already === undefined) this.#closing ??= this.#close(limits);
     await unlessCancelled(this.#closing, cancellation, this.#state, () => this.abort());
   }
 
@@ -258,16 +258,13 @@ export class StreamConnection implements Connection {
     });
   }
 
-  /**
-   * Closes for a server, whose handler has returned: nobody is there to say when a client that takes little is one
-   * that takes nothing.
-   */
-  finish(linger: number, patience: number): Promise<void> {
+  /** Closes for a server, whose handler has returned. */
+  finish(limits: CloseLimits): Promise<void> {
     if (this.#state.dropped) return Promise.resolve();
-    return this.#closing ??= this.#close(linger, patience);
+    return this.#closing ??= this.#close(limits);
   }
 
-  #close(linger: number, patience: number = Math.max(linger, LEAST_PATIENCE)): Promise<void> {
+  #close(limits: CloseLimits): Promise<void> {
     this.#state.closed = true;
     this.#receiver.close();
     this.#sender.silence();
@@ -278,7 +275,7 @@ export class StreamConnection implements Connection {
       endWriting: () => this.#endWriting(),
       whenDropped: new Promise<void>((resolve) => (this.#onDropped ??= []).push(resolve)),
       abort: () => this.abort(),
-    }, { linger, patience });
+    }, limits);
     // Nobody may be waiting any more when it fails; those who are get it from their own await.
     closed.catch(() => {});
     this.#onClosed();

@@ -17,8 +17,8 @@ interface Link {
 }
 
 const LINKS: readonly Link[] = [
-  { title: "5 % loss and 20 ms delay", name: "lossy", relay: { loss: 5, delay: 20 }, rows: 22 },
-  { title: "1 Mbit/s", name: "slow", relay: {}, mbit: 1, rows: 27 },
+  { title: "5 % loss and 20 ms delay", name: "lossy", relay: { loss: 5, delay: 20 }, rows: 23 },
+  { title: "1 Mbit/s", name: "slow", relay: {}, mbit: 1, rows: 28 },
 ];
 
 /** Each direction over another family, and both at once: they are mostly waiting. */

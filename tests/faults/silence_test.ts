@@ -70,7 +70,11 @@ for (const [what, linger, length] of [["nothing", 200, SMALL], ["a lot", 0, LARG
       await client.do("close", { on: "it", linger });
     } else {
       const sending = client.fails("Closed", "send", { on: "it", length });
-      const { retryable, message } = await client.fails("TimedOut", "close", { on: "it", linger });
+      const limits = { linger, flushTimeout: 1000 };
+      const { retryable, message } = await client.fails("TimedOut", "close", {
+        on: "it",
+        ...limits,
+      });
       assert(!retryable, message);
       assert((await sending).bytesSent! < length);
     }

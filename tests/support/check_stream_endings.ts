@@ -67,7 +67,7 @@ export const ENDING_ROWS: readonly Row[] = [
     async run(kind) {
       await using pair = await kind.makePair();
       const sending = rejects(send(pair.near, new Uint8Array(TOO_MUCH)), "Closed");
-      const error = await rejects(close(pair.near, { linger: 0 }), "TimedOut");
+      const error = await rejects(close(pair.near, { linger: 0, flushTimeout: 1000 }), "TimedOut");
       assertEquals(error.retryable, false);
       assert((await sending).bytesSent! < TOO_MUCH);
     },

@@ -26,7 +26,8 @@ export function virtualTime(): VirtualTime {
   };
   const timers = new Map<number, Timer>();
   const started: number[] = [];
-  let now = 1000;
+  // A moment that was noted before stays one: a clock that was set back made a pause of 5 ms one of seconds.
+  let now = Math.ceil(performance.now());
   let lastId = 0;
   const install = {
     setTimeout(fire: () => void, ms = 0): number {

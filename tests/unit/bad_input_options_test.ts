@@ -36,6 +36,7 @@ type Option =
   | "timeout"
   | "maxBytes"
   | "linger"
+  | "flushTimeout"
   | "backlog"
   | "sendQueueLimit"
   | "noDelay"
@@ -133,7 +134,7 @@ function takers({ listener, client, udp }: OpenHandles): readonly Taker[] {
     { operation: "flush", options: CANCELLING, call: (options) => flush(client, options) },
     {
       operation: "close",
-      options: [...CANCELLING, "linger"],
+      options: [...CANCELLING, "linger", "flushTimeout"],
       call: (options) => close(client, options),
     },
     {
@@ -176,6 +177,7 @@ const WRONG_VALUES: Readonly<Record<Option, readonly (readonly [string, unknown]
   timeout: NO_NUMBERS,
   maxBytes: [...NO_NUMBERS, ["0", 0], ["-0", -0], ["1.5", 1.5], ["less than 1", 0.5]],
   linger: NO_NUMBERS,
+  flushTimeout: NO_NUMBERS,
   backlog: [...NO_NUMBERS, ["1.5", 1.5], ["2 ** 31", 2 ** 31]],
   sendQueueLimit: NO_NUMBERS,
   noDelay: NO_BOOLEANS,

@@ -72,17 +72,6 @@ for (const [linger, waits] of [[undefined, 1000], [1, 1], [250, 250], [5000, 500
   });
 }
 
-Deno.test("K1: input that keeps coming does not prolong the linger", async () => {
-  using time = virtualTime();
-  const transport = new ScriptedTransport();
-  const closed = close(connectionOver(transport), { linger: 100 });
-  for (let round = 0; round < 10; round++) {
-    (await transport.nextRead()).give(bytesOf("more"));
-    await time.pass(10);
-  }
-  await closed;
-});
-
 Deno.test("K1: linger 0 closes right after the flush", async () => {
   using time = virtualTime();
   const transport = new ScriptedTransport();

@@ -75,7 +75,7 @@ const SENDING: Readonly<Record<string, (connection: Connection) => Promise<unkno
   },
   async "close()"(connection) {
     void send(connection, LINE);
-    await close(connection, { linger: TIMEOUT });
+    await close(connection, { linger: TIMEOUT, flushTimeout: TIMEOUT });
   },
 };
 

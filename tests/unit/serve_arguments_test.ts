@@ -51,6 +51,8 @@ const WRONG_OPTIONS: readonly (readonly [name: string, values: readonly unknown[
   ["idleTimeout", TIMES],
   ["signal", [null, {}, Object.create(AbortSignal.prototype), throwingProxy()]],
   ["onError", [null, {}, "log", 1]],
+  ["onRefused", [null, {}, "full", 1]],
+  ["whenFull", [null, {}, "", "Wait", "abort", true, 1]],
   ["proxyProtocol", [null, true, [], "10.0.0.0/8", {}, { trust: [] }, { trust: "::1" }]],
 ];
 

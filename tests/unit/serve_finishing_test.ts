@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   abort,
   type Connection,
@@ -59,6 +59,29 @@ Deno.test("idleTimeout ends what a handler has sent, too, where nothing of it le
   assert(message.endsWith("none had left for 5000 ms"), message);
 });
 
+Deno.test("K6: a client that goes on sending after its handler has 30 s, and onError hears of the cut", async () => {
+  await using at = await sent(10, {});
+  assertEquals(await receivedBy(at.client), 10);
+  for (let passed = 0; passed < 29_500; passed += 500) {
+    await send(at.client, bytesOf("x"));
+    await turns(2);
+    await at.time.pass(500);
+  }
+  assertEquals([at.server.active, at.errors.length], [1, 0]);
+  await send(at.client, bytesOf("x"));
+  await turns(2);
+  await at.time.pass(500);
+  await ended(at.server);
+  assertEquals(kinds(at.errors), ["TimedOut close"]);
+  assertStringIncludes((at.errors[0] as SocketError).message, "sent data may be lost");
+});
+
+Deno.test("K5: linger is no part of the time that a client has to take what was sent", async () => {
+  await using at = await sent(LARGE, { idleTimeout: 1000, linger: Infinity });
+  for (let second = 0; second < 60 && at.errors.length === 0; second++) await at.time.pass(1000);
+  assertEquals(kinds(at.errors), ["TimedOut close"]);
+});
+
 Deno.test("linger is how long a server waits for the client's end", async () => {
   await using at = await sent(10, { linger: 5000 });
   assertEquals(await receivedBy(at.client), 10);
@@ -93,6 +116,8 @@ Deno.test("shutdown() counts those as aborted whose client took nothing of what 
 });
 
 Deno.test("shutdown() tells handlers at once where the system is out of descriptors, which theirs may free", async () => {
+  // Before anything pauses: a pause in real time does not end in one that the test passes.
+  using time = virtualTime();
   using runtime = new ScriptedListener([new ScriptedConn(), outOfDescriptors()]);
   const told = Promise.withResolvers<void>();
   const server = serve(await listen(LOOPBACK), async (_, { signal }) => {
@@ -100,7 +125,6 @@ Deno.test("shutdown() tells handlers at once where the system is out of descript
     await told.promise;
   }, { onError: () => {} });
   await turns();
-  using time = virtualTime();
   const ending = server.shutdown();
   await time.pass(10);
   await soon(told.promise);

@@ -26,10 +26,12 @@ import {
   until,
   untilEnd,
 } from "../support/serving.ts";
+import { ScriptedConn, ScriptedListener } from "../support/scripted_runtime.ts";
 import { soon } from "../support/socket_errors.ts";
+import { LOOPBACK } from "../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../support/text.ts";
 import { timedServing } from "../support/timed_serving.ts";
-import { turns } from "../support/turns.ts";
+import { isPending, turns } from "../support/turns.ts";
 
 const TRUSTED: ServeOptions = { proxyProtocol: { trust: ["127.0.0.0/8", "::1"] } };
 const CLIENT = { host: "192.0.2.1", port: 56324 };
@@ -189,7 +191,8 @@ Deno.test("proxyProtocol: a trusted peer without a header is closed after ten se
   await at.time.pass(1);
   assertEquals(await soon(recv(at.client)), null);
   assertEquals([at.server.active, at.server.accepted, at.server.refused], [0, 0, 1]);
-  assertEquals(kinds(at.errors), ["TimedOut recvProxyHeader"]);
+  // It has said nothing, as a probe that leaves the connection open.
+  assertEquals(at.errors, []);
   assertEquals(at.time.running, 0);
 });
 
@@ -300,16 +303,73 @@ Deno.test("proxyProtocol: maxConnectionsPerHost counts the clients, not the prox
   assertEquals(served.errors, []);
 });
 
-Deno.test("proxyProtocol: connections whose header is on its way count as active", async () => {
-  await using served = await serving(untilEnd, { ...TRUSTED, maxConnections: 1 });
+Deno.test("proxyProtocol: a silent proxy is active, and takes no place of maxConnections", async () => {
+  await using served = await serving(echo, { ...TRUSTED, maxConnections: 1 });
   const silent = await served.client();
   const next = await served.client();
-  await send(next, ascii("PROXY UNKNOWN\r\n"));
-  await until(() => served.server.active === 1, "the first is accepted");
-  await turns(20);
-  assertEquals([served.server.active, served.server.accepted], [1, 0]);
-  await close(silent);
-  await until(() => served.server.accepted === 1, "the next is served");
+  await send(next, ascii("PROXY UNKNOWN\r\nhello"));
+  assertEquals(textOf(await soon(recv(next))), "hello");
+  assertEquals([served.server.active, served.server.accepted], [2, 1]);
+  // It has its place once its header has come, and one is free.
+  await send(silent, ascii("PROXY UNKNOWN\r\nlate"));
+  const answer = recv(silent);
+  assert(await isPending(answer));
+  assertEquals([served.server.active, served.server.accepted], [2, 1]);
+  await close(next);
+  assertEquals(textOf(await soon(answer)), "late");
+  assertEquals(served.server.accepted, 2);
+});
+
+Deno.test("proxyProtocol: those that wait for a place get one in order, and all when the server ends", async () => {
+  const order = new Arrivals<string>();
+  await using served = await serving((connection) => {
+    order.push(connection.remoteAddress.host);
+    return untilEnd(connection);
+  }, { ...TRUSTED, maxConnections: 1 });
+  const clients = [];
+  // They are accepted before the first header comes: then none would be accepted any more.
+  for (let count = 0; count < 5; count++) clients.push(await served.client());
+  await until(() => served.server.active === 5, "all are accepted");
+  for (const [index, client] of clients.entries()) {
+    const source = { host: `192.0.2.${index + 1}`, port: 1 };
+    await send(client, encodeProxyHeader({ source, destination: HERE }, { version: 2 }));
+    await turns(5);
+  }
+  assertEquals(await soon(order.next()), "192.0.2.1");
+  assertEquals(served.server.accepted, 1);
+  // Who has gone meanwhile is served all the same: what it has sent may be all that it wanted to say.
+  for (let index = 0; index < 2; index++) {
+    await close(clients[index], { linger: 0 });
+    assertEquals(await soon(order.next()), `192.0.2.${index + 2}`);
+    assertEquals(served.server.accepted, index + 2);
+  }
+  const ended = served.server.shutdown();
+  assertEquals([await soon(order.next()), await soon(order.next())], ["192.0.2.4", "192.0.2.5"]);
+  for (const client of clients.slice(2)) await close(client);
+  assertEquals(await soon(ended), { drained: 3, aborted: 0 });
+});
+
+Deno.test("proxyProtocol: those that wait for a place are aborted when the time is up", async () => {
+  await using served = await serving(untilEnd, { ...TRUSTED, maxConnections: 1 });
+  const clients = [await served.client(), await served.client()];
+  await until(() => served.server.active === 2, "both are accepted");
+  for (const client of clients) await send(client, ascii("PROXY UNKNOWN\r\n"));
+  await until(() => served.server.accepted === 1, "the first is served");
+  assertEquals(await soon(served.server.shutdown({ timeout: 0 })), { drained: 0, aborted: 2 });
+  assertEquals([served.server.active, served.server.refused], [0, 0]);
+});
+
+Deno.test("proxyProtocol: a thousand silent proxies lock nobody out, the oldest goes", async () => {
+  const silent = Array.from({ length: 1001 }, () => new ScriptedConn());
+  using runtime = new ScriptedListener(silent);
+  const server = serve(await listen(LOOPBACK), untilEnd, { ...TRUSTED, maxConnections: 1 });
+  await until(() => runtime.accepts === 1002, "all are accepted");
+  await turns();
+  assertEquals([server.active, server.refused], [1000, 1]);
+  const closed = silent.map(({ log }) => log.includes("close"));
+  assertEquals(closed.indexOf(false), 1);
+  assertEquals(closed.lastIndexOf(true), 0);
+  await server.shutdown({ timeout: 0 });
 });
 
 Deno.test("shutdown() waits for those whose header is on its way, and serves them", async () => {

@@ -103,6 +103,38 @@ Deno.test("shutdown() closes the port after three seconds where clients keep com
   assertEquals((await soon(ended)).aborted, 0);
 });
 
+const GRACE: [timeouts: (number | undefined)[], told: number][] = [
+  [[2000], 200],
+  [[10_000], 1000],
+  [[60_000], 3000],
+  [[200], 50],
+  [[undefined, 2000], 200],
+  [[2000, 60_000, undefined], 200],
+];
+
+for (const [timeouts, told] of GRACE) {
+  Deno.test(`shutdown() of a busy server with ${timeouts} ms leaves connections most of it`, async () => {
+    using time = virtualTime();
+    using runtime = new ScriptedListener([]);
+    const server = serve(await listen(LOOPBACK), (_, { signal }) => {
+      return new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
+    });
+    const ended = timeouts.map((timeout) => server.shutdown({ timeout }));
+    let passed = 0;
+    let over = false;
+    void server.finished.then(() => over = true);
+    for (; !over && passed < 4000; passed += 10) {
+      runtime.give(new ScriptedConn());
+      await time.pass(10);
+    }
+    assert(passed >= told - 20 && passed <= told + 20, `told after ${passed} ms`);
+    const { drained, aborted } = await soon(ended[0]);
+    assert(drained >= told / 10 - 2, `${drained} drained`);
+    assertEquals(aborted, 0);
+    assertEquals(time.running, 0);
+  });
+}
+
 Deno.test("shutdown() does not take a handler that blocks for a backlog that is empty", async () => {
   const listener = await listen(LOOPBACK);
   const heard = new Arrivals<string | null>();

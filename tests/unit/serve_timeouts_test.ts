@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { close, closeWrite, connect, recv, recvInto, send, SocketError } from "../../mod.ts";
-import { Arrivals, type Handler } from "../support/serving.ts";
+import { Arrivals, type Handler, until } from "../support/serving.ts";
 import { soon } from "../support/socket_errors.ts";
 import { bytesOf, textOf } from "../support/text.ts";
 import { type TimedServing, timedServing } from "../support/timed_serving.ts";
@@ -48,6 +48,24 @@ Deno.test("idleTimeout ends a connection whose handler does not even look", asyn
   assertEquals(((await soon(reached.next())) as SocketError).kind, "Closed");
   await turns();
   assertEquals(at.server.active, 0);
+});
+
+Deno.test("idleTimeout gives the place of a connection to others while its handler waits elsewhere", async () => {
+  const gate = Promise.withResolvers<void>();
+  let calls = 0;
+  await using at = await timedServing(async (connection) => {
+    if (++calls === 1) return await gate.promise;
+    await send(connection, bytesOf("served"));
+  }, { idleTimeout: 1000, maxConnections: 1, maxConnectionsPerHost: 1 });
+  const next = await connect(at.server.address);
+  await turns(20);
+  assertEquals([at.server.active, at.server.accepted], [1, 1]);
+  await at.time.pass(1250);
+  assertEquals(textOf(await soon(recv(next))), "served");
+  assertEquals([at.server.active, at.server.accepted, at.server.refused], [2, 2, 0]);
+  await close(next);
+  gate.resolve();
+  await until(() => at.server.active === 0, "both are over");
 });
 
 Deno.test("idleTimeout leaves a connection on which only the client sends", async () => {
