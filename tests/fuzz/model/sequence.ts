@@ -9,7 +9,7 @@ import { judgeReceived, judgeSent } from "./judge.ts";
 import { Side } from "./side.ts";
 
 /** Longer than a flush is given that makes no progress. */
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 export const SEND_QUEUE_LIMIT = 100_000;
 const NO_LIMITS = { timeout: undefined, signal: "none" } as const;
 

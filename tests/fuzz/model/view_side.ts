@@ -4,7 +4,7 @@ import { abort, closeWrite, type Connection, recv, send, SocketError } from "../
 import { turn } from "./sequence.ts";
 
 /** Longer than anything takes here: what has not settled by then never will. */
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 
 type Reader = ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | ReadableStreamBYOBReader;
 
