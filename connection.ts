@@ -4,13 +4,13 @@
  * @module
  */
 
-import { checkLimit, checkOptions, invalidInput, readArguments } from "./_internal/arguments.ts";
-import { ForeignTransport } from "./_internal/foreign_transport.ts";
+import { checkLimit, checkOptions, invalidInput, readArguments } from "./core/arguments.ts";
+import { ForeignTransport } from "./connection/checked_transport.ts";
 import {
   DEFAULT_SEND_QUEUE_LIMIT,
   notAConnection,
   StreamConnection,
-} from "./_internal/stream_connection.ts";
+} from "./connection/stream_connection.ts";
 import type { Connection, ConnectionOptions, Transport } from "./types.ts";
 
 /**

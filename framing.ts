@@ -28,25 +28,25 @@ import {
   checkWhole,
   invalidInput,
   readArguments,
-} from "./_internal/arguments.ts";
-import type { Codec } from "./_internal/codec.ts";
-import { type FramedConnection, FramedStream } from "./_internal/framed_stream.ts";
-import { DelimitedCall, ExactLength, LineCall } from "./_internal/framing_reads.ts";
-import { DEFAULT_MAX_LENGTH } from "./_internal/lines.ts";
-import type { Decoding } from "./_internal/reader_slot.ts";
-import { notAConnection, StreamConnection } from "./_internal/stream_connection.ts";
+} from "./core/arguments.ts";
+import type { Codec } from "./framing/codec.ts";
+import { type FramedConnection, FramedStream } from "./framing/framed_connection.ts";
+import { DelimitedCall, ExactLength, LineCall } from "./framing/reads.ts";
+import { DEFAULT_MAX_LENGTH } from "./framing/lines.ts";
+import type { Decoding } from "./connection/pending_receive.ts";
+import { notAConnection, StreamConnection } from "./connection/stream_connection.ts";
 import type { SocketError } from "./errors.ts";
 import type { Connection, OperationOptions } from "./types.ts";
 
-export { ByteQueue } from "./_internal/byte_queue.ts";
-export { checkCodec } from "./_internal/check_codec.ts";
-export type { Codec, CodecOptions, Decoder } from "./_internal/codec.ts";
-export { delimited } from "./_internal/delimited.ts";
-export type { FramedConnection } from "./_internal/framed_stream.ts";
-export { lengthPrefixed, type LengthPrefixedOptions } from "./_internal/length_prefixed.ts";
-export { lines, type LinesOptions } from "./_internal/lines.ts";
-export { netstrings } from "./_internal/netstrings.ts";
-export { varintPrefixed } from "./_internal/varint_prefixed.ts";
+export { ByteQueue } from "./bytes/byte_queue.ts";
+export { checkCodec } from "./testing/check_codec.ts";
+export type { Codec, CodecOptions, Decoder } from "./framing/codec.ts";
+export { delimited } from "./framing/delimited.ts";
+export type { FramedConnection } from "./framing/framed_connection.ts";
+export { lengthPrefixed, type LengthPrefixedOptions } from "./framing/length_prefixed.ts";
+export { lines, type LinesOptions } from "./framing/lines.ts";
+export { netstrings } from "./framing/netstrings.ts";
+export { varintPrefixed } from "./framing/varint_prefixed.ts";
 
 /** What {@linkcode recvUntil} and {@linkcode recvLine} take. */
 export interface RecvUntilOptions extends OperationOptions {

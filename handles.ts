@@ -4,11 +4,11 @@
  * @module
  */
 
-import { invalidInput } from "./_internal/arguments.ts";
-import { BoundUdpSocket } from "./_internal/bound_udp_socket.ts";
-import { ConnectionServer } from "./_internal/connection_server.ts";
-import { StreamConnection } from "./_internal/stream_connection.ts";
-import { TcpListener } from "./_internal/tcp_listener.ts";
+import { invalidInput } from "./core/arguments.ts";
+import { BoundUdpSocket } from "./udp/udp_socket.ts";
+import { ConnectionServer } from "./serve/server.ts";
+import { StreamConnection } from "./connection/stream_connection.ts";
+import { TcpListener } from "./connection/stream_listener.ts";
 import type { Connection, Listener, Server, UdpSocket } from "./types.ts";
 
 /** Has a say in whether the process may end. */

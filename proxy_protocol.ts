@@ -24,12 +24,12 @@
  * @module
  */
 
-import { checkOptions, describe, invalidInput, readArguments } from "./_internal/arguments.ts";
-import { checkHeaderInit } from "./_internal/proxy_init.ts";
-import { ProxyHeaderReading } from "./_internal/proxy_reading.ts";
-import { encodeProxyV1 } from "./_internal/proxy_v1.ts";
-import { encodeProxyV2 } from "./_internal/proxy_v2.ts";
-import { notAConnection, StreamConnection } from "./_internal/stream_connection.ts";
+import { checkOptions, describe, invalidInput, readArguments } from "./core/arguments.ts";
+import { checkHeaderInit } from "./proxy_protocol/check_header.ts";
+import { ProxyHeaderReading } from "./proxy_protocol/read_header.ts";
+import { encodeProxyV1 } from "./proxy_protocol/v1.ts";
+import { encodeProxyV2 } from "./proxy_protocol/v2.ts";
+import { notAConnection, StreamConnection } from "./connection/stream_connection.ts";
 import type {
   Connection,
   EncodeProxyHeaderOptions,

@@ -26,13 +26,13 @@ import {
   describe,
   invalidInput,
   readArguments,
-} from "./_internal/arguments.ts";
-import { checkSignal } from "./_internal/cancellation.ts";
-import { ConnectionServer, type ServerPlan } from "./_internal/connection_server.ts";
-import { DEFAULT_LINGER } from "./_internal/graceful_close.ts";
-import { SignalWaiters } from "./_internal/signal_waiters.ts";
-import { notAListener, TcpListener } from "./_internal/tcp_listener.ts";
-import { TrustList } from "./_internal/trust_list.ts";
+} from "./core/arguments.ts";
+import { checkSignal } from "./core/cancellation.ts";
+import { ConnectionServer, type ServerPlan } from "./serve/server.ts";
+import { DEFAULT_LINGER } from "./connection/graceful_close.ts";
+import { SignalWaiters } from "./core/shared_abort_listener.ts";
+import { notAListener, TcpListener } from "./connection/stream_listener.ts";
+import { TrustList } from "./proxy_protocol/trust_list.ts";
 import { SocketError } from "./errors.ts";
 import type {
   Connection,

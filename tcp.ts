@@ -10,19 +10,19 @@ import {
   checkOptions,
   checkWhole,
   readArguments,
-} from "./_internal/arguments.ts";
-import { Cancellation, cancelledError } from "./_internal/cancellation.ts";
-import { toSocketError } from "./_internal/error_mapping.ts";
-import { isSelfConnection, refuseSelfConnection } from "./_internal/self_connection.ts";
+} from "./core/arguments.ts";
+import { Cancellation, cancelledError } from "./core/cancellation.ts";
+import { toSocketError } from "./core/error_mapping.ts";
+import { isSelfConnection, refuseSelfConnection } from "./tcp/self_connection.ts";
 import {
   DEFAULT_SEND_QUEUE_LIMIT,
   notAConnection,
   StreamConnection,
-} from "./_internal/stream_connection.ts";
-import { connectTcp } from "./_internal/tcp_connect.ts";
-import { notAListener, TcpListener } from "./_internal/tcp_listener.ts";
-import { type TcpTuning, tuneTcp } from "./_internal/tcp_tuning.ts";
-import { hasUnstableNet } from "./_internal/unstable_net.ts";
+} from "./connection/stream_connection.ts";
+import { connectTcp } from "./tcp/connect.ts";
+import { notAListener, TcpListener } from "./connection/stream_listener.ts";
+import { type TcpTuning, tuneTcp } from "./tcp/options.ts";
+import { hasUnstableNet } from "./runtime/unstable_net.ts";
 import { checkAddress } from "./address.ts";
 import { SocketError } from "./errors.ts";
 import type {

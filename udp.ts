@@ -4,12 +4,12 @@
  * @module
  */
 
-import { checkBoolean, checkLimit, checkOptions, readArguments } from "./_internal/arguments.ts";
-import { BoundUdpSocket, notAUdpSocket } from "./_internal/bound_udp_socket.ts";
-import { DenoDatagrams } from "./_internal/deno_datagrams.ts";
-import { toSocketError } from "./_internal/error_mapping.ts";
-import { NodeDatagrams } from "./_internal/node_datagrams.ts";
-import { hasUnstableNet } from "./_internal/unstable_net.ts";
+import { checkBoolean, checkLimit, checkOptions, readArguments } from "./core/arguments.ts";
+import { BoundUdpSocket, notAUdpSocket } from "./udp/udp_socket.ts";
+import { DenoDatagrams } from "./runtime/deno_datagrams.ts";
+import { toSocketError } from "./core/error_mapping.ts";
+import { NodeDatagrams } from "./runtime/node_datagrams.ts";
+import { hasUnstableNet } from "./runtime/unstable_net.ts";
 import { checkAddress } from "./address.ts";
 import type { Address, BindUdpOptions, Datagram, OperationOptions, UdpSocket } from "./types.ts";
 

@@ -15,18 +15,46 @@ interface ModuleGraph {
 type Imports = ReadonlyMap<string, readonly string[]>;
 
 const ROOT = new URL("../", import.meta.url).href;
-const ENTRY = "mod.ts";
-const VOCABULARY = ["errors.ts", "address.ts", "types.ts"];
+/** The modules that users import. */
+const ENTRIES = ["mod.ts"];
+/** Every room may import these, and they import only one another. */
+const VOCABULARY = ["types.ts", "errors.ts", "address.ts"];
 
 /**
- * What is wrong with the imports of the published modules: each module may import from its own
- * layer or one below, nothing imports the entry, there is no cycle (of types neither), every module
- * is reached, and the package depends on nothing but itself and the runtime.
+ * The rooms that a room may import beside the vocabulary. A face, which is a file at the root, has the row of its
+ * name; it also imports its own room, and never another face.
+ */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  handles: ["serve", "connection", "udp", "core"],
+  serve: ["proxy_protocol", "connection", "core"],
+  tcp: ["connection", "runtime", "core"],
+  udp: ["runtime", "bytes", "core"],
+  framing: ["connection", "bytes", "core"],
+  proxy_protocol: ["connection", "bytes", "core"],
+  testing: ["framing", "bytes", "core"],
+  connection: ["bytes", "core"],
+  runtime: ["bytes", "core"],
+  bytes: ["core"],
+  core: [],
+};
+
+/** Packages that a room may import, by the beginning of their specifier. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  runtime: ["node:"],
+  testing: ["@std/assert", "@std/bytes"],
+  bytes: ["@std/bytes"],
+  connection: ["@std/bytes"],
+  framing: ["@std/bytes"],
+};
+
+/**
+ * Finds imports of published modules that break the rules: an arrow between rooms that the table does not have, a
+ * cycle (of types neither), a module that nothing reaches, a dependency that is not allowed.
  */
 export async function importProblems(sources: readonly string[]): Promise<string[]> {
   const imports = await readImports();
   return [
-    ...layerProblems(imports),
+    ...arrowProblems(imports),
     ...cycleProblems(imports),
     ...sources.filter((path) => !imports.has(path)).map((path) => `${path}: nothing imports it`),
     ...[...imports.keys()].filter((path) => !sources.includes(path))
@@ -35,43 +63,74 @@ export async function importProblems(sources: readonly string[]): Promise<string
 }
 
 async function readImports(): Promise<Imports> {
-  const { success, output, stdout } = await runDeno(["info", "--json", ENTRY]);
-  if (!success) throw new Error(output);
-  const graph: ModuleGraph = JSON.parse(stdout);
   const imports = new Map<string, string[]>();
-  for (const { specifier, error, dependencies = [] } of graph.modules) {
-    if (error !== undefined) throw new Error(`${specifier}: ${error}`);
-    if (!specifier.startsWith(ROOT)) continue;
-    const targets = dependencies.flatMap(({ specifier, code, type }) =>
-      [code?.specifier ?? type?.specifier ?? specifier, type?.specifier ?? []].flat()
-    );
-    imports.set(relative(specifier), [...new Set(targets.map(relative))]);
+  for (const entry of ENTRIES) {
+    const { success, output, stdout } = await runDeno(["info", "--json", entry]);
+    if (!success) throw new Error(output);
+    const graph: ModuleGraph = JSON.parse(stdout);
+    for (const { specifier, error, dependencies = [] } of graph.modules) {
+      if (error !== undefined) throw new Error(`${specifier}: ${error}`);
+      if (!specifier.startsWith(ROOT) || isTool(specifier)) continue;
+      const targets = dependencies.flatMap(({ specifier: written, code, type }) => {
+        const resolved = [code?.specifier, type?.specifier].filter((one) => one !== undefined);
+        const own = resolved.filter((one) => one.startsWith(ROOT) && !isTool(one));
+        return own.length > 0 ? own : [written];
+      });
+      imports.set(relative(specifier), [...new Set(targets.map(relative))]);
+    }
   }
   return imports;
+}
+
+/** The stand-ins for `@std`, which the registry has itself. */
+function isTool(specifier: string): boolean {
+  return specifier.startsWith(`${ROOT}tools/`);
 }
 
 function relative(specifier: string): string {
   return specifier.startsWith(ROOT) ? specifier.slice(ROOT.length) : specifier;
 }
 
-function layer(path: string): number {
-  if (path === ENTRY) return 3;
-  if (VOCABULARY.includes(path)) return 0;
-  return path.startsWith("_internal/") ? 1 : 2;
+function isFace(path: string): boolean {
+  return !path.includes("/") && !VOCABULARY.includes(path) && path !== "mod.ts";
 }
 
-function layerProblems(imports: Imports): string[] {
+function roomOf(path: string): string {
+  return path.includes("/") ? path.slice(0, path.indexOf("/")) : path.replace(/\.ts$/, "");
+}
+
+function arrowProblems(imports: Imports): string[] {
   const problems: string[] = [];
   for (const [from, targets] of imports) {
     for (const to of targets) {
-      if (to.startsWith("node:")) continue;
-      if (to.includes(":") || to.startsWith("tools/")) {
-        problems.push(`${from}: imports ${to}, which is not published with the package`);
-      } else if (to === ENTRY) problems.push(`${from}: imports the entry`);
-      else if (layer(to) > layer(from)) problems.push(`${from}: imports ${to}, a layer above`);
+      const reason = whyForbidden(from, to);
+      if (reason !== undefined) problems.push(`${from}: imports ${to}, ${reason}`);
     }
   }
   return problems;
+}
+
+/** The rule that an import breaks, if it breaks one. */
+function whyForbidden(from: string, to: string): string | undefined {
+  const room = roomOf(from);
+  if (!to.endsWith(".ts") || to.includes(":")) {
+    const allowed = PACKAGES[room]?.some((start) => to.startsWith(start)) ?? false;
+    return allowed ? undefined : `a package that ${room} may not use`;
+  }
+  if (ENTRIES.includes(to)) return "an entry";
+  if (from === "mod.ts") {
+    return isFace(to) || VOCABULARY.includes(to) ? undefined : "which is no face";
+  }
+  if (VOCABULARY.includes(to)) return undefined;
+  if (isFace(to)) return "a face";
+  const target = roomOf(to);
+  if (target === room) return undefined;
+  if (VOCABULARY.includes(from)) {
+    return target === "core" && from === "address.ts" ? undefined : "a room";
+  }
+  return ARROWS[room]?.includes(target)
+    ? undefined
+    : `and ${room} → ${target} is no arrow of the table`;
 }
 
 function cycleProblems(imports: Imports): string[] {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Address, formatAddress, parseAddress } from "../../mod.ts";
-import { TrustList } from "../../_internal/trust_list.ts";
+import { TrustList } from "../../proxy_protocol/trust_list.ts";
 import { outcomeOf, sortOf, textOf, utf8 } from "./expectations.ts";
 import type { Target, Worst } from "./target.ts";
 

@@ -1,6 +1,6 @@
 import { concat } from "@std/bytes";
 import { encodeProxyHeader, type ProxyHeaderInit } from "../../mod.ts";
-import { crc32c } from "../../_internal/crc32c.ts";
+import { crc32c } from "../../proxy_protocol/crc32c.ts";
 import {
   IPV4_ADDRESSES,
   IPV6_ADDRESSES,

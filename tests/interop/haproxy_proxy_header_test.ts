@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { concat } from "@std/bytes";
 import fc from "fast-check";
-import { crc32c } from "../../_internal/crc32c.ts";
+import { crc32c } from "../../proxy_protocol/crc32c.ts";
 import { encodeProxyHeader, type ProxyHeaderInit } from "../../mod.ts";
 import {
   ascii,

@@ -1,5 +1,8 @@
 import { concat } from "@std/bytes";
-import { parseProxyHeader, type ParseProxyHeaderOptions } from "../../_internal/proxy_parser.ts";
+import {
+  parseProxyHeader,
+  type ParseProxyHeaderOptions,
+} from "../../proxy_protocol/proxy_parser.ts";
 import { SocketError, type SocketErrorKind } from "../../mod.ts";
 
 /** Written out once more, so that the tests do not believe the code under test. */

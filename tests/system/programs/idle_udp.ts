@@ -5,7 +5,7 @@
  * idle_udp.ts STATE [wake]
  */
 import { bindUdp, recvFrom, sendTo, type UdpSocket } from "../../../mod.ts";
-import type { BoundUdpSocket } from "../../../_internal/bound_udp_socket.ts";
+import type { BoundUdpSocket } from "../../../udp/udp_socket.ts";
 
 const socket = await bindUdp({ host: "127.0.0.1", port: 0 });
 const { setReferenced } = socket as BoundUdpSocket;

@@ -1,0 +1,122 @@
+import type { SocketError } from "../errors.ts";
+import type { Address, Connection, Listener, OperationOptions } from "../types.ts";
+import { fromRuntimeAddress, invalidInput, withZoneOf } from "../core/arguments.ts";
+import { OneAtATime, type Verdict } from "../core/call_queue.ts";
+import { StreamConnection } from "./stream_connection.ts";
+import { type TcpTuning, tuneTcp } from "../tcp/options.ts";
+
+/**
+ * Errors of accept(2) that belong to the one connection, or pass: the next accept is tried at once. The
+ * list is that of the manual page ("treat them like EAGAIN by retrying"), with ENOTCONN from asking
+ * the address of a client that has reset, and EPERM from a firewall.
+ */
+const PASSING: ReadonlySet<string | undefined> = new Set([
+  "ECONNABORTED",
+  "ECONNRESET",
+  "ENOTCONN",
+  "EPROTO",
+  "EPERM",
+  "EINTR",
+  "ENETDOWN",
+  "ENETUNREACH",
+  "ENOPROTOOPT",
+  "EHOSTDOWN",
+  "EHOSTUNREACH",
+  "ENONET",
+  "EOPNOTSUPP",
+  "ETIMEDOUT",
+]);
+
+/** A port that accepts connections. */
+export class TcpListener implements Listener {
+  readonly address: Address;
+  readonly #listener: Deno.TcpListener;
+  readonly #connections: OneAtATime<Deno.TcpConn, StreamConnection>;
+  #referenced = true;
+  /** Called when it is closed, by whomever; set by the one server that it belongs to. */
+  onClose: (() => void) | undefined;
+
+  /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
+  static is(handle: unknown): handle is TcpListener {
+    return typeof handle === "object" && handle !== null && #listener in handle;
+  }
+
+  constructor(
+    listener: Deno.TcpListener,
+    host: string,
+    tuning: TcpTuning,
+    sendQueueLimit: number,
+  ) {
+    this.#listener = listener;
+    this.address = withZoneOf(host, fromRuntimeAddress(listener.addr));
+    this.#connections = new OneAtATime({
+      operation: "accept",
+      address: this.address,
+      noun: "listener",
+      next: () => listener.accept(),
+      open(conn) {
+        tuneTcp(conn, tuning);
+        return new StreamConnection(conn, sendQueueLimit);
+      },
+      judge,
+    });
+  }
+
+  get closed(): boolean {
+    return this.#connections.closed;
+  }
+
+  /** Whether an accept that waits keeps the process alive. */
+  setReferenced(on: boolean): void {
+    if (this.closed || on === this.#referenced) return;
+    this.#referenced = on;
+    if (on) this.#listener.ref();
+    else this.#listener.unref();
+  }
+
+  accept(options: OperationOptions | undefined): Promise<StreamConnection> {
+    return this.#connections.take(options);
+  }
+
+  /**
+   * The port is free when this resolves: the runtime holds the descriptor until its accept ends.
+   *
+   * @param late Gets a connection that nobody has taken, or that came in the moment of the close.
+   */
+  async close(late: (connection: StreamConnection) => void = drop): Promise<void> {
+    const give = (connection: StreamConnection | undefined) => {
+      if (connection !== undefined) late(connection);
+    };
+    if (!this.#connections.closed) {
+      // The process must not end before the runtime's accept does.
+      this.setReferenced(true);
+      give(this.#connections.close());
+      this.#listener.close();
+      this.onClose?.();
+    }
+    await this.#connections.whenQuiet();
+    give(this.#connections.close());
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<Connection, void, void> {
+    return this.#connections[Symbol.asyncIterator]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function drop(connection: StreamConnection): void {
+  connection.abort();
+}
+
+function judge({ kind, code }: SocketError): Verdict {
+  if (kind === "ResourceExhausted") return "tell";
+  return PASSING.has(code) ? "pass over" : "pass over once";
+}
+
+/** The error for a handle that is something else. */
+export function notAListener(operation: string): SocketError {
+  return invalidInput(operation, "the first argument is not a Listener of listen");
+}

@@ -1,0 +1,155 @@
+import type { SocketError } from "../errors.ts";
+import {
+  checkBoolean,
+  checkOptions,
+  describe,
+  invalidInput,
+  readArguments,
+} from "../core/arguments.ts";
+import type { ByteQueue } from "../bytes/byte_queue.ts";
+import {
+  checkFrame,
+  checkInput,
+  type Codec,
+  type CodecOptions,
+  type Decoder,
+  invalidData,
+  pieces,
+  readMaxLength,
+  tooLarge,
+} from "./codec.ts";
+
+/** What {@linkcode lengthPrefixed} takes. */
+export interface LengthPrefixedOptions extends CodecOptions {
+  /**
+   * How many bytes the length has.
+   *
+   * @default {4}
+   */
+  bytes?: 1 | 2 | 4 | 8;
+  /**
+   * Whether the length's first byte is its highest (`big`, network order) or its lowest.
+   *
+   * @default {"big"}
+   */
+  endian?: "big" | "little";
+  /**
+   * Whether the length counts its own bytes as well.
+   *
+   * @default {false}
+   */
+  lengthIncludesPrefix?: boolean;
+}
+
+/** The format, as its decoder needs it. */
+interface Format {
+  readonly size: number;
+  readonly little: boolean;
+  /** What the length says beyond the frame's own. */
+  readonly extra: number;
+  readonly maxLength: number;
+}
+
+/**
+ * Frames with their length in front, a whole number of 1, 2, 4 or 8 bytes:
+ *
+ * ```text
+ * +----+----+----+----+----+----+----+----+----+
+ * | 00   00   00   05 | h    e    l    l    o  |   bytes: 4, endian: "big"
+ * +----+----+----+----+----+----+----+----+----+
+ *    length               frame
+ * ```
+ *
+ * @param options The length's form, and how long a frame may be. A limit beyond what the length can
+ * say is the latter.
+ * @returns The codec. It encodes and decodes with `TooLarge`, and `InvalidData` for a length that is
+ * smaller than the length itself where it counts that; after either the decoder gives no more frames.
+ * @throws {SocketError} `InvalidInput`, where an option is none of its values.
+ *
+ * @example
+ * ```ts
+ * import { ByteQueue, lengthPrefixed } from "jsr:@aivi/sockets";
+ *
+ * const codec = lengthPrefixed({ bytes: 2 });
+ * console.log(codec.encode(new Uint8Array([7, 8]))); // Uint8Array [ 0, 2, 7, 8 ]
+ *
+ * const input = new ByteQueue();
+ * input.push(new Uint8Array([0, 2, 7, 8, 0, 1]));
+ * const decoder = codec.decoder();
+ * console.log(decoder.decode(input)); // Uint8Array [ 7, 8 ]
+ * console.log(decoder.decode(input)); // undefined: one byte is missing
+ * ```
+ */
+export function lengthPrefixed(options?: LengthPrefixedOptions): Codec<Uint8Array> {
+  const format = readFormat("lengthPrefixed", options);
+  const { size, extra, maxLength } = format;
+  return {
+    encode(frame) {
+      const bytes = checkFrame(frame, maxLength);
+      const prefix = new Uint8Array(size);
+      writeLength(prefix, bytes.length + extra, format);
+      return pieces(prefix, bytes);
+    },
+    decoder: () => new LengthPrefixedDecoder(format),
+  };
+}
+
+class LengthPrefixedDecoder implements Decoder<Uint8Array> {
+  readonly #format: Format;
+  #failure: SocketError | undefined;
+
+  constructor(format: Format) {
+    this.#format = format;
+  }
+
+  decode(input: ByteQueue): Uint8Array | undefined {
+    checkInput(input);
+    if (this.#failure !== undefined) throw this.#failure;
+    const { size, extra, maxLength } = this.#format;
+    if (input.length < size) return undefined;
+    const length = readLength(input, this.#format) - extra;
+    if (length < 0 || length > maxLength) throw this.#failure = wrongLength(length, this.#format);
+    if (input.length < size + length) return undefined;
+    input.skip(size);
+    return input.take(length);
+  }
+}
+
+function wrongLength(length: number, { extra, maxLength }: Format): SocketError {
+  if (length > maxLength) return tooLarge("recvFrame", length, maxLength);
+  return invalidData(`the length ${length + extra} does not even count its own ${extra} bytes`);
+}
+
+/** Beyond 2^53 it is not exact, but it is more than any limit. */
+function readLength(input: ByteQueue, { size, little }: Format): number {
+  let length = 0;
+  for (let index = 0; index < size; index++) {
+    length = length * 256 + input.at(little ? size - 1 - index : index);
+  }
+  return length;
+}
+
+function writeLength(target: Uint8Array, length: number, { size, little }: Format): void {
+  let rest = length;
+  for (let index = 0; index < size; index++) {
+    target[little ? index : size - 1 - index] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+}
+
+function readFormat(operation: string, options: LengthPrefixedOptions | undefined): Format {
+  const limit = readMaxLength(operation, options);
+  return readArguments(operation, () => {
+    const { bytes = 4, endian = "big", lengthIncludesPrefix } = checkOptions(operation, options);
+    if (bytes !== 1 && bytes !== 2 && bytes !== 4 && bytes !== 8) {
+      throw invalidInput(operation, `bytes is ${describe(bytes)}, not 1, 2, 4 or 8`);
+    }
+    if (endian !== "big" && endian !== "little") {
+      throw invalidInput(operation, `endian is ${describe(endian)}, not "big" or "little"`);
+    }
+    const counted = checkBoolean(operation, "lengthIncludesPrefix", lengthIncludesPrefix, false);
+    const extra = counted ? bytes : 0;
+    const maxLength = Math.min(limit, 256 ** bytes - 1 - extra);
+    return { size: bytes, little: endian === "little", extra, maxLength };
+  });
+}

@@ -1,0 +1,223 @@
+import { assert, assertEquals, assertNotEquals, assertStrictEquals } from "@std/assert";
+import { close, closeWrite, connectionOver, recv, recvInto, send } from "../../../mod.ts";
+import { ScriptedTransport } from "../../support/scripted_transport.ts";
+import { tcpPair } from "../../support/tcp_pair.ts";
+import { bytesOf, textOf } from "../../support/text.ts";
+import { isPending } from "../../support/turns.ts";
+import { rejection, soon } from "../../support/socket_errors.ts";
+
+const KIBIBYTE = 1024;
+
+Deno.test("R1: recv() gives what one read brought, waiting for one byte at least", async () => {
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  const received = recv(connection);
+  assert(await isPending(received));
+  (await transport.nextRead()).give(bytesOf("one read"));
+  assertEquals(textOf(await received), "one read");
+  const next = recv(connection);
+  (await transport.nextRead()).give(bytesOf("another"));
+  assertEquals(textOf(await next), "another");
+  assertEquals(transport.reads, 2);
+});
+
+Deno.test("R1: a read of nothing is no answer", async () => {
+  for (const receive of [recv, receiveInto]) {
+    const transport = new ScriptedTransport();
+    const received = receive(connectionOver(transport));
+    (await transport.nextRead()).give(new Uint8Array(0));
+    (await transport.nextRead()).give(bytesOf("x"));
+    assertEquals(textOf(await received), "x");
+  }
+});
+
+async function receiveInto(connection: Parameters<typeof recv>[0]): Promise<Uint8Array | null> {
+  const buffer = new Uint8Array(16);
+  const count = await recvInto(connection, buffer);
+  return count === null ? null : buffer.subarray(0, count);
+}
+
+Deno.test("R1: recv() gives at most maxBytes, the rest stays for the next calls", async () => {
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  const received = recv(connection, { maxBytes: 2 });
+  (await transport.nextRead()).give(bytesOf("abcdefghij"));
+  assertEquals(textOf(await received), "ab");
+  assertEquals(textOf(await recv(connection, { maxBytes: 1 })), "c");
+  const buffer = new Uint8Array(8);
+  assertEquals(await recvInto(connection, buffer, { maxBytes: 3 }), 3);
+  assertEquals(textOf(buffer.subarray(0, 4)), "def\0");
+  assertEquals(textOf(await recv(connection, { maxBytes: Infinity })), "ghij");
+  assertEquals(transport.reads, 1);
+});
+
+for (const maxBytes of [0, -1, 1.5, NaN, -Infinity]) {
+  Deno.test(`R1: maxBytes ${maxBytes} is InvalidInput before any I/O`, async () => {
+    const transport = new ScriptedTransport();
+    const connection = connectionOver(transport);
+    await rejection(() => recv(connection, { maxBytes }), "InvalidInput", "recv");
+    const buffer = new Uint8Array(1);
+    await rejection(() => recvInto(connection, buffer, { maxBytes }), "InvalidInput", "recvInto");
+    assertEquals(transport.log, []);
+  });
+}
+
+Deno.test("R1: the end of stream is null, again and again, for every way to receive", async () => {
+  await using pair = await tcpPair();
+  const { client, server } = pair;
+  await send(client, bytesOf("last"));
+  await closeWrite(client);
+  assertEquals(textOf(await soon(recv(server))), "last");
+  for (let round = 0; round < 3; round++) {
+    assertEquals(await soon(recv(server)), null);
+    assertEquals(await soon(recv(server, { timeout: 1000, maxBytes: 1 })), null);
+    assertEquals(await soon(recvInto(server, new Uint8Array(1))), null);
+    assertEquals(await soon(recvInto(server, new Uint8Array(1), { timeout: 1000 })), null);
+    assertEquals(await soon(server[Symbol.asyncIterator]().next()), {
+      done: true,
+      value: undefined,
+    });
+  }
+  await send(server, bytesOf("the other way goes on"));
+  assertEquals(textOf(await soon(recv(client))), "the other way goes on");
+});
+
+Deno.test("R1: the iteration gives what comes until the end", async () => {
+  await using pair = await tcpPair();
+  const sent = (async () => {
+    for (let index = 0; index < 50; index++) await send(pair.client, bytesOf(`${index},`));
+    await closeWrite(pair.client);
+  })();
+  let text = "";
+  for await (const bytes of pair.server) text += textOf(bytes);
+  await sent;
+  assertEquals(text, Array.from({ length: 50 }, (_, index) => `${index},`).join(""));
+});
+
+/** How large an ArrayBuffer may be that so many bytes are given in. */
+function roomFor(length: number): number {
+  return Math.max(2 * length, 4 * KIBIBYTE);
+}
+
+Deno.test("R2: bytes come in an ArrayBuffer of their own, at most twice their size or 4 KiB", async () => {
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  const buffers = new Set<ArrayBuffer>();
+  let calls = 0;
+  for (let round = 0; round < 200; round++) {
+    const received = recv(connection, round % 3 ? undefined : { maxBytes: 1 + round * 50 });
+    if (transport.reads > calls) {
+      calls = transport.reads;
+      const read = await transport.nextRead();
+      // Full reads, tiny ones, and everything between: whatever size the reads have grown to.
+      const size = round % 4 ? Math.ceil(read.buffer.length * (round % 5) / 5) : read.buffer.length;
+      read.give(new Uint8Array(Math.max(1, size)));
+    }
+    const bytes = (await received)!;
+    assert(bytes.buffer.byteLength <= roomFor(bytes.length), `${bytes.length} bytes`);
+    assert(!buffers.has(bytes.buffer), "two calls gave the same ArrayBuffer");
+    buffers.add(bytes.buffer);
+  }
+});
+
+Deno.test("R2: no later call changes the bytes, and they may be transferred", async () => {
+  await using pair = await tcpPair();
+  const { client, server } = pair;
+  const kept: { bytes: Uint8Array<ArrayBuffer>; copy: Uint8Array }[] = [];
+  const sizes = [1, 100, 5000, 64 * KIBIBYTE, 3, 300 * KIBIBYTE, 1, 1];
+  for (const [round, size] of sizes.entries()) {
+    const sent = send(client, new Uint8Array(size).fill(round + 1));
+    for (let left = size; left > 0;) {
+      const bytes = (await soon(recv(server)))!;
+      assert(bytes.buffer.byteLength <= roomFor(bytes.length));
+      left -= bytes.length;
+      kept.push({ bytes, copy: bytes.slice() });
+    }
+    await soon(sent);
+  }
+  for (const { bytes, copy } of kept) assertEquals(bytes, copy);
+  for (const { bytes } of kept) structuredClone(bytes, { transfer: [bytes.buffer] });
+  await send(client, bytesOf("still works"));
+  assertEquals(textOf(await soon(recv(server))), "still works");
+});
+
+Deno.test("R2: what the caller does to its bytes does not show in those that come next", async () => {
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  const received = recv(connection, { maxBytes: 3 });
+  (await transport.nextRead()).give(bytesOf("abcdef"));
+  const first = (await received)!;
+  new Uint8Array(first.buffer).fill(0);
+  const second = (await recv(connection, { maxBytes: 2 }))!;
+  assertEquals(textOf(second), "de");
+  assertNotEquals(first.buffer, second.buffer);
+  structuredClone(second, { transfer: [second.buffer] });
+  assertEquals(textOf(await recv(connection)), "f");
+});
+
+for (const first of ["recv", "recvInto", "recvInto with a timeout"]) {
+  Deno.test(`R3: a receiving call that overlaps a ${first} is Busy, all survive it`, async () => {
+    await using pair = await tcpPair();
+    const { client, server } = pair;
+    const buffer = new Uint8Array(10);
+    const pending = first === "recv"
+      ? recv(server)
+      : recvInto(server, buffer, first === "recvInto" ? undefined : { timeout: 60_000 });
+    for (let round = 0; round < 3; round++) {
+      const busy = await rejection(() => recv(server), "Busy", "recv");
+      assert(busy.retryable);
+      await rejection(() => recv(server, { timeout: 1000 }), "Busy", "recv");
+      await rejection(() => recvInto(server, new Uint8Array(1)), "Busy", "recvInto");
+      const iterated = server[Symbol.asyncIterator]();
+      await rejection(() => iterated.next(), "Busy", "recv");
+    }
+    await send(client, bytesOf("abc"));
+    const result = await soon<Uint8Array | number | null>(pending);
+    assertEquals(textOf(first === "recv" ? result as Uint8Array : buffer.subarray(0, 3)), "abc");
+    await send(client, bytesOf("next"));
+    assertEquals(textOf(await soon(recv(server))), "next");
+  });
+}
+
+Deno.test("R5: break out of the iteration leaves the connection open, nothing is lost", async () => {
+  await using pair = await tcpPair();
+  const { client, server } = pair;
+  for (let round = 0; round < 5; round++) {
+    await send(client, bytesOf(`${round}`));
+    for await (const bytes of server) {
+      assertEquals(textOf(bytes), `${round}`);
+      break;
+    }
+    await send(server, bytesOf("heard"));
+    assertEquals(textOf(await soon(recv(client))), "heard");
+  }
+});
+
+Deno.test("R5: what was read ahead is kept for the next call, before the loop and after it", async () => {
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  const received = recv(connection, { maxBytes: 1 });
+  (await transport.nextRead()).give(bytesOf("abc"));
+  assertEquals(textOf(await received), "a");
+  for await (const bytes of connection) {
+    assertEquals(textOf(bytes), "bc");
+    break;
+  }
+  assertEquals(transport.log, ["read"]);
+  const next = recv(connection);
+  (await transport.nextRead()).give(bytesOf("def"));
+  assertEquals(textOf(await next), "def");
+});
+
+Deno.test("R5: an iterator that was left can be followed by another", async () => {
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  const iterator = connection[Symbol.asyncIterator]();
+  assertStrictEquals((await iterator.return?.())?.done, true);
+  const next = connection[Symbol.asyncIterator]().next();
+  (await transport.nextRead()).give(bytesOf("x"));
+  assertEquals(textOf((await next).value), "x");
+  const closed = close(connection);
+  (await transport.nextRead()).end();
+  await soon(closed);
+});

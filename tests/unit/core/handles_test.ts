@@ -1,0 +1,88 @@
+import { assertEquals } from "@std/assert";
+import {
+  abort,
+  closeListener,
+  connectionOver,
+  disconnectSignal,
+  framed,
+  lines,
+  listen,
+  recv,
+  ref,
+  send,
+  serve,
+  unref,
+} from "../../../mod.ts";
+import { ScriptedTransport } from "../../support/scripted_transport.ts";
+import { soon, thrown } from "../../support/socket_errors.ts";
+import { LOOPBACK, tcpPair } from "../../support/tcp_pair.ts";
+import { bytesOf, textOf } from "../../support/text.ts";
+import { turns } from "../../support/turns.ts";
+
+const CALLS: Readonly<Record<string, (handle: never) => unknown>> = { ref, unref };
+
+for (const [name, call] of Object.entries(CALLS)) {
+  Deno.test(`E1: ${name}() throws InvalidInput for what is no handle`, () => {
+    const connection = connectionOver(new ScriptedTransport());
+    const garbage = [undefined, null, 5, "text", {}, setTimeout, new Proxy(connection, {})];
+    for (const handle of [...garbage, Object.create(connection), framed(connection, lines())]) {
+      thrown(() => call(handle as never), "InvalidInput", name);
+    }
+  });
+
+  Deno.test(`${name}() is fine again and again, and after the end`, async () => {
+    await using pair = await tcpPair();
+    const { listener, client } = pair;
+    const served = await listen(LOOPBACK);
+    const server = serve(served, () => {});
+    for (const handle of [listener, client, server, served]) {
+      for (let times = 0; times < 3; times++) assertEquals(call(handle as never), undefined);
+    }
+    abort(client);
+    await Promise.all([closeListener(listener), server.shutdown()]);
+    for (const handle of [listener, client, server, served]) call(handle as never);
+  });
+}
+
+Deno.test("calls on an unreferenced connection do the same as on any", async () => {
+  await using pair = await tcpPair();
+  const { client, server } = pair;
+  unref(client);
+  const received = recv(client);
+  await send(server, bytesOf("heard"));
+  assertEquals(textOf((await soon(received))!), "heard");
+  ref(client);
+  await send(server, bytesOf("again"));
+  assertEquals(textOf((await soon(recv(client)))!), "again");
+});
+
+Deno.test("a transport with ref and unref is told once, one without is left alone", async () => {
+  const told: string[] = [];
+  const transport = Object.assign(new ScriptedTransport(), {
+    ref: () => void told.push("ref"),
+    unref: () => void told.push("unref"),
+  });
+  const connection = connectionOver(transport);
+  ref(connection);
+  unref(connection);
+  unref(connection);
+  ref(connection);
+  assertEquals(told.splice(0), ["unref", "ref"]);
+
+  disconnectSignal(connection);
+  assertEquals(told.splice(0), ["unref"]);
+  const received = recv(connection);
+  assertEquals(told.splice(0), ["ref"]);
+  (await transport.nextRead()).give(bytesOf("read"));
+  await soon(received);
+  await turns();
+  assertEquals(told.splice(0), ["unref"]);
+  unref(connection);
+  assertEquals(told.splice(0), []);
+  abort(connection);
+  assertEquals(told, ["ref"], "what ends the connection is waited for");
+
+  const plain = connectionOver(new ScriptedTransport());
+  unref(plain);
+  ref(plain);
+});

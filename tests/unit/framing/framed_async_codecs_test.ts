@@ -1,0 +1,81 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import {
+  checkCodec,
+  type Codec,
+  connectionOver,
+  framed,
+  recvFrame,
+  sendFrame,
+} from "../../../mod.ts";
+import { ScriptedTransport } from "../../support/scripted_transport.ts";
+import { rejection, thrown } from "../../support/socket_errors.ts";
+import { bytesOf } from "../../support/text.ts";
+import { watchUnhandled } from "../../support/unhandled.ts";
+
+/** What the types forbid: a function that gives a promise, which rejects later. */
+async function late(): Promise<never> {
+  await undefined;
+  throw new Error("late");
+}
+
+function failed(): Promise<never> {
+  return Promise.reject(new Error("at once"));
+}
+
+/** A promise whose own functions are no help. */
+function awkward(): Promise<never> {
+  return Object.assign(failed(), {
+    catch: () => {
+      throw new Error("catch");
+    },
+  });
+}
+
+function codecOf(parts: Record<string, unknown>): Codec<unknown> {
+  const { encode = () => bytesOf("x"), decoder, decode = () => undefined, end } = parts;
+  return { encode, decoder: decoder ?? (() => ({ decode, end })) } as unknown as Codec<unknown>;
+}
+
+const PROMISES = { late, "rejected at once": failed, "with its own catch": awkward };
+
+for (const [how, promise] of Object.entries(PROMISES)) {
+  Deno.test(`a codec's promise that is refused does not end the program: ${how}`, async () => {
+    using unhandled = watchUnhandled();
+    const transport = new ScriptedTransport();
+    const connection = connectionOver(transport);
+    for (const encode of [promise, () => [bytesOf("x"), promise()]]) {
+      const stream = framed(connection, codecOf({ encode }));
+      await rejection(() => sendFrame(stream, 1), "Other", "sendFrame");
+      await rejection(() => sendFrame(stream, 1, { timeout: 60_000 }), "Other", "sendFrame");
+    }
+    const decoding = framed(connection, codecOf({ decode: promise }));
+    await rejection(() => recvFrame(decoding), "Other", "recvFrame");
+    const ending = framed(connection, codecOf({ end: promise }));
+    const frame = rejection(() => recvFrame(ending), "Other", "recvFrame");
+    (await transport.nextRead()).end();
+    await frame;
+    thrown(() => framed(connection, codecOf({ decoder: promise })), "InvalidInput", "framed");
+    assertEquals(await unhandled.seen(), []);
+  });
+
+  Deno.test(`checkCodec() finds a codec that gives promises, and none is unhandled: ${how}`, async () => {
+    using unhandled = watchUnhandled();
+    const decode = (input: { length: number; skip(count: number): void }) => {
+      if (input.length === 0) return undefined;
+      input.skip(1);
+      return 1;
+    };
+    const cases = [
+      [codecOf({ decode: promise }), /: the decoder gave a promise$/],
+      [codecOf({ end: promise }), /: the decoder gave a promise$/],
+      [codecOf({ decoder: promise }), /: the codec's decoder has no decode function$/],
+      [codecOf({ decode, encode: promise }), /: encode gave neither bytes nor an array of bytes$/],
+      [codecOf({ decode, encode: () => [bytesOf("x"), promise()] }), /: encode gave neither /],
+    ] as const;
+    for (const [codec, message] of cases) {
+      const error = thrown(() => checkCodec(codec, bytesOf("1")), "InvalidData", "checkCodec");
+      assertMatch(error.message, message);
+    }
+    assertEquals(await unhandled.seen(), []);
+  });
+}

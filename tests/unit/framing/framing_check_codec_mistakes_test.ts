@@ -1,0 +1,272 @@
+import { assert, assertEquals } from "@std/assert";
+import { checkCodec, type Codec, lines } from "../../../mod.ts";
+import {
+  type Bytes,
+  decoding,
+  eatingHeaders,
+  ending,
+  fail,
+  jsonLines,
+  RIGHT,
+  spoiling,
+  STREAM,
+} from "../../support/own_codecs.ts";
+import { thrown } from "../../support/socket_errors.ts";
+import { bytesOf } from "../../support/text.ts";
+
+const WRONG: readonly (readonly [mistake: string, codec: Codec<Bytes>, message: RegExp])[] = [
+  [
+    "takes a chunk for a frame",
+    decoding(() => (input) => input.length > 0 ? input.take(input.length) : undefined),
+    /^checkCodec: fed split at 1, result 0 is another frame$/,
+  ],
+  [
+    "takes what has come for the whole frame",
+    decoding(() => (input) => {
+      if (input.length === 0) return undefined;
+      const length = Math.min(input.at(0), input.length - 1);
+      input.skip(1);
+      return input.take(length);
+    }),
+    /^checkCodec: fed split at 1, result 0 is another frame$/,
+  ],
+  [
+    "forgets the header while it waits for the frame",
+    decoding(() => (input) => {
+      if (input.length === 0) return undefined;
+      const length = input.at(0);
+      input.skip(1);
+      return length <= input.length ? input.take(length) : undefined;
+    }),
+    /^checkCodec: fed split at [12], result \d/,
+  ],
+  [
+    "reads past the frame",
+    decoding(() => {
+      let kept: number[] = [];
+      return (input) => {
+        kept = kept.concat(...input.take(input.length));
+        if (kept.length === 0 || kept.length <= kept[0]) return undefined;
+        const frame = new Uint8Array(kept.slice(1, 1 + kept[0]));
+        kept = kept.slice(1 + kept[0]);
+        return frame;
+      };
+    }),
+    /^checkCodec: fed split at 4, result 0 ends at byte 4, not at 17$/,
+  ],
+  [
+    "gives views of the input",
+    spoiling((input, length) => {
+      const frame = input.peek(length);
+      input.skip(length);
+      return frame;
+    }),
+    /^checkCodec: fed whole again, a frame changes when its input's memory is used again: /,
+  ],
+  [
+    "shares state among its streams",
+    (() => {
+      let count = 0;
+      return spoiling((input, length) => input.take(length).fill(count++));
+    })(),
+    /^checkCodec: fed whole again, result 0 is another frame$/,
+  ],
+  [
+    "throws what is no SocketError",
+    spoiling(() => {
+      throw new TypeError("no");
+    }),
+    /^checkCodec: the decoder threw TypeError, not a SocketError$/,
+  ],
+  [
+    "throws what is no error",
+    decoding(() => () => {
+      throw "no";
+    }),
+    /^checkCodec: the decoder threw a string, not a SocketError$/,
+  ],
+  [
+    "gives frames out of nothing",
+    decoding(() => () => new Uint8Array()),
+    /^checkCodec: the decoder gives frame after frame without consuming anything$/,
+  ],
+  [
+    "fails for want of bytes",
+    decoding(() => (input) => {
+      if (input.length === 0) return undefined;
+      if (input.length <= input.at(0)) return fail("InvalidData");
+      return input.take(input.at(0) + 1).subarray(1);
+    }),
+    /^checkCodec: fed split at 1, result 0 is InvalidData, not a frame$/,
+  ],
+  [
+    "takes a header, and forgets at the end that the body is missing",
+    eatingHeaders(),
+    /^checkCodec: cut off at 1, the stream ends well, but 1 bytes of a frame were taken: end must /,
+  ],
+  [
+    "drops at the end what is left of a frame",
+    ending((input) => void input.skip(input.length)),
+    /^checkCodec: cut off at 1, the stream ends well, but 1 bytes of a frame were taken: end must /,
+  ],
+  [
+    "takes a body as it comes, and forgets it at the end",
+    decoding(() => {
+      let [header, body]: [number | undefined, number[]] = [undefined, []];
+      return (input) => {
+        if (header === undefined && input.length > 0) header = input.take(1)[0];
+        if (header === undefined) return undefined;
+        body.push(...input.take(Math.min(input.length, header - body.length)));
+        if (body.length < header) return undefined;
+        const frame = Uint8Array.from(body);
+        [header, body] = [undefined, []];
+        return frame;
+      };
+    }),
+    /^checkCodec: cut off at 1, the stream ends well, but 1 bytes of a frame were taken: end must /,
+  ],
+  [
+    "gives null",
+    decoding(() => (input) => input.length === 0 ? undefined : null as unknown as Bytes),
+    /^checkCodec: the decoder gave null, which is the end of stream and no frame$/,
+  ],
+  [
+    "gives null at the end",
+    ending(() => null as unknown as undefined),
+    /^checkCodec: the decoder gave null, which is the end of stream and no frame$/,
+  ],
+  [
+    "fails in another way when it sees less",
+    decoding(() => (input) => {
+      if (input.length > 0) fail(input.length < 5 ? "InvalidData" : "TooLarge");
+      return undefined;
+    }),
+    /^checkCodec: fed split at 1, result 0 is InvalidData, not TooLarge$/,
+  ],
+  [
+    "drops what has come where it fails",
+    decoding(() => {
+      let failed = false;
+      return (input) => {
+        if (input.length === 0 && !failed) return undefined;
+        input.skip(input.length);
+        failed = true;
+        return fail("InvalidData");
+      };
+    }),
+    /^checkCodec: fed split at 1, 1 bytes are consumed in the end, where it keeps failing, not 17/,
+  ],
+];
+
+for (const [mistake, codec, message] of WRONG) {
+  Deno.test(`checkCodec() finds a codec that ${mistake}`, () => {
+    const error = thrown(() => checkCodec(codec, STREAM), "InvalidData", "checkCodec");
+    assert(message.test(error.message), error.message);
+  });
+}
+
+const WRONG_ENCODERS: readonly (readonly [
+  mistake: string,
+  encode: (frame: Bytes) => unknown,
+  message: string,
+])[] = [
+  [
+    "loses a byte",
+    (frame) => RIGHT.encode(frame.slice(1)),
+    "frame 0, encoded and decoded, did not come out the same",
+  ],
+  [
+    "adds a byte",
+    (frame) => [RIGHT.encode(frame), new Uint8Array(1)].flat(),
+    "frame 0, encoded and decoded, did not come out the same",
+  ],
+  [
+    "ends in the middle",
+    (frame) => (RIGHT.encode(frame) as Bytes).slice(0, -1),
+    "frame 0, encoded and decoded, did not come out the same",
+  ],
+  [
+    "writes another frame",
+    (frame) => RIGHT.encode(frame.map((byte) => byte + 1)),
+    "frame 0, encoded and decoded, did not come out the same",
+  ],
+  [
+    "gives a list of numbers",
+    () => [3, 1, 2, 3],
+    "encode gave neither bytes nor an array of bytes",
+  ],
+  ["gives nothing", () => {}, "encode gave neither bytes nor an array of bytes"],
+  ["gives null", () => null, "encode gave neither bytes nor an array of bytes"],
+  ["refuses what was decoded", () => fail("TooLarge"), "encode refused a frame that was decoded"],
+  ["throws", () => {
+    throw new RangeError("no");
+  }, "encode threw RangeError, not a SocketError"],
+];
+
+for (const [mistake, encode, reason] of WRONG_ENCODERS) {
+  Deno.test(`checkCodec() finds an encoder that ${mistake}`, () => {
+    const codec = { encode: encode as Codec<Bytes>["encode"], decoder: RIGHT.decoder };
+    const error = thrown(() => checkCodec(codec, STREAM), "InvalidData", "checkCodec");
+    assertEquals(error.message, `checkCodec: ${reason}`);
+  });
+}
+
+Deno.test("checkCodec() finds frames that are wrong only in a row", () => {
+  // The end of stream ends the last frame, and it needs no newline then.
+  const codec: Codec<string> = {
+    encode: (line) => bytesOf(line),
+    decoder: () => lines().decoder(),
+  };
+  const error = thrown(() => checkCodec(codec, bytesOf("a\nb")), "InvalidData", "checkCodec");
+  assertEquals(
+    error.message,
+    "checkCodec: all frames, encoded and decoded, did not come out the same",
+  );
+});
+
+Deno.test("F1: checkCodec() refuses lines of JSON that give null", () => {
+  const check = () => checkCodec(jsonLines(), bytesOf("1\nnull\n2\n"), [1, null, 2]);
+  const error = thrown(check, "InvalidData", "checkCodec");
+  assertEquals(
+    error.message,
+    "checkCodec: the decoder gave null, which is the end of stream and no frame",
+  );
+  assertEquals(checkCodec(jsonLines(), bytesOf("1\n2\n"), [1, 2]), [1, 2]);
+});
+
+Deno.test("checkCodec() finds an end that depends on the chunks", () => {
+  const codec = decoding(() => RIGHT.decoder().decode);
+  const stateful: Codec<Bytes> = {
+    encode: codec.encode,
+    decoder() {
+      const decoder = RIGHT.decoder();
+      let calls = 0;
+      return {
+        decode(input) {
+          calls++;
+          return decoder.decode(input);
+        },
+        end: (input) => void (calls > 8 && input.skip(input.length)),
+      };
+    },
+  };
+  const error = thrown(
+    () => checkCodec(stateful, STREAM.subarray(0, 8)),
+    "InvalidData",
+    "checkCodec",
+  );
+  assertEquals(
+    error.message,
+    "checkCodec: fed byte by byte, result 2 is missing, not UnexpectedEof",
+  );
+});
+
+Deno.test("checkCodec() says in cause what came out", () => {
+  const error = thrown(() => checkCodec(WRONG[0][1], STREAM), "InvalidData", "checkCodec");
+  const { whole, other } = error.cause as Record<string, readonly unknown[]>;
+  assertEquals(whole, [{ frame: STREAM, consumed: STREAM.length }]);
+  assertEquals(other, [
+    { frame: STREAM.subarray(0, 1), consumed: 1 },
+    { frame: STREAM.subarray(1), consumed: STREAM.length },
+  ]);
+});

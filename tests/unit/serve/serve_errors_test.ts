@@ -1,0 +1,290 @@
+import { assert, assertEquals, assertMatch, assertStrictEquals } from "@std/assert";
+import {
+  abort,
+  connect,
+  type Connection,
+  listen,
+  recv,
+  send,
+  serve,
+  type ServeOptions,
+  SocketError,
+} from "../../../mod.ts";
+import { throwingProxy } from "../../support/hostile.ts";
+import { outOfDescriptors } from "../../support/runtime_errors.ts";
+import { ScriptedConn, ScriptedListener } from "../../support/scripted_runtime.ts";
+import { echo, type Handler, kinds, serving, until } from "../../support/serving.ts";
+import { soon } from "../../support/socket_errors.ts";
+import { LOOPBACK } from "../../support/tcp_pair.ts";
+import { bytesOf, textOf } from "../../support/text.ts";
+import { watchUnhandled } from "../../support/unhandled.ts";
+import { virtualTime } from "../../support/virtual_time.ts";
+
+const SECRET = "hunter2";
+
+/** Anything that a handler may throw. */
+const THROWN: readonly (readonly [what: string, thrown: unknown, line: string])[] = [
+  ["an error", new Error(SECRET), "the handler failed with Error"],
+  ["one of its own", new RangeError(SECRET), "the handler failed with RangeError"],
+  [
+    "a SocketError that quotes",
+    new SocketError("InvalidData", "recvFrame", `the frame ${SECRET} is none`, { code: "EPROTO" }),
+    "the handler failed with InvalidData of recvFrame (EPROTO)",
+  ],
+  ["nothing", undefined, "the handler failed with a thrown undefined"],
+  ["null", null, "the handler failed with a thrown object"],
+  ["a string", SECRET, "the handler failed with a thrown string"],
+  ["a symbol", Symbol(SECRET), "the handler failed with a thrown symbol"],
+  ["an object without a prototype", Object.create(null), "the handler failed with an object"],
+  [
+    "an object that lies about its class",
+    { constructor: { name: `a ${SECRET}` } },
+    "the handler failed with an object",
+  ],
+  ["a proxy that throws at every question", throwingProxy(), "the handler failed with an object"],
+];
+
+const WAYS: Record<string, (error: unknown) => Handler> = {
+  "throws at once": (error) => () => {
+    throw error;
+  },
+  rejects: (error) => () => Promise.reject(error),
+  "throws later": (error) => async (connection) => {
+    await recv(connection);
+    throw error;
+  },
+  "gives a thenable that throws": (error) => () =>
+    ({
+      then() {
+        throw error;
+      },
+    }) as unknown as Promise<void>,
+};
+
+for (const [way, make] of Object.entries(WAYS)) {
+  Deno.test(`serve() loses a connection whose handler ${way}, and nothing else`, async () => {
+    using unhandled = watchUnhandled();
+    for (const [what, thrown] of THROWN) {
+      const told: [unknown, Connection | undefined][] = [];
+      let calls = 0;
+      await using served = await serving(
+        (connection, context) =>
+          ++calls === 1 ? make(thrown)(connection, context) : echo(connection),
+        { onError: (error, connection) => void told.push([error, connection]) },
+      );
+      const bad = await served.client();
+      await send(bad, bytesOf("x"));
+      assertEquals(await soon(recv(bad)), null, what);
+      const good = await served.client();
+      await send(good, bytesOf("good"));
+      assertEquals(textOf(await soon(recv(good))), "good", what);
+      assertEquals(told.length, 1, what);
+      assertStrictEquals(told[0][0], thrown, what);
+      assertEquals(told[0][1]?.remoteAddress, bad.localAddress);
+    }
+    assertEquals(await unhandled.seen(), []);
+  });
+}
+
+/** The lines on standard error while it runs. */
+async function linesOf(run: () => Promise<void>): Promise<string[]> {
+  const lines: string[] = [];
+  const real = console.error;
+  console.error = (...all) => void lines.push(all.map(String).join(" "));
+  try {
+    await run();
+  } finally {
+    console.error = real;
+  }
+  return lines;
+}
+
+async function linesAbout(thrown: unknown, options: ServeOptions): Promise<string[]> {
+  let server = "";
+  let client = "";
+  const lines = await linesOf(async () => {
+    await using served = await serving(() => Promise.reject(thrown), options);
+    const connection = await served.client();
+    assertEquals(await soon(recv(connection)), null);
+    server = `127.0.0.1:${served.server.address.port}`;
+    client = `127.0.0.1:${connection.localAddress.port}`;
+  });
+  return lines.map((line) => line.replaceAll(server, "SERVER").replaceAll(client, "CLIENT"));
+}
+
+Deno.test("serve() writes a line on standard error, and never what was sent or received", async () => {
+  for (const [what, thrown, line] of THROWN) {
+    const lines = await linesAbout(thrown, { onError: undefined });
+    assertEquals(lines, [`serve SERVER: CLIENT: ${line}`], what);
+  }
+});
+
+Deno.test("serve() survives an onError that throws or rejects, and says so in a line", async () => {
+  using unhandled = watchUnhandled();
+  const mistake = new TypeError(SECRET);
+  const ways: Record<string, () => void> = {
+    throws: () => {
+      throw mistake;
+    },
+    rejects: () => Promise.reject(mistake),
+    "gives a thenable that throws": () => ({
+      get then(): never {
+        throw mistake;
+      },
+    }),
+  };
+  for (const [way, onError] of Object.entries(ways)) {
+    const lines = await linesAbout(new Error(SECRET), { onError });
+    assertEquals(lines, ["serve SERVER: CLIENT: onError failed with TypeError"], way);
+  }
+  const lines = await linesAbout(new Error(SECRET), {
+    onError: () => {
+      throw throwingProxy();
+    },
+  });
+  assertEquals(lines, ["serve SERVER: CLIENT: onError failed with an object"]);
+  assertEquals(await unhandled.seen(), []);
+});
+
+Deno.test("serve() says in its line what a timeout or a PROXY header was about", async () => {
+  const lines = await linesOf(async () => {
+    await using idle = await serving(
+      async (connection) => void await recv(connection),
+      { onError: undefined, idleTimeout: 1 },
+    );
+    assertEquals(await soon(recv(await idle.client())), null);
+    await using behind = await serving(() => {}, {
+      onError: undefined,
+      proxyProtocol: { trust: ["127.0.0.1"] },
+    });
+    const client = await behind.client();
+    await send(client, bytesOf(`GET /${SECRET} HTTP/1.1\r\n\r\n`));
+    assertEquals(await soon(recv(client).catch(() => null)), null);
+  });
+  assertEquals(lines.length, 2);
+  assertMatch(lines[0], /^serve 127\.0\.0\.1:\d+: 127\.0\.0\.1:\d+: nothing moved for 1 ms$/);
+  assertMatch(lines[1], /^serve 127\.0\.0\.1:\d+: 127\.0\.0\.1:\d+: no PROXY header: InvalidData$/);
+});
+
+Deno.test("serve() delivers what a handler sent before it threw", async () => {
+  await using served = await serving((connection) => {
+    void send(connection, new Uint8Array(5_000_000));
+    throw new Error("afterwards");
+  });
+  const client = await served.client();
+  let received = 0;
+  for (let bytes; (bytes = await soon(recv(client))) !== null;) received += bytes.length;
+  assertEquals(received, 5_000_000);
+});
+
+Deno.test("serve() tells of an answer that a client did not take", async () => {
+  const listener = await listen(LOOPBACK);
+  const errors: unknown[] = [];
+  const client = connect(listener.address);
+  const called = Promise.withResolvers<void>();
+  using time = virtualTime();
+  const server = serve(listener, (connection) => {
+    // More than both kernels hold.
+    void send(connection, new Uint8Array(64 * 1024 * 1024));
+    called.resolve();
+  }, { onError: (error) => void errors.push(error) });
+  await called.promise;
+  // What the buffers of both kernels take leaves, then nothing.
+  for (let second = 0; second < 90 && errors.length === 0; second++) await time.pass(1000);
+  assertEquals(kinds(errors), ["TimedOut close"]);
+  assertEquals(server.active, 0);
+  const ended = server.shutdown();
+  await time.pass(30);
+  await ended;
+  abort(await client);
+});
+
+Deno.test("serve() outlives a system that is out of descriptors, tells of it, and pauses", async () => {
+  using runtime = new ScriptedListener([], outOfDescriptors);
+  using time = virtualTime();
+  const errors: [unknown, unknown][] = [];
+  const server = serve(await listen(LOOPBACK), () => {}, {
+    onError: (error, connection) => void errors.push([error, connection]),
+  });
+  await time.pass(5000);
+  // 5 ms doubling to 1 s: 5 + 10 + … + 640 = 1275 ms, then once a second.
+  assert(runtime.accepts >= 11 && runtime.accepts <= 13, `${runtime.accepts} accepts`);
+  assertEquals(kinds(errors.map(([error]) => error)), errors.map(() => "ResourceExhausted accept"));
+  for (const [, connection] of errors) assertEquals(connection, undefined);
+  assertEquals(server.accepted, 0);
+  await soon(server.shutdown({ timeout: 0 }));
+  assertEquals(time.running, 0);
+});
+
+Deno.test("serve() goes on when there are descriptors again", async () => {
+  using runtime = new ScriptedListener([outOfDescriptors(), outOfDescriptors()]);
+  using time = virtualTime();
+  const errors: unknown[] = [];
+  const server = serve(await listen(LOOPBACK), () => {}, {
+    onError: (error) => void errors.push(error),
+  });
+  await time.pass(20);
+  assertEquals(errors.length, 2);
+  const conn = new ScriptedConn();
+  runtime.give(conn);
+  await time.pass(0);
+  assertEquals([server.accepted, server.active], [1, 0]);
+  assertEquals(conn.log.at(-1), "close");
+  const ended = server.shutdown();
+  await time.pass(30);
+  await ended;
+  assertEquals(time.running, 0);
+});
+
+Deno.test("shutdown() waits for descriptors to let those in that wait in the backlog", async () => {
+  using runtime = new ScriptedListener(Array.from({ length: 4 }, outOfDescriptors));
+  using time = virtualTime();
+  const server = serve(await listen(LOOPBACK), () => {}, { onError: () => {} });
+  // The pause after the fourth failure lasts from 35 to 75 ms.
+  await time.pass(40);
+  const ended = server.shutdown();
+  await time.pass(30);
+  runtime.give(new ScriptedConn());
+  await time.pass(40);
+  assertEquals(await soon(ended), { drained: 1, aborted: 0 });
+});
+
+Deno.test("serve() does not tell of what it made a handler throw itself", async () => {
+  using unhandled = watchUnhandled();
+  const own: Record<string, Handler> = {
+    "recv with the signal": async (connection, { signal }) =>
+      void await recv(connection, { signal }),
+    "the signal's reason": async (_, { signal }) => {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      signal.throwIfAborted();
+    },
+    "recv of an aborted connection": async (connection) => void await recv(connection),
+  };
+  for (const [what, handler] of Object.entries(own)) {
+    await using served = await serving(handler);
+    const client = await served.client();
+    await until(() => served.server.active === 1, "it is accepted");
+    // Its end comes with the handler's: closing need not linger.
+    void recv(client).then(() => abort(client), () => {});
+    const timeout = what === "recv of an aborted connection" ? 1 : Infinity;
+    await soon(served.server.shutdown({ timeout }));
+    assertEquals(served.errors, [], what);
+  }
+  assertEquals(await unhandled.seen(), []);
+});
+
+Deno.test("serve() tells of what else a handler throws when the server ends", async () => {
+  using unhandled = watchUnhandled();
+  const gate = Promise.withResolvers<void>();
+  await using served = await serving(async () => {
+    await gate.promise;
+    throw new Error("a mistake");
+  });
+  await served.client();
+  await until(() => served.server.active === 1, "it is accepted");
+  // The handler comes to its end after the server has.
+  assertEquals(await soon(served.server.shutdown({ timeout: 1 })), { drained: 0, aborted: 1 });
+  gate.resolve();
+  assertEquals(await unhandled.seen(), []);
+  assertEquals(served.errors.map(String), ["Error: a mistake"]);
+});

@@ -1,0 +1,89 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  abort,
+  accept,
+  closeListener,
+  connect,
+  type Connection,
+  listen,
+  recv,
+  SocketError,
+} from "../../../mod.ts";
+import { Random } from "../../support/random.ts";
+import { rejects } from "../../support/check_stream_calls.ts";
+
+const LOOPBACK = { host: "127.0.0.1", port: 0 };
+
+Deno.test("row 18: closeListener() and dispose three times are fine", async () => {
+  const listener = await listen(LOOPBACK);
+  for (let time = 0; time < 3; time++) await closeListener(listener);
+  for (let time = 0; time < 3; time++) await listener[Symbol.asyncDispose]();
+});
+
+Deno.test("row 24: accept after close says Closed, and the port is free at once", async () => {
+  const listener = await listen(LOOPBACK);
+  for (let time = 0; time < 20; time++) {
+    const pending = rejects(accept(listener), "Closed");
+    await closeListener(listener);
+    await pending;
+    await rejects(accept(listener), "Closed");
+    const again = await listen(listener.address);
+    assertEquals(again.address, listener.address);
+    await closeListener(again);
+  }
+});
+
+Deno.test("row 25: 1,000 connects aborted around their success leave no connection", async () => {
+  const random = new Random();
+  await using listener = await listen(LOOPBACK);
+  const accepted: Connection[] = [];
+  const serving = (async () => {
+    for await (const connection of listener) accepted.push(connection);
+  })();
+  let cancelled = 0;
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    const controller = new AbortController();
+    const outcome = connect(listener.address, { signal: controller.signal }).then(
+      abort,
+      (error) => {
+        assertEquals(error.kind, "Aborted");
+        cancelled++;
+      },
+    );
+    // So many turns of the microtask queue and of the event loop lie before, in and behind success.
+    for (let turn = random.below(12); turn > 0; turn--) await Promise.resolve();
+    if (random.below(2) === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+    controller.abort();
+    await outcome;
+  }
+  assert(cancelled > 0, "no abort came in time");
+  // Clients are accepted in the order they came: once this one is there, they all are.
+  const last = await connect(listener.address);
+  const { port } = last.localAddress;
+  while (accepted.at(-1)?.remoteAddress.port !== port) {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  abort(last);
+  await closeListener(listener);
+  await serving;
+  // A connection that was left behind would never end.
+  const ends = accepted.map((connection) =>
+    recv(connection, { timeout: 5000 }).catch(endOrTimeout)
+  );
+  assertEquals((await Promise.all(ends)).filter((end) => end !== null), [], `seed ${random.seed}`);
+  accepted.forEach(abort);
+});
+
+/** A reset ends a connection as well as an orderly end does. */
+function endOrTimeout(error: SocketError): string | null {
+  return error.kind === "TimedOut" ? error.message : null;
+}
+
+Deno.test("row 26: where all addresses of a name fail, there is one error", async () => {
+  const listener = await listen(LOOPBACK);
+  const { port } = listener.address;
+  await closeListener(listener);
+  const error = await rejects(connect({ host: "localhost", port }), "ConnectionRefused");
+  assertEquals(error.address, { host: "localhost", port });
+  assert(!(error.cause instanceof SocketError));
+});
