@@ -5,7 +5,7 @@
  */
 
 import { checkLimit, checkOptions, invalidInput, readArguments } from "./core/arguments.ts";
-import { ForeignTransport } from "./connection/checked_transport.ts";
+import { CheckedTransport } from "./connection/checked_transport.ts";
 import {
   DEFAULT_SEND_QUEUE_LIMIT,
   notAConnection,
@@ -66,7 +66,7 @@ export function connectionOver(transport: Transport, options?: ConnectionOptions
       sendQueueLimit,
       DEFAULT_SEND_QUEUE_LIMIT,
     );
-    return new StreamConnection(new ForeignTransport(transport), limit);
+    return new StreamConnection(new CheckedTransport(transport), limit);
   });
 }
 

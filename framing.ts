@@ -21,19 +21,19 @@
  * @module
  */
 
+import { checkSomeBytes } from "./bytes/byte_arguments.ts";
 import {
   checkLimit,
   checkOptions,
-  checkSomeBytes,
   checkWhole,
   invalidInput,
   readArguments,
 } from "./core/arguments.ts";
 import type { Codec } from "./framing/codec.ts";
 import { type FramedConnection, FramedStream } from "./framing/framed_connection.ts";
-import { DelimitedCall, ExactLength, LineCall } from "./framing/reads.ts";
+import { DelimitedReader, ExactReader, LineReader } from "./framing/reads.ts";
 import { DEFAULT_MAX_LENGTH } from "./framing/lines.ts";
-import type { Decoding } from "./connection/pending_receive.ts";
+import type { StreamReader } from "./connection/pending_receive.ts";
 import { notAConnection, StreamConnection } from "./connection/stream_connection.ts";
 import type { SocketError } from "./errors.ts";
 import type { Connection, OperationOptions } from "./types.ts";
@@ -90,7 +90,7 @@ export function recvExactly(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const operation = "recvExactly";
   return receive(operation, connection, options, () => {
-    return new ExactLength(checkWhole(operation, "length", length, 0, 2 ** 32 - 1));
+    return new ExactReader(checkWhole(operation, "length", length, 0, 2 ** 32 - 1));
   }) as Promise<Uint8Array<ArrayBuffer>>;
 }
 
@@ -129,7 +129,7 @@ export function recvUntil(
   const operation = "recvUntil";
   return receive(operation, connection, options, (stream) => {
     const bytes = checkSomeBytes(operation, "the delimiter", delimiter);
-    return new DelimitedCall(stream, bytes, maxBytes(operation, options));
+    return new DelimitedReader(stream, bytes, maxBytes(operation, options));
   });
 }
 
@@ -166,7 +166,7 @@ export function recvLine(
     operation,
     connection,
     options,
-    (stream) => new LineCall(stream, maxBytes(operation, options)),
+    (stream) => new LineReader(stream, maxBytes(operation, options)),
   );
 }
 
@@ -289,7 +289,7 @@ function receive<T>(
   operation: string,
   connection: Connection,
   options: OperationOptions | undefined,
-  reading: (connection: StreamConnection) => Decoding<T>,
+  reading: (connection: StreamConnection) => StreamReader<T>,
 ): Promise<T | null> {
   try {
     if (!StreamConnection.is(connection)) throw notAConnection(operation);

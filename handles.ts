@@ -8,7 +8,7 @@ import { invalidInput } from "./core/arguments.ts";
 import { BoundUdpSocket } from "./udp/udp_socket.ts";
 import { ConnectionServer } from "./serve/server.ts";
 import { StreamConnection } from "./connection/stream_connection.ts";
-import { TcpListener } from "./connection/stream_listener.ts";
+import { StreamListener } from "./connection/stream_listener.ts";
 import type { Connection, Listener, Server, UdpSocket } from "./types.ts";
 
 /** Has a say in whether the process may end. */
@@ -83,6 +83,6 @@ function referenced(operation: string, handle: unknown): Referenced {
 }
 
 function isReferenced(handle: unknown): handle is Referenced {
-  return StreamConnection.is(handle) || TcpListener.is(handle) || BoundUdpSocket.is(handle) ||
+  return StreamConnection.is(handle) || StreamListener.is(handle) || BoundUdpSocket.is(handle) ||
     ConnectionServer.is(handle);
 }

@@ -26,7 +26,7 @@
 
 import { checkOptions, describe, invalidInput, readArguments } from "./core/arguments.ts";
 import { checkHeaderInit } from "./proxy_protocol/check_header.ts";
-import { ProxyHeaderReading } from "./proxy_protocol/read_header.ts";
+import { ProxyHeaderReader } from "./proxy_protocol/read_header.ts";
 import { encodeProxyV1 } from "./proxy_protocol/v1.ts";
 import { encodeProxyV2 } from "./proxy_protocol/v2.ts";
 import { notAConnection, StreamConnection } from "./connection/stream_connection.ts";
@@ -79,7 +79,7 @@ export function recvProxyHeader(
 ): Promise<ReceivedProxyHeader> {
   const operation = "recvProxyHeader";
   if (!StreamConnection.is(connection)) return Promise.reject(notAConnection(operation));
-  const reading = new ProxyHeaderReading(connection);
+  const reading = new ProxyHeaderReader(connection);
   return connection.recvDecoded(operation, reading, options) as Promise<ReceivedProxyHeader>;
 }
 

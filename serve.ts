@@ -30,8 +30,8 @@ import {
 import { checkSignal } from "./core/cancellation.ts";
 import { ConnectionServer, type ServerPlan } from "./serve/server.ts";
 import { DEFAULT_LINGER } from "./connection/graceful_close.ts";
-import { SignalWaiters } from "./core/shared_abort_listener.ts";
-import { notAListener, TcpListener } from "./connection/stream_listener.ts";
+import { SharedAbortListener } from "./core/shared_abort_listener.ts";
+import { notAListener, StreamListener } from "./connection/stream_listener.ts";
 import { TrustList } from "./proxy_protocol/trust_list.ts";
 import { SocketError } from "./errors.ts";
 import type {
@@ -85,7 +85,7 @@ export function serve(
   handler: (connection: Connection, context: ServeContext) => void | Promise<void>,
   options?: ServeOptions,
 ): Server {
-  if (!TcpListener.is(listener)) throw notAListener(OPERATION);
+  if (!StreamListener.is(listener)) throw notAListener(OPERATION);
   if (typeof handler !== "function") {
     throw invalidInput(OPERATION, `the handler is ${describe(handler)}, not a function`);
   }
@@ -93,14 +93,14 @@ export function serve(
   checkUsable(listener);
   const end = () => void server.shutdown({ timeout: 0 });
   // First, since it may be the signal's own method that throws: then the listener is nobody's still.
-  const stop = signal && readArguments(OPERATION, () => SignalWaiters.add(signal, end));
+  const stop = signal && readArguments(OPERATION, () => SharedAbortListener.add(signal, end));
   const server = new ConnectionServer(listener, plan);
   if (signal?.aborted) end();
   if (stop !== undefined) void server.finished.then(stop);
   return server;
 }
 
-function checkUsable(listener: TcpListener): void {
+function checkUsable(listener: StreamListener): void {
   const { address } = listener;
   if (listener.closed) {
     throw new SocketError("Closed", OPERATION, "the listener is closed", { address });

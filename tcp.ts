@@ -20,7 +20,7 @@ import {
   StreamConnection,
 } from "./connection/stream_connection.ts";
 import { connectTcp } from "./tcp/connect.ts";
-import { notAListener, TcpListener } from "./connection/stream_listener.ts";
+import { notAListener, StreamListener } from "./connection/stream_listener.ts";
 import { type TcpTuning, tuneTcp } from "./tcp/options.ts";
 import { hasUnstableNet } from "./runtime/unstable_net.ts";
 import { checkAddress } from "./address.ts";
@@ -90,7 +90,7 @@ export async function listen(address: Address, options?: ListenOptions): Promise
       ...backlog === undefined ? {} : { tcpBacklog: backlog },
       ...reusePort ? { reusePort } : {},
     });
-    return new TcpListener(listener, where.host, tuning, sendQueueLimit);
+    return new StreamListener(listener, where.host, tuning, sendQueueLimit);
   } catch (error) {
     throw toSocketError(error, operation, { address: where });
   }
@@ -127,7 +127,7 @@ export function accept(
   listener: Listener,
   options?: OperationOptions,
 ): Promise<Connection> {
-  return TcpListener.is(listener)
+  return StreamListener.is(listener)
     ? listener.accept(options)
     : Promise.reject(notAListener("accept"));
 }
@@ -154,7 +154,7 @@ export function accept(
  * ```
  */
 export function closeListener(listener: Listener): Promise<void> {
-  return TcpListener.is(listener)
+  return StreamListener.is(listener)
     ? listener.close()
     : Promise.reject(notAListener("closeListener"));
 }

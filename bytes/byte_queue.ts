@@ -1,30 +1,31 @@
-import { checkBytes, checkSomeBytes, checkWhole, invalidInput } from "../core/arguments.ts";
+import { checkBytes, checkSomeBytes } from "./byte_arguments.ts";
+import { checkWhole, invalidInput } from "../core/arguments.ts";
 import {
   type ByteChunk,
+  ByteChunks,
   fillsItsBuffer,
   isPlainBuffer,
   LARGE,
   ownCapacity,
   ownChunk,
   spareRoom,
-} from "./byte_chunk.ts";
-import { ByteChunks } from "./chunk_list.ts";
-import { indexOfByte, NeedleSearch } from "./byte_search.ts";
+} from "./chunk_list.ts";
+import { ByteSearch, indexOfByte } from "./byte_search.ts";
 
 const EMPTY = new Uint8Array();
 
 /** Whether a value is a {@linkcode ByteQueue}, whatever its prototype says. */
 export let isByteQueue: (value: unknown) => value is ByteQueue;
 /** Goes on with a search at `start` of a queue: where the needle begins, or -1. */
-export let searchQueue: (queue: ByteQueue, search: NeedleSearch, start: number) => number;
+export let searchQueue: (queue: ByteQueue, search: ByteSearch, start: number) => number;
 /** Moves an empty queue on to a position in its stream, since the bytes before that went past it. */
 export let moveQueue: (queue: ByteQueue, position: number) => void;
 /** Appends bytes without a copy, though they are the lender's again some day: the loan. */
-export let lend: (queue: ByteQueue, bytes: Uint8Array) => ByteChunk;
+export let pushBorrowed: (queue: ByteQueue, bytes: Uint8Array) => ByteChunk;
 /** How many bytes of a loan still wait; where there are none, the memory is free again. */
-export let owed: (queue: ByteQueue, loan: ByteChunk) => number;
+export let borrowedLeft: (queue: ByteQueue, loan: ByteChunk) => number;
 /** Copies what still waits of a loan, which frees its memory. */
-export let payBack: (queue: ByteQueue, loan: ByteChunk) => void;
+export let copyBorrowed: (queue: ByteQueue, loan: ByteChunk) => void;
 
 /**
  * Bytes that wait to be decoded: what a {@linkcode Decoder} reads from. Chunks go in at the back as
@@ -61,9 +62,9 @@ export class ByteQueue {
       typeof value === "object" && value !== null && #chunks in value;
     searchQueue = (queue, search, start) => queue.#search(search, start);
     moveQueue = (queue, position) => queue.#moveTo(position);
-    lend = (queue, bytes) => queue.#lend(bytes);
-    owed = (queue, loan) => Math.max(0, loan.end - queue.#startOf(loan));
-    payBack = (queue, loan) => queue.#payBack(loan);
+    pushBorrowed = (queue, bytes) => queue.#pushBorrowed(bytes);
+    borrowedLeft = (queue, loan) => Math.max(0, loan.end - queue.#startOf(loan));
+    copyBorrowed = (queue, loan) => queue.#copyBorrowed(loan);
   }
 
   /** How many bytes wait. */
@@ -199,13 +200,13 @@ export class ByteQueue {
     checkWhole(operation, "start", start, 0, this.length);
     if (typeof needle !== "number") {
       const bytes = checkSomeBytes(operation, "the needle", needle);
-      return this.#search(new NeedleSearch(bytes), start);
+      return this.#search(new ByteSearch(bytes), start);
     }
     checkWhole(operation, "the needle", needle, 0, 255);
     return this.#scan(start, (bytes, from, to) => indexOfByte(bytes, needle, from, to));
   }
 
-  #search(search: NeedleSearch, start: number): number {
+  #search(search: ByteSearch, start: number): number {
     const end = this.#scan(start, (bytes, from, to) => search.scan(bytes, from, to));
     return end < 0 ? -1 : end - search.length;
   }
@@ -297,7 +298,7 @@ export class ByteQueue {
     this.#clear();
   }
 
-  #lend(bytes: Uint8Array): ByteChunk {
+  #pushBorrowed(bytes: Uint8Array): ByteChunk {
     const end = bytes.length;
     const loan = { bytes, start: 0, end, base: this.#total, own: false, given: false };
     this.#add(loan);
@@ -305,7 +306,7 @@ export class ByteQueue {
     return loan;
   }
 
-  #payBack(chunk: ByteChunk): void {
+  #copyBorrowed(chunk: ByteChunk): void {
     const start = this.#startOf(chunk);
     if (start >= chunk.end) return;
     chunk.bytes = chunk.bytes.slice(start, chunk.end);

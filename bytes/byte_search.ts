@@ -19,7 +19,7 @@ export function indexOfByte(bytes: Uint8Array, byte: number, from: number, to: n
  * remembers how much of the needle the bytes so far end in, and never looks at a byte twice, so
  * that no needle and no input makes it slower than linear.
  */
-export class NeedleSearch {
+export class ByteSearch {
   readonly #needle: Uint8Array;
   #fallbacks: readonly number[] | undefined;
   #matched = 0;

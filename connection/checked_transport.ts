@@ -1,6 +1,6 @@
 import type { Transport } from "../types.ts";
 import { fromRuntimeAddress } from "../core/arguments.ts";
-import { disown } from "../core/ignored_promises.ts";
+import { ignoreRejection } from "../core/ignored_promises.ts";
 
 /**
  * A transport that is not the runtime's own, made to behave like one: nothing throws synchronously, no
@@ -8,7 +8,7 @@ import { disown } from "../core/ignored_promises.ts";
  * a write ends when the transport is closed. A read is not ended so: its buffer may be a caller's, which
  * nobody may write to after the call.
  */
-export class ForeignTransport implements Transport {
+export class CheckedTransport implements Transport {
   readonly closeWrite: (() => Promise<void>) | undefined;
   readonly ref: (() => void) | undefined;
   readonly unref: (() => void) | undefined;
@@ -57,7 +57,7 @@ export class ForeignTransport implements Transport {
     this.#isClosed = true;
     this.#closed.reject(new Deno.errors.Interrupted("operation canceled"));
     // One that is asynchronous fails where nobody is: the connection is closed in any case.
-    disown(this.#inner.close());
+    ignoreRejection(this.#inner.close());
   }
 
   async #turn(): Promise<void> {

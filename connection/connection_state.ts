@@ -87,7 +87,7 @@ export class ConnectionState {
   }
 
   /** Whether there is nothing more to receive, in order or not. */
-  get inputOver(): boolean {
+  get readEnded(): boolean {
     return this.peerEnded || this.breakage !== undefined;
   }
 

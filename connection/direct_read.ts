@@ -4,7 +4,7 @@ import { afterTurn, turnDue } from "../core/event_loop_turn.ts";
 /** What it asks of the direction that it is a part of. */
 export interface StraightReader {
   /** Calls `tell` when an end of stream can be trusted. */
-  whenTellable<T>(tell: () => T): T | Promise<T>;
+  confirmEnd<T>(tell: () => T): T | Promise<T>;
   /** A read has ended on a connection that this side closes. */
   onOver(): void;
   /** A straight read has begun, or has ended. */
@@ -15,7 +15,7 @@ export interface StraightReader {
  * A read straight into a caller's buffer, for `recvInto` that nothing can cancel. It settles only when
  * the runtime's read has ended, since nobody may write to a buffer whose call has settled.
  */
-export class StraightRead {
+export class DirectRead {
   /** The call that waits, if there is one. */
   pending: Promise<number | null> | undefined;
   readonly #state: ConnectionState;
@@ -33,7 +33,7 @@ export class StraightRead {
   }
 
   readonly #onRead = (count: number | null): number | null | Promise<number | null> => {
-    if (count === null) return this.#receiver.whenTellable(this.#onEnd);
+    if (count === null) return this.#receiver.confirmEnd(this.#onEnd);
     if (!turnDue()) return this.#give(count);
     // The buffer is the caller's: the call stays pending, so that nobody else reads meanwhile.
     return new Promise<void>((resolve) => afterTurn({ onTurn: resolve })).then(() =>

@@ -1,6 +1,6 @@
 import { SocketError } from "../errors.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
-import type { Decoding } from "./pending_receive.ts";
+import type { StreamReader } from "./pending_receive.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -18,7 +18,7 @@ export interface ByobRead {
  * Looks for the whole elements of a BYOB read. A stream that gets half an element keeps it, and neither `recv` nor
  * another reader can have it then; so everything waits in the connection until the read can be answered.
  */
-export class ElementRead implements Decoding<Bytes> {
+export class ElementRead implements StreamReader<Bytes> {
   /** The bytes that were found are the last ones. */
   last = false;
   readonly #read: ByobRead;

@@ -3,7 +3,7 @@ import type { CloseOptions } from "../types.ts";
 import { ActivityWait } from "./activity_wait.ts";
 import { checkLimit, readArguments } from "../core/arguments.ts";
 import type { ConnectionState } from "./connection_state.ts";
-import { ForeignTransport } from "./checked_transport.ts";
+import { CheckedTransport } from "./checked_transport.ts";
 import type { Receiver } from "./receiver.ts";
 import type { Sender } from "./sender.ts";
 
@@ -79,7 +79,7 @@ export async function closeGracefully(
   const { bytesSent } = sender;
   abort();
   // The descriptor is free when the runtime has let go of the read. Others may never let go.
-  if (!(state.transport instanceof ForeignTransport)) await receiver.whenQuiet();
+  if (!(state.transport instanceof CheckedTransport)) await receiver.waitQuiet();
   if (lost === 0 && !cut) return;
   const reason = cut
     ? `the peer still sent ${longest} ms after everything had left, so sent data may be lost`
@@ -92,6 +92,6 @@ async function flush(sender: Sender, timeout: number, dropped: Promise<void>): P
   if (sender.idle) return;
   const progress = new ActivityWait();
   sender.onProgress = progress.note;
-  await progress.wait([sender.whenIdle(), dropped], { quiet: timeout, longest: Infinity });
+  await progress.wait([sender.waitIdle(), dropped], { quiet: timeout, longest: Infinity });
   sender.onProgress = undefined;
 }

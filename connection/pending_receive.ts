@@ -5,7 +5,7 @@ import type { ByteQueue } from "../bytes/byte_queue.ts";
 export type Received = unknown;
 
 /** How a call that wants more than any bytes finds it in what has come. */
-export interface Decoding<T> {
+export interface StreamReader<T> {
   /** Takes it out of the queue; `undefined` where more has to come. */
   decode(input: ByteQueue): T | undefined;
   /** What it is at the end of stream, when `decode` gave nothing. */
@@ -17,7 +17,7 @@ export interface DirectCall {
   /** How many bytes it takes at the most. */
   readonly most: number;
   /** What it looks for; nothing where any bytes will do. */
-  readonly decoding: Decoding<unknown> | undefined;
+  readonly decoding: StreamReader<unknown> | undefined;
   /** Returns true if nobody waits for it any more. */
   abandoned(): boolean;
   resolve(value: Received): void;
@@ -41,7 +41,7 @@ const nobody: (settled: unknown) => void = () => {};
  * The one call that waits for bytes. There is one slot a connection, its fields used again by each
  * call: a call without options makes one promise and nothing else.
  */
-export class ReaderSlot {
+export class PendingReceive {
   /** Which function waits, or nothing. */
   operation: string | undefined;
   /** How many bytes it takes at the most. */
@@ -49,7 +49,7 @@ export class ReaderSlot {
   /** Where the bytes should go; nothing for a buffer of their own. */
   target: Uint8Array | undefined;
   /** What it looks for; nothing where any bytes will do. */
-  decoding: Decoding<unknown> | undefined;
+  decoding: StreamReader<unknown> | undefined;
   promise: Promise<Received> | undefined;
   /** Ends the watch on the call's signal and timeout. */
   stop: (() => void) | undefined;
@@ -64,7 +64,7 @@ export class ReaderSlot {
     operation: string,
     most: number,
     target: Uint8Array | undefined,
-    decoding: Decoding<unknown> | undefined,
+    decoding: StreamReader<unknown> | undefined,
   ): Promise<Received> {
     this.operation = operation;
     this.most = most;

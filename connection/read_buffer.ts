@@ -1,5 +1,11 @@
-import { type ByteChunk, LARGE } from "../bytes/byte_chunk.ts";
-import { ByteQueue, lend, moveQueue, owed, payBack } from "../bytes/byte_queue.ts";
+import { type ByteChunk, LARGE } from "../bytes/chunk_list.ts";
+import {
+  borrowedLeft,
+  ByteQueue,
+  copyBorrowed,
+  moveQueue,
+  pushBorrowed,
+} from "../bytes/byte_queue.ts";
 
 const SMALLEST = 4 * 1024;
 /**
@@ -112,7 +118,7 @@ export class ReadBuffer {
       else if (this.#bytes === undefined) queue.pushOwned(bytes);
       else {
         // Mostly the frames in it are taken before the next read, which the buffer can serve again.
-        this.#loan = lend(queue, bytes);
+        this.#loan = pushBorrowed(queue, bytes);
       }
     }
     return queue;
@@ -123,11 +129,11 @@ export class ReadBuffer {
    */
   #endLoan(loan: ByteChunk): void {
     const queue = this.#queue!;
-    const left = owed(queue, loan);
+    const left = borrowedLeft(queue, loan);
     this.#loan = undefined;
     // Nobody knows when the next frame comes: one buffer is enough to wait for it.
     if (queue.length === 0) this.#other = undefined;
-    if (left < LARGE || left <= this.#bytes!.length / FEW) return payBack(queue, loan);
+    if (left < LARGE || left <= this.#bytes!.length / FEW) return copyBorrowed(queue, loan);
     const free = this.#freeOther();
     this.#other = { bytes: this.#bytes!, loan };
     this.#forget();
@@ -142,8 +148,8 @@ export class ReadBuffer {
     const other = this.#other;
     if (other === undefined) return undefined;
     this.#other = undefined;
-    if (2 * owed(this.#queue!, other.loan) < other.bytes.length) {
-      payBack(this.#queue!, other.loan);
+    if (2 * borrowedLeft(this.#queue!, other.loan) < other.bytes.length) {
+      copyBorrowed(this.#queue!, other.loan);
       return other.bytes;
     }
     other.loan.given = true;

@@ -1,26 +1,21 @@
+import { checkBytes, keepsItsLength } from "../bytes/byte_arguments.ts";
 import { SocketError } from "../errors.ts";
 import type { OperationOptions, RecvOptions } from "../types.ts";
-import {
-  checkBytes,
-  checkLimit,
-  invalidInput,
-  keepsItsLength,
-  readArguments,
-} from "../core/arguments.ts";
+import { checkLimit, invalidInput, readArguments } from "../core/arguments.ts";
 import { Cancellation, type Cancelled, cancelledError } from "../core/cancellation.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { fromCodec } from "../core/error_mapping.ts";
 import { afterTurn, turnDue, type TurnWaiter } from "../core/event_loop_turn.ts";
-import { ForeignTransport } from "./checked_transport.ts";
+import { CheckedTransport } from "./checked_transport.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import {
   ANY,
-  type Decoding,
   type DirectCall,
-  ReaderSlot,
+  PendingReceive,
   type Received,
+  type StreamReader,
 } from "./pending_receive.ts";
-import { StraightRead, type StraightReader } from "./direct_read.ts";
+import { DirectRead, type StraightReader } from "./direct_read.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -34,14 +29,14 @@ export class Receiver implements StraightReader, TurnWaiter {
   readonly #sender: { readonly idle: boolean };
   readonly #buffer = new ReadBuffer();
 
-  readonly #reader = new ReaderSlot();
+  readonly #reader = new PendingReceive();
   /** A read into our own buffer is under way, parked or with a reader. */
   #reading = false;
   /** The reader is answered once the event loop has turned. */
   #awaitingTurn = false;
   /** A codec, which is anybody's code, looks at what there is. */
   #decoding = false;
-  #straight: StraightRead | undefined;
+  #straight: DirectRead | undefined;
   #onCalls: ((waiting: boolean) => void) | undefined;
   #onDiscarded: (() => void) | undefined;
   /** Called when bytes of the peer are discarded. */
@@ -119,7 +114,7 @@ export class Receiver implements StraightReader, TurnWaiter {
   }
 
   /** Resolves when the receiving call that is under way has settled. */
-  async whenFree(): Promise<void> {
+  async waitFree(): Promise<void> {
     await Promise.allSettled([this.#reader.promise ?? this.#straight?.pending]);
   }
 
@@ -134,7 +129,7 @@ export class Receiver implements StraightReader, TurnWaiter {
       const straight = cancellation === undefined && !this.#reading && !this.#settled &&
         keepsItsLength(target);
       return straight
-        ? (this.#straight ??= new StraightRead(this.#state, this)).read(target)
+        ? (this.#straight ??= new DirectRead(this.#state, this)).read(target)
         : this.#next("recvInto", target.length, target, cancellation) as Promise<number | null>;
     } catch (error) {
       return Promise.reject(error);
@@ -144,7 +139,7 @@ export class Receiver implements StraightReader, TurnWaiter {
   /** Receives what `decoding` finds; what it leaves is the next call's. */
   recvDecoded<T>(
     operation: string,
-    decoding: Decoding<T>,
+    decoding: StreamReader<T>,
     options: OperationOptions | undefined,
   ): Promise<T | null> {
     try {
@@ -183,7 +178,7 @@ export class Receiver implements StraightReader, TurnWaiter {
   discard(onInput: () => void): Promise<void> {
     this.#buffer.clear();
     this.#onInput = onInput;
-    if (this.#state.inputOver) return Promise.resolve();
+    if (this.#state.readEnded) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onDiscarded = resolve;
       if (!this.#reading && this.#straight?.pending === undefined) this.#read();
@@ -191,7 +186,7 @@ export class Receiver implements StraightReader, TurnWaiter {
   }
 
   /** Resolves when the runtime holds no read of ours any more. */
-  whenQuiet(): Promise<void> {
+  waitQuiet(): Promise<void> {
     if (!this.#reading && this.#straight?.pending === undefined) return Promise.resolve();
     return new Promise((resolve) => this.#onQuiet = resolve);
   }
@@ -214,7 +209,7 @@ export class Receiver implements StraightReader, TurnWaiter {
 
   /** Whether a call can be answered without a read. */
   get #settled(): boolean {
-    return this.#buffer.length > 0 || this.#state.inputOver;
+    return this.#buffer.length > 0 || this.#state.readEnded;
   }
 
   #next(
@@ -264,13 +259,13 @@ export class Receiver implements StraightReader, TurnWaiter {
   }
 
   /** What there is for a call that looks for more than any bytes; `undefined` where more has to come. */
-  #decode<T>(operation: string, decoding: Decoding<T>): T | null | undefined {
+  #decode<T>(operation: string, decoding: StreamReader<T>): T | null | undefined {
     const state = this.#state;
     const input = this.#buffer.asQueue(state.bytesReceived);
     this.#decoding = true;
     try {
       let found: T | null | undefined = decoding.decode(input);
-      if (found === undefined && state.inputOver && !state.closed) {
+      if (found === undefined && state.readEnded && !state.closed) {
         if (!state.peerEnded) throw state.brokenError(state.breakage!, operation);
         found = decoding.end(input);
       }
@@ -285,7 +280,7 @@ export class Receiver implements StraightReader, TurnWaiter {
     throw state.closedError(operation);
   }
 
-  #deliverDecoded(operation: string, decoding: Decoding<unknown>): void {
+  #deliverDecoded(operation: string, decoding: StreamReader<unknown>): void {
     let found: unknown;
     try {
       found = this.#decode(operation, decoding);
@@ -326,7 +321,7 @@ export class Receiver implements StraightReader, TurnWaiter {
   }
 
   readonly #onRead = (count: number | null): void | Promise<void> => {
-    if (count === null) return this.whenTellable(() => this.#onEnd());
+    if (count === null) return this.confirmEnd(() => this.#onEnd());
     this.#reading = false;
     if (this.#state.closed) {
       this.#onInput?.();
@@ -339,14 +334,14 @@ export class Receiver implements StraightReader, TurnWaiter {
   #onEnd(): void {
     this.#reading = false;
     if (!this.#state.dropped && this.#state.breakage === undefined) this.#state.endReceiving();
-    this.#onInputOver();
+    this.#onReadEnded();
   }
 
   /**
    * Says "end of stream" when it can be trusted. A reset is told to one call only: where that is the
    * write which is under way, the read says "end" in the same turn, and only the next knows better.
    */
-  whenTellable<T>(tell: () => T): T | Promise<T> {
+  confirmEnd<T>(tell: () => T): T | Promise<T> {
     if (this.#sender.idle) return tell();
     return new Promise<void>((resolve) => setTimeout(resolve, 0)).then(tell);
   }
@@ -354,17 +349,17 @@ export class Receiver implements StraightReader, TurnWaiter {
   readonly #onReadError = (error: unknown): void => {
     this.#reading = false;
     if (!this.#state.dropped) this.#state.breakReceiving(error);
-    this.#onInputOver();
+    this.#onReadEnded();
   };
 
-  #onInputOver(): void {
+  #onReadEnded(): void {
     if (this.#state.closed) this.onOver();
     else if (this.#reader.operation !== undefined) this.#deliver();
   }
 
   /** A foreign transport may write to a buffer whose read has settled: that must harm nobody else. */
   #recycle(): void {
-    if (!(this.#state.transport instanceof ForeignTransport)) this.#buffer.recycle();
+    if (!(this.#state.transport instanceof CheckedTransport)) this.#buffer.recycle();
   }
 
   /** A read has ended on a connection that this side closes: goes on discarding, or says it is done. */
@@ -373,7 +368,7 @@ export class Receiver implements StraightReader, TurnWaiter {
       this.#recycle();
       this.#onQuiet?.();
     }
-    if (this.#state.dropped || this.#state.inputOver) this.#onDiscarded?.();
+    if (this.#state.dropped || this.#state.readEnded) this.#onDiscarded?.();
     else if (this.#onDiscarded !== undefined) this.#read();
   }
 }

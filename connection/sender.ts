@@ -1,21 +1,21 @@
-import { SocketError } from "../errors.ts";
-import type { OperationOptions } from "../types.ts";
 import {
   checkBytes,
   isBytes,
   keepsItsLength,
   plainBytes,
   statedLength,
-} from "../core/arguments.ts";
+} from "../bytes/byte_arguments.ts";
+import { SocketError } from "../errors.ts";
+import type { OperationOptions } from "../types.ts";
 import { Cancellation, type Cancelled, cancelledError } from "../core/cancellation.ts";
 import type { ConnectionState } from "./connection_state.ts";
-import { SendBacklog } from "./send_backlog.ts";
 import {
   goneError,
   isFlush,
   type PendingSend,
   pendingSend,
   queueFullError,
+  SendBacklog,
   type SendOperation,
 } from "./send_queue.ts";
 
@@ -131,7 +131,7 @@ export class Sender {
   }
 
   /** Resolves once nothing is left to write, or nothing can be written any more. */
-  whenIdle(): Promise<void> {
+  waitIdle(): Promise<void> {
     if (this.idle) return Promise.resolve();
     return new Promise((resolve) => (this.#idleWaiters ??= []).push(resolve));
   }

@@ -16,10 +16,10 @@ import { DisconnectWatch } from "./disconnect_watch.ts";
 import { fromCodec, toSocketError } from "../core/error_mapping.ts";
 import { closeGracefully, type CloseLimits, readCloseLimits } from "./graceful_close.ts";
 import { ProcessHold } from "./process_hold.ts";
-import type { Decoding } from "./pending_receive.ts";
+import type { StreamReader } from "./pending_receive.ts";
 import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
-import { StreamViews } from "./web_streams.ts";
+import { WebStreams } from "./web_streams.ts";
 
 /** How many bytes of sends may wait where nothing else is said. */
 export const DEFAULT_SEND_QUEUE_LIMIT = 16 * 1024 * 1024;
@@ -29,7 +29,7 @@ export class StreamConnection implements Connection {
   readonly #state: ConnectionState;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
-  #views: StreamViews | undefined;
+  #views: WebStreams | undefined;
   #disconnectWatch: DisconnectWatch | undefined;
   #processHold: ProcessHold | undefined;
   #writeEnd: Promise<void> | undefined;
@@ -70,7 +70,7 @@ export class StreamConnection implements Connection {
   }
 
   /** How many bytes have come, whether a call has asked for them or not. */
-  get bytesHeard(): number {
+  get bytesArrived(): number {
     return this.#state.bytesReceived + this.#receiver.unread;
   }
 
@@ -79,8 +79,8 @@ export class StreamConnection implements Connection {
   }
 
   /** Whether the peer's end of stream, or a breakage, has been seen: nothing more will come. */
-  get inputOver(): boolean {
-    return this.#state.inputOver;
+  get readEnded(): boolean {
+    return this.#state.readEnded;
   }
 
   /** Whether this side has closed or aborted. */
@@ -135,7 +135,7 @@ export class StreamConnection implements Connection {
   /** Receives what `decoding` finds, for the functions that know frames. */
   recvDecoded<T>(
     operation: string,
-    decoding: Decoding<T>,
+    decoding: StreamReader<T>,
     options: OperationOptions | undefined,
   ): Promise<T | null> {
     return this.#receiver.recvDecoded(operation, decoding, options);
@@ -237,21 +237,21 @@ export class StreamConnection implements Connection {
     }`;
   }
 
-  get #streams(): StreamViews {
+  get #streams(): WebStreams {
     const [sender, receiver] = [this.#sender, this.#receiver];
-    return this.#views ??= new StreamViews({
+    return this.#views ??= new WebStreams({
       get receivesDirectly(): boolean {
         return receiver.receivesDirectly;
       },
       recvDirectly: (call) => receiver.recvDirectly(call),
       leave: () => receiver.leave(),
       busy: () => receiver.busy(),
-      whenFree: () => receiver.whenFree(),
+      waitFree: () => receiver.waitFree(),
       send: (bytes) => this.send(bytes, undefined),
       get idle(): boolean {
         return sender.idle;
       },
-      whenSent: () => sender.whenIdle(),
+      whenSent: () => sender.waitIdle(),
       closeWrite: () => this.closeWrite(undefined),
       closeLater: () => void this.close(undefined).catch(() => {}),
       abort: () => this.abort(),
@@ -293,7 +293,7 @@ export class StreamConnection implements Connection {
 
   async #flushAndEnd(): Promise<void> {
     const state = this.#state;
-    await this.#sender.whenIdle();
+    await this.#sender.waitIdle();
     if (state.dropped) throw state.closedError("closeWrite");
     const breakage = state.sendBreakage ?? state.breakage;
     if (breakage !== undefined) throw state.brokenError(breakage, "closeWrite");

@@ -1,7 +1,7 @@
 import type { SocketError } from "../errors.ts";
 import type { Address, Connection, Listener, OperationOptions } from "../types.ts";
 import { fromRuntimeAddress, invalidInput, withZoneOf } from "../core/arguments.ts";
-import { OneAtATime, type Verdict } from "../core/call_queue.ts";
+import { CallQueue, type Verdict } from "../core/call_queue.ts";
 import { StreamConnection } from "./stream_connection.ts";
 import { type TcpTuning, tuneTcp } from "../tcp/options.ts";
 
@@ -28,16 +28,16 @@ const PASSING: ReadonlySet<string | undefined> = new Set([
 ]);
 
 /** A port that accepts connections. */
-export class TcpListener implements Listener {
+export class StreamListener implements Listener {
   readonly address: Address;
   readonly #listener: Deno.TcpListener;
-  readonly #connections: OneAtATime<Deno.TcpConn, StreamConnection>;
+  readonly #connections: CallQueue<Deno.TcpConn, StreamConnection>;
   #referenced = true;
   /** Called when it is closed, by whomever; set by the one server that it belongs to. */
   onClose: (() => void) | undefined;
 
   /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
-  static is(handle: unknown): handle is TcpListener {
+  static is(handle: unknown): handle is StreamListener {
     return typeof handle === "object" && handle !== null && #listener in handle;
   }
 
@@ -49,7 +49,7 @@ export class TcpListener implements Listener {
   ) {
     this.#listener = listener;
     this.address = withZoneOf(host, fromRuntimeAddress(listener.addr));
-    this.#connections = new OneAtATime({
+    this.#connections = new CallQueue({
       operation: "accept",
       address: this.address,
       noun: "listener",
@@ -94,7 +94,7 @@ export class TcpListener implements Listener {
       this.#listener.close();
       this.onClose?.();
     }
-    await this.#connections.whenQuiet();
+    await this.#connections.waitQuiet();
     give(this.#connections.close());
   }
 
@@ -112,8 +112,8 @@ function drop(connection: StreamConnection): void {
 }
 
 function judge({ kind, code }: SocketError): Verdict {
-  if (kind === "ResourceExhausted") return "tell";
-  return PASSING.has(code) ? "pass over" : "pass over once";
+  if (kind === "ResourceExhausted") return "reject";
+  return PASSING.has(code) ? "retry" : "retry-after-pause";
 }
 
 /** The error for a handle that is something else. */

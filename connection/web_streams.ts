@@ -13,7 +13,7 @@ export interface ViewTarget extends WritableTarget {
   recvDirectly(call: DirectCall): void;
   leave(): void;
   busy(): SocketError | undefined;
-  whenFree(): Promise<void>;
+  waitFree(): Promise<void>;
   /** Closes in the background, lingering as usual. */
   closeLater(): void;
 }
@@ -22,7 +22,7 @@ export interface ViewTarget extends WritableTarget {
  * The connection as a pair of streams. The runtime's own views close the whole connection when either
  * of them ends; these do when both have.
  */
-export class StreamViews {
+export class WebStreams {
   readonly readable: Connection["readable"];
   readonly writable: Connection["writable"];
   readonly #target: ViewTarget;
@@ -74,7 +74,7 @@ export class StreamViews {
 
   /** One overlap must not end the stream: whoever pipes or iterates gets what comes after that call. */
   #waitForTurn(controller: ReadableByteStreamController): void {
-    const turn = this.#turn = this.#target.whenFree();
+    const turn = this.#turn = this.#target.waitFree();
     void turn.then(() => {
       if (this.#turn !== turn) return;
       this.#turn = undefined;

@@ -1,19 +1,95 @@
 import { SocketError } from "../errors.ts";
 import type { Address, OperationOptions } from "../types.ts";
 import { Backoff } from "./backoff.ts";
-import { Cancellation, cancelledError } from "./cancellation.ts";
+import { Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
 import { toSocketError } from "./error_mapping.ts";
 import { afterTurn, turnDue, type TurnWaiter } from "./event_loop_turn.ts";
-import { WaitingCalls } from "./waiting_calls.ts";
+import { type Linked, LinkedList } from "./linked_list.ts";
+
+interface Waiting<T> extends PromiseWithResolvers<T>, Linked<Waiting<T>> {
+  /** Ends the watch on its signal and timeout. */
+  stop: (() => void) | undefined;
+}
+
+/**
+ * The calls that wait for one thing after the other, first come first served: what accept and
+ * recvFrom have in common. A cancelled call leaves; what comes goes to the next, or waits for it.
+ */
+export class WaitingCalls<T> {
+  readonly #operation: string;
+  readonly #address: Address;
+  readonly #calls = new LinkedList<Waiting<T>>();
+  readonly #onDeserted: () => void;
+
+  /** @param onDeserted Called when the last call that waited was cancelled. */
+  constructor(operation: string, address: Address, onDeserted: () => void) {
+    this.#operation = operation;
+    this.#address = address;
+    this.#onDeserted = onDeserted;
+  }
+
+  get empty(): boolean {
+    return this.#calls.first === undefined;
+  }
+
+  wait(cancellation: Cancellation | undefined): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const call: Waiting<T> = {
+      promise,
+      resolve,
+      reject,
+      stop: undefined,
+      previous: undefined,
+      next: undefined,
+    };
+    if (cancellation !== undefined) call.stop = this.#watch(call, cancellation);
+    this.#calls.push(call);
+    return promise;
+  }
+
+  #watch(call: Waiting<T>, cancellation: Cancellation): () => void {
+    return cancellation.watch((why: Cancelled) => {
+      this.#calls.remove(call);
+      call.reject(cancelledError(why, this.#operation, this.#address));
+      if (this.empty) this.#onDeserted();
+    }, this.#address);
+  }
+
+  /** Gives it to the first, if somebody waits. */
+  succeed(value: T): boolean {
+    const call = this.#shift();
+    call?.resolve(value);
+    return call !== undefined;
+  }
+
+  /** Rejects the first. */
+  fail(error: SocketError): void {
+    this.#shift()?.reject(error);
+  }
+
+  /** Rejects them all, since this side closes: nobody needs to be watching that. */
+  close(error: () => SocketError): void {
+    for (let call = this.#shift(); call !== undefined; call = this.#shift()) {
+      call.promise.catch(() => {});
+      call.reject(error());
+    }
+  }
+
+  #shift(): Waiting<T> | undefined {
+    const call = this.#calls.shift();
+    call?.stop?.();
+    return call;
+  }
+}
 
 /** What a failure of the source means. */
 export type Verdict =
   /** It belongs to one peer and is over: ask again at once. */
-  | "pass over"
+  | "retry"
   /** Nobody knows: ask again, but where it repeats, only after a pause. */
-  | "pass over once"
+  | "retry-after-pause"
   /** The caller should know, and the next call pauses first. */
-  | "tell";
+  | "reject";
 
 /** Where the things come from, and how its failures are meant. */
 export interface Source<Given, T> {
@@ -35,7 +111,7 @@ export interface Source<Given, T> {
  * One request to the runtime at a time, whatever the number of callers: they are served in the order
  * they came, and what comes when its caller was cancelled is parked for the next one.
  */
-export class OneAtATime<Given, T> implements TurnWaiter {
+export class CallQueue<Given, T> implements TurnWaiter {
   readonly #source: Source<Given, T>;
   readonly #calls: WaitingCalls<T>;
   readonly #backoff = new Backoff(() => this.#ask());
@@ -114,7 +190,7 @@ export class OneAtATime<Given, T> implements TurnWaiter {
   }
 
   /** Resolves when the runtime has let go of the last request. */
-  async whenQuiet(): Promise<void> {
+  async waitQuiet(): Promise<void> {
     await this.#asking;
   }
 
@@ -165,11 +241,11 @@ export class OneAtATime<Given, T> implements TurnWaiter {
     const { operation, address } = this.#source;
     const mapped = toSocketError(error, operation, { address });
     const verdict = this.#source.judge(mapped);
-    if (verdict === "tell" || verdict === "pass over once" && this.#repeated) {
+    if (verdict === "reject" || verdict === "retry-after-pause" && this.#repeated) {
       this.#backoff.failed();
     }
-    this.#repeated = verdict === "pass over once";
-    if (verdict === "tell") this.#calls.fail(mapped);
+    this.#repeated = verdict === "retry-after-pause";
+    if (verdict === "reject") this.#calls.fail(mapped);
     this.#ask();
   };
 }

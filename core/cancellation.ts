@@ -1,7 +1,7 @@
 import { SocketError } from "../errors.ts";
 import type { Address, OperationOptions } from "../types.ts";
 import { checkLimit, checkOptions, invalidInput, readArguments } from "./arguments.ts";
-import { SignalWaiters } from "./shared_abort_listener.ts";
+import { SharedAbortListener } from "./shared_abort_listener.ts";
 import { startDeadline } from "./timer.ts";
 
 /** Why a call was cancelled, ready to become an error. */
@@ -54,7 +54,7 @@ export class Cancellation {
     if (already !== undefined) throw cancelledError(already, this.operation, address);
     const stopSignal = signal &&
       readArguments(this.operation, () =>
-        SignalWaiters.add(signal, () => {
+        SharedAbortListener.add(signal, () => {
           stop();
           cancel(aborted(signal));
         }));

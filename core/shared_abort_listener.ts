@@ -1,11 +1,11 @@
-const all = new WeakMap<AbortSignal, SignalWaiters>();
+const all = new WeakMap<AbortSignal, SharedAbortListener>();
 
 /**
  * Those who wait for one signal. A server hands its signal to a call for each of its connections, and to add or remove
  * a listener looks through all that there are: an echo took 179 µs beside 8,000 of them, and 22 µs alone. So
  * one listener serves them all, for as long as anybody waits.
  */
-export class SignalWaiters implements EventListenerObject {
+export class SharedAbortListener implements EventListenerObject {
   readonly #signal: AbortSignal;
   readonly #calls = new Set<() => void>();
 
@@ -16,7 +16,7 @@ export class SignalWaiters implements EventListenerObject {
   /** Calls `onAbort` when the signal aborts; what it gives ends that, and is done so at most once. */
   static add(signal: AbortSignal, onAbort: () => void): () => void {
     let waiters = all.get(signal);
-    if (waiters === undefined) all.set(signal, waiters = new SignalWaiters(signal));
+    if (waiters === undefined) all.set(signal, waiters = new SharedAbortListener(signal));
     return waiters.#add(onAbort);
   }
 

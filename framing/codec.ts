@@ -1,6 +1,6 @@
+import { checkBytes } from "../bytes/byte_arguments.ts";
 import { SocketError } from "../errors.ts";
 import {
-  checkBytes,
   checkLimit,
   checkOptions,
   describe,

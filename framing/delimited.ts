@@ -1,4 +1,5 @@
-import { checkSomeBytes, invalidInput } from "../core/arguments.ts";
+import { checkSomeBytes } from "../bytes/byte_arguments.ts";
+import { invalidInput } from "../core/arguments.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import {
   checkFrame,
@@ -11,7 +12,7 @@ import {
   tooLong,
 } from "./codec.ts";
 import { DelimiterScanner } from "./delimiter_scanner.ts";
-import { NeedleSearch } from "../bytes/byte_search.ts";
+import { ByteSearch } from "../bytes/byte_search.ts";
 
 /**
  * Frames that end with a delimiter, which is not part of them:
@@ -83,7 +84,7 @@ class DelimitedDecoder implements Decoder<Uint8Array> {
 
 /** `InvalidInput` where a reader would find the delimiter before the frame's end. */
 function checkWithout(frame: Uint8Array, delimiter: Uint8Array): void {
-  const search = new NeedleSearch(delimiter);
+  const search = new ByteSearch(delimiter);
   const inside = search.scan(frame, 0, frame.length) >= 0;
   // With the delimiter "aa", the frame "a" makes "aaa": an empty frame, and an "a" too much.
   if (inside || search.scan(delimiter, 0, delimiter.length) < delimiter.length) {

@@ -1,6 +1,6 @@
 import type { SocketError } from "../errors.ts";
 import { type ByteQueue, searchQueue } from "../bytes/byte_queue.ts";
-import { NeedleSearch } from "../bytes/byte_search.ts";
+import { ByteSearch } from "../bytes/byte_search.ts";
 
 /**
  * Finds the delimiters in a stream. A frame that is too long fails once, and what comes of it is
@@ -9,7 +9,7 @@ import { NeedleSearch } from "../bytes/byte_search.ts";
 export class DelimiterScanner {
   /** How many bytes away a delimiter may be. */
   limit: number;
-  readonly #search: NeedleSearch;
+  readonly #search: ByteSearch;
   readonly #tooLong: () => SocketError;
   /** Up to where in the stream has been scanned. */
   #scanned = 0;
@@ -19,7 +19,7 @@ export class DelimiterScanner {
 
   /** Delimiters may be up to `limit` bytes away; one that is not makes the error `tooLong`. */
   constructor(delimiter: Uint8Array, limit: number, tooLong: () => SocketError) {
-    this.#search = new NeedleSearch(delimiter);
+    this.#search = new ByteSearch(delimiter);
     this.limit = limit;
     this.#tooLong = tooLong;
   }

@@ -1,5 +1,6 @@
+import { isBytes } from "../bytes/byte_arguments.ts";
 import type { Connection, OperationOptions } from "../types.ts";
-import { invalidInput, isArray, isBytes } from "../core/arguments.ts";
+import { invalidInput, isArray } from "../core/arguments.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import {
   checkNothingLeft,
@@ -9,8 +10,8 @@ import {
   mayGoOn,
   NULL_FRAME,
 } from "./codec.ts";
-import { disown, isDisownedPromise } from "../core/ignored_promises.ts";
-import type { Decoding } from "../connection/pending_receive.ts";
+import { ignoreRejection, isIgnoredPromise } from "../core/ignored_promises.ts";
+import type { StreamReader } from "../connection/pending_receive.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 
 /**
@@ -28,7 +29,7 @@ export interface FramedConnection<T> extends AsyncIterable<T> {
 }
 
 /** The frames of a connection. */
-export class FramedStream<T> implements FramedConnection<T>, Decoding<T> {
+export class FramedStream<T> implements FramedConnection<T>, StreamReader<T> {
   readonly connection: StreamConnection;
   readonly #codec: Codec<T>;
   readonly #decoder: Decoder<T>;
@@ -46,7 +47,7 @@ export class FramedStream<T> implements FramedConnection<T>, Decoding<T> {
     this.#codec = codec;
     this.#decoder = codec.decoder();
     if (typeof this.#decoder?.decode === "function") return;
-    disown(this.#decoder);
+    ignoreRejection(this.#decoder);
     throw invalidInput("framed", "the codec's decoder has no decode function");
   }
 
@@ -103,7 +104,7 @@ export class FramedStream<T> implements FramedConnection<T>, Decoding<T> {
     // A copy, in which holes are no bytes either.
     const pieces: unknown[] = isArray(encoded) ? Array.from(encoded) : [encoded];
     if (isArray(encoded) && pieces.every(isBytes)) return pieces;
-    pieces.forEach(disown);
+    pieces.forEach(ignoreRejection);
     throw new TypeError("encode gave neither bytes nor an array of bytes");
   }
 }
@@ -114,7 +115,7 @@ export class FramedStream<T> implements FramedConnection<T>, Decoding<T> {
  */
 function checkGiven<T>(frame: T | undefined): T | undefined {
   if (frame === null) throw invalidData(NULL_FRAME);
-  if (isDisownedPromise(frame)) throw new TypeError("the decoder gave a promise");
+  if (isIgnoredPromise(frame)) throw new TypeError("the decoder gave a promise");
   return frame;
 }
 
@@ -122,12 +123,13 @@ function checkGiven<T>(frame: T | undefined): T | undefined {
  * An iteration, written out. The receiver's own promise is what the loop awaits: with another behind it a
  * frame took 60 ns more, of 130 to 170 beside decoding.
  */
-class FrameIteration<T> implements AsyncIterator<T, void, void>, Decoding<IteratorResult<T, void>> {
+class FrameIteration<T>
+  implements AsyncIterator<T, void, void>, StreamReader<IteratorResult<T, void>> {
   readonly #connection: StreamConnection;
-  readonly #frames: Decoding<T>;
+  readonly #frames: StreamReader<T>;
   #over = false;
 
-  constructor(connection: StreamConnection, frames: Decoding<T>) {
+  constructor(connection: StreamConnection, frames: StreamReader<T>) {
     this.#connection = connection;
     this.#frames = frames;
   }

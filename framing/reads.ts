@@ -4,13 +4,13 @@ import { checkNothingLeft, tooLong } from "./codec.ts";
 import { sameBytes } from "../testing/deep_equal.ts";
 import { DelimiterScanner } from "./delimiter_scanner.ts";
 import { LineDecoder } from "./lines.ts";
-import type { Decoding } from "../connection/pending_receive.ts";
+import type { StreamReader } from "../connection/pending_receive.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** What `recvExactly` looks for. */
-export class ExactLength implements Decoding<Bytes> {
+export class ExactReader implements StreamReader<Bytes> {
   readonly #length: number;
 
   constructor(length: number) {
@@ -28,7 +28,7 @@ export class ExactLength implements Decoding<Bytes> {
 }
 
 /** What `recvUntil` looks for. */
-class Delimited implements Decoding<Bytes> {
+class Delimited implements StreamReader<Bytes> {
   readonly delimiter: Uint8Array;
   readonly #scanner: DelimiterScanner;
 
@@ -62,7 +62,7 @@ class Delimited implements Decoding<Bytes> {
 }
 
 /** What `recvLine` looks for. */
-class Line implements Decoding<string> {
+class Line implements StreamReader<string> {
   readonly #decoder = new LineDecoder(0);
 
   set maxBytes(maxBytes: number) {
@@ -84,7 +84,7 @@ const delimited = new WeakMap<StreamConnection, Delimited>();
 const lines = new WeakMap<StreamConnection, Line>();
 
 /** A call of `recvUntil`, which goes on where the last one with this delimiter stopped. */
-export class DelimitedCall implements Decoding<Bytes> {
+export class DelimitedReader implements StreamReader<Bytes> {
   readonly #connection: StreamConnection;
   readonly #delimiter: Uint8Array;
   readonly #maxBytes: number;
@@ -120,7 +120,7 @@ export class DelimitedCall implements Decoding<Bytes> {
 }
 
 /** A call of `recvLine`, which goes on where the last one stopped. */
-export class LineCall implements Decoding<string> {
+export class LineReader implements StreamReader<string> {
   readonly #connection: StreamConnection;
   readonly #maxBytes: number;
   #reading: Line | undefined;

@@ -1,6 +1,7 @@
+import { checkBytes } from "../bytes/byte_arguments.ts";
 import { quote, toAddress } from "../address.ts";
 import type { Address } from "../types.ts";
-import { checkBoolean, checkBytes, checkWhole, describe, invalidInput } from "../core/arguments.ts";
+import { checkBoolean, checkWhole, describe, invalidInput } from "../core/arguments.ts";
 import { hostOf, octetsOf } from "../core/ip_octets.ts";
 import type { ProxyHeader, ProxyHeaderInit, ProxySsl, ProxyTlv } from "../types.ts";
 import { CLIENT_CERTIFICATE, TEXT_FIELDS } from "./tlv_ssl.ts";

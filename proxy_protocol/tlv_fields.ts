@@ -1,7 +1,15 @@
 import { crc32c } from "./crc32c.ts";
-import { invalidHeader, type ProxyContext } from "./proxy_failure.ts";
+import {
+  type Bytes,
+  encodeText,
+  encodeTlv,
+  invalidHeader,
+  OnceOnly,
+  type ProxyContext,
+  readText,
+  splitTlvs,
+} from "./tlv.ts";
 import type { ProxyHeader, ProxyTlv } from "../types.ts";
-import { type Bytes, encodeText, encodeTlv, OnceOnly, readText, splitTlvs } from "./tlv.ts";
 import { encodeSsl, parseSsl } from "./tlv_ssl.ts";
 
 const ALPN = 0x01;

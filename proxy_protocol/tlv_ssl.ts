@@ -1,6 +1,15 @@
-import { invalidHeader, type ProxyContext } from "./proxy_failure.ts";
+import {
+  type Bytes,
+  encodeText,
+  encodeTlv,
+  invalidHeader,
+  joined,
+  OnceOnly,
+  type ProxyContext,
+  readText,
+  splitTlvs,
+} from "./tlv.ts";
 import type { ProxySsl, ProxyTlv } from "../types.ts";
-import { type Bytes, encodeText, encodeTlv, joined, OnceOnly, readText, splitTlvs } from "./tlv.ts";
 
 /*
  * The value of the SSL field (section 2.2.6):

@@ -1,7 +1,7 @@
 import { toAddress } from "../address.ts";
 import type { Address } from "../types.ts";
 import { hostOf, octetsOf } from "../core/ip_octets.ts";
-import { invalidHeader, type ProxyContext } from "./proxy_failure.ts";
+import { invalidHeader, type ProxyContext } from "./tlv.ts";
 import type { ProxyHeader } from "../types.ts";
 
 /*

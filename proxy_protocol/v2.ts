@@ -2,9 +2,8 @@ import { toAddress } from "../address.ts";
 import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 import { hostOf, mapped, octetsOf } from "../core/ip_octets.ts";
-import { invalidHeader, type ProxyContext } from "./proxy_failure.ts";
+import { type Bytes, hex, invalidHeader, joined, type ProxyContext } from "./tlv.ts";
 import type { ProxyHeader, ProxyTransport } from "../types.ts";
-import { type Bytes, hex, joined } from "./tlv.ts";
 import { encodeTlvs, parseTlvs, sealCrc } from "./tlv_fields.ts";
 
 /*

@@ -1,8 +1,8 @@
+import { isStillThere, noLongerThere } from "../bytes/byte_arguments.ts";
 import { formatAddress, ipFamily, toAddress } from "../address.ts";
 import type { Address, BindUdpOptions, Datagram } from "../types.ts";
 import { fromRuntimeAddress, withZoneOf } from "../core/arguments.ts";
 import type { DatagramBackend } from "./datagram_backend.ts";
-import { isStillThere, noLongerThere } from "../bytes/datagram_bytes.ts";
 import { netPermission } from "../core/error_mapping.ts";
 import { resolveName } from "./name_lookup.ts";
 import { type RuntimeSocket, unstableNet } from "./unstable_net.ts";

@@ -1,6 +1,6 @@
 import type { SocketError } from "../errors.ts";
-import { ProxyHeaderReading } from "../proxy_protocol/read_header.ts";
-import type { ServerReports } from "./error_reports.ts";
+import { ProxyHeaderReader } from "../proxy_protocol/read_header.ts";
+import type { ErrorReports } from "./error_reports.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 import type { TrustList } from "../proxy_protocol/trust_list.ts";
 
@@ -18,10 +18,10 @@ export interface ProxyTrust {
 
 /** Reads the PROXY headers of connections that are not served yet, and bounds their number. */
 export class AwaitedHeaders {
-  readonly #reports: ServerReports;
+  readonly #reports: ErrorReports;
   readonly #connections = new Set<StreamConnection>();
 
-  constructor(reports: ServerReports) {
+  constructor(reports: ErrorReports) {
     this.#reports = reports;
   }
 
@@ -31,12 +31,12 @@ export class AwaitedHeaders {
     this.#makeRoom();
     this.#connections.add(connection);
     try {
-      const reading = new ProxyHeaderReading(connection);
+      const reading = new ProxyHeaderReader(connection);
       await connection.recvDecoded("recvProxyHeader", reading, { timeout });
       return true;
     } catch (error) {
       // A proxy that only looks whether the port is open says nothing, and leaves or stays.
-      const probe = connection.bytesHeard === 0;
+      const probe = connection.bytesArrived === 0;
       // Where the server has dropped it meanwhile, that is no failure of the proxy's.
       const { kind } = error as SocketError;
       if (!probe && kind !== "Closed") {

@@ -19,7 +19,7 @@ export interface ServerFailure {
  * A line on standard error has nothing of what was received or is to be sent. An error may quote it, even
  * one of this package where a codec threw it, so only its kind is written, or the name of its class.
  */
-export class ServerReports {
+export class ErrorReports {
   readonly #address: Address;
   readonly #onError: OnError | undefined;
 

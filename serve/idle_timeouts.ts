@@ -6,7 +6,7 @@ import { startDeadline } from "../core/timer.ts";
 const LOOKS = 8;
 
 /** How long connections may be silent, in milliseconds. */
-export interface StallLimits {
+export interface IdleLimits {
   readonly firstByte: number;
   readonly idle: number;
 }
@@ -15,9 +15,9 @@ export interface StallLimits {
  * Ends connections that never say anything, and those on which nothing moves. One timer looks after all of
  * them: a timer for each that every read and write puts off would cost more than the reads.
  */
-export class StallWatch {
+export class IdleTimeouts {
   readonly #connections: ServedConnections;
-  readonly #limits: StallLimits;
+  readonly #limits: IdleLimits;
   readonly #end: (served: Served, why: SocketError) => void;
   readonly #period: number;
   #stop: (() => void) | undefined;
@@ -25,7 +25,7 @@ export class StallWatch {
 
   constructor(
     connections: ServedConnections,
-    limits: StallLimits,
+    limits: IdleLimits,
     end: (served: Served, why: SocketError) => void,
   ) {
     this.#connections = connections;
@@ -39,8 +39,8 @@ export class StallWatch {
     if (this.#period === Infinity) return;
     const { connection } = served;
     served.since = served.lastMove = performance.now();
-    served.heardBefore = connection.bytesReceived;
-    served.moved = connection.bytesHeard + connection.bytesSent;
+    served.arrivedBefore = connection.bytesReceived;
+    served.moved = connection.bytesArrived + connection.bytesSent;
     // A handler that speaks first may not read for long.
     if (this.#limits.firstByte < Infinity) connection.readAhead();
     if (this.#stop === undefined) this.#wait();
@@ -80,14 +80,14 @@ export class StallWatch {
   #judge(served: Served, now: number): void {
     const { firstByte, idle } = this.#limits;
     const { connection } = served;
-    const heard = connection.bytesHeard;
+    const heard = connection.bytesArrived;
     const moved = heard + connection.bytesSent;
     if (moved !== served.moved) {
       served.moved = moved;
       served.lastMove = now;
     }
     // An end of stream says something as well: that the client only wants to listen.
-    const silent = heard === served.heardBefore && !connection.inputOver;
+    const silent = heard === served.arrivedBefore && !connection.readEnded;
     if (silent && now - served.since >= firstByte) {
       this.#end(served, stalled(served, `not a byte came within ${firstByte} ms`));
     } else if (now - served.lastMove >= idle) {

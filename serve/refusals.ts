@@ -1,5 +1,5 @@
 import type { RefusalReason, ServeOptions } from "../types.ts";
-import { asSocketError, type ServerReports } from "./error_reports.ts";
+import { asSocketError, type ErrorReports } from "./error_reports.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 import { startDeadline } from "../core/timer.ts";
 
@@ -14,13 +14,13 @@ const MOST_TOLD = 100;
 /** Clients that are not served: told why, if the program wants that, and closed. */
 export class Refusals {
   readonly #onRefused: OnRefused | undefined;
-  readonly #reports: ServerReports;
+  readonly #reports: ErrorReports;
   readonly #onLess: () => void;
   /** Those that are being told, and what ends the wait for it. */
   readonly #told = new Map<StreamConnection, () => void>();
 
   /** @param onLess Called when one of those that were told has gone. */
-  constructor(onRefused: OnRefused | undefined, reports: ServerReports, onLess: () => void) {
+  constructor(onRefused: OnRefused | undefined, reports: ErrorReports, onLess: () => void) {
     this.#onRefused = onRefused;
     this.#reports = reports;
     this.#onLess = onLess;

@@ -12,7 +12,7 @@ export interface Served {
   handler: "not called" | "at work" | "over";
   /** When its handler was called, in milliseconds, and how many bytes had come before: a PROXY header. */
   since: number;
-  heardBefore: number;
+  arrivedBefore: number;
   /** How many bytes had moved in both directions when one was last seen to, and when that was. */
   moved: number;
   lastMove: number;
@@ -48,7 +48,7 @@ export class ServedConnections {
       hasPlace: false,
       handler: "not called",
       since: 0,
-      heardBefore: 0,
+      arrivedBefore: 0,
       moved: 0,
       lastMove: 0,
       ended: undefined,
@@ -112,7 +112,7 @@ export class ServedConnections {
   }
 
   /** Resolves when there are fewer than now, or those who wait should look again. */
-  whenLess(): Promise<void> {
+  waitLess(): Promise<void> {
     return new Promise((resolve) => this.#onLess.push(resolve));
   }
 

@@ -14,10 +14,10 @@ import { DEFAULT_FLUSH_TIMEOUT } from "../connection/graceful_close.ts";
 import { HandlerContext } from "./handler_context.ts";
 import { type OnRefused, type RefusalReason, Refusals } from "./refusals.ts";
 import { type Served, ServedConnections } from "./served_connections.ts";
-import { asSocketError, type OnError, reasonOf, ServerReports } from "./error_reports.ts";
-import { StallWatch } from "./idle_timeouts.ts";
+import { asSocketError, ErrorReports, type OnError, reasonOf } from "./error_reports.ts";
+import { IdleTimeouts } from "./idle_timeouts.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
-import type { TcpListener } from "../connection/stream_listener.ts";
+import type { StreamListener } from "../connection/stream_listener.ts";
 import { startDeadline } from "../core/timer.ts";
 
 /** What a server does with its connections; all of it has been checked. */
@@ -39,12 +39,12 @@ export interface ServerPlan {
 /** A loop that accepts, and the connections that came of it. */
 export class ConnectionServer implements Server {
   readonly finished: Promise<void>;
-  readonly #listener: TcpListener;
+  readonly #listener: StreamListener;
   readonly #plan: ServerPlan;
   readonly #backlog = new BacklogDrain();
   readonly #connections = new ServedConnections();
-  readonly #watch: StallWatch;
-  readonly #reports: ServerReports;
+  readonly #watch: IdleTimeouts;
+  readonly #reports: ErrorReports;
   readonly #refusals: Refusals;
   readonly #headers: AwaitedHeaders;
   readonly #telling = new AbortController();
@@ -63,13 +63,13 @@ export class ConnectionServer implements Server {
     return typeof handle === "object" && handle !== null && #plan in handle;
   }
 
-  constructor(listener: TcpListener, plan: ServerPlan) {
+  constructor(listener: StreamListener, plan: ServerPlan) {
     this.#listener = listener;
     this.#plan = plan;
-    this.#reports = new ServerReports(listener.address, plan.onError);
+    this.#reports = new ErrorReports(listener.address, plan.onError);
     this.#headers = new AwaitedHeaders(this.#reports);
     this.#refusals = new Refusals(plan.onRefused, this.#reports, () => this.#connections.wake());
-    this.#watch = new StallWatch(
+    this.#watch = new IdleTimeouts(
       this.#connections,
       { firstByte: plan.firstByteTimeout, idle: plan.idleTimeout },
       (served, why) => this.#endStalled(served, why),
@@ -135,14 +135,14 @@ export class ConnectionServer implements Server {
     await this.#accept();
     await this.#listener.close(this.#take);
     this.#tell();
-    while (this.active > 0 || this.#refusals.size > 0) await this.#connections.whenLess();
+    while (this.active > 0 || this.#refusals.size > 0) await this.#connections.waitLess();
   }
 
   /** Accepts until the listener is closed, by whomever. */
   async #accept(): Promise<void> {
     while (!this.#listener.closed) {
       if (this.#full) {
-        await this.#connections.whenLess();
+        await this.#connections.waitLess();
         continue;
       }
       let connection: StreamConnection;

@@ -1,4 +1,4 @@
-import { isBytes } from "../core/arguments.ts";
+import { isBytes } from "../bytes/byte_arguments.ts";
 
 /**
  * Whether two values have the same structure: primitives as `Object.is` does, bytes and buffers byte for

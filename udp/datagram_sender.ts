@@ -11,7 +11,7 @@ import { type WaitingDatagram, WaitingDatagrams } from "./waiting_datagrams.ts";
  * Datagrams leave in the order of their calls, one at a time: those that are handed to the runtime at
  * once leave in the order in which it happens to look at them, the last one first.
  */
-export class SendTurns {
+export class DatagramSender {
   readonly #backend: DatagramBackend;
   readonly #toError: (error: unknown, to: Address) => SocketError;
   readonly #waiting: WaitingDatagrams;

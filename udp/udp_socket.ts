@@ -1,12 +1,13 @@
+import { checkBytes } from "../bytes/byte_arguments.ts";
 import { checkAddress, ipFamily, toAddress } from "../address.ts";
 import { SocketError } from "../errors.ts";
 import type { Address, Datagram, OperationOptions, UdpSocket } from "../types.ts";
-import { asInvalidInput, checkBytes, invalidInput } from "../core/arguments.ts";
+import { asInvalidInput, invalidInput } from "../core/arguments.ts";
 import { Cancellation, cancelledError } from "../core/cancellation.ts";
 import type { DatagramBackend } from "../runtime/datagram_backend.ts";
 import { toSocketError } from "../core/error_mapping.ts";
-import { OneAtATime } from "../core/call_queue.ts";
-import { SendTurns } from "./datagram_sender.ts";
+import { CallQueue } from "../core/call_queue.ts";
+import { DatagramSender } from "./datagram_sender.ts";
 
 /** 65,535 less the headers: of UDP (8), and of IPv4 (20), which IPv6 does not count. */
 const LARGEST_IPV4 = 65507;
@@ -26,8 +27,8 @@ const CLOSE_PATIENCE_MS = 1000;
 export class BoundUdpSocket implements UdpSocket {
   readonly address: Address;
   readonly #backend: DatagramBackend;
-  readonly #datagrams: OneAtATime<unknown, Datagram>;
-  readonly #turns: SendTurns;
+  readonly #datagrams: CallQueue<unknown, Datagram>;
+  readonly #turns: DatagramSender;
   #lastTarget: Target | undefined;
   #referenced = true;
   #closing: Promise<void> | undefined;
@@ -41,15 +42,19 @@ export class BoundUdpSocket implements UdpSocket {
   constructor(backend: DatagramBackend, sendQueueLimit: number) {
     this.#backend = backend;
     this.address = backend.address;
-    this.#turns = new SendTurns(backend, sendQueueLimit, (error, to) => this.#toError(error, to));
-    this.#datagrams = new OneAtATime({
+    this.#turns = new DatagramSender(
+      backend,
+      sendQueueLimit,
+      (error, to) => this.#toError(error, to),
+    );
+    this.#datagrams = new CallQueue({
       operation: "recvFrom",
       address: this.address,
       noun: "socket",
       next: () => backend.receive(),
       open: (received) => backend.toDatagram(received),
       // ICMP errors and the like are about one datagram that was sent; none ends the socket.
-      judge: () => "pass over once",
+      judge: () => "retry-after-pause",
       onAwaitedChange: () => this.#updateReference(),
     });
   }
@@ -117,7 +122,7 @@ export class BoundUdpSocket implements UdpSocket {
     this.#backend.setReferenced(true);
     this.#turns.close(() => this.#datagrams.closedError("sendTo"));
     await this.#backend.close();
-    await this.#datagrams.whenQuiet();
+    await this.#datagrams.waitQuiet();
   }
 
   /** Most calls send where the last one did: what was found out about that is not found out again. */

@@ -1,7 +1,7 @@
+import { isStillThere, noLongerThere } from "../bytes/byte_arguments.ts";
 import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 import { type Cancellation, type Cancelled, cancelledError } from "../core/cancellation.ts";
-import { isStillThere, noLongerThere } from "../bytes/datagram_bytes.ts";
 import type { Linked, LinkedList } from "../core/linked_list.ts";
 
 /**

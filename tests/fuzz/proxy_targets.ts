@@ -8,7 +8,7 @@ import {
   recv,
   recvProxyHeader,
 } from "../../mod.ts";
-import { parseProxyHeader } from "../../proxy_protocol/proxy_parser.ts";
+import { parseProxyHeader } from "../../proxy_protocol/read_header.ts";
 import { rawTlv, rawV2, type Verdict, verdict } from "../support/proxy_bytes.ts";
 import { cuttings } from "./chunks.ts";
 import { expected, outcomeOf, sortOf, textOf, utf8 } from "./expectations.ts";

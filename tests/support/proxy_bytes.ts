@@ -2,7 +2,7 @@ import { concat } from "@std/bytes";
 import {
   parseProxyHeader,
   type ParseProxyHeaderOptions,
-} from "../../proxy_protocol/proxy_parser.ts";
+} from "../../proxy_protocol/read_header.ts";
 import { SocketError, type SocketErrorKind } from "../../mod.ts";
 
 /** Written out once more, so that the tests do not believe the code under test. */

@@ -1,5 +1,5 @@
 import { concat } from "@std/bytes";
-import { parseProxyHeader } from "../../../proxy_protocol/proxy_parser.ts";
+import { parseProxyHeader } from "../../../proxy_protocol/read_header.ts";
 import type { Address, ProxyHeader } from "../../../mod.ts";
 import { verdict } from "../../support/proxy_bytes.ts";
 import { ask, REQUEST, type Understanding } from "./understanding.ts";

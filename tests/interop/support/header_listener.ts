@@ -1,6 +1,6 @@
 import { concat } from "@std/bytes";
 import { deadline } from "@std/async";
-import { parseProxyHeader } from "../../../proxy_protocol/proxy_parser.ts";
+import { parseProxyHeader } from "../../../proxy_protocol/read_header.ts";
 import type { ProxyHeader } from "../../../mod.ts";
 
 const PATIENCE = 20_000;

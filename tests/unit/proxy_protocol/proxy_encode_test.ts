@@ -5,7 +5,7 @@ import {
   type EncodeProxyHeaderOptions,
   type ProxyHeaderInit,
 } from "../../../mod.ts";
-import { parseProxyHeader } from "../../../proxy_protocol/proxy_parser.ts";
+import { parseProxyHeader } from "../../../proxy_protocol/read_header.ts";
 import { revokedProxy, throwingProxy, WRONG_TYPES } from "../../support/hostile.ts";
 import { ascii, IPV4_ADDRESSES, IPV6_ADDRESSES, rawTlv, rawV2 } from "../../support/proxy_bytes.ts";
 import { thrown } from "../../support/socket_errors.ts";

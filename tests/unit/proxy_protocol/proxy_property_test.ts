@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { concat } from "@std/bytes";
 import fc from "fast-check";
-import { parseProxyHeader } from "../../../proxy_protocol/proxy_parser.ts";
+import { parseProxyHeader } from "../../../proxy_protocol/read_header.ts";
 import { encodeProxyHeader, type ProxyHeader, type ProxyTlv } from "../../../mod.ts";
 import { ascii, rawTlv, rawV2, SIGNATURE, verdict } from "../../support/proxy_bytes.ts";
 

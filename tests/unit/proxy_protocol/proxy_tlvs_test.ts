@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { concat } from "@std/bytes";
 import { crc32c } from "../../../proxy_protocol/crc32c.ts";
-import { parseProxyHeader } from "../../../proxy_protocol/proxy_parser.ts";
+import { parseProxyHeader } from "../../../proxy_protocol/read_header.ts";
 import type { ProxyHeader } from "../../../mod.ts";
 import {
   ascii,

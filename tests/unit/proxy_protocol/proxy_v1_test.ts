@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { parseProxyHeader } from "../../../proxy_protocol/proxy_parser.ts";
+import { parseProxyHeader } from "../../../proxy_protocol/read_header.ts";
 import { ascii, refusal, verdict } from "../../support/proxy_bytes.ts";
 import { ACCEPTED_LINES, REFUSED_LINES } from "../../support/proxy_lines.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { concat } from "@std/bytes";
-import { parseProxyHeader } from "../../../proxy_protocol/proxy_parser.ts";
+import { parseProxyHeader } from "../../../proxy_protocol/read_header.ts";
 import type { ProxyHeader, ProxyTransport } from "../../../mod.ts";
 import {
   ascii,

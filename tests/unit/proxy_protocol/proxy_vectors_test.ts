@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { encodeProxyHeader, type ProxyHeader } from "../../../mod.ts";
-import { parseProxyHeader } from "../../../proxy_protocol/proxy_parser.ts";
+import { parseProxyHeader } from "../../../proxy_protocol/read_header.ts";
 import { bytesOf } from "../../support/text.ts";
 
 interface Vector {
