@@ -1,30 +1,31 @@
-/** The part of the runtime that needs `--unstable-net`; its types are not there without the flag. */
+/** The part of the runtime that needs `--unstable-net`. Its types are missing without the flag. */
 interface UnstableNet {
   listenDatagram?(options: {
     transport: "udp";
     hostname: string;
     port: number;
     reuseAddress?: boolean;
-    /** `IP_MULTICAST_LOOP`, which the runtime turns off unless it is asked for. */
+    /** `IP_MULTICAST_LOOP`, which the runtime turns off by default. */
     loopback?: boolean;
   }): RuntimeSocket;
 }
 
-/** What `Deno.listenDatagram` gives. */
+/** A UDP socket of `Deno.listenDatagram`. The runtime's own declarations leave out `ref` and `unref`. */
 export interface RuntimeSocket {
   readonly addr: Deno.NetAddr;
   receive(buffer: Uint8Array): Promise<[Uint8Array, Deno.NetAddr]>;
   send(bytes: Uint8Array, to: Deno.NetAddr): Promise<number>;
-  /** A pending receive keeps the process alive, as it does at first, or no longer. */
+  /** Lets a pending receive keep the process alive, as it does at first. */
   ref(): void;
+  /** Lets the process end although a receive is pending. */
   unref(): void;
   close(): void;
 }
 
-// The runtime's own declarations leave out ref and unref of the socket.
+/** The global `Deno` object with the parts that the flag adds. */
 export const unstableNet = Deno as unknown as UnstableNet;
 
-/** Whether the program runs with the flag: `Deno.listenDatagram` is missing altogether without. */
+/** Says if the program runs with `--unstable-net`: without it, `Deno.listenDatagram` is missing. */
 export function hasUnstableNet(): boolean {
   return typeof unstableNet.listenDatagram === "function";
 }
