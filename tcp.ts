@@ -402,7 +402,7 @@ export function close(connection: Connection, options?: CloseOptions): Promise<v
  * closed connection.
  *
  * The runtime ends such a connection with FIN, not RST, so the peer cannot tell it from an orderly end. Only the framing
- * can tell if all bytes have come.
+ * knows if all bytes have come.
  *
  * @param connection The connection to drop.
  *

@@ -19,7 +19,7 @@ const DEFAULT_DATAGRAM_QUEUE_BYTES = 16 * 1024 * 1024;
 /**
  * Binds a UDP port. It uses `Deno.listenDatagram` if the runtime offers it (`--unstable-net`), else `node:dgram`. Both
  * behave the same, but `node:dgram` is slower and does not say why the system refused a send: the kind is then `Other`
- * if nothing else tells the reason.
+ * if nothing else gives the reason.
  *
  * @param address A host of this machine and a port; port 0 lets the system choose. A socket on `::` sends and receives
  * over IPv4 as well.

@@ -9,10 +9,9 @@ import type {
   ListenSettings,
   TcpSettings,
 } from "./backend.ts";
-import { DenoDatagrams } from "./deno_datagrams.ts";
+import { DenoDatagrams, hasUnstableNet } from "./deno_datagrams.ts";
 import { NodeDatagrams } from "./node_datagrams.ts";
 import { explainDenial } from "./permissions.ts";
-import { hasUnstableNet } from "./unstable_net.ts";
 
 /** The sockets of Deno. A connection's transport is the `Deno.TcpConn` itself. */
 export const denoBackend: Backend = { listen, connect, bindDatagrams };

@@ -3,10 +3,40 @@ import { formatAddress, ipFamily, toAddress } from "../address.ts";
 import type { Address, Datagram } from "../types.ts";
 import { fromRuntimeAddress, withZoneOf } from "../core/arguments.ts";
 import type { DatagramSettings, DatagramSocket } from "./backend.ts";
-import { resolveName } from "./name_lookup.ts";
 import { isGranted } from "./permissions.ts";
-import { explainSendFailure } from "./send_failures.ts";
-import { type RuntimeSocket, unstableNet } from "./unstable_net.ts";
+import { explainSendFailure, resolveName } from "./datagram_support.ts";
+
+/** The part of the runtime that needs `--unstable-net`. Its types are missing without the flag. */
+interface UnstableNet {
+  listenDatagram?(options: {
+    transport: "udp";
+    hostname: string;
+    port: number;
+    reuseAddress?: boolean;
+    /** `IP_MULTICAST_LOOP`, which the runtime turns off by default. */
+    loopback?: boolean;
+  }): RuntimeSocket;
+}
+
+/** A UDP socket of `Deno.listenDatagram`. The runtime's own declarations leave out `ref` and `unref`. */
+interface RuntimeSocket {
+  readonly addr: Deno.NetAddr;
+  receive(buffer: Uint8Array): Promise<[Uint8Array, Deno.NetAddr]>;
+  send(bytes: Uint8Array, to: Deno.NetAddr): Promise<number>;
+  /** Lets a pending receive keep the process alive, as it does at first. */
+  ref(): void;
+  /** Lets the process end although a receive is pending. */
+  unref(): void;
+  close(): void;
+}
+
+/** The global `Deno` object with the parts that the flag adds. */
+const unstableNet = Deno as unknown as UnstableNet;
+
+/** Says if the program runs with `--unstable-net`: without it, `Deno.listenDatagram` is missing. */
+export function hasUnstableNet(): boolean {
+  return typeof unstableNet.listenDatagram === "function";
+}
 
 /** The largest payload is 65,527 bytes, on IPv6. The runtime cuts off what does not fit. */
 const RECEIVE_BUFFER_BYTES = 64 * 1024;

@@ -4,11 +4,10 @@ import { SocketError } from "../errors.ts";
 import type { Address, Datagram } from "../types.ts";
 import type { DatagramSettings, DatagramSocket } from "./backend.ts";
 import { withZoneOf } from "../core/arguments.ts";
-import { resolveName } from "./name_lookup.ts";
 import { grantFor, isGranted, missingPermission } from "./permissions.ts";
-import { explainSendFailure } from "./send_failures.ts";
+import { explainSendFailure, resolveName } from "./datagram_support.ts";
 
-/** Bytes of datagrams that are kept: `node:dgram` hands over what arrives, asked for or not. */
+/** Bytes of datagrams that are kept: `node:dgram` delivers every datagram, asked for or not. */
 const RECEIVE_QUEUE_LIMIT_BYTES = 2 * 1024 * 1024;
 /** Bytes that a queued datagram counts beside its payload, so that empty ones are bounded as well. */
 const QUEUED_OVERHEAD_BYTES = 128;

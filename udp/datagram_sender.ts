@@ -6,12 +6,7 @@ import { LinkedList } from "../core/linked_list.ts";
 import { startDeadline } from "../core/timer.ts";
 import type { DatagramSocket } from "../runtime/backend.ts";
 import { NamedDatagrams, type NameUser } from "./named_datagrams.ts";
-import {
-  rejectDatagram,
-  resolveDatagram,
-  type WaitingDatagram,
-  WaitingDatagrams,
-} from "./waiting_datagrams.ts";
+import { type WaitingDatagram, WaitingDatagrams } from "./waiting_datagrams.ts";
 
 /**
  * Sends datagrams in the order of their calls, one at a time: the runtime reorders those that it is given at once,
@@ -135,13 +130,13 @@ export class DatagramSender implements NameUser {
   };
 
   readonly #onTurnSent = (): void => {
-    resolveDatagram(this.#current!);
+    this.#waiting.succeed(this.#current!);
     this.#sendNext();
   };
 
   readonly #onTurnError = (error: unknown): void => {
     const datagram = this.#current!;
-    rejectDatagram(datagram, this.toError(error, datagram.to, datagram.target));
+    this.#waiting.fail(datagram, this.toError(error, datagram.to, datagram.target));
     this.#sendNext();
   };
 

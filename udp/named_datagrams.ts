@@ -4,7 +4,7 @@ import type { DatagramSocket } from "../runtime/backend.ts";
 import { LinkedList } from "../core/linked_list.ts";
 import type { WaitingDatagram, WaitingDatagrams } from "./waiting_datagrams.ts";
 
-/** What {@linkcode NamedDatagrams} needs of the sender that it belongs to. */
+/** The sender that {@linkcode NamedDatagrams} belongs to. */
 export interface NameUser {
   /** Maps what the backend rejected with. */
   toError(error: unknown, to: Address, target: Address): SocketError;

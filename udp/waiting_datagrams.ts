@@ -105,34 +105,26 @@ export class WaitingDatagrams {
   /** Takes out the first datagram of a list. One whose buffer was transferred meanwhile only rejects. */
   shift(list: LinkedList<WaitingDatagram>): WaitingDatagram | undefined {
     for (let datagram = list.first; datagram !== undefined; datagram = list.first) {
-      this.remove(datagram);
-      if (isStillThere(datagram.bytes, datagram.length)) return datagram;
-      rejectDatagram(datagram, noLongerThere());
+      if (isStillThere(datagram.bytes, datagram.length)) {
+        this.remove(datagram);
+        return datagram;
+      }
+      this.fail(datagram, noLongerThere());
     }
     return undefined;
   }
 
-  /** Takes a datagram out and resolves its call. */
+  /** Takes a datagram out of its list and resolves its call. */
   succeed(datagram: WaitingDatagram): void {
     this.remove(datagram);
-    resolveDatagram(datagram);
+    datagram.stop?.();
+    datagram.resolve();
   }
 
-  /** Takes a datagram out and rejects its call. */
+  /** Takes a datagram out of its list and rejects its call. */
   fail(datagram: WaitingDatagram, error: SocketError): void {
     this.remove(datagram);
-    rejectDatagram(datagram, error);
+    datagram.stop?.();
+    datagram.reject(error);
   }
-}
-
-/** Resolves the call of a datagram and ends its watch. */
-export function resolveDatagram(datagram: WaitingDatagram): void {
-  datagram.stop?.();
-  datagram.resolve();
-}
-
-/** Rejects the call of a datagram and ends its watch. */
-export function rejectDatagram(datagram: WaitingDatagram, error: SocketError): void {
-  datagram.stop?.();
-  datagram.reject(error);
 }
