@@ -2,6 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { runDeno } from "../../tools/_run.ts";
 
+const ROOT = new URL("../../", import.meta.url);
+
 interface Block {
   /** The title above the block. */
   readonly title: string;
@@ -40,6 +42,30 @@ Deno.test("each recipe has one program, which asserts what it shows", async () =
   const blocks = await blocksOf("docs/recipes.md");
   assertEquals(blocks.map(({ title }) => title), titles);
   for (const { title, code } of blocks) assert(/^ *assert\w*\(/m.test(code), title);
+});
+
+const DOCUMENTS = [
+  "README",
+  "ARCHITECTURE",
+  "CONTRIBUTING",
+  "CHANGELOG",
+  "RELIABILITY",
+  "SEMANTICS",
+];
+
+Deno.test("each link between documents leads to a file", async () => {
+  const paths = DOCUMENTS.map((name) => `${name}.md`);
+  for await (const { name } of Deno.readDir("docs")) paths.push(`docs/${name}`);
+  const missing: string[] = [];
+  for (const path of paths) {
+    for (
+      const [, target] of (await Deno.readTextFile(path)).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)
+    ) {
+      const found = await Deno.stat(new URL(target, new URL(path, ROOT))).catch(() => undefined);
+      if (found === undefined) missing.push(`${path}: ${target}`);
+    }
+  }
+  assertEquals(missing, []);
 });
 
 Deno.test("each recipe is in the list of recipes", async () => {
