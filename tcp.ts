@@ -23,7 +23,7 @@ import { connectTcp } from "./tcp/connect.ts";
 import { notAListener, StreamListener } from "./connection/stream_listener.ts";
 import { type TcpTuning, tuneTcp } from "./tcp/options.ts";
 import { hasUnstableNet } from "./runtime/unstable_net.ts";
-import { checkAddress } from "./address.ts";
+import { checkAddress } from "./core/address_check.ts";
 import { SocketError } from "./errors.ts";
 import type {
   Address,

@@ -10,7 +10,7 @@ import { DenoDatagrams } from "./runtime/deno_datagrams.ts";
 import { toSocketError } from "./core/error_mapping.ts";
 import { NodeDatagrams } from "./runtime/node_datagrams.ts";
 import { hasUnstableNet } from "./runtime/unstable_net.ts";
-import { checkAddress } from "./address.ts";
+import { checkAddress } from "./core/address_check.ts";
 import type { Address, BindUdpOptions, Datagram, OperationOptions, UdpSocket } from "./types.ts";
 
 /** Datagrams that wait may take this much (bytes). */

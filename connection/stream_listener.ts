@@ -1,6 +1,7 @@
 import type { SocketError } from "../errors.ts";
 import type { Address, Connection, Listener, OperationOptions } from "../types.ts";
-import { fromRuntimeAddress, invalidInput, withZoneOf } from "../core/arguments.ts";
+import { fromRuntimeAddress, withZoneOf } from "../core/address_check.ts";
+import { invalidInput } from "../core/arguments.ts";
 import { CallQueue, type Verdict } from "../core/call_queue.ts";
 import { StreamConnection } from "./stream_connection.ts";
 import { type TcpTuning, tuneTcp } from "../tcp/options.ts";

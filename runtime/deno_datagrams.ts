@@ -1,7 +1,8 @@
 import { isStillThere, noLongerThere } from "../bytes/byte_arguments.ts";
-import { formatAddress, ipFamily, toAddress } from "../address.ts";
+import { formatAddress } from "../address.ts";
+import { ipFamily } from "../core/ip_address.ts";
 import type { Address, BindUdpOptions, Datagram } from "../types.ts";
-import { fromRuntimeAddress, withZoneOf } from "../core/arguments.ts";
+import { fromRuntimeAddress, toAddress, withZoneOf } from "../core/address_check.ts";
 import type { DatagramBackend } from "./datagram_backend.ts";
 import { netPermission } from "../core/error_mapping.ts";
 import { resolveName } from "./name_lookup.ts";

@@ -1,5 +1,5 @@
 import { SocketError } from "../errors.ts";
-import { ipFamily } from "../address.ts";
+import { ipFamily } from "../core/ip_address.ts";
 import type { Address } from "../types.ts";
 import { missingPermission, netPermission } from "../core/error_mapping.ts";
 

@@ -1,10 +1,10 @@
 import type { RemoteInfo, Socket } from "node:dgram";
-import { ipFamily, toAddress, withoutZone } from "../address.ts";
+import { ipFamily, withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
 import type { Address, BindUdpOptions, Datagram } from "../types.ts";
 import type { DatagramBackend } from "./datagram_backend.ts";
 import { grantFor, missingPermission, netPermission } from "../core/error_mapping.ts";
-import { withZoneOf } from "../core/arguments.ts";
+import { toAddress, withZoneOf } from "../core/address_check.ts";
 import { resolveName } from "./name_lookup.ts";
 
 /** `node:dgram` hands over what comes, asked for or not: so much of it is kept. */

@@ -1,3 +1,8 @@
+import { useUnrefTimer } from "../core/timer.ts";
+
+// Timers are numbers in Deno before 2.9.
+useUnrefTimer(Deno.unrefTimer);
+
 /** The part of the runtime that needs `--unstable-net`; its types are not there without the flag. */
 interface UnstableNet {
   listenDatagram?(options: {

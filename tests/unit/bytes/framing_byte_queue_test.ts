@@ -1,7 +1,7 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { ByteQueue } from "../../../mod.ts";
 import { inChunks, LARGE, queueOf } from "../../support/byte_queues.ts";
-import { throwingProxy, WRONG_OBJECTS } from "../../support/hostile.ts";
+import { WRONG_OBJECTS } from "../../support/hostile.ts";
 import { thrown } from "../../support/socket_errors.ts";
 
 Deno.test("ByteQueue gives bytes in the order they were pushed", () => {
@@ -159,8 +159,6 @@ Deno.test("E1: ByteQueue throws InvalidInput for what is not bytes", () => {
     if (typeof value === "number") continue;
     thrown(() => queue.indexOf(bytes), "InvalidInput", "ByteQueue.indexOf", what);
   }
-  const proxy = throwingProxy(new Uint8Array(3)) as Uint8Array<ArrayBuffer>;
-  thrown(() => queue.push(proxy), "InvalidInput", "ByteQueue.push");
   for (const needle of [-1, 256, 1.5, NaN, new Uint8Array()]) {
     thrown(() => queue.indexOf(needle), "InvalidInput", "ByteQueue.indexOf", String(needle));
   }
