@@ -154,7 +154,7 @@ export class SocketError extends Error {
    * @param kind The kind of failure.
    * @param operation The function that failed.
    * @param reason The failure in words, without a full stop. The code need not be in it, and is not written twice.
-   * @param options What else is known.
+   * @param options Further facts, such as the address and the cause.
    */
   constructor(
     kind: SocketErrorKind,

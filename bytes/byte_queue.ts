@@ -181,8 +181,8 @@ export class ByteQueue {
   }
 
   /**
-   * Finds a byte or a sequence of bytes, even if it spans chunks. The time is linear in the bytes that are scanned,
-   * whatever the needle.
+   * Finds a byte or a sequence of bytes, even if it spans chunks. The time is linear in the bytes that are scanned, for any
+   * needle.
    *
    * @param needle A byte from 0 to 255, or a sequence of at least one byte.
    * @param start Index to begin at; 0 if it is left out. To go on after -1 without scanning anything twice, start at

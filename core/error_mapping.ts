@@ -77,6 +77,7 @@ const BY_CLASS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["AddrInUse", IN_USE],
   ["AddrNotAvailable", NOT_AVAILABLE],
   ["PermissionDenied", FORBIDDEN],
+  ["NotCapable", ["PermissionDenied", "the runtime does not permit it"]],
   ["BadResource", CLOSED],
   ["Interrupted", CLOSED],
   ["Busy", BUSY],
@@ -161,7 +162,7 @@ function firstLine(message: string): string {
 /** Finds the system's name for an error, which some of the runtime's errors carry as a number only. */
 function errorCode(error: unknown, message: string): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;
-  // "UNKNOWN" is what node:dgram says where it dropped the errno.
+  // node:dgram says "UNKNOWN" if it dropped the errno.
   if (typeof code === "string" && code !== "UNKNOWN") return code;
   const number = /\(os error (\d+)\)/.exec(message)?.[1];
   return number === undefined ? undefined : errnoName(Number(number));

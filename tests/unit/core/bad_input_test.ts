@@ -13,7 +13,7 @@ import {
   sendTo,
 } from "../../../mod.ts";
 import { WRONG_OBJECTS } from "../../support/hostile.ts";
-import { LOOPBACK, type OpenHandles, openHandles } from "../../support/open_handles.ts";
+import { type OpenHandles, openHandles } from "../../support/open_handles.ts";
 import { rejection, thrown } from "../../support/socket_errors.ts";
 
 const BYTES = new Uint8Array([1]);
@@ -161,7 +161,7 @@ Deno.test("E2: messages about bad input show characters that a log or a terminal
   ) {
     const { message } = thrown(() => parseAddress(`a${unseen}`), "InvalidInput", "parseAddress");
     assertMatch(message, /^[\x20-\x7e]+$/, JSON.stringify(message));
-    // In the form of JSON, which gives back what was said.
+    // JSON gives the original text back.
     assertEquals(JSON.parse(/"[^"]*"/.exec(message)![0]), `a${unseen}`);
   }
 });

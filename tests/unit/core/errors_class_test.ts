@@ -55,7 +55,7 @@ for (const [kind, retryable] of Object.entries(RETRYABLE) as [SocketErrorKind, b
   });
 }
 
-Deno.test("whoever makes a SocketError may say whether it is retryable", () => {
+Deno.test("the maker of a SocketError may say if it is retryable", () => {
   const made = (retryable: boolean) =>
     new SocketError("InvalidData", "recvFrame", "a busy signal", { retryable }).retryable;
   assertEquals([made(true), made(false)], [true, false]);

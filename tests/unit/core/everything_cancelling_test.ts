@@ -102,7 +102,7 @@ for (const { name, open } of WAITING_CALLS) {
       await time.pass(1);
       await end(scene);
       await time.pass(1);
-      // What belongs to one client only is not accept's failure: it waits for the next (L1).
+      // A failure of one client is not accept's failure: accept waits for the next client (L1).
       if (await isPending(call)) await scene.finish();
       await call.catch(() => {});
       assertEquals(listeners(), 0);
