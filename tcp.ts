@@ -13,7 +13,7 @@ import { notAListener, StreamListener } from "./connection/stream_listener.ts";
 import { denoBackend } from "./runtime/deno_backend.ts";
 import { connectTcp } from "./tcp/connect.ts";
 import { readListenOptions, readTcpOptions } from "./tcp/options.ts";
-import { checkAddress } from "./address.ts";
+import { checkAddress } from "./core/address_check.ts";
 import type {
   Address,
   CloseOptions,

@@ -6,11 +6,11 @@
  */
 
 /**
- * Where a socket is, or where it should go: a host and a port.
+ * Names a socket by host and port.
  *
- * Addresses that the functions give are frozen, an IPv4 address that IPv6 carries (`::ffff:a.b.c.d`)
- * is given as `a.b.c.d`, and `host` never has brackets. A host must always be named: there is no
- * default that would listen on every interface.
+ * Addresses that the functions give are frozen. An IPv4 address that IPv6 carries (`::ffff:a.b.c.d`) is given as
+ * `a.b.c.d`, and `host` never has brackets. A host must always be named: there is no default that would listen on every
+ * interface.
  *
  * @example A listening address on loopback, port chosen by the system
  * ```ts
@@ -25,18 +25,15 @@ export interface Address {
    * an interface: `fe80::1%eth0`. The address of a peer has none, since the runtime drops it.
    */
   readonly host: string;
-  /** 1 to 65535; 0 where one binds, to let the system choose. */
+  /** 1 to 65535. For listening and binding, 0 lets the system choose. */
   readonly port: number;
 }
 
-/** One UDP datagram as it came in. */
+/** Holds one UDP datagram that came in. */
 export interface Datagram {
-  /** Who sent it. */
+  /** The sender's address. */
   readonly from: Address;
-  /**
-   * Its payload, whole, in a buffer of its own that is at most twice its size or 4 KiB: keeping it
-   * keeps nothing else in memory.
-   */
+  /** The whole payload, in a buffer of its own that is at most twice its size or 4 KiB: to keep it keeps no other memory. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 

@@ -10,7 +10,7 @@ import { checkBoolean, checkLimit, checkOptions, readArguments } from "./core/ar
 import { toSocketError } from "./core/error_mapping.ts";
 import { denoBackend } from "./runtime/deno_backend.ts";
 import { BoundUdpSocket, notAUdpSocket } from "./udp/udp_socket.ts";
-import { checkAddress } from "./address.ts";
+import { checkAddress } from "./core/address_check.ts";
 import type { Address, BindUdpOptions, Datagram, OperationOptions, UdpSocket } from "./types.ts";
 
 /** Default limit of the datagrams that wait in one socket. */

@@ -1,5 +1,5 @@
 import type { Transport } from "../types.ts";
-import { fromRuntimeAddress } from "../core/arguments.ts";
+import { fromRuntimeAddress } from "../core/address_check.ts";
 import { ignoreRejection } from "../core/ignored_promises.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { fromRuntimeAddress } from "../core/arguments.ts";
+import { fromRuntimeAddress } from "../core/address_check.ts";
 import { toSocketError } from "../core/error_mapping.ts";
 import { SocketError } from "../errors.ts";
 import type { Address, ReceivedProxyHeader, Transport } from "../types.ts";

@@ -10,7 +10,7 @@ import type {
   Transport,
 } from "../types.ts";
 import { invalidInput, isArray } from "../core/arguments.ts";
-import { Cancellation, unlessCancelled } from "../core/cancellation.ts";
+import { Cancellation, waitUnlessCancelled } from "../core/cancellation.ts";
 import { ConnectionState } from "./connection_state.ts";
 import { DisconnectWatch } from "./disconnect_watch.ts";
 import { fromCodec, toSocketError } from "../core/error_mapping.ts";
@@ -180,7 +180,7 @@ export class StreamConnection implements Connection {
         address: this.#state.peer,
       });
     }
-    await unlessCancelled(this.#endWriting(), cancellation, this.#state);
+    await waitUnlessCancelled(this.#endWriting(), cancellation, this.#state);
   }
 
   /** Closes gracefully; a caller that is cancelled makes it an abort. */
@@ -189,7 +189,7 @@ export class StreamConnection implements Connection {
     const limits = readCloseLimits(options);
     if (this.#state.dropped) return;
     if (cancellation?.already === undefined) this.#closing ??= this.#close(limits);
-    await unlessCancelled(this.#closing, cancellation, this.#state, () => this.abort());
+    await waitUnlessCancelled(this.#closing, cancellation, this.#state, () => this.abort());
   }
 
   /** Drops everything now. */
@@ -301,7 +301,7 @@ export class StreamConnection implements Connection {
       await state.transport.closeWrite?.();
     } catch (error) {
       if (state.dropped) throw state.closedError("closeWrite");
-      throw toSocketError(error, "closeWrite", { address: state.peer });
+      throw toSocketError(error, "closeWrite", { address: state.peer, retryable: false });
     }
   }
 }

@@ -7,7 +7,8 @@ import type {
   Transport,
   TransportListener,
 } from "../types.ts";
-import { fromRuntimeAddress, invalidInput } from "../core/arguments.ts";
+import { fromRuntimeAddress } from "../core/address_check.ts";
+import { invalidInput } from "../core/arguments.ts";
 import { CallQueue, type Verdict } from "../core/call_queue.ts";
 import { StreamConnection } from "./stream_connection.ts";
 

@@ -23,7 +23,7 @@ const BUSY: Meaning = ["Busy", "another call is under way"];
 const NOT_FOUND: Meaning = ["HostNotFound", "host not found"];
 const UNSUPPORTED: Meaning = ["Unsupported", "the operating system does not support it"];
 
-/** What an errno means. On Linux each of these was seen, or is in the call's manual page. */
+/** Meanings by errno. On Linux each of these was seen, or is in the call's manual page. */
 const BY_CODE: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["ECONNREFUSED", REFUSED],
   ["ECONNRESET", RESET],
@@ -52,7 +52,7 @@ const BY_CODE: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["EAFNOSUPPORT", WRONG_FAMILY],
   ["EINVAL", INVALID],
   ["EBADF", CLOSED],
-  // What the runtime gives where it cancels an operation because its resource is closed.
+  // The runtime gives this one if it cancels an operation because its resource is closed.
   ["EINTR", CLOSED],
   ["EBUSY", BUSY],
   ["ENOTFOUND", NOT_FOUND],
@@ -64,7 +64,7 @@ const BY_CODE: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["EPROTONOSUPPORT", UNSUPPORTED],
 ]);
 
-/** The same by error class, for systems and errors where the runtime gives no code. */
+/** Meanings by error class, for systems and errors to which the runtime gives no code. */
 const BY_CLASS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["ConnectionRefused", REFUSED],
   ["ConnectionReset", RESET],
@@ -88,7 +88,7 @@ const BY_CLASS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["TypeError", ["InvalidInput", "the runtime calls an argument invalid"]],
 ]);
 
-/** What else is known where an error is mapped. */
+/** Adds what the caller knows to an error that is mapped. */
 export interface MappingContext {
   readonly address?: Address;
   readonly bytesSent?: number;
@@ -96,55 +96,47 @@ export interface MappingContext {
 }
 
 /**
- * The one way from what the runtime throws to a {@linkcode SocketError}. The caller has looked at its
- * own abort reason and closed flag before: they explain more than any code can.
+ * Makes a {@linkcode SocketError} of what the runtime, a transport or a function of this package threw. The caller has
+ * looked at its own abort reason and closed flag before: they explain more than any code can.
  */
 export function toSocketError(
   error: unknown,
   operation: string,
   context: MappingContext = {},
 ): SocketError {
-  try {
-    return mapError(error, operation, context);
-  } catch {
-    // What was thrown may be anything: a proxy, or an object that no text can be made of.
-    const reason = "failed with something that cannot be read";
-    return new SocketError("Other", operation, reason, { ...context, cause: error });
-  }
-}
-
-/**
- * What a codec threw, as an error of the call that ran it. A codec does not know where its bytes come from,
- * and it is anybody's code: what is not its own error is a mistake in it.
- */
-export function fromCodec(
-  error: unknown,
-  operation: string,
-  address: Address | undefined,
-): SocketError {
-  try {
-    if (error instanceof SocketError) {
-      const known = address === undefined || error.address !== undefined;
-      return known && error.operation === operation ? error : rewrap(error, operation, { address });
-    }
-  } catch {
-    // A proxy that throws at whatever is asked of it.
-  }
-  return new SocketError("Other", operation, "the codec failed", { address, cause: error });
-}
-
-function mapError(error: unknown, operation: string, context: MappingContext): SocketError {
   if (error instanceof SocketError) {
     const { bytesSent = error.bytesSent, retryable = error.retryable } = context;
     const fits = error.operation === operation && error.bytesSent === bytesSent &&
       error.retryable === retryable;
     return fits ? error : rewrap(error, operation, context);
   }
-  const name = error instanceof Error ? error.name : "";
-  const message = error instanceof Error ? error.message : String(error);
+  const { name, message } = error instanceof Error ? error : { name: "", message: textOf(error) };
   const code = errorCode(error, message);
   const [kind, reason] = meaning(code, name, message, operation);
   return new SocketError(kind, operation, reason, { ...context, code, cause: error });
+}
+
+/** Writes what was thrown, which may be anything: a symbol, or an object without a prototype. */
+function textOf(thrown: unknown): string {
+  return typeof thrown === "object" && thrown !== null
+    ? "failed with an object that is no Error"
+    : String(thrown);
+}
+
+/**
+ * Makes an error of the call that ran a codec of what the codec threw. A codec does not know where its bytes come from,
+ * so the address is added. Anything but a {@linkcode SocketError} is a mistake in the codec.
+ */
+export function fromCodec(
+  error: unknown,
+  operation: string,
+  address: Address | undefined,
+): SocketError {
+  if (!(error instanceof SocketError)) {
+    return new SocketError("Other", operation, "the codec failed", { address, cause: error });
+  }
+  const known = address === undefined || error.address !== undefined;
+  return known && error.operation === operation ? error : rewrap(error, operation, { address });
 }
 
 function meaning(
@@ -165,10 +157,10 @@ function firstLine(message: string): string {
   return message.split("\n", 1)[0].replace(/ \(os error \d+\)$/, "");
 }
 
-/** The system's name for an error, which some of the runtime's errors carry as a number only. */
+/** Finds the system's name for an error, which some of the runtime's errors carry as a number only. */
 function errorCode(error: unknown, message: string): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;
-  // "UNKNOWN" is what node:dgram says where it dropped the errno.
+  // node:dgram says "UNKNOWN" if it dropped the errno.
   if (typeof code === "string" && code !== "UNKNOWN") return code;
   const number = /\(os error (\d+)\)/.exec(message)?.[1];
   return number === undefined ? undefined : errnoName(Number(number));
@@ -188,11 +180,9 @@ function errnoName(errno: number): string | undefined {
   return errno < 1 || errno > LARGEST_ERRNO ? undefined : nameErrno(errno);
 }
 
-/** The error of another function of this package, as one of the function that called it. */
+/** Turns the error of another function of this package into one of the function that called it. */
 function rewrap(error: SocketError, operation: string, context: MappingContext): SocketError {
-  const prefix = /^.*?: /.exec(error.message)?.[0] ?? "";
-  const { kind, code, permission, retryable } = error;
-  const reason = error.message.slice(prefix.length).replace(code ? ` (${code})` : "", "");
+  const { kind, reason, code, permission, retryable } = error;
   const carried = { retryable, ...context, code, permission, cause: error };
   return new SocketError(kind, operation, reason, carried);
 }

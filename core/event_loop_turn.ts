@@ -13,7 +13,7 @@ const MOST_UNCHECKED_ANSWERS = 64;
  */
 const TURNS = 64;
 
-/** An object that waits for the event loop to turn: a function would be a closure for each. */
+/** Waits for the event loop to turn. An object, because a function would be a closure for each. */
 export interface TurnWaiter {
   onTurn(): void;
 }

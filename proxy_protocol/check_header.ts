@@ -1,8 +1,9 @@
 import { checkBytes } from "../bytes/byte_arguments.ts";
-import { quote, toAddress } from "../address.ts";
+import { toAddress } from "../core/address_check.ts";
+import { quote } from "../core/quoted_text.ts";
 import type { Address } from "../types.ts";
 import { checkBoolean, checkWhole, describe, invalidInput } from "../core/arguments.ts";
-import { hostOf, octetsOf } from "../core/ip_octets.ts";
+import { hostOf, octetsOf } from "../core/ip_address.ts";
 import type { ProxyHeader, ProxyHeaderInit, ProxySsl, ProxyTlv } from "../types.ts";
 import { CLIENT_CERTIFICATE, TEXT_FIELDS } from "./tlv_ssl.ts";
 import { type Bytes, encodeText, hex, TLV_HEADER } from "./tlv.ts";

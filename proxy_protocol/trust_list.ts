@@ -1,6 +1,6 @@
-import { ipFamily, quote, unmapIPv4 } from "../address.ts";
+import { quote } from "../core/quoted_text.ts";
 import { describe, invalidInput, readArguments } from "../core/arguments.ts";
-import { octetsOf } from "../core/ip_octets.ts";
+import { ipFamily, octetsOf, unmapIPv4 } from "../core/ip_address.ts";
 
 type Family = "ipv4" | "ipv6";
 

@@ -1,6 +1,6 @@
-import { toAddress } from "../address.ts";
+import { toAddress } from "../core/address_check.ts";
 import type { Address } from "../types.ts";
-import { hostOf, octetsOf } from "../core/ip_octets.ts";
+import { hostOf, octetsOf } from "../core/ip_address.ts";
 import { invalidHeader, type ProxyContext } from "./tlv.ts";
 import type { ProxyHeader } from "../types.ts";
 

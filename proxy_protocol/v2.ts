@@ -1,7 +1,7 @@
-import { toAddress } from "../address.ts";
+import { toAddress } from "../core/address_check.ts";
 import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
-import { hostOf, mapped, octetsOf } from "../core/ip_octets.ts";
+import { hostOf, mapped, octetsOf } from "../core/ip_address.ts";
 import { type Bytes, hex, invalidHeader, joined, type ProxyContext } from "./tlv.ts";
 import type { ProxyHeader, ProxyTransport } from "../types.ts";
 import { encodeTlvs, parseTlvs, sealCrc } from "./tlv_fields.ts";

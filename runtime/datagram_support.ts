@@ -1,4 +1,4 @@
-import { ipFamily, withoutZone } from "../address.ts";
+import { ipFamily, withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 import { explainDenial, grantFor, isGranted, missingPermission } from "./permissions.ts";

@@ -1,5 +1,6 @@
-import { fromRuntimeAddress, withZoneOf } from "../core/arguments.ts";
+import { fromRuntimeAddress, withZoneOf } from "../core/address_check.ts";
 import { useErrnoNames } from "../core/error_mapping.ts";
+import { useUnrefTimer } from "../core/timer.ts";
 import { SocketError } from "../errors.ts";
 import type { Address, Transport, TransportListener } from "../types.ts";
 import type {
@@ -119,3 +120,5 @@ useErrnoNames((errno) => {
   const { process } = globalThis as unknown as { process: NodeProcess };
   return process.getBuiltinModule("node:util").getSystemErrorName(-errno);
 });
+
+useUnrefTimer((id) => Deno.unrefTimer(id));

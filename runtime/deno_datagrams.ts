@@ -1,7 +1,8 @@
 import { isStillThere, noLongerThere } from "../bytes/byte_arguments.ts";
-import { formatAddress, ipFamily, toAddress } from "../address.ts";
+import { formatAddress } from "../address.ts";
+import { fromRuntimeAddress, toAddress, withZoneOf } from "../core/address_check.ts";
+import { ipFamily } from "../core/ip_address.ts";
 import type { Address, Datagram } from "../types.ts";
-import { fromRuntimeAddress, withZoneOf } from "../core/arguments.ts";
 import type { DatagramSettings, DatagramSocket } from "./backend.ts";
 import { isGranted } from "./permissions.ts";
 import { explainSendFailure, resolveName } from "./datagram_support.ts";

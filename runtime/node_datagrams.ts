@@ -1,9 +1,9 @@
 import type { RemoteInfo, Socket } from "node:dgram";
-import { ipFamily, toAddress, withoutZone } from "../address.ts";
+import { ipFamily, withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
+import { toAddress, withZoneOf } from "../core/address_check.ts";
 import type { Address, Datagram } from "../types.ts";
 import type { DatagramSettings, DatagramSocket } from "./backend.ts";
-import { withZoneOf } from "../core/arguments.ts";
 import { grantFor, isGranted, missingPermission } from "./permissions.ts";
 import { explainSendFailure, resolveName } from "./datagram_support.ts";
 

@@ -1,5 +1,5 @@
 import { SocketError } from "../errors.ts";
-import { formatAddress, withoutZone } from "../address.ts";
+import { formatHostPort, withoutZone } from "../core/ip_address.ts";
 import type { Address } from "../types.ts";
 
 /** Says if the program may use a host, written as in `--allow-net=`. */
@@ -9,7 +9,7 @@ export function isGranted(host: string): boolean {
 
 /** Writes an address as in `--allow-net=`: a grant holds for all zones, and the runtime's own message names none. */
 export function grantFor({ host, port }: Address): string {
-  return formatAddress({ host: withoutZone(host), port });
+  return formatHostPort(withoutZone(host), port);
 }
 
 /** Gives `PermissionDenied` if an error of the runtime is about a missing net permission, else the error itself. */

@@ -62,11 +62,6 @@ export function asSocketError(error: unknown): SocketError | undefined {
   }
 }
 
-/** The message of an error that quotes nothing, without what it is about. */
-export function reasonOf({ message }: SocketError): string {
-  return message.slice(message.indexOf(": ") + 2);
-}
-
 function summary(error: unknown): string {
   const own = asSocketError(error);
   if (own === undefined) return className(error);

@@ -14,7 +14,7 @@ import { DEFAULT_FLUSH_TIMEOUT } from "../connection/graceful_close.ts";
 import { HandlerContext } from "./handler_context.ts";
 import { type OnRefused, type RefusalReason, Refusals } from "./refusals.ts";
 import { type Served, ServedConnections } from "./served_connections.ts";
-import { asSocketError, ErrorReports, type OnError, reasonOf } from "./error_reports.ts";
+import { asSocketError, ErrorReports, type OnError } from "./error_reports.ts";
 import { IdleTimeouts } from "./idle_timeouts.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 import type { StreamListener } from "../connection/stream_listener.ts";
@@ -174,7 +174,7 @@ export class ConnectionServer implements Server {
   #notAccepted(error: unknown): void {
     if (this.#listener.closed) return;
     this.#backlog.failed();
-    this.#reports.tell({ error, said: reasonOf(error as SocketError) });
+    this.#reports.tell({ error, said: (error as SocketError).reason });
   }
 
   async #serve(connection: StreamConnection): Promise<void> {
@@ -236,7 +236,7 @@ export class ConnectionServer implements Server {
     } catch (error) {
       if (served.ended !== undefined) return;
       served.ended = error as SocketError;
-      this.#reports.tell({ error, connection, said: reasonOf(served.ended) });
+      this.#reports.tell({ error, connection, said: served.ended.reason });
     }
   }
 
@@ -251,7 +251,7 @@ export class ConnectionServer implements Server {
     connection.abort();
     // Its handler may wait elsewhere for long. The client is gone, and others may have its place.
     this.#connections.release(served);
-    this.#reports.tell({ error: why, connection, said: reasonOf(why) });
+    this.#reports.tell({ error: why, connection, said: why.reason });
   }
 
   async #end(): Promise<ShutdownResult> {

@@ -1,5 +1,6 @@
 import { checkBytes } from "../bytes/byte_arguments.ts";
-import { checkAddress, ipFamily, toAddress } from "../address.ts";
+import { checkAddress, toAddress } from "../core/address_check.ts";
+import { ipFamily } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
 import type { Address, Datagram, OperationOptions, UdpSocket } from "../types.ts";
 import { asInvalidInput, invalidInput } from "../core/arguments.ts";

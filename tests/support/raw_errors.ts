@@ -1,6 +1,5 @@
 import { constants } from "node:os";
 import { SocketError, type SocketErrorKind } from "../../mod.ts";
-import { revokedProxy, throwingProxy } from "./hostile.ts";
 
 /** Something that a transport may fail with, and what that means. */
 export interface RawError {
@@ -126,24 +125,7 @@ const OTHERS: readonly RawError[] = [
   ),
   { what: "an object without a prototype", value: Object.create(null), kind: "Other" },
   { what: "an Error with a numeric code", value: Object.assign(new Error("no"), { code: 5 }) },
-  { what: "an Error with odd parts", value: Object.assign(new Error(), { message: 5, name: {} }) },
-  { what: "an Error that cannot be read", value: unreadable() },
-  { what: "an object that cannot be read", value: throwingProxy() },
-  { what: "an Error behind throwing traps", value: throwingProxy(new Error("no")) },
-  { what: "a revoked proxy", value: revokedProxy() },
 ];
-
-function unreadable(): Error {
-  const error = new Error("unreadable");
-  for (const name of ["name", "message", "code", "stack", "cause"]) {
-    Object.defineProperty(error, name, {
-      get(): never {
-        throw new TypeError(`no ${name}`);
-      },
-    });
-  }
-  return error;
-}
 
 /** What a transport that is built on this package fails with itself. */
 const OWN: readonly RawError[] = [

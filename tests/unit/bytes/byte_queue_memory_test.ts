@@ -3,7 +3,7 @@ import { ByteQueue } from "../../../mod.ts";
 import { inChunks, LARGE } from "../../support/byte_queues.ts";
 import { Random } from "../../support/random.ts";
 
-Deno.test("ByteQueue.take() gives an ArrayBuffer of its own", () => {
+Deno.test("F11: ByteQueue.take() gives an ArrayBuffer of its own", () => {
   const { queue, bytes } = inChunks(2);
   const taken = [10, 64, LARGE, 100].map((length) => queue.take(length));
   for (const part of taken) assertEquals(part.buffer.byteLength, part.length);
@@ -11,7 +11,7 @@ Deno.test("ByteQueue.take() gives an ArrayBuffer of its own", () => {
   assertEquals(queue.take(queue.length), bytes.subarray(10 + 64 + LARGE + 100));
 });
 
-Deno.test("ByteQueue.take() hands over a buffer that was given away, where most of it is taken", () => {
+Deno.test("F11: ByteQueue.take() hands over a buffer that was given away, if most of it is taken", () => {
   const queue = new ByteQueue();
   const chunks = [0, 1, 2, 3].map((seed) => new Random(seed).bytes(4 * LARGE));
   const copies = chunks.map((chunk) => chunk.slice());
@@ -34,14 +34,14 @@ Deno.test("ByteQueue.take() hands over a buffer that was given away, where most 
   assertEquals(less, copies[3].subarray(2 * LARGE + 1));
 });
 
-Deno.test("ByteQueue.take() hands over a part only where nothing of its buffer is left", () => {
+Deno.test("F11: ByteQueue.take() hands over a part only if nothing of its buffer is left", () => {
   const queue = new ByteQueue();
   const chunk = new Random(1).bytes(4 * LARGE);
   queue.pushOwned(chunk);
   assert(queue.take(4 * LARGE - 1).buffer !== chunk.buffer);
 });
 
-Deno.test("ByteQueue.take() never hands over what was only lent", () => {
+Deno.test("F11: ByteQueue.take() never hands over a buffer that was not given away", () => {
   const chunk = new Random(1).bytes(4 * LARGE);
   const queue = new ByteQueue();
   queue.push(chunk);
@@ -49,7 +49,7 @@ Deno.test("ByteQueue.take() never hands over what was only lent", () => {
   assertEquals(chunk, new Random(1).bytes(4 * LARGE));
 });
 
-Deno.test("ByteQueue.take() hands over only plain buffers", () => {
+Deno.test("F11: ByteQueue.take() hands over only plain buffers", () => {
   for (
     const buffer of [
       new SharedArrayBuffer(2 * LARGE),
@@ -63,7 +63,7 @@ Deno.test("ByteQueue.take() hands over only plain buffers", () => {
   }
 });
 
-Deno.test("ByteQueue.take() never gives memory that later pushes write to", () => {
+Deno.test("F11: ByteQueue.take() never gives memory that later pushes write to", () => {
   const queue = new ByteQueue();
   const bytes = new Random(3).bytes(3 * LARGE);
   for (let at = 0; at < bytes.length; at += 100) queue.push(bytes.subarray(at, at + 100));
@@ -121,7 +121,7 @@ Deno.test("ByteQueue keeps at most 4 KiB for later when it is empty, and uses th
   assert(queue.peek(1).buffer.byteLength <= LARGE);
 });
 
-Deno.test("a million pushes of a byte cost about their memory", () => {
+Deno.test("ByteQueue holds a million pushes of a byte in about their memory", () => {
   const queue = new ByteQueue();
   const byte = new Uint8Array([7]);
   const before = Deno.memoryUsage().external;
@@ -132,7 +132,7 @@ Deno.test("a million pushes of a byte cost about their memory", () => {
   assertEquals(queue.take(1_000_000), new Uint8Array(1_000_000).fill(7));
 });
 
-Deno.test("single bytes between large pushes cost about their memory", () => {
+Deno.test("ByteQueue holds single bytes between large pushes in about their memory", () => {
   const queue = new ByteQueue();
   const [byte, large] = [new Uint8Array(1), new Uint8Array(LARGE)];
   const before = Deno.memoryUsage().external;
@@ -144,8 +144,8 @@ Deno.test("single bytes between large pushes cost about their memory", () => {
   assert(grown < 1_000_000, `${grown} bytes for a thousand`);
 });
 
-// What is quadratic here would take minutes to hours.
-Deno.test("ByteQueue costs linear time where everything is looked at after each byte", () => {
+// A quadratic queue would take minutes to hours here.
+Deno.test("F5: ByteQueue costs linear time if everything is looked at after each byte", () => {
   const queue = new ByteQueue();
   const byte = new Uint8Array([97]);
   for (let count = 1; count <= 1 << 20; count++) {
@@ -159,7 +159,7 @@ Deno.test("ByteQueue costs linear time where everything is looked at after each 
   assertEquals(queue.length, 0);
 });
 
-Deno.test("ByteQueue costs linear time where ever more large chunks are peeked at", () => {
+Deno.test("F5: ByteQueue costs linear time if more and more large chunks are peeked at", () => {
   const queue = new ByteQueue();
   const chunk = new Uint8Array(LARGE);
   for (let count = 1; count <= 16_384; count++) {
@@ -169,7 +169,7 @@ Deno.test("ByteQueue costs linear time where ever more large chunks are peeked a
   assertEquals(queue.length, 16_384 * LARGE);
 });
 
-Deno.test("ByteQueue costs linear time in the number of chunks", () => {
+Deno.test("F5: ByteQueue costs linear time in the number of chunks", () => {
   const queue = new ByteQueue();
   const chunk = new Uint8Array(LARGE);
   for (let count = 0; count < 200_000; count++) queue.push(chunk);
@@ -182,7 +182,7 @@ Deno.test("ByteQueue costs linear time in the number of chunks", () => {
   assertEquals(queue.length, 0);
 });
 
-Deno.test("ByteQueue.indexOf() costs linear time for a needle that almost is there everywhere", () => {
+Deno.test("F5: ByteQueue.indexOf() costs linear time for a needle that is almost everywhere", () => {
   const queue = new ByteQueue();
   queue.push(new Uint8Array(1 << 20).fill(97));
   const needle = new Uint8Array(1 << 18).fill(97);

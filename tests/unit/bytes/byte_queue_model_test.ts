@@ -47,7 +47,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   },
 ) as fc.Arbitrary<Operation>;
 
-/** The plainest queue there can be. */
+/** The simplest possible queue. */
 class Model {
   bytes = new Uint8Array();
   consumed = 0;
@@ -126,7 +126,7 @@ class Comparison {
     else this.#taken.push([taken, expected]);
   }
 
-  /** Whether all that is left comes out, and nothing changed what had come out before. */
+  /** Checks that the rest comes out, and that nothing changed the bytes that had come out before. */
   end(): void {
     const rest = this.#queue.peek(this.#queue.length);
     assertEquals(rest, this.#model.bytes);
@@ -135,7 +135,7 @@ class Comparison {
   }
 }
 
-Deno.test("ByteQueue is what an array of its bytes would be", () => {
+Deno.test("F3: ByteQueue behaves like an array of its bytes, however they were pushed", () => {
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 24, size: "max" }), (operations) => {
       const comparison = new Comparison();
@@ -146,7 +146,7 @@ Deno.test("ByteQueue is what an array of its bytes would be", () => {
   );
 });
 
-Deno.test("ByteQueue.indexOf() finds what is there, whatever the needle and the chunks", () => {
+Deno.test("F3: ByteQueue.indexOf() finds any needle in any chunks", () => {
   const two = fc.integer({ min: 0, max: 1 });
   fc.assert(
     fc.property(
@@ -155,7 +155,7 @@ Deno.test("ByteQueue.indexOf() finds what is there, whatever the needle and the 
       (chunks, needle) => {
         const queue = new ByteQueue();
         for (const [index, chunk] of chunks.entries()) {
-          // The filling has none of the needle's bytes, and makes a chunk of its own each.
+          // Each filling has none of the needle's bytes, and makes a chunk of its own.
           queue.push(new Uint8Array(chunk));
           if (index % 2 === 1) queue.push(new Uint8Array(LARGE).fill(2));
         }

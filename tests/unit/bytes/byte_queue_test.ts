@@ -1,10 +1,10 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { ByteQueue } from "../../../mod.ts";
 import { inChunks, LARGE, queueOf } from "../../support/byte_queues.ts";
-import { throwingProxy, WRONG_OBJECTS } from "../../support/hostile.ts";
+import { WRONG_OBJECTS } from "../../support/hostile.ts";
 import { thrown } from "../../support/socket_errors.ts";
 
-Deno.test("ByteQueue gives bytes in the order they were pushed", () => {
+Deno.test("F3: ByteQueue gives bytes in the order in which they were pushed", () => {
   const queue = queueOf([1, 2, 3], [], [4], [5, 6]);
   assertEquals([queue.length, queue.consumed], [6, 0]);
   assertEquals(queue.take(4), new Uint8Array([1, 2, 3, 4]));
@@ -17,14 +17,14 @@ Deno.test("ByteQueue gives bytes in the order they were pushed", () => {
   assertEquals(queue.take(0), new Uint8Array());
 });
 
-Deno.test("ByteQueue.take() gives bytes from several chunks", () => {
+Deno.test("F3: ByteQueue.take() gives bytes from several chunks", () => {
   const { queue, bytes } = inChunks(5);
   assertEquals(queue.take(10), bytes.subarray(0, 10));
   assertEquals(queue.take(3 * LARGE), bytes.subarray(10, 10 + 3 * LARGE));
   assertEquals(queue.take(queue.length), bytes.subarray(10 + 3 * LARGE));
 });
 
-Deno.test("ByteQueue.peek() joins what spans chunks, and leaves the rest as it was", () => {
+Deno.test("F3: ByteQueue.peek() joins bytes of several chunks, and leaves the rest as it was", () => {
   const { queue, bytes } = inChunks(6);
   for (
     const [length, offset] of [
@@ -41,7 +41,7 @@ Deno.test("ByteQueue.peek() joins what spans chunks, and leaves the rest as it w
   assertEquals(queue.take(bytes.length), bytes);
 });
 
-Deno.test("ByteQueue gives the same bytes however it was peeked at before", () => {
+Deno.test("F3: ByteQueue gives the same bytes after any peeks", () => {
   for (const offset of [0, 1, 10, LARGE - 1, LARGE, LARGE + 1, 2 * LARGE + 5]) {
     for (const length of [1, LARGE - 1, LARGE, LARGE + 1, 2 * LARGE, 3 * LARGE]) {
       for (const size of [1000, LARGE, 2 * LARGE + 1]) {
@@ -58,7 +58,7 @@ Deno.test("ByteQueue gives the same bytes however it was peeked at before", () =
   }
 });
 
-Deno.test("ByteQueue.take() gives what was joined for a peek without another copy", () => {
+Deno.test("ByteQueue.take() gives bytes that a peek joined without another copy", () => {
   const { queue, bytes } = inChunks(4);
   queue.skip(10);
   const { buffer } = queue.peek(3 * LARGE);
@@ -74,12 +74,12 @@ Deno.test("ByteQueue.peek() joins nothing twice", () => {
   const first = queue.peek(2 * LARGE, 3);
   assertStrictEquals(queue.peek(2 * LARGE, 3).buffer, first.buffer);
   assertStrictEquals(queue.peek(LARGE, LARGE).buffer, first.buffer);
-  // What is joined on has room in the same memory.
+  // The next bytes have room in the same memory.
   assertStrictEquals(queue.peek(3 * LARGE, 3).buffer, first.buffer);
   assertEquals(queue.take(queue.length), bytes.subarray(LARGE));
 });
 
-Deno.test("ByteQueue.indexOf() finds a needle wherever it lies", () => {
+Deno.test("ByteQueue.indexOf() finds a needle at any place", () => {
   const { queue, bytes } = inChunks(3);
   for (const at of [0, 1, 4000, LARGE - 3, LARGE - 1, LARGE, 2 * LARGE - 2, 3 * LARGE - 8]) {
     const needle = bytes.slice(at, at + 8);
@@ -103,7 +103,7 @@ Deno.test("ByteQueue.indexOf() ignores the unused room behind the bytes", () => 
   assertEquals(queue.indexOf(1), -1);
 });
 
-Deno.test("ByteQueue.indexOf() goes on where it stopped, and finds what spans the pushes", () => {
+Deno.test("F3: ByteQueue.indexOf() finds a needle that spans pushes", () => {
   const queue = new ByteQueue();
   const needle = new Uint8Array([13, 10, 13, 10]);
   let start = 0;
@@ -116,7 +116,7 @@ Deno.test("ByteQueue.indexOf() goes on where it stopped, and finds what spans th
   assertEquals(queue.indexOf(needle, start), 5);
 });
 
-Deno.test("E1: ByteQueue throws InvalidInput for what is not there, and stays as it was", () => {
+Deno.test("E1: ByteQueue throws InvalidInput for bytes that are not there, and stays as it was", () => {
   const queue = queueOf([1, 2, 3]);
   const wrong: readonly unknown[] = [
     -1,
@@ -150,7 +150,7 @@ Deno.test("E1: ByteQueue throws InvalidInput for what is not there, and stays as
   thrown(() => queue.at(0), "InvalidInput", "ByteQueue.at");
 });
 
-Deno.test("E1: ByteQueue throws InvalidInput for what is not bytes", () => {
+Deno.test("E1: ByteQueue throws InvalidInput for anything but bytes", () => {
   const queue = new ByteQueue();
   for (const [what, value] of WRONG_OBJECTS) {
     const bytes = value as Uint8Array<ArrayBuffer>;
@@ -159,8 +159,6 @@ Deno.test("E1: ByteQueue throws InvalidInput for what is not bytes", () => {
     if (typeof value === "number") continue;
     thrown(() => queue.indexOf(bytes), "InvalidInput", "ByteQueue.indexOf", what);
   }
-  const proxy = throwingProxy(new Uint8Array(3)) as Uint8Array<ArrayBuffer>;
-  thrown(() => queue.push(proxy), "InvalidInput", "ByteQueue.push");
   for (const needle of [-1, 256, 1.5, NaN, new Uint8Array()]) {
     thrown(() => queue.indexOf(needle), "InvalidInput", "ByteQueue.indexOf", String(needle));
   }
