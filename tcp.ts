@@ -9,7 +9,9 @@ import {
   checkLimit,
   checkOptions,
   checkWhole,
+  fromRuntimeAddress,
   readArguments,
+  withZoneOf,
 } from "./core/arguments.ts";
 import { Cancellation, cancelledError } from "./core/cancellation.ts";
 import { toSocketError } from "./core/error_mapping.ts";
@@ -90,7 +92,17 @@ export async function listen(address: Address, options?: ListenOptions): Promise
       ...backlog === undefined ? {} : { tcpBacklog: backlog },
       ...reusePort ? { reusePort } : {},
     });
-    return new StreamListener(listener, where.host, tuning, sendQueueLimit);
+    return new StreamListener({
+      address: withZoneOf(where.host, fromRuntimeAddress(listener.addr)),
+      accept: async () => {
+        const conn = await listener.accept();
+        tuneTcp(conn, tuning);
+        return conn;
+      },
+      close: () => listener.close(),
+      ref: () => listener.ref(),
+      unref: () => listener.unref(),
+    }, sendQueueLimit);
   } catch (error) {
     throw toSocketError(error, operation, { address: where });
   }

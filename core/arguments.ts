@@ -3,7 +3,7 @@ import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 
 /** The address of a runtime socket; those without host and port (Unix, vsock) get an empty one. */
-export function fromRuntimeAddress(address: Deno.Addr | undefined): Address {
+export function fromRuntimeAddress(address: object | undefined): Address {
   const { hostname, port } = (address ?? {}) as Partial<Deno.NetAddr>;
   return typeof hostname === "string" && typeof port === "number"
     ? toAddress(hostname, port)
