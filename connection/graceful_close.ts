@@ -60,7 +60,7 @@ export async function deliver(
 ): Promise<SocketError | undefined> {
   const talk = new ActivityWait();
   const discarded = receiver.input.discard(talk.note);
-  // What the peer did to the connection is no failure of a close.
+  // An error that the peer caused is no failure of a close.
   const ended = writeEnd.end().catch(() => {});
   const closed = state.waitClosed();
   if (!sender.idle) {

@@ -36,7 +36,7 @@ export class StreamConnection implements Connection {
   #closing: Promise<void> | undefined;
 
   static is(handle: unknown): handle is StreamConnection {
-    return handle instanceof StreamConnection;
+    return typeof handle === "object" && handle !== null && #state in handle;
   }
 
   /** @param transport One of the runtime's own, or a foreign one in a `CheckedTransport`. */

@@ -45,7 +45,7 @@ export class StreamListener implements Listener {
   onClose: (() => void) | undefined;
 
   static is(handle: unknown): handle is StreamListener {
-    return handle instanceof StreamListener;
+    return typeof handle === "object" && handle !== null && #source in handle;
   }
 
   /** @param sendQueueLimit Bytes of waiting sends that each connection holds at most. */
