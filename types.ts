@@ -37,15 +37,15 @@ export interface Datagram {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** What every function takes that waits for a peer. */
+/** Sets when a call that waits for a peer gives up. */
 export interface OperationOptions {
   /**
-   * Cancels the call: it rejects `Aborted` with the signal's reason in `cause`. An already aborted
-   * signal rejects before any I/O.
+   * Cancels the call: it rejects `Aborted`, with the signal's reason in `cause`. A signal that is aborted already
+   * rejects it before any I/O.
    */
   signal?: AbortSignal;
   /**
-   * Milliseconds after which the call rejects `TimedOut`: 0 (before any I/O) to `Infinity`.
+   * Milliseconds after which the call rejects `TimedOut`, from 0 to `Infinity`. 0 rejects before any I/O: it is no poll.
    *
    * @default {Infinity}
    */
@@ -88,43 +88,43 @@ export interface ListenOptions extends TcpOptions {
 /** Options of `connect`. `timeout` and `signal` cover the name resolution and every attempt. */
 export interface ConnectOptions extends TcpOptions, OperationOptions {}
 
-/** What a receiving call takes. */
+/** Sets how much a receiving call takes, and when it gives up. */
 export interface RecvOptions extends OperationOptions {
   /**
-   * The most bytes that the call may give: a whole number of at least 1. What one read brought
-   * beyond that stays for the next call.
+   * The most bytes that the call gives: a whole number of at least 1, or `Infinity`. Further bytes of the same read are
+   * the next call's.
    *
    * @default {Infinity}
    */
   maxBytes?: number;
 }
 
-/** How a connection is closed. */
+/** Sets the patience of a close. */
 export interface CloseOptions extends OperationOptions {
   /**
-   * Milliseconds without a byte from the peer after which the close stops waiting for its end of stream: 0 to
-   * `Infinity`. The wait begins when everything was sent, and what comes meanwhile is discarded. A peer that goes on
-   * sending is listened to for at most 30 seconds, or `linger` if that is longer; then `close` rejects `TimedOut`.
-   * 0 closes right after the flush: if the peer still sends then, sent data may be lost, and nothing says so.
+   * Milliseconds without a byte from the peer after which the close stops waiting for its end of stream, from 0 to
+   * `Infinity`. The wait begins when everything was sent; bytes that come meanwhile are discarded. A peer that goes on
+   * sending gets at most 30 seconds, or `linger` if that is longer; then `close` rejects `TimedOut`. 0 closes right
+   * after the flush: if the peer still sends then, sent data may be lost, and no error says so.
    *
    * @default {1000}
    */
   linger?: number;
   /**
-   * Milliseconds without a byte leaving after which the close gives up what waits to be sent: 0 to `Infinity`.
-   * Linux takes bytes in steps of up to 1.4 MB: your slowest peer should need less time for that.
+   * Milliseconds without a byte leaving after which the close gives up the bytes that wait, from 0 to `Infinity`. Linux
+   * takes bytes in steps of up to 1.4 MB: your slowest peer should need less time for that.
    *
    * @default {30000}
    */
   flushTimeout?: number;
 }
 
-/** What every connection has, whatever it runs over. */
+/** Sets the limits of a connection, whatever it runs over. */
 export interface ConnectionOptions {
   /**
-   * Bytes of sends that may wait behind the one that the runtime writes at the moment. A send
-   * that would pass it rejects `QueueFull`. Each that waits takes some 300 bytes of memory more,
-   * its promise among them: where messages are tiny and nobody awaits them, a lower limit is wiser.
+   * The most bytes of sends that may wait behind the one that is being written. A send that would pass this rejects
+   * `QueueFull`; a send on an idle connection may have any size. Each send that waits takes some 300 bytes of memory
+   * more, its promise included: if messages are tiny and nobody awaits them, set a lower limit.
    *
    * @default {16777216}
    */
@@ -159,39 +159,39 @@ export interface Listener extends AsyncIterable<Connection>, AsyncDisposable {
 }
 
 /**
- * An ordered stream of bytes in both directions. Iterating gives what is received, chunk by chunk,
- * until the peer's end; leaving the iteration leaves the connection open; `await using` closes it.
+ * An ordered stream of bytes in both directions. `await using` closes it.
+ *
+ * An iteration gives received bytes, chunk by chunk. It ends at the peer's end of stream, or when this side closes or
+ * aborts; a broken connection throws. Leaving the iteration leaves the connection open.
  */
 export interface Connection extends AsyncIterable<Uint8Array<ArrayBuffer>>, AsyncDisposable {
   /** This side's address. */
   readonly localAddress: Address;
-  /** The peer's address; where a PROXY header named the client, the client's. */
+  /** The peer's address, or the client's if a PROXY header named it. */
   readonly remoteAddress: Address;
-  /** The PROXY header that the connection began with, once one was received. */
-  readonly proxy?: ReceivedProxyHeader;
-  /** How many bytes the operating system took so far. */
+  /** Bytes that the operating system has taken so far. */
   readonly bytesSent: number;
   /**
-   * How many bytes of sends the operating system has not taken yet: those that wait, which
-   * `sendQueueLimit` bounds, and those that are being written. `flush` waits for all of them.
+   * Bytes of sends that the operating system has not taken yet: those that wait, which `sendQueueLimit` bounds, and
+   * those that are being written. `flush` waits for all of them.
    */
   readonly bytesQueued: number;
-  /** How many bytes receiving calls have given so far. */
+  /** Bytes that receiving calls have given so far. */
   readonly bytesReceived: number;
   /**
    * The receiving side as a byte stream, for default readers, BYOB readers of any element, pipes and `tee`. It reads
    * nothing ahead. Exhausting or cancelling it does not close the connection unless `writable` has ended too.
    *
-   * A reader that releases its lock, a pipe that its signal aborts, and a cancel leave the bytes that they waited for
-   * to the next call: `recv` or another reader. A reader's `read` beside another receiving call rejects `Busy`, and
-   * the stream goes on; a pipe, a `tee` or an iteration waits until that call has ended. A BYOB read gets whole
-   * elements only: if the stream ends within one, it rejects `UnexpectedEof`, the stream is broken, and `recv` gives
-   * the bytes that are left. Other failures are those of `recv`.
+   * If a reader releases its lock, a signal aborts a pipe, or the stream is cancelled, the bytes that it waited for go
+   * to the next call: `recv` or another reader. A reader's `read` beside another receiving call rejects `Busy`, and the
+   * stream goes on; a pipe, a `tee` or an iteration waits until that call has ended. A BYOB read gets whole elements
+   * only: if the stream ends within one, it rejects `UnexpectedEof`, the stream is broken, and `recv` gives the bytes
+   * that are left. Other failures are those of `recv`.
    *
    * @example Read two numbers of 16 bits, then the rest with a function
    * ```ts
    * import { accept, close, connect, listen, recv, send } from "jsr:@aivi/sockets";
-   * import { assertEquals } from "jsr:@std/assert@1";
+   * import { assertEquals } from "jsr:@std/assert";
    *
    * await using listener = await listen({ host: "127.0.0.1", port: 0 });
    * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
@@ -211,9 +211,8 @@ export interface Connection extends AsyncIterable<Uint8Array<ArrayBuffer>>, Asyn
    * queue is full. Closing the stream ends the sending side only, unless `readable` has ended too.
    *
    * Aborting it aborts the connection at once, also while the peer takes nothing. So does the signal of
-   * `connection.readable.pipeTo(other.writable, { signal })`. A pipe from any other stream tells its destination of
-   * its signal only when the write that is under way has ended, as the standard has it: `abort` the connection
-   * itself there.
+   * `connection.readable.pipeTo(other.writable, { signal })`. By the standard, a pipe from any other stream aborts its
+   * destination only after the write that is under way: `abort` the connection itself then.
    */
   readonly writable: WritableStream<Uint8Array>;
 }
@@ -232,30 +231,58 @@ export interface UdpSocket extends AsyncIterable<Datagram>, AsyncDisposable {
   readonly dropped: number;
 }
 
+/** The address of a {@linkcode Transport}, as `Deno.Conn` has it. */
+export interface TransportAddress {
+  /** The kind of transport, such as `tcp` or `unix`. */
+  readonly transport?: string;
+  /** The IP address. */
+  readonly hostname?: string;
+  /** The port. */
+  readonly port?: number;
+  /** The path of a Unix socket. */
+  readonly path?: string | null;
+}
+
 /**
- * What a {@linkcode Connection} needs underneath: the part of `Deno.Conn` that moves bytes.
+ * Moves the bytes of a {@linkcode Connection}. A `Deno.Conn` is one.
  *
- * At most one `read` and one `write` are under way at a time, and `close` is called once. `close` must
- * make a pending `read` end; until it has, a `recvInto` that reads straight into the caller's buffer
- * stays pending.
+ * At most one `read` and one `write` are under way at a time, and `close` is called once. `close` must make a pending
+ * `read` end; until then, a `recvInto` that reads straight into the caller's buffer stays pending.
  */
 export interface Transport {
-  /** Reads into `buffer`: how many bytes came, `null` at end of stream. */
+  /** Reads into `buffer`. It resolves to the number of bytes, or to `null` at the end of stream. */
   read(buffer: Uint8Array): Promise<number | null>;
-  /** Writes from the front of `bytes`: how many were taken. */
+  /** Writes from the front of `bytes`. It resolves to the number of bytes that were taken. */
   write(bytes: Uint8Array): Promise<number>;
-  /** Ends both directions and frees what the transport holds. */
+  /** Ends both directions and frees everything that the transport holds. */
   close(): void;
-  /** Ends the sending direction only; left out where the transport cannot. */
+  /** Ends the sending direction only. It is left out if the transport cannot. */
   closeWrite?(): Promise<void>;
-  /** Lets a pending `read` keep the process alive again; see `unref`. */
+  /** Lets a pending `read` keep the process alive again, after `unref`. */
   ref?(): void;
-  /** Lets the process end although a `read` is pending; left out, with `ref`, where the transport cannot. */
+  /** Lets the process end although a `read` is pending. It is left out, with `ref`, if the transport cannot. */
   unref?(): void;
   /** This side's address, if it has one. */
-  readonly localAddr?: Deno.Addr;
+  readonly localAddr?: TransportAddress;
   /** The peer's address, if it has one. */
-  readonly remoteAddr?: Deno.Addr;
+  readonly remoteAddr?: TransportAddress;
+}
+
+/**
+ * Accepts transports. At most one `accept` is under way at a time, and `close` is called once. `close` must make a
+ * pending `accept` end.
+ */
+export interface TransportListener {
+  /** Waits for the next client. */
+  accept(): Promise<Transport>;
+  /** Stops accepting. The address is free after this and a pending `accept` have ended. */
+  close(): void | Promise<void>;
+  /** The address that it listens on, if it has one. */
+  readonly address?: Address;
+  /** Lets a pending `accept` keep the process alive again, after `unref`. */
+  ref?(): void;
+  /** Lets the process end although an `accept` is pending. It is left out, with `ref`, if the listener cannot. */
+  unref?(): void;
 }
 
 /**

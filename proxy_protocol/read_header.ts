@@ -79,7 +79,7 @@ export class ProxyHeaderReader implements StreamReader<ReceivedProxyHeader> {
       return undefined;
     }
     input.skip(parsed.length);
-    return this.#connection.relay(parsed.header);
+    return this.#connection.applyProxyHeader(parsed.header);
   }
 
   end(input: ByteQueue): never {

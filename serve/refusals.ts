@@ -60,7 +60,7 @@ export class Refusals {
     const limits = { linger: REFUSAL_TIME, flushTimeout: REFUSAL_TIME };
     const stopClosing = startDeadline(REFUSAL_TIME, () => connection.abort());
     // It was refused: that it did not take the reason is no failure.
-    await connection.finish(limits).catch(() => {});
+    await connection.closeAfterHandler(limits).catch(() => {});
     stopClosing();
     this.#told.delete(connection);
     this.#onLess();

@@ -232,7 +232,7 @@ export class ConnectionServer implements Server {
     const { linger, idleTimeout } = this.#plan;
     const flushTimeout = idleTimeout === Infinity ? DEFAULT_FLUSH_TIMEOUT : idleTimeout;
     try {
-      await connection.finish({ linger, flushTimeout });
+      await connection.closeAfterHandler({ linger, flushTimeout });
     } catch (error) {
       if (served.ended !== undefined) return;
       served.ended = error as SocketError;
