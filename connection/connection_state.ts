@@ -14,10 +14,12 @@ export interface Failure {
   readonly error: unknown;
 }
 
-/** Learns of the moments in the life of a connection. */
+/** Learns when the peer has ended its side, and when a direction has broken. */
 export interface StateObserver {
   onStateChange(): void;
 }
+
+const NO_OBSERVERS: readonly StateObserver[] = [];
 
 /** The state that both directions of a connection share. Only its own methods change `phase` and the failures. */
 export class ConnectionState {
@@ -31,8 +33,7 @@ export class ConnectionState {
   #sendFailure: Failure | undefined;
   #failureBeforeClose: Failure | undefined;
   #tornBy: SocketError | undefined;
-  #sender: StateObserver | undefined;
-  #watch: StateObserver | undefined;
+  #observers: readonly StateObserver[] = NO_OBSERVERS;
   #closeWaiters: (() => void)[] | undefined;
   #localAddress: Address | undefined;
   #peerAddress: Address | undefined;
@@ -66,27 +67,27 @@ export class ConnectionState {
     return this.#peerEnded || this.#failure !== undefined;
   }
 
-  /** Sets the observer that learns when both directions have broken. */
-  observeFailure(sender: StateObserver): void {
-    this.#sender = sender;
+  observe(observer: StateObserver): void {
+    // `push` would make room for 17 of them, and most connections have one.
+    this.#observers = this.#observers === NO_OBSERVERS
+      ? [observer]
+      : [...this.#observers, observer];
   }
 
-  /** Sets the observer that learns of everything by which the peer can be gone. */
-  observePeer(watch: StateObserver): void {
-    this.#watch = watch;
+  #notify(): void {
+    for (const observer of this.#observers) observer.onStateChange();
   }
 
   /** Notes the peer's end of stream. */
   endReceiving(): void {
     this.#peerEnded = true;
-    this.#watch?.onStateChange();
+    this.#notify();
   }
 
   /** Notes an error of a read: the connection is broken in both directions. */
   breakReceiving(error: unknown): void {
     this.#failure ??= { error };
-    this.#sender?.onStateChange();
-    this.#watch?.onStateChange();
+    this.#notify();
   }
 
   /**
@@ -94,9 +95,9 @@ export class ConnectionState {
    * can still be read.
    */
   breakSending(error: unknown): void {
-    if (toSocketError(error, "send").kind !== "BrokenPipe") this.breakReceiving(error);
+    if (toSocketError(error, "send").kind !== "BrokenPipe") this.#failure ??= { error };
     this.#sendFailure ??= this.#failure ?? { error };
-    this.#watch?.onStateChange();
+    this.#notify();
   }
 
   /** Begins to close: this side wants nothing more, and sent data still leaves. */

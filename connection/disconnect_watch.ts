@@ -16,7 +16,7 @@ export class DisconnectWatch implements StateObserver, CallObserver {
   constructor(state: ConnectionState, receiver: Receiver) {
     this.#state = state;
     this.#receiver = receiver;
-    state.observePeer(this);
+    state.observe(this);
     receiver.observeCalls(this);
     this.check();
   }

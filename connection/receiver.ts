@@ -117,11 +117,8 @@ export class Receiver implements InputConsumer, TurnWaiter {
 
   /** Receives for a stream view, which takes bytes in the moment they come; `null` at the end. */
   recvForView(call: ViewCall): void {
-    try {
-      this.#checkFree("recv", undefined);
-    } catch (error) {
-      return call.reject(error);
-    }
+    const error = this.#callError("recv", undefined);
+    if (error !== undefined) return call.reject(error);
     this.#call.openForView(call);
     this.#serve();
   }
@@ -138,12 +135,8 @@ export class Receiver implements InputConsumer, TurnWaiter {
 
   /** Returns the error of a call that would overlap another one, if it would. */
   busy(): SocketError | undefined {
-    try {
-      this.#checkFree("recv", undefined);
-    } catch (error) {
-      if ((error as SocketError).kind === "Busy") return error as SocketError;
-    }
-    return undefined;
+    const error = this.#callError("recv", undefined);
+    return error?.kind === "Busy" ? error : undefined;
   }
 
   /** Resolves when the receiving call that is under way has settled. */
@@ -161,14 +154,23 @@ export class Receiver implements InputConsumer, TurnWaiter {
   }
 
   #checkFree(operation: string, cancellation: Cancellation | undefined): void {
+    const error = this.#callError(operation, cancellation);
+    if (error !== undefined) throw error;
+  }
+
+  /** Returns the error of a call that cannot begin, in the order of E10. */
+  #callError(
+    operation: string,
+    cancellation: Cancellation | undefined,
+  ): SocketError | undefined {
     const state = this.#state;
-    if (state.phase !== "open") throw state.closedError(operation);
+    if (state.phase !== "open") return state.closedError(operation);
     const already = cancellation?.already;
-    if (already !== undefined) throw cancelledError(already, operation, state.peer);
+    if (already !== undefined) return cancelledError(already, operation, state.peer);
     if (this.#call.viewCall?.isAbandoned()) this.#call.release();
-    if (this.#call.operation === undefined && !this.#decoding) return;
+    if (this.#call.operation === undefined && !this.#decoding) return undefined;
     const reason = "another receiving call is under way, there is one reader at a time";
-    throw new SocketError("Busy", operation, reason, { address: state.peer });
+    return new SocketError("Busy", operation, reason, { address: state.peer });
   }
 
   #open(

@@ -298,7 +298,8 @@ export class SendBacklog {
   #writing = new SendBatch();
   /** The batch that goes out next. Nothing joins it while others wait in the queue, which comes after it. */
   #next = new SendBatch();
-  readonly #queue = new SendQueue();
+  /** The sends that go out after the next batch. */
+  readonly queue = new SendQueue();
 
   /** The batch that the runtime is writing; a direct write is not in it. */
   get writing(): SendBatch {
@@ -307,12 +308,12 @@ export class SendBacklog {
 
   /** True if nothing waits. */
   get empty(): boolean {
-    return this.#next.empty && this.#queue.empty;
+    return this.#next.empty && this.queue.empty;
   }
 
   /** Bytes that wait, for the limit. Those that the runtime has do not count. */
   get bytes(): number {
-    return this.#next.left + this.#queue.bytes;
+    return this.#next.left + this.queue.bytes;
   }
 
   /** Copies a small send that nothing can cancel, and returns its promise; undefined if it has to queue up. */
@@ -321,34 +322,25 @@ export class SendBacklog {
     bytes: Uint8Array,
     limit: number,
   ): Promise<void> | undefined {
-    return this.#queue.empty ? this.#next.gather(operation, bytes, limit) : undefined;
-  }
-
-  push(send: PendingSend): void {
-    this.#queue.push(send);
-  }
-
-  /** Takes out a send that was pushed and that the runtime does not have. */
-  remove(send: PendingSend): void {
-    this.#queue.remove(send);
+    return this.queue.empty ? this.#next.gather(operation, bytes, limit) : undefined;
   }
 
   /** Makes the next batch the one to write. It returns false if nothing is in it. */
   advance(): boolean {
     [this.#writing, this.#next] = [this.#next, this.#writing];
-    this.#writing.fill(this.#queue);
+    this.#writing.fill(this.queue);
     return !this.#writing.empty;
   }
 
   /** Returns the sends that have not settled, in order. */
   pending(): PendingSend[] {
-    return [...this.#writing.sends, ...this.#next.sends, ...this.#queue.all()];
+    return [...this.#writing.sends, ...this.#next.sends, ...this.queue.all()];
   }
 
   /** Takes everything out. The buffer that is written from serves again only if the write has ended. */
   clear(writeEnded: boolean): void {
     this.#writing.clear(writeEnded);
     this.#next.clear(true);
-    this.#queue.clear();
+    this.queue.clear();
   }
 }

@@ -58,12 +58,12 @@ export class Sender implements StateObserver {
     this.#state = state;
     this.#limit = limit;
     this.#connection = connection;
-    state.observeFailure(this);
+    state.observe(this);
   }
 
-  /** Closes the gate, so that a send does not try again what has broken. */
+  /** Closes the gate when a read has found the connection broken: a send must not try it again. */
   onStateChange(): void {
-    this.#gate |= BROKEN;
+    if (this.#state.failure !== undefined) this.#gate |= BROKEN;
   }
 
   /** True if nothing waits and nothing is being written. */
@@ -87,16 +87,7 @@ export class Sender implements StateObserver {
       const gathered = this.#backlog.gather(operation, given, this.#limit);
       if (gathered !== undefined) return gathered;
     }
-    return this.#sendSlowly(operation, given, [], options);
-  }
-
-  /** Sends pieces as one: all of them leave, one after the other, or none does. */
-  sendPieces(
-    pieces: readonly Uint8Array[],
-    options: OperationOptions | undefined,
-    operation: SendOperation,
-  ): Promise<void> {
-    return this.#sendSlowly(operation, pieces[0] ?? EMPTY, pieces.slice(1), options);
+    return this.sendPieces([given], options, operation);
   }
 
   /** Resolves when every send before it has left. */
@@ -164,15 +155,15 @@ export class Sender implements StateObserver {
     if (cancelled !== undefined) throw cancelledError(cancelled, operation, state.peer);
   }
 
-  #sendSlowly(
-    operation: SendOperation,
-    given: Uint8Array,
-    givenPieces: readonly Uint8Array[],
+  /** Sends pieces as one: all of them leave, one after the other, or none does. */
+  sendPieces(
+    pieces: readonly Uint8Array[],
     options: OperationOptions | undefined,
+    operation: SendOperation,
   ): Promise<void> {
     try {
-      const bytes = checkBytes(operation, "bytes", given);
-      const more = givenPieces.map((piece) => checkBytes(operation, "a piece", piece));
+      const name = pieces.length === 1 ? "bytes" : "a piece";
+      const [bytes = EMPTY, ...more] = pieces.map((piece) => checkBytes(operation, name, piece));
       const length = more.reduce((sum, piece) => sum + piece.length, bytes.length);
       const cancellation = Cancellation.read(operation, options);
       this.#checkOpen(operation, cancellation?.already);
@@ -200,7 +191,7 @@ export class Sender implements StateObserver {
   #enqueue(send: PendingSend, cancellation: Cancellation | undefined): Promise<void> {
     send.stop = cancellation?.watch((why) => this.#cancel(send, why), this.#state.peer);
     this.#backlog ??= new SendBacklog();
-    this.#backlog.push(send);
+    this.#backlog.queue.push(send);
     if ((this.#gate & WRITING) === 0) this.#writeNext(this.#backlog);
     return send.promise;
   }
@@ -213,7 +204,7 @@ export class Sender implements StateObserver {
         `${why.reason}; ${sent} of ${length} bytes had left, the connection is aborted`;
       this.#tear(send, cancelledError({ ...why, reason }, operation, peer, sent));
     } else {
-      this.#backlog!.remove(send);
+      this.#backlog!.queue.remove(send);
       send.reject(cancelledError(why, operation, peer));
     }
   }

@@ -1,7 +1,7 @@
 import type { SocketError } from "../errors.ts";
 import type { Connection } from "../types.ts";
 import { ANY, type ReceivedBytes } from "./pending_receive.ts";
-import { ReadableView } from "./readable_view.ts";
+import { type ReadableSource, ReadableView } from "./readable_view.ts";
 import type { Receiver } from "./receiver.ts";
 import type { Sender } from "./sender.ts";
 import { ElementReader } from "./view_readers.ts";
@@ -16,7 +16,7 @@ export interface ViewedConnection extends WritableTarget {
  * The connection as a pair of streams. Either of the runtime's own views closes the whole connection when it ends; these
  * do when both have ended.
  */
-export class WebStreams {
+export class WebStreams implements ReadableSource {
   readonly readable: Connection["readable"];
   readonly writable: Connection["writable"];
   readonly #connection: ViewedConnection;
@@ -30,12 +30,7 @@ export class WebStreams {
   constructor(connection: ViewedConnection, sender: Sender, receiver: Receiver) {
     this.#connection = connection;
     this.#receiver = receiver;
-    this.readable = this.#view = new ReadableView({
-      pull: (controller) => this.#pull(controller),
-      cancel: () => this.#cancel(),
-      takeBack: () => this.#takeBack(),
-      busy: () => this.#busy(),
-    });
+    this.readable = this.#view = new ReadableView(this);
     this.writable = new WritableView(connection, sender, () => {
       this.#writableEnded = true;
       this.#closeIfBothEnded();
@@ -43,7 +38,7 @@ export class WebStreams {
   }
 
   /** Asks for bytes and returns at once: a pull that stays pending would hide the next reader's request. */
-  #pull(controller: ReadableByteStreamController): void {
+  pull(controller: ReadableByteStreamController): void {
     // The platform pulls for each read that waits, and one call receives for all of them.
     if (this.#readableEnded || this.#receiver.servesView || this.#turn !== undefined) return;
     if (this.#receiver.busy() !== undefined) return this.#waitTurn(controller);
@@ -74,11 +69,11 @@ export class WebStreams {
     void turn.then(() => {
       if (this.#turn !== turn) return;
       this.#turn = undefined;
-      if (this.readable.locked) this.#pull(controller);
+      if (this.readable.locked) this.pull(controller);
     });
   }
 
-  #busy(): SocketError | undefined {
+  busy(): SocketError | undefined {
     const own = this.#readableEnded || this.#receiver.servesView || this.#turn !== undefined;
     return own ? undefined : this.#receiver.busy();
   }
@@ -93,13 +88,13 @@ export class WebStreams {
     this.#endReadable();
   }
 
-  #cancel(): void {
-    this.#takeBack();
+  cancel(): void {
+    this.takeBack();
     this.#endReadable();
   }
 
   /** Leaves the bytes that a reader waited for to the next call. */
-  #takeBack(): void {
+  takeBack(): void {
     this.#turn = undefined;
     this.#receiver.leaveView();
   }
