@@ -152,7 +152,7 @@ export class StreamConnection implements Connection {
   }
 
   /** Notes on whose behalf the peer connects, as its header says. */
-  relay(header: ProxyHeader): ReceivedProxyHeader {
+  applyProxyHeader(header: ProxyHeader): ReceivedProxyHeader {
     const peer = this.#state.proxy?.peer ?? this.remoteAddress;
     const received = Object.freeze({ ...header, peer });
     this.#state.relay(received);
@@ -259,7 +259,7 @@ export class StreamConnection implements Connection {
   }
 
   /** Closes for a server, whose handler has returned. */
-  finish(limits: CloseLimits): Promise<void> {
+  closeAfterHandler(limits: CloseLimits): Promise<void> {
     if (this.#state.dropped) return Promise.resolve();
     return this.#closing ??= this.#close(limits);
   }
