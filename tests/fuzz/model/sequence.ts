@@ -8,6 +8,9 @@ import { Cancels } from "./call.ts";
 import { judgeReceived, judgeSent } from "./judge.ts";
 import { Side } from "./side.ts";
 
+/** Deno 2.7 has it, but not its type. */
+declare function setImmediate(callback: (value: void) => void): unknown;
+
 /** Longer than a flush is given that makes no progress. */
 const PATIENCE = 60_000;
 export const SEND_QUEUE_LIMIT = 100_000;
