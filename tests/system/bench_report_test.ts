@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
-import { charts } from "../../bench/peers/charts.ts";
-import { report, writeReport } from "../../bench/peers/report.ts";
-import type { Results } from "../../bench/peers/results.ts";
+import { charts } from "../../bench/comparison/charts.ts";
+import { report, writeReport } from "../../bench/comparison/report.ts";
+import type { Results } from "../../bench/comparison/results.ts";
 
 /** Invented: each of the names says what the report must make of it. */
 const RESULTS: Results = {
