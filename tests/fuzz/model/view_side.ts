@@ -4,7 +4,7 @@ import { abort, closeWrite, type Connection, recv, send, SocketError } from "../
 import { turn } from "./sequence.ts";
 
 /** A promise that has not settled by then never will (ms). */
-const PATIENCE = 60_000;
+const SETTLE_TIMEOUT_MS = 60_000;
 
 type Reader = ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | ReadableStreamBYOBReader;
 
@@ -234,7 +234,7 @@ export class ViewSide {
 
   async #all(): Promise<void> {
     const names = `${this.name}, ${this.#pending} receiving calls`;
-    await deadline(Promise.all(this.#settling), PATIENCE).catch((error) => {
+    await deadline(Promise.all(this.#settling), SETTLE_TIMEOUT_MS).catch((error) => {
       throw error.name === "TimeoutError" ? new Error(`${names}: do not settle`) : error;
     });
   }
