@@ -80,7 +80,7 @@ function limits(all: readonly Limit[]): string[] {
   const headings = ["What", "Ours", "Baseline", "Ours to baseline", "At most", "Limit"];
   return [
     "## Limits",
-    "Less is better. What ours is to the baseline is rounded up.",
+    "Less is better. The comparison with the baseline is rounded up.",
     table(headings, lines, "lrrrrl"),
   ];
 }

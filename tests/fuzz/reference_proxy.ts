@@ -1,21 +1,20 @@
 import type { Address } from "../../mod.ts";
 
 /*
- * What the specification says of a header that lies there as a whole, read with regular expressions and the
- * URL standard's addresses: it shares nothing with the parser. It says less than the parser does: who
- * is meant, how long the header is, or that it is none.
+ * A reference parser for a whole header, with regular expressions and the URL standard's addresses. It shares no code
+ * with the real parser. It gives less: the addresses and the length of the header, or that it is none.
  */
 
-/** The addresses, where there are some, and the length. */
+/** The addresses, if there are any, and the length. */
 export interface ReferenceHeader {
   readonly length: number;
   readonly source?: Address;
   readonly destination?: Address;
-  /** Types and values in their order, padding and checksums left out; only in version 2. */
+  /** Types and values in order, without padding and checksums. Only version 2 has them. */
   readonly tlvs?: readonly (readonly [number, Uint8Array])[];
 }
 
-/** `undefined` for what is no header, or is not whole. */
+/** Parses version 1. Returns `undefined` for bytes that are no whole header. */
 export function referenceV1(bytes: Uint8Array): ReferenceHeader | undefined {
   const text = String.fromCharCode(...bytes.subarray(0, 107));
   const unknown = /^PROXY UNKNOWN(?: [^\r\n]*)?\r\n/.exec(text);
@@ -41,7 +40,7 @@ function ipv4(text: string): string | undefined {
   return new RegExp(`^${part}(?:\\.${part}){3}$`).test(text) ? text : undefined;
 }
 
-/** In the shortest form; IPv4 where IPv6 carries it. */
+/** Returns the address in the shortest form, as IPv4 if IPv6 carries it. */
 function ipv6(text: string): string | undefined {
   const url = text.includes(":") ? URL.parse(`http://[${text}]/`) : null;
   if (url === null) return undefined;
@@ -54,7 +53,7 @@ function ipv6(text: string): string | undefined {
 
 const SIGNATURE = "\r\n\r\n\0\r\nQUIT\n";
 
-/** Its checksum is not looked at, nor what is in the values of its fields. */
+/** Parses version 2. It checks neither the checksum nor the values of the fields. */
 export function referenceV2(bytes: Uint8Array): ReferenceHeader | undefined {
   if (String.fromCharCode(...bytes.subarray(0, 12)) !== SIGNATURE || bytes.length < 16) {
     return undefined;
@@ -88,7 +87,7 @@ function fields(bytes: Uint8Array): [number, Uint8Array][] | undefined {
   const found: [number, Uint8Array][] = [];
   for (let at = 0; at < bytes.length;) {
     const end = at + 3 + bytes[at + 1] * 256 + bytes[at + 2];
-    // A length that is cut off makes this NaN, which is not within either.
+    // A length that is cut off makes this NaN, and the comparison fails.
     if (!(end <= bytes.length)) return undefined;
     if (bytes[at] !== 3 && bytes[at] !== 4) found.push([bytes[at], bytes.slice(at + 3, end)]);
     at = end;
