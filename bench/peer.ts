@@ -1,6 +1,6 @@
 /**
- * The peer of `deno bench`. It runs in a Web Worker, so that the measuring thread does none of its work. It does the same
- * as `comparison/programs/peer.c` without needing a compiler, and also sends frames.
+ * The peer of `deno bench`. It runs in a Web Worker, so that the measuring thread does none of its work. It does the
+ * same as `comparison/programs/peer.c` without needing a compiler, and also sends frames.
  */
 import {
   ASK_FOR_DATAGRAMS,

@@ -1,6 +1,6 @@
 /**
- * Starts a Web Worker that runs a function. A worker from a file would need `--allow-read`, but `deno bench --allow-net`
- * must be enough. So the worker gets the text of the function, which uses nothing from outside.
+ * Starts a Web Worker that runs a function. A worker from a file would need `--allow-read`, but `deno bench
+ * --allow-net` must be enough. So the worker gets the text of the function, which uses nothing from outside.
  *
  * @param program The function that the worker calls.
  * @param argument The argument of the function, which must be JSON.

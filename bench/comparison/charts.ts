@@ -222,7 +222,10 @@ function logarithmic(values: readonly number[]) {
   return { ticks, scale: { type: "log" as const, nice: false, domain } };
 }
 
-/** Chooses a scale from 0, so that heights are in proportion. A wide range gets a logarithmic scale, because its small values would vanish. */
+/**
+ * Chooses a scale from 0, so that heights are in proportion. A wide range gets a logarithmic scale, because its small
+ * values would vanish.
+ */
 function rateAxis(rates: readonly number[], unit: string) {
   const labelExpr = unit.includes("iB")
     ? "format(datum.value, ',')"
@@ -259,7 +262,9 @@ function wrapped(words: string): string[] {
   return lines;
 }
 
-/** Estimates the width of a text (pixels). Vega has no canvas here to measure it, and would leave half as much again. */
+/**
+ * Estimates the width of a text (pixels). Vega has no canvas here to measure it, and would leave half as much again.
+ */
 function widest(lines: readonly string[]): number {
   return 7.5 * Math.max(...lines.map(({ length }) => length)) + 12;
 }

@@ -1,4 +1,7 @@
-/** The contender with Bun's own sockets in their best idiomatic form. It runs on Bun only, whose types Deno does not have. */
+/**
+ * The contender with Bun's own sockets in their best idiomatic form. It runs on Bun only, whose types Deno does not
+ * have.
+ */
 import {
   CONNECTS,
   type Contender,

@@ -20,9 +20,9 @@ export interface Growth {
 }
 
 /**
- * Measures the factor of the time when the size doubles, at sizes from one to eight times the first. It uses the fastest
- * of several runs, because other work of the machine only adds time. With medians, one of 94 cases exceeded the limit by
- * 0.02 on a busy machine.
+ * Measures the factor of the time when the size doubles, at sizes from one to eight times the first. It uses the
+ * fastest of several runs, because other work of the machine only adds time. With medians, one of 94 cases exceeded
+ * the limit by 0.02 on a busy machine.
  */
 export async function growthOf(worst: Worst): Promise<Growth> {
   let best: Growth | undefined;

@@ -129,8 +129,8 @@ export const proxiedClient: Load = async (name, { gate, ledger, proxied }, rando
 };
 
 /**
- * Sends more than a slow reader takes. Some sends are QueueFull, and some are cancelled while they wait. The reader must
- * count exactly the bytes of the other sends, unless a late cancel tore the stream.
+ * Sends more than a slow reader takes. Some sends are QueueFull, and some are cancelled while they wait. The reader
+ * must count exactly the bytes of the other sends, unless a late cancel tore the stream.
  */
 export const bulkClient: Load = async (name, { gate, ledger, slow }, random) => {
   while (await gate.pass(name)) {

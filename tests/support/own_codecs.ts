@@ -52,7 +52,10 @@ export function fail(kind: SocketErrorKind): never {
   throw new SocketError(kind, "recvFrame", "no");
 }
 
-/** Makes the correct codec, but it takes a header before the rest has arrived. It calls `end` if the stream ends there. */
+/**
+ * Makes the correct codec, but it takes a header before the rest has arrived. It calls `end` if the stream ends
+ * there.
+ */
 export function eatingHeaders(end?: () => undefined): Codec<Bytes> {
   return {
     encode: RIGHT.encode,

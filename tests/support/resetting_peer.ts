@@ -4,8 +4,8 @@ import { abort, accept, closeListener, type Connection, listen } from "../../mod
 import { LOOPBACK } from "./tcp_pair.ts";
 
 /**
- * Makes a connection whose peer can reset it. The runtime always ends a connection with FIN, so the peer uses `node:net`,
- * which sets SO_LINGER (1, 0) first.
+ * Makes a connection whose peer can reset it. The runtime always ends a connection with FIN, so the peer uses
+ * `node:net`, which sets SO_LINGER (1, 0) first.
  */
 export interface ResettablePair extends AsyncDisposable {
   readonly connection: Connection;

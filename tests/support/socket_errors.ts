@@ -11,8 +11,8 @@ export function soon<T>(promise: Promise<T>): Promise<T> {
 }
 
 /**
- * Returns the error of a call, which must reject with a `SocketError` of this kind. A call that throws synchronously, or
- * that returns no promise, fails the test.
+ * Returns the error of a call, which must reject with a `SocketError` of this kind. A call that throws synchronously,
+ * or that returns no promise, fails the test.
  */
 export async function rejection(
   call: () => Promise<unknown>,

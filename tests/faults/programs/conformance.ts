@@ -1,6 +1,6 @@
 /**
- * Runs the conformance suite of the unit tests on a host whose link returns each packet as if the peer had sent it. Both
- * ends of a connection are in this process, with the link between them.
+ * Runs the conformance suite of the unit tests on a host whose link returns each packet as if the peer had sent it.
+ * Both ends of a connection are in this process, with the link between them.
  *
  * conformance.ts OWN-ADDRESS PEER-ADDRESS LINK
  */

@@ -5,8 +5,8 @@ export interface Leftovers {
 }
 
 /**
- * Lists the open descriptors of the process, except for Unix sockets. The runtime opens a pair of these for signals when
- * it first needs them.
+ * Lists the open descriptors of the process, except for Unix sockets. The runtime opens a pair of these for signals
+ * when it first needs them.
  */
 async function descriptors(): Promise<string[]> {
   const unix = await Deno.readTextFile("/proc/net/unix");

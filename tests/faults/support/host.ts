@@ -141,7 +141,10 @@ export class Host implements AsyncDisposable {
   }
 }
 
-/** Prevents an unhandled rejection. A test that fails earlier does not await this promise, and its own error must show. */
+/**
+ * Prevents an unhandled rejection. A test that fails earlier does not await this promise, and its own error must
+ * show.
+ */
 function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;

@@ -19,10 +19,10 @@ export const DEVICE = "wire";
 const ORPHANS_MS = 15_000;
 
 /**
- * Settings that make faults fast and leftovers visible. Addresses skip duplicate detection, which takes seconds, and ICMP
- * messages are not limited. If the kernel has the setting, retransmissions come soon, so that a loss costs a fraction of
- * a second and a series of losses less than a minute. There is no TIME-WAIT, and orphans do not wait long for a peer
- * that is gone. So a socket that remains in `ss` is a leak.
+ * Settings that make faults fast and leftovers visible. Addresses skip duplicate detection, which takes seconds, and
+ * ICMP messages are not limited. If the kernel has the setting, retransmissions come soon, so that a loss costs a
+ * fraction of a second and a series of losses less than a minute. There is no TIME-WAIT, and orphans do not wait long
+ * for a peer that is gone. So a socket that remains in `ss` is a leak.
  */
 const SETUP = `
 cd /proc/sys/net

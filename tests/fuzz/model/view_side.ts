@@ -17,8 +17,8 @@ interface Receiving {
 }
 
 /**
- * One end of a connection that is used by its functions and by its stream views. Every way to receive must give the next
- * bytes that the peer sent.
+ * One end of a connection that is used by its functions and by its stream views. Every way to receive must give the
+ * next bytes that the peer sent.
  */
 export class ViewSide {
   readonly name: string;
@@ -271,7 +271,10 @@ export class ViewSide {
     if (kind === "Closed") this.closed = true;
   }
 
-  /** Records a received piece. A pipe passes its chunk on some microtasks late, after a function may have given the next. */
+  /**
+   * Records a received piece. A pipe passes its chunk on some microtasks late, after a function may have given the
+   * next.
+   */
   #take(bytes: Uint8Array): void {
     this.#check(bytes.length > 0, "no bytes");
     this.received += bytes.length;

@@ -1,6 +1,6 @@
 /**
- * Runs many clients in a process of their own: `clients.ts HOST PORT COUNT KIND`. It prints "ready" after all clients have
- * connected and sent their first bytes. For each line that it reads, it prints the number of open connections.
+ * Runs many clients in a process of their own: `clients.ts HOST PORT COUNT KIND`. It prints "ready" after all clients
+ * have connected and sent their first bytes. For each line that it reads, it prints the number of open connections.
  */
 const [hostname, port, count, kind] = Deno.args;
 const MAX_LENGTH = 1024 * 1024;
