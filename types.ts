@@ -55,62 +55,41 @@ export interface OperationOptions {
   timeout?: number;
 }
 
-/** How a {@linkcode Listener} listens, and what the connections it accepts get. */
-export interface ListenOptions {
+/** Options of every TCP connection, connected or accepted. */
+export interface TcpOptions extends ConnectionOptions {
   /**
-   * How many clients may wait in the kernel until they are accepted.
+   * Sends small writes at once instead of waiting for an acknowledgement (`TCP_NODELAY`).
+   *
+   * @default {true}
+   */
+  noDelay?: boolean;
+  /**
+   * Lets the kernel probe a connection that has been silent for long (`SO_KEEPALIVE`).
+   *
+   * @default {true}
+   */
+  keepAlive?: boolean;
+}
+
+/** Options of `listen`. The connections that the listener accepts get those of {@linkcode TcpOptions}. */
+export interface ListenOptions extends TcpOptions {
+  /**
+   * Clients that may wait in the kernel until they are accepted.
    *
    * @default {511}
    */
   backlog?: number;
   /**
-   * Lets several processes listen on one port, the kernel spreading the clients among them. Needs
-   * `--unstable-net`, `Unsupported` without it.
+   * Lets several processes listen on one port; the kernel spreads the clients among them. It needs
+   * `--unstable-net` and is `Unsupported` without it.
    *
    * @default {false}
    */
   reusePort?: boolean;
-  /**
-   * Sends small writes at once instead of waiting for an acknowledgement (`TCP_NODELAY`).
-   *
-   * @default {true}
-   */
-  noDelay?: boolean;
-  /**
-   * Lets the kernel probe connections that are silent for long (`SO_KEEPALIVE`).
-   *
-   * @default {true}
-   */
-  keepAlive?: boolean;
-  /**
-   * Bytes of waiting sends that a connection holds at most; see {@linkcode ConnectionOptions}.
-   *
-   * @default {16777216}
-   */
-  sendQueueLimit?: number;
 }
 
-/** How {@linkcode Connection}s are opened. `timeout` and `signal` cover name resolution too. */
-export interface ConnectOptions extends OperationOptions {
-  /**
-   * Sends small writes at once instead of waiting for an acknowledgement (`TCP_NODELAY`).
-   *
-   * @default {true}
-   */
-  noDelay?: boolean;
-  /**
-   * Lets the kernel probe the connection when it is silent for long (`SO_KEEPALIVE`).
-   *
-   * @default {true}
-   */
-  keepAlive?: boolean;
-  /**
-   * Bytes of waiting sends that the connection holds at most; see {@linkcode ConnectionOptions}.
-   *
-   * @default {16777216}
-   */
-  sendQueueLimit?: number;
-}
+/** Options of `connect`. `timeout` and `signal` cover the name resolution and every attempt. */
+export interface ConnectOptions extends TcpOptions, OperationOptions {}
 
 /** What a receiving call takes. */
 export interface RecvOptions extends OperationOptions {
@@ -155,7 +134,7 @@ export interface ConnectionOptions {
   sendQueueLimit?: number;
 }
 
-/** How a UDP socket is bound. */
+/** Options of `bindUdp`. */
 export interface BindUdpOptions {
   /**
    * Lets several sockets bind the same address (`SO_REUSEADDR`), as multicast receivers do.
@@ -165,8 +144,8 @@ export interface BindUdpOptions {
   reuseAddress?: boolean;
   /**
    * Bytes of datagrams that may wait until those before them are sent, or until their name is resolved. A `sendTo`
-   * that would pass it rejects `QueueFull`. Each datagram counts 256 bytes more than its payload, so that empty
-   * ones are bounded as well. One that the system takes at once counts nothing.
+   * that would pass this limit rejects `QueueFull`. Each waiting datagram counts 256 bytes more than its payload, so
+   * that empty ones are bounded as well. A datagram that the system takes at once counts nothing.
    *
    * @default {16777216}
    */
@@ -178,7 +157,7 @@ export interface BindUdpOptions {
  * listener open; `await using` closes it.
  */
 export interface Listener extends AsyncIterable<Connection>, AsyncDisposable {
-  /** Where it listens, with the port that the system chose. */
+  /** The address of the listener, with the port that the system chose. */
   readonly address: Address;
 }
 
@@ -247,12 +226,11 @@ export interface Connection extends AsyncIterable<Uint8Array<ArrayBuffer>>, Asyn
  * leaves it open; `await using` closes it.
  */
 export interface UdpSocket extends AsyncIterable<Datagram>, AsyncDisposable {
-  /** Where it is bound, with the port that the system chose. */
+  /** The address of the socket, with the port that the system chose. */
   readonly address: Address;
   /**
-   * Datagrams that this side had to drop because nobody received them in time. Only the receive
-   * queue that this package keeps where `Deno.listenDatagram` is missing is counted: what the kernel
-   * drops, it does not tell.
+   * Datagrams that this side dropped because nobody received them in time. It counts only the receive queue that this
+   * package keeps if `Deno.listenDatagram` is missing: the kernel does not say what it drops.
    */
   readonly dropped: number;
 }
@@ -281,6 +259,24 @@ export interface Transport {
   readonly localAddr?: Deno.Addr;
   /** The peer's address, if it has one. */
   readonly remoteAddr?: Deno.Addr;
+}
+
+/**
+ * Accepts transports: the part of a listener that a platform provides.
+ *
+ * At most one `accept` is under way at a time, and `close` is called once. `close` must make a pending `accept` end.
+ */
+export interface TransportListener {
+  /** Gives the next client, ready to use. */
+  accept(): Promise<Transport>;
+  /** Stops listening. */
+  close(): void | Promise<void>;
+  /** Lets a pending `accept` keep the process alive again; see `unref`. */
+  ref?(): void;
+  /** Lets the process end although an `accept` is pending; left out, with `ref`, if the listener cannot do that. */
+  unref?(): void;
+  /** The address of the listener, if it has one. */
+  readonly address?: Address;
 }
 
 /**

@@ -1,9 +1,15 @@
 import type { SocketError } from "../errors.ts";
-import type { Address, Connection, Listener, OperationOptions } from "../types.ts";
-import { fromRuntimeAddress, invalidInput, withZoneOf } from "../core/arguments.ts";
+import type {
+  Address,
+  Connection,
+  Listener,
+  OperationOptions,
+  Transport,
+  TransportListener,
+} from "../types.ts";
+import { fromRuntimeAddress, invalidInput } from "../core/arguments.ts";
 import { CallQueue, type Verdict } from "../core/call_queue.ts";
 import { StreamConnection } from "./stream_connection.ts";
-import { type TcpTuning, tuneTcp } from "../tcp/options.ts";
 
 /**
  * Errors of accept(2) that belong to the one connection, or pass: the next accept is tried at once. The
@@ -30,34 +36,26 @@ const PASSING: ReadonlySet<string | undefined> = new Set([
 /** A port that accepts connections. */
 export class StreamListener implements Listener {
   readonly address: Address;
-  readonly #listener: Deno.TcpListener;
-  readonly #connections: CallQueue<Deno.TcpConn, StreamConnection>;
+  readonly #source: TransportListener;
+  readonly #connections: CallQueue<Transport, StreamConnection>;
   #referenced = true;
   /** Called when it is closed, by whomever; set by the one server that it belongs to. */
   onClose: (() => void) | undefined;
 
   /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
   static is(handle: unknown): handle is StreamListener {
-    return typeof handle === "object" && handle !== null && #listener in handle;
+    return typeof handle === "object" && handle !== null && #source in handle;
   }
 
-  constructor(
-    listener: Deno.TcpListener,
-    host: string,
-    tuning: TcpTuning,
-    sendQueueLimit: number,
-  ) {
-    this.#listener = listener;
-    this.address = withZoneOf(host, fromRuntimeAddress(listener.addr));
+  constructor(source: TransportListener, sendQueueLimit: number) {
+    this.#source = source;
+    this.address = source.address ?? fromRuntimeAddress(undefined);
     this.#connections = new CallQueue({
       operation: "accept",
       address: this.address,
       noun: "listener",
-      next: () => listener.accept(),
-      open(conn) {
-        tuneTcp(conn, tuning);
-        return new StreamConnection(conn, sendQueueLimit);
-      },
+      next: () => source.accept(),
+      open: (transport) => new StreamConnection(transport, sendQueueLimit),
       judge,
     });
   }
@@ -70,8 +68,8 @@ export class StreamListener implements Listener {
   setReferenced(on: boolean): void {
     if (this.closed || on === this.#referenced) return;
     this.#referenced = on;
-    if (on) this.#listener.ref();
-    else this.#listener.unref();
+    if (on) this.#source.ref?.();
+    else this.#source.unref?.();
   }
 
   accept(options: OperationOptions | undefined): Promise<StreamConnection> {
@@ -91,7 +89,7 @@ export class StreamListener implements Listener {
       // The process must not end before the runtime's accept does.
       this.setReferenced(true);
       give(this.#connections.close());
-      this.#listener.close();
+      this.#source.close();
       this.onClose?.();
     }
     await this.#connections.waitQuiet();

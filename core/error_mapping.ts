@@ -1,5 +1,4 @@
 import { SocketError, type SocketErrorKind } from "../errors.ts";
-import { formatAddress, withoutZone } from "../address.ts";
 import type { Address } from "../types.ts";
 
 type Meaning = readonly [kind: SocketErrorKind, reason: string];
@@ -77,6 +76,7 @@ const BY_CLASS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["AddrInUse", IN_USE],
   ["AddrNotAvailable", NOT_AVAILABLE],
   ["PermissionDenied", FORBIDDEN],
+  ["NotCapable", ["PermissionDenied", "the runtime does not permit it"]],
   ["BadResource", CLOSED],
   ["Interrupted", CLOSED],
   ["Busy", BUSY],
@@ -142,7 +142,6 @@ function mapError(error: unknown, operation: string, context: MappingContext): S
   }
   const name = error instanceof Error ? error.name : "";
   const message = error instanceof Error ? error.message : String(error);
-  if (name === "NotCapable") return permissionError(error, message, operation, context);
   const code = errorCode(error, message);
   const [kind, reason] = meaning(code, name, message, operation);
   return new SocketError(kind, operation, reason, { ...context, code, cause: error });
@@ -175,18 +174,18 @@ function errorCode(error: unknown, message: string): string | undefined {
   return number === undefined ? undefined : errnoName(Number(number));
 }
 
-interface NodeProcess {
-  getBuiltinModule(name: "node:util"): { getSystemErrorName(errno: number): string | undefined };
-}
-
 /** The kernel's own bound (MAX_ERRNO). */
 const LARGEST_ERRNO = 4095;
 
-/** Asked only where an error has no code, so that importing this package loads no `node:util`. */
+let nameErrno: (errno: number) => string | undefined = () => undefined;
+
+/** Sets the function that gives the system's name for an errno, which only the platform knows. */
+export function useErrnoNames(name: (errno: number) => string | undefined): void {
+  nameErrno = name;
+}
+
 function errnoName(errno: number): string | undefined {
-  if (errno < 1 || errno > LARGEST_ERRNO) return undefined;
-  const { process } = globalThis as unknown as { process: NodeProcess };
-  return process.getBuiltinModule("node:util").getSystemErrorName(-errno);
+  return errno < 1 || errno > LARGEST_ERRNO ? undefined : nameErrno(errno);
 }
 
 /** The error of another function of this package, as one of the function that called it. */
@@ -196,60 +195,4 @@ function rewrap(error: SocketError, operation: string, context: MappingContext):
   const reason = error.message.slice(prefix.length).replace(code ? ` (${code})` : "", "");
   const carried = { retryable, ...context, code, permission, cause: error };
   return new SocketError(kind, operation, reason, carried);
-}
-
-/**
- * What to grant is read from the runtime's message, not from the address: with `--deny-net=127.0.0.1`
- * it is the address behind `localhost` that is refused, and a UDP sender lacks now its own address, now
- * its target's.
- */
-function permissionError(
-  cause: unknown,
-  message: string,
-  operation: string,
-  context: MappingContext,
-): SocketError {
-  const host = /net access to "([^"]+)"/.exec(message)?.[1] ??
-    (context.address === undefined ? undefined : grantFor(context.address));
-  return missingPermission(host, operation, { ...context, cause });
-}
-
-/** An address as in `--allow-net=`: a grant holds for all zones, and the runtime's own message names none. */
-export function grantFor({ host, port }: Address): string {
-  return formatAddress({ host: withoutZone(host), port });
-}
-
-/** The error for a net permission that the program does not have; `host` as in `--allow-net=`. */
-export function missingPermission(
-  host: string | undefined,
-  operation: string,
-  context: MappingContext & { cause?: unknown },
-): SocketError {
-  const permission: Deno.NetPermissionDescriptor = host === undefined
-    ? { name: "net" }
-    : { name: "net", host };
-  const flag = host === undefined ? "--allow-net" : `--allow-net=${host}`;
-  const reason = isDeniedByFlag(host)
-    ? `net access is denied by --deny-net, which wins over ${flag}`
-    : `net access is missing, run again with ${flag}`;
-  return new SocketError("PermissionDenied", operation, reason, { ...context, permission });
-}
-
-/** Whether the program may use a host, written as in `--allow-net=`. */
-export function netPermission(host: string | undefined): Deno.PermissionState {
-  try {
-    return Deno.permissions.querySync({ name: "net", host }).state;
-  } catch {
-    // Not a host in the eyes of the query: then it cannot have been named in a flag either.
-    return "prompt";
-  }
-}
-
-/**
- * Without `--no-prompt` and without a terminal a missing permission is "denied" once it was asked for, as
- * if at a prompt: then the whole net is, too, but hosts that nobody asked for are not.
- */
-function isDeniedByFlag(host: string | undefined): boolean {
-  return netPermission(host) === "denied" &&
-    (netPermission(undefined) !== "denied" || netPermission("never-asked.invalid:1") === "denied");
 }

@@ -1,3 +1,6 @@
+/** Deno 2.7 has it, but not its type. */
+declare function setImmediate(callback: () => void): unknown;
+
 /** Receiving calls are answered for this long until the event loop has to turn. */
 const LONGEST_RUN_MS = 10;
 /** A pause between answers, with a turn in it, is long enough for the runtime to have looked at its sockets. */

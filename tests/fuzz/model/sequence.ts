@@ -8,6 +8,9 @@ import { Cancels } from "./call.ts";
 import { judgeReceived, judgeSent } from "./judge.ts";
 import { Side } from "./side.ts";
 
+/** Deno 2.7 has this function, but not its type. */
+declare function setImmediate(callback: (value: void) => void): unknown;
+
 /** Longer than the flush timeout of `close` (ms). */
 const SETTLE_TIMEOUT_MS = 60_000;
 export const SEND_QUEUE_LIMIT = 100_000;
