@@ -1,7 +1,7 @@
 import { filesUnder } from "./_files.ts";
 
 /** A comment that begins with a noun clause says nothing: `Whether it is open` instead of `Tells if it is open`. */
-const NOUN_CLAUSE = /^\s*(?:\/\*\*|\/\/|\*)\s*(?:What|Whether|How|Where|So many|That)\b/;
+const NOUN_CLAUSE = /^\s*(?:\/\*\*|\/\/|\*)\s*(?:What|Whether|How|Where|That)\b/;
 /** Turns of phrase that CONTRIBUTING.md replaces. */
 const TURN = /[Ss]o many|(?:is|are) told|\bbe it\b|, where (?:it|that|there|nobody|none|nothing)/;
 
