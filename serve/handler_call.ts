@@ -1,6 +1,6 @@
 import { SocketError } from "../errors.ts";
 import type { ReceivedProxyHeader, ServeContext, Server } from "../types.ts";
-import { type ErrorReports } from "./error_reports.ts";
+import type { ErrorReports } from "./error_reports.ts";
 import type { ServerSettings } from "./serve_options.ts";
 import type { Served } from "./served_connections.ts";
 

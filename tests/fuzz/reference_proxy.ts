@@ -10,7 +10,7 @@ export interface ReferenceHeader {
   readonly length: number;
   readonly source?: Address;
   readonly destination?: Address;
-  /** Types and values in their order, padding and checksums left out; only in version 2. */
+  /** Types and values in order, without padding and checksums. Only version 2 has them. */
   readonly tlvs?: readonly (readonly [number, Uint8Array])[];
 }
 

@@ -1,4 +1,4 @@
-// A program that uses the published package, and knows nothing of where it comes from.
+// A program that uses the published package, and does not know its origin.
 import {
   accept,
   bindUdp,
@@ -10,7 +10,7 @@ import {
   send,
   sendTo,
   SocketError,
-  // deno-lint-ignore no-unversioned-import -- whatever version the registry serves
+  // deno-lint-ignore no-unversioned-import -- the registry serves one version
 } from "jsr:@aivi/sockets";
 
 const loopback = { host: "127.0.0.1", port: 0 };

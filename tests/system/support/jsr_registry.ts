@@ -1,23 +1,23 @@
-/** A package as a registry holds it: what was published, under a name and a version. */
+/** A published package: its files, its name and its version. */
 export interface PublishedPackage {
-  /** With its scope: `@scope/name`. */
+  /** The name with its scope: `@scope/name`. */
   readonly name: string;
   readonly version: string;
-  /** Entry names to paths, as the registry spells both: `{ ".": "./mod.ts" }`. */
+  /** The path of each entry, in the registry's spelling: `{ ".": "./mod.ts" }`. */
   readonly exports: Readonly<Record<string, string>>;
-  /** Contents by path from the package's root, without a leading slash. */
+  /** The content of each file by its path from the package's root, without a leading slash. */
   readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 }
 
-/** A registry that serves one package on loopback, and knows what it was asked for. */
+/** A registry that serves one package on loopback, and records the requests. */
 export interface JsrRegistry extends AsyncDisposable {
-  /** What `JSR_URL` must be for a runtime that uses this registry. */
+  /** The value of `JSR_URL` for a runtime that uses this registry. */
   readonly url: string;
-  /** The paths that were served, in order. */
+  /** The served paths, in order. */
   readonly requests: readonly string[];
 }
 
-/** Serves a package the way the JSR registry does: two metadata files, then the files themselves. */
+/** Serves a package as the JSR registry does: two metadata files, then the files of the package. */
 export async function serveRegistry(published: PublishedPackage): Promise<JsrRegistry> {
   const documents = await registryDocuments(published);
   const requests: string[] = [];

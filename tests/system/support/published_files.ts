@@ -3,7 +3,7 @@ import { runDeno } from "../../../tools/_run.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 
-/** The files that publishing would upload, as publishing itself tells them. */
+/** Lists the files that publishing would upload, from the output of a dry run. */
 export async function publishDryRun(): Promise<string[]> {
   const { success, output } = await runDeno(
     ["publish", "--dry-run", "--allow-dirty", "--no-check"],

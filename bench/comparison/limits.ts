@@ -1,5 +1,5 @@
-/** What must stay small: memory, and time that others' connections or the import take. */
-import type { Peer } from "../sides/work.ts";
+/** Measures values that must stay small: memory, the cost of idle connections, and the time of the import. */
+import type { Peer } from "../contenders/work.ts";
 import { MEASURED_CPU, pinned } from "./child.ts";
 import type { Limit } from "./results.ts";
 import { median } from "./rounds.ts";
@@ -99,7 +99,7 @@ async function importTime(this: LimitSpec): Promise<Limit> {
   };
 }
 
-/** The first of them once more before, so that caches are warm. */
+/** Measures both in alternation. It calls `ours` once before that, so that caches are warm. */
 async function inTurn(
   rounds: number,
   ours: () => Promise<number>,

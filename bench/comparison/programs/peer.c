@@ -1,10 +1,11 @@
-// The other end of every measurement: one program, the same for all, so that only the measured end differs.
-// Prints "<tcp port> <udp port>", serves 127.0.0.1, and exits at the end of its standard input.
+// The peer of every measurement. All contenders talk to this one program, so that only the measured end differs.
+// It prints "<tcp port> <udp port>", serves 127.0.0.1, and exits at the end of its standard input.
 //
-// TCP, by the first byte of a connection (not echoed): 's' takes all, 'g' sends without end, 'b' does so a byte
-// at a time, 'e' echoes, 'n' takes nothing.
-// UDP, by the first byte of a datagram: 0 is echoed; 1 and a big-endian count asks for so many of 64 bytes;
-// 2 starts a flood of 64-byte datagrams, which 3 or five seconds end; anything else is taken silently.
+// The first byte of a TCP connection is not echoed. It selects the job: 's' takes everything, 'g' sends without end,
+// 'b' sends without end a byte at a time, 'e' echoes, and 'n' takes nothing.
+// The first byte of a datagram selects the answer. 0 is echoed. 1, followed by a big-endian count, asks for that
+// number of datagrams of 64 bytes. 2 starts a flood of 64-byte datagrams, which ends after 3 or after five seconds.
+// Anything else is taken silently.
 //
 //     gcc -O2 -Wall -Wextra -o peer peer.c -pthread
 #define _GNU_SOURCE
@@ -26,7 +27,7 @@ enum { CHUNK = 256 * 1024, BACKLOG = 4096, BATCH = 64, DATAGRAM = 64, FLOOD_SECO
 struct connection {
   int socket;
   char job;
-  char *pending;  // echoed bytes that did not fit into the socket, if there are any
+  char *pending;  // bytes to echo that did not fit into the socket, or NULL
   size_t pending_start, pending_end;
 };
 
@@ -53,7 +54,7 @@ static void accept_all(void) {
   for (;;) {
     int socket = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
     if (socket < 0 && errno == EAGAIN) return;
-    // A peer that is out of descriptors would spoil the measurement unseen.
+    // Without this check, a peer that is out of descriptors would spoil the measurement unnoticed.
     require(socket >= 0 || (errno != EMFILE && errno != ENFILE), "accept");
     if (socket < 0) continue;
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
@@ -64,7 +65,7 @@ static void accept_all(void) {
   }
 }
 
-/** Sends what it can; the rest waits, and nothing is read until it has gone. */
+/** Sends as many bytes as fit. The rest waits, and nothing is read until it has been sent. */
 static int echo(struct connection *connection, const char *bytes, size_t length) {
   ssize_t sent = length ? send(connection->socket, bytes, length, MSG_NOSIGNAL) : 0;
   if (sent < 0 && errno != EAGAIN) return 0;
@@ -91,7 +92,7 @@ static int send_pending(struct connection *connection) {
   return 1;
 }
 
-/** Whether the connection lives on. */
+/** Returns 1 if the connection goes on, and 0 if it has ended. */
 static int serve(struct connection *connection, uint32_t events) {
   static char buffer[CHUNK];
   static const char generated[CHUNK];

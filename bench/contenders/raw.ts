@@ -1,8 +1,9 @@
-/** The runtime's own sockets, and nothing around them. */
+/** The contender with the runtime's own sockets, and nothing around them. */
 import {
   ASKED_DATAGRAMS,
   askForDatagrams,
   CONNECTS,
+  type Contender,
   DATAGRAMS,
   ECHO,
   ECHO_DATAGRAM,
@@ -16,7 +17,6 @@ import {
   ROUND_TRIPS,
   roundTrips,
   sends,
-  type Side,
   SINGLE_BYTES,
   SINGLE_BYTES_RECEIVED,
   SINK,
@@ -44,14 +44,14 @@ async function openAll(
   return conns;
 }
 
-/** What everybody has to write who wants a message to leave whole. */
+/** Writes a whole message. Every program that needs whole messages has to write this loop. */
 async function writeAll(conn: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
   for (let sent = await conn.write(bytes); sent < bytes.length;) {
     sent += await conn.write(bytes.subarray(sent));
   }
 }
 
-/** Writes cannot be pipelined, since concurrent ones interleave: each is awaited, whatever the work. */
+/** Awaits each write for every kind of work. Writes cannot be pipelined, because concurrent ones interleave. */
 async function awaitedWrites(
   peer: Peer,
   { size, noDelay }: WorkOptions,
@@ -59,7 +59,7 @@ async function awaitedWrites(
 ): Promise<Work> {
   const conn = await open(peer, SINK, noDelay);
   const bytes = new Uint8Array(size);
-  // A small write is hardly ever partial: the bare call is the harder baseline.
+  // A small write is almost never partial, and the bare call is the harder baseline.
   const write = isSmall(size)
     ? async () => {
       for (let left = count; left > 0; left--) await conn.write(bytes);
@@ -233,7 +233,7 @@ function udpEcho(peer: Peer, { size }: WorkOptions): Promise<Work> {
   });
 }
 
-export const raw: Side = {
+export const raw: Contender = {
   send_awaited: (peer, options) => awaitedWrites(peer, options, sends(options.size)),
   send_pipelined: (peer, options) => awaitedWrites(peer, options, pipelined(options.size)),
   send_mixed: sendMixed,

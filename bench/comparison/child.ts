@@ -1,4 +1,4 @@
-/** A child process that takes a line and answers with one. It ends when its standard input does. */
+/** A child process that answers each line with one line. It ends after its standard input has ended. */
 export class Child implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
@@ -30,7 +30,7 @@ export class Child implements AsyncDisposable {
         return line;
       }
       const { value, done } = await this.#reader.read();
-      if (done) throw new Error("a program of the benchmark has ended by itself");
+      if (done) throw new Error("a program of the benchmark ended by itself");
       this.#read += value;
     }
   }
@@ -43,9 +43,9 @@ export class Child implements AsyncDisposable {
 }
 
 /**
- * Runs a program on one processor only, where there are two. Where the scheduler puts the two ends of a
- * ping-pong decides more than anything that is compared here: on one core 64,000 round trips a second, on two
- * 18,000, and it changes its mind between rounds.
+ * Returns the command that runs a program on one processor, if the machine has at least two. The scheduler's choice
+ * matters more than anything that is compared here: a ping-pong makes 64,000 round trips a second with both ends on one
+ * core, 18,000 on two, and the choice changes between rounds.
  */
 export function pinned(cpu: 0 | 1, command: readonly string[]): string[] {
   return navigator.hardwareConcurrency > 1

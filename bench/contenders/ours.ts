@@ -1,4 +1,4 @@
-/** This package, used as its README says. */
+/** The contender with this package, used as its README says. */
 import {
   abort,
   bindUdp,
@@ -15,6 +15,7 @@ import {
   ASKED_DATAGRAMS,
   askForDatagrams,
   CONNECTS,
+  type Contender,
   DATAGRAMS,
   ECHO,
   ECHO_DATAGRAM,
@@ -28,7 +29,6 @@ import {
   ROUND_TRIPS,
   roundTrips,
   sends,
-  type Side,
   SINGLE_BYTES,
   SINGLE_BYTES_RECEIVED,
   SINK,
@@ -132,7 +132,7 @@ async function recvInto(peer: Peer): Promise<Work> {
   };
 }
 
-/** A large message comes back while it is still being sent. */
+/** Echoes a large message, which comes back while it is still being sent. */
 async function roundTrip(connection: Connection, bytes: Uint8Array): Promise<void> {
   const { length } = bytes;
   const sent = isSmall(length) ? await send(connection, bytes) : send(connection, bytes);
@@ -245,7 +245,7 @@ async function udpEcho(peer: Peer, { size }: WorkOptions): Promise<Work> {
   };
 }
 
-export const ours: Side = {
+export const ours: Contender = {
   send_awaited: sendAwaited,
   send_pipelined: sendPipelined,
   send_mixed: sendMixed,

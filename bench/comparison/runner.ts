@@ -1,14 +1,14 @@
 import type { PeerName } from "../rows.ts";
-import type { Peer, WorkName, WorkOptions } from "../sides/work.ts";
+import type { Peer, WorkName, WorkOptions } from "../contenders/work.ts";
 import { Child, MEASURED_CPU, PEER_CPU, pinned } from "./child.ts";
 import type { Toolchain } from "./toolchain.ts";
 
-export type Contestant = "ours" | PeerName;
+export type ContenderName = "ours" | PeerName;
 
 type Program = "deno" | "node" | "bun" | "client";
 
-/** Which program each contestant is a side of, and what the side is called there. */
-const SIDES: Readonly<Record<Contestant, readonly [Program, side: string]>> = {
+/** The program that each contender runs in, and its name in that program. */
+const PROGRAMS: Readonly<Record<ContenderName, readonly [Program, name: string]>> = {
   ours: ["deno", "ours"],
   "raw Deno": ["deno", "raw"],
   "Conn.readable": ["deno", "readable"],
@@ -19,17 +19,17 @@ const SIDES: Readonly<Record<Contestant, readonly [Program, side: string]>> = {
   C: ["client", "c"],
 };
 
-/** The other end, and all that take part against it. */
-export class Contest implements AsyncDisposable {
+/** Runs the peer, and starts each contender's program on first use. */
+export class Runner implements AsyncDisposable {
   readonly #tools: Toolchain;
   readonly #peerProgram: Child;
   readonly #programs = new Map<Program, Child>();
   readonly peer: Peer;
 
-  static async open(tools: Toolchain): Promise<Contest> {
+  static async open(tools: Toolchain): Promise<Runner> {
     const peer = new Child(pinned(PEER_CPU, [tools.peer]));
     const [tcp, udp] = (await peer.line()).split(" ").map(Number);
-    return new Contest(tools, peer, { tcp, udp });
+    return new Runner(tools, peer, { tcp, udp });
   }
 
   private constructor(tools: Toolchain, peerProgram: Child, peer: Peer) {
@@ -38,19 +38,19 @@ export class Contest implements AsyncDisposable {
     this.peer = peer;
   }
 
-  /** Does work for so many milliseconds: its rate a second. */
+  /** Does work for `milliseconds` and returns its rate per second. */
   async rate(
-    contestant: Contestant,
+    contender: ContenderName,
     work: WorkName,
     { noDelay, size, connections }: WorkOptions,
     milliseconds: number,
   ): Promise<number> {
-    const [program, side] = SIDES[contestant];
+    const [program, name] = PROGRAMS[contender];
     const { tcp, udp } = this.peer;
     const numbers = [Number(noDelay), size, connections, milliseconds, tcp, udp];
-    const answer = await this.#program(program).ask([side, work, ...numbers].join(" "));
+    const answer = await this.#program(program).ask([name, work, ...numbers].join(" "));
     const [amount, elapsed] = answer.split(" ").map(Number);
-    if (Number.isNaN(amount)) throw new Error(`${contestant}, ${work}: ${answer}`);
+    if (Number.isNaN(amount)) throw new Error(`${contender}, ${work}: ${answer}`);
     return amount / elapsed * 1000;
   }
 

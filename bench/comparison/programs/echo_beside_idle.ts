@@ -1,17 +1,17 @@
 /**
- * The time of an echo beside idle connections: `ours|raw tcpPort few many` prints the medians in µs with
- * the few open, and then with the many.
+ * Measures the time of an echo beside idle connections. `ours|raw tcpPort few many` prints two medians in µs: with few
+ * connections open, and with many.
  */
 import { connect, recv, send } from "../../../mod.ts";
-import { ECHO, HOST, SINK } from "../../sides/work.ts";
+import { ECHO, HOST, SINK } from "../../contenders/work.ts";
 
 const ECHOES = 3000;
-const [side, ...numbers] = Deno.args;
+const [name, ...numbers] = Deno.args;
 const [port, few, many] = numbers.map(Number);
 const message = new Uint8Array(64);
 
 async function open(job: number): Promise<() => Promise<unknown>> {
-  if (side === "ours") {
+  if (name === "ours") {
     const connection = await connect({ host: HOST, port });
     await send(connection, Uint8Array.of(job));
     if (job === SINK) recv(connection).catch(() => {});

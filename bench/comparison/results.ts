@@ -1,4 +1,4 @@
-/** What the benchmark against other programs measured, as its report and charts take it. */
+/** The results of the comparison with other programs, which the report and the charts show. */
 export interface Results {
   machine: Machine;
   versions: Versions;
@@ -16,51 +16,51 @@ export interface Machine {
   date: string;
 }
 
-/** Program to version: `{ Deno: "2.9.6" }`. */
+/** The version of each program: `{ Deno: "2.9.6" }`. */
 export interface Versions {
   [program: string]: string;
 }
 
-/** One kind of work, of which more a second is better. */
+/** One kind of work. A higher rate is better. */
 export interface Row {
   name: string;
   /** "messages/s", "MiB/s", "round trips/s", "connections/s", "datagrams/s" */
   unit: string;
   rounds: number;
-  /** Ours, the median of the rounds. */
+  /** Our rate: the median of the rounds. */
   rate: number;
   peers: PeerRatio[];
 }
 
-/** Ours over one peer: each round gives one ratio, so that both met the same noise. */
+/** Our rate divided by a peer's. Each round gives one ratio, so that both met the same noise. */
 export interface PeerRatio {
   peer: string;
-  /** The peer's, the median of the rounds. */
+  /** The peer's rate: the median of the rounds. */
   rate: number;
-  /** The median of the rounds' ratios: above 1 ours is faster. */
+  /** The median of the rounds' ratios. Ours is faster above 1. */
   ratio: number;
   lowest: number;
   highest: number;
-  /** The least ratio that is good enough. */
+  /** The lowest ratio that is good enough. */
   target?: number;
 }
 
-/** Something of which less is better: memory, latency, import time. */
+/** A value that should be small: memory, latency, import time. */
 export interface Limit {
   name: string;
   unit: string;
   ours: number;
   baseline: number;
   baselineName: string;
-  /** How far ours may lie above the baseline: "1.3 times" or "+15 ms". */
+  /** The allowed excess over the baseline: "1.3 times" or "+15 ms". */
   atMost: string;
   met: boolean;
 }
 
-/** The same work at several sizes, against raw Deno sockets. */
+/** The same work at several sizes, compared with raw Deno sockets. */
 export interface Curve {
   title: string;
-  /** What x counts: "connections" or "message size in bytes". */
+  /** The unit of x: "connections" or "message size in bytes". */
   axis: string;
   points: CurvePoint[];
   unit: string;
@@ -68,11 +68,11 @@ export interface Curve {
 
 export interface CurvePoint {
   x: number;
-  /** Ours, the median of the rounds. */
+  /** Our rate: the median of the rounds. */
   ours: number;
-  /** Raw Deno sockets', the median of the rounds. */
+  /** The rate of raw Deno sockets: the median of the rounds. */
   raw: number;
-  /** The median of the rounds' ratios of ours over raw. */
+  /** The median of the rounds' ratios of ours to raw. */
   ratio: number;
   lowest: number;
   highest: number;

@@ -1,17 +1,17 @@
-/** Draws what the benchmark measured: no browser, no canvas, no network. */
+/** Draws the charts of the comparison, without a browser, a canvas or the network. */
 // deno-lint-ignore-file no-import-prefix -- needed to draw the report, and for nothing else
 import { parse, View } from "npm:vega@6";
 import { compile, type TopLevelSpec } from "npm:vega-lite@6";
 import type { Curve, Results, Row } from "./results.ts";
 
 export interface Chart {
-  /** Its file name. */
+  /** The file name. */
   file: string;
   title: string;
   spec: TopLevelSpec;
 }
 
-/** File name to SVG. */
+/** Returns the SVG of each chart by its file name. */
 export async function charts(results: Results): Promise<Map<string, string>> {
   const drawn = new Map<string, string>();
   for (const { file, spec } of chartSpecs(results)) {
@@ -22,7 +22,7 @@ export async function charts(results: Results): Promise<Map<string, string>> {
   return drawn;
 }
 
-/** What `charts` draws, in order: the overview first, then a chart for each curve. */
+/** Lists the charts in order: first the overview, then one chart for each curve. */
 export function chartSpecs({ rows, curves }: Results): Chart[] {
   const all: Chart[] = [];
   const add = (title: string, name: string, spec: TopLevelSpec) => {
@@ -43,7 +43,7 @@ export function chartSpecs({ rows, curves }: Results): Chart[] {
 
 const OVERVIEW = "Ours over each peer";
 
-/** GitHub shows some 830 pixels, and a dark page shows through where nothing is painted. */
+/** GitHub shows about 830 pixels. The background is painted, because a dark page would show through. */
 const PAGE = {
   background: "white",
   padding: 12,
@@ -57,13 +57,13 @@ const PAGE = {
   },
 } as const;
 
-/** Okabe and Ito's colours, which the colour-blind tell apart. The shapes say it once more. */
+/** The colours of Okabe and Ito, which colour-blind people can tell apart. The shapes repeat the distinction. */
 const COLOURS = ["#d55e00", "#009e73", "#0072b2", "#cc79a7", "#000000", "#e69f00", "#56b4e9"];
 const SHAPES = ["circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "stroke"];
 const [RAW, , OURS] = COLOURS;
 const ONE = { type: "rule", color: "#333333", size: 1.5 } as const;
 
-/** Every ratio with its spread: a band for each row, and in it a lane for each peer. */
+/** Draws every ratio with its spread. Each row has a band, and each peer has a lane in it. */
 function overview(rows: readonly Row[]): TopLevelSpec {
   const ratios = rows.flatMap(({ name, peers }) => peers.map((peer) => ({ name, ...peer })));
   const targets = ratios.flatMap(({ target }) => target === undefined ? [] : [target]);
@@ -128,7 +128,7 @@ function overview(rows: readonly Row[]): TopLevelSpec {
   };
 }
 
-/** The ratio with its spread, and under it both rates. */
+/** Draws the ratio with its spread, and both rates below it. */
 function panels({ title, axis, points, unit }: Curve): TopLevelSpec {
   const sizes = points.map((point) => point.x);
   const x = {
@@ -198,7 +198,7 @@ function panels({ title, axis, points, unit }: Curve): TopLevelSpec {
   };
 }
 
-/** A logarithmic scale around 1, and round ticks on it: as few as still say where a point is. */
+/** Makes a logarithmic scale around 1, with as few round ticks as are needed to read a point's value. */
 function logarithmic(values: readonly number[]) {
   const lowest = Math.min(1, ...values) / 1.05;
   const highest = Math.max(1, ...values) * 1.05;
@@ -222,7 +222,10 @@ function logarithmic(values: readonly number[]) {
   return { ticks, scale: { type: "log" as const, nice: false, domain } };
 }
 
-/** From nought the heights are in proportion, until the small end of a wide range vanishes. */
+/**
+ * Chooses a scale from 0, so that heights are in proportion. A wide range gets a logarithmic scale, because its small
+ * values would vanish.
+ */
 function rateAxis(rates: readonly number[], unit: string) {
   const labelExpr = unit.includes("iB")
     ? "format(datum.value, ',')"
@@ -240,7 +243,7 @@ function rateAxis(rates: readonly number[], unit: string) {
   };
 }
 
-/** A Vega expression that looks a tick's label up. A list is a label of several lines. */
+/** Returns a Vega expression that looks up a tick's label. A list is a label of several lines. */
 function labels<T extends string | number>(
   values: readonly T[],
   label: (value: T) => string | string[],
@@ -259,12 +262,14 @@ function wrapped(words: string): string[] {
   return lines;
 }
 
-/** In pixels: Vega has no canvas here to measure text with, and leaves half as much again. */
+/**
+ * Estimates the width of a text (pixels). Vega has no canvas here to measure it, and would leave half as much again.
+ */
 function widest(lines: readonly string[]): number {
   return 7.5 * Math.max(...lines.map(({ length }) => length)) + 12;
 }
 
-/** 65536 as 64 Ki among powers of two, 10000 as 10 k among others. */
+/** Formats a size: 65536 as 64 Ki if all sizes are powers of two, else 10000 as 10 k. */
 function shortened(sizes: readonly number[]): (size: number) => string {
   const binary = sizes.some((size) => size >= 1024) &&
     sizes.every((size) => size < 1024 || size % 1024 === 0);

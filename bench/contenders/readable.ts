@@ -1,5 +1,5 @@
-/** The runtime's own stream view, which is how most programs read a connection. */
-import { HOST, type Peer, RECEIVED, type Side, SOURCE, type Work } from "./work.ts";
+/** The contender that reads through the runtime's own stream view, as most programs do. */
+import { type Contender, HOST, type Peer, RECEIVED, SOURCE, type Work } from "./work.ts";
 
 async function recv(peer: Peer): Promise<Work> {
   const conn = await Deno.connect({ hostname: HOST, port: peer.tcp });
@@ -16,4 +16,4 @@ async function recv(peer: Peer): Promise<Work> {
   };
 }
 
-export const readable: Side = { recv };
+export const readable: Contender = { recv };

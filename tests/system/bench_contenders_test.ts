@@ -1,13 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import { Child } from "../../bench/peers/child.ts";
+import { Child } from "../../bench/comparison/child.ts";
 import { ROWS } from "../../bench/rows.ts";
-import { node } from "../../bench/sides/node.ts";
-import { ours } from "../../bench/sides/ours.ts";
-import { raw } from "../../bench/sides/raw.ts";
-import { readable } from "../../bench/sides/readable.ts";
-import { WORK_NAMES } from "../../bench/sides/work.ts";
+import { node } from "../../bench/contenders/node.ts";
+import { ours } from "../../bench/contenders/ours.ts";
+import { raw } from "../../bench/contenders/raw.ts";
+import { readable } from "../../bench/contenders/readable.ts";
+import { WORK_NAMES } from "../../bench/contenders/work.ts";
 
-const PROGRAMS = new URL("../../bench/peers/programs/", import.meta.url);
+const PROGRAMS = new URL("../../bench/comparison/programs/", import.meta.url);
 
 async function build(name: string, folder: string): Promise<string> {
   const program = `${folder}/${name}`;
@@ -18,7 +18,7 @@ async function build(name: string, folder: string): Promise<string> {
   return program;
 }
 
-Deno.test("bench sides: each does all of its works against the C peer", async () => {
+Deno.test("bench contenders: each does all of its works against the C peer", async () => {
   const folder = await Deno.makeTempDir();
   try {
     await using peer = new Child([await build("peer", folder)]);
@@ -26,16 +26,16 @@ Deno.test("bench sides: each does all of its works against the C peer", async ()
     await using client = new Child([await build("client", folder)]);
     const source = new URL("deno.ts", PROGRAMS).pathname;
     await using deno = new Child([Deno.execPath(), "run", "-A", "--unstable-net", source]);
-    const orders = Object.entries({ ours, raw, readable, node }).flatMap(([side, works]) =>
-      Object.keys(works).map((work) => [deno, side, work] as const)
+    const orders = Object.entries({ ours, raw, readable, node }).flatMap(([contender, works]) =>
+      Object.keys(works).map((work) => [deno, contender, work] as const)
     );
     for (const work of WORK_NAMES.filter((work) => !/^(echo_into|recv_from_asked)$/.test(work))) {
       orders.push([client, "c", work] as const);
     }
-    for (const [program, side, work] of orders) {
-      const answer = await program.ask(`${side} ${work} 1 64 2 4 ${tcp} ${udp}`);
+    for (const [program, contender, work] of orders) {
+      const answer = await program.ask(`${contender} ${work} 1 64 2 4 ${tcp} ${udp}`);
       const [amount, elapsed] = answer.split(" ").map(Number);
-      assert(amount > 0 && elapsed > 0, `${side} ${work}: ${answer}`);
+      assert(amount > 0 && elapsed > 0, `${contender} ${work}: ${answer}`);
     }
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -1,10 +1,11 @@
-/** `node:net` and `node:dgram` in their best idiomatic form. Runs on Node and on Deno. */
+/** The contender with `node:net` and `node:dgram` in their best idiomatic form. It runs on Node and on Deno. */
 import { Buffer } from "node:buffer";
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect as connectTo, type Socket } from "node:net";
 import {
   CONNECTS,
+  type Contender,
   DATAGRAMS,
   ECHO,
   ECHO_DATAGRAM,
@@ -17,7 +18,6 @@ import {
   ROUND_TRIPS,
   roundTrips,
   sends,
-  type Side,
   SINGLE_BYTES,
   SINGLE_BYTES_RECEIVED,
   SINK,
@@ -70,7 +70,7 @@ async function sendAwaited(peer: Peer, { size, noDelay }: WorkOptions): Promise<
   };
 }
 
-/** Where it is corked, what is written in one turn goes out with one writev. */
+/** Writes messages. If the socket is corked, all writes of one turn leave with one writev. */
 async function sendPipelined(
   peer: Peer,
   { size, noDelay }: WorkOptions,
@@ -117,7 +117,7 @@ async function sendOnAll(peer: Peer, options: WorkOptions): Promise<Work> {
   };
 }
 
-/** Flows only while a batch is under way: what a paused socket has read is taken at its next. */
+/** Lets the socket flow only during a batch. The next batch takes the bytes that a paused socket had already read. */
 async function recv(peer: Peer, job: number, amount: number): Promise<Work> {
   const socket = await open(peer, job);
   let received = 0;
@@ -141,7 +141,7 @@ async function recv(peer: Peer, job: number, amount: number): Promise<Work> {
   };
 }
 
-/** `onread` gives one buffer that is used again. */
+/** Receives through `onread`, which reuses one buffer. */
 async function recvInto(peer: Peer): Promise<Work> {
   let received = 0;
   let done = () => {};
@@ -166,7 +166,7 @@ async function recvInto(peer: Peer): Promise<Work> {
   };
 }
 
-/** A round trip begins in the handler in which the one before has ended. */
+/** Begins each round trip in the handler in which the previous one ended. */
 async function echo(peer: Peer, options: WorkOptions): Promise<Work> {
   const { size, connections } = options;
   const all = await openAll(peer, ECHO, options);
@@ -294,7 +294,7 @@ async function udpEcho(peer: Peer, { size }: WorkOptions): Promise<Work> {
   };
 }
 
-export const node: Side = {
+export const node: Contender = {
   send_awaited: sendAwaited,
   send_pipelined: (peer, options) => sendPipelined(peer, options, false),
   send_mixed: sendMixed,
@@ -303,7 +303,7 @@ export const node: Side = {
   recv_into: recvInto,
   recv_single_bytes: (peer) => recv(peer, SINGLE_BYTES, SINGLE_BYTES_RECEIVED),
   echo,
-  // A handler is given its bytes either way.
+  // A handler gets its bytes either way, so this is the same work.
   echo_into: echo,
   connect,
   send_to: sendTo,
@@ -311,7 +311,7 @@ export const node: Side = {
   udp_echo: udpEcho,
 };
 
-/** The same with every write of a turn held back and sent as one, which a program has to ask for. */
-export const corked: Side = {
+/** The same contender with a corked socket: all writes of a turn are sent as one, if a program asks for it. */
+export const corked: Contender = {
   send_pipelined: (peer, options) => sendPipelined(peer, options, true),
 };

@@ -1,7 +1,7 @@
-// The physical limit: the same work by system calls and nothing else, one call a message.
+// The worker that shows the physical limit: the same work by system calls and nothing else, one call a message.
 //
-// Takes orders as the other contestants do: a line `c work noDelay size connections milliseconds tcp udp` is
-// answered by `amount milliseconds`.
+// It takes the same orders as the other workers. It answers a line `c work noDelay size connections milliseconds tcp
+// udp` with `amount milliseconds`.
 //
 //     gcc -O2 -Wall -Wextra -o client client.c
 #define _GNU_SOURCE
@@ -178,7 +178,7 @@ static double do_for(double milliseconds, batch work, const struct order *order,
 
 static const struct {
   const char *work;
-  char job;  // of the connections; 0 where there are none
+  char job;  // of the connections; 0 if the work has none
   batch batch;
 } WORKS[] = {
     {"send_awaited", 's', sends},

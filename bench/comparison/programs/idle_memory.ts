@@ -1,8 +1,8 @@
-/** Opens connections that wait for bytes, and prints what each takes: `ours|raw tcpPort count`. */
+/** Opens connections that wait for bytes, and prints the bytes of memory that each takes: `ours|raw tcpPort count`. */
 import { connect, recv, send } from "../../../mod.ts";
-import { HOST, SINK } from "../../sides/work.ts";
+import { HOST, SINK } from "../../contenders/work.ts";
 
-const [side, port, count] = [Deno.args[0], Number(Deno.args[1]), Number(Deno.args[2])];
+const [name, port, count] = [Deno.args[0], Number(Deno.args[1]), Number(Deno.args[2])];
 
 async function openOurs(): Promise<void> {
   const connection = await connect({ host: HOST, port });
@@ -25,7 +25,7 @@ async function memory(): Promise<number> {
   return Deno.memoryUsage().rss;
 }
 
-const open = side === "ours" ? openOurs : openRaw;
+const open = name === "ours" ? openOurs : openRaw;
 for (let opened = 0; opened < 100; opened++) await open();
 const before = await memory();
 for (let opened = 0; opened < count; opened++) await open();
