@@ -1,6 +1,6 @@
 import { fromRuntimeAddress } from "../core/address_check.ts";
 import { toSocketError } from "../core/error_mapping.ts";
-import { SocketError, type SocketErrorKind } from "../errors.ts";
+import { SocketError } from "../errors.ts";
 import type { Address, Transport } from "../types.ts";
 
 /**
@@ -18,12 +18,6 @@ export interface Failure {
 export interface StateObserver {
   onStateChange(): void;
 }
-
-const TEARS: Partial<Record<SocketErrorKind, string>> = {
-  TimedOut: "timed out",
-  Aborted: "was aborted",
-  InvalidInput: "lost its buffer",
-};
 
 /** The state that both directions of a connection share. Only its own methods change `phase` and the failures. */
 export class ConnectionState {
@@ -163,13 +157,11 @@ export class ConnectionState {
   /** Makes the error of a call on a connection that this side has closed. */
   closedError(operation: string, bytesSent?: number): SocketError {
     const torn = this.#tornBy;
+    const reason = "the connection is closed on this side";
     const context = { address: this.peer, bytesSent };
-    if (torn === undefined) {
-      return new SocketError("Closed", operation, "the connection is closed on this side", context);
-    }
-    const tear = `a ${torn.operation} that ${TEARS[torn.kind] ?? "failed"} has aborted it`;
-    const reason = `the connection is closed on this side: ${tear}`;
-    return new SocketError("Closed", operation, reason, { ...context, cause: torn });
+    if (torn === undefined) return new SocketError("Closed", operation, reason, context);
+    const tear = `${torn.operation}: ${torn.reason}`;
+    return new SocketError("Closed", operation, `${reason} (${tear})`, { ...context, cause: torn });
   }
 
   /** Makes the error of a call that meets a failure: a broken connection stays broken. */

@@ -1,5 +1,5 @@
 import type { ByteQueue } from "../bytes/byte_queue.ts";
-import { capturedPromise, capturedReject, capturedResolve } from "../core/captured_promise.ts";
+import { deferred } from "../core/deferred.ts";
 import type { SocketError } from "../errors.ts";
 
 /** Bytes that a receiving call gives; they belong to its caller. */
@@ -68,11 +68,12 @@ export class PendingReceive {
     this.most = most;
     this.target = target;
     this.decoding = decoding;
-    this.promise = capturedPromise<Received>();
-    this.#resolve = capturedResolve as (value: Received) => void;
-    this.#reject = capturedReject;
+    const { promise, resolve, reject } = deferred<Received>();
+    this.promise = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
     this.onChange?.();
-    return this.promise;
+    return promise;
   }
 
   /**

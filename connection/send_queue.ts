@@ -1,5 +1,5 @@
 import { invalidInput } from "../core/arguments.ts";
-import { capturedPromise, capturedReject, capturedResolve } from "../core/captured_promise.ts";
+import { deferred } from "../core/deferred.ts";
 import { type Linked, LinkedList } from "../core/linked_list.ts";
 import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
@@ -39,7 +39,7 @@ export function pendingSend(
   length: number,
   more: readonly Uint8Array[] = NO_MORE,
 ): PendingSend {
-  const promise = capturedPromise<void>();
+  const { promise, resolve, reject } = deferred<void>();
   return {
     operation,
     bytes,
@@ -49,8 +49,8 @@ export function pendingSend(
     handed: false,
     stop: undefined,
     promise,
-    resolve: capturedResolve as () => void,
-    reject: capturedReject,
+    resolve,
+    reject,
     previous: undefined,
     next: undefined,
   };
