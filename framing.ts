@@ -39,7 +39,6 @@ import type { SocketError } from "./errors.ts";
 import type { Connection, OperationOptions } from "./types.ts";
 
 export { ByteQueue } from "./bytes/byte_queue.ts";
-export { checkCodec } from "./testing/check_codec.ts";
 export type { Codec, CodecOptions, Decoder } from "./framing/codec.ts";
 export { delimited } from "./framing/delimited.ts";
 export type { FramedConnection } from "./framing/framed_connection.ts";

@@ -19,7 +19,8 @@ import { type ByteQueue, isByteQueue } from "../bytes/byte_queue.ts";
  *
  * @example A codec of one's own: every frame is one byte, a number from 0 to 255
  * ```ts
- * import { checkCodec, type Codec, SocketError } from "jsr:@aivi/sockets";
+ * import { type Codec, SocketError } from "jsr:@aivi/sockets";
+ * import { checkCodec } from "jsr:@aivi/sockets/testing";
  *
  * const numbers: Codec<number> = {
  *   encode(frame) {

@@ -1,7 +1,7 @@
 import { SocketError } from "../errors.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import { checkNothingLeft, tooLong } from "./codec.ts";
-import { sameBytes } from "../testing/deep_equal.ts";
+import { equals } from "@std/bytes/equals";
 import { DelimiterScanner } from "./delimiter_scanner.ts";
 import { LineDecoder } from "./lines.ts";
 import type { StreamReader } from "../connection/pending_receive.ts";
@@ -93,7 +93,7 @@ export class DelimitedReader implements StreamReader<Bytes> {
   constructor(connection: StreamConnection, delimiter: Uint8Array, maxBytes: number) {
     this.#connection = connection;
     const last = delimited.get(connection)?.delimiter;
-    this.#delimiter = last !== undefined && sameBytes(last, delimiter)
+    this.#delimiter = last !== undefined && equals(last, delimiter)
       ? last
       : new Uint8Array(delimiter);
     this.#maxBytes = maxBytes;
@@ -110,7 +110,7 @@ export class DelimitedReader implements StreamReader<Bytes> {
   /** Not before it is this call's turn: one that is rejected must not change what another one does. */
   #begin(): Delimited {
     let reading = delimited.get(this.#connection);
-    if (reading === undefined || !sameBytes(reading.delimiter, this.#delimiter)) {
+    if (reading === undefined || !equals(reading.delimiter, this.#delimiter)) {
       reading = new Delimited(this.#delimiter);
       delimited.set(this.#connection, reading);
     }

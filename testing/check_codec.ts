@@ -163,7 +163,8 @@ const CHUNK_SIZES_OF_MANY = [1, 3, 64, 4096];
  *
  * @example
  * ```ts
- * import { checkCodec, lines } from "jsr:@aivi/sockets";
+ * import { lines } from "jsr:@aivi/sockets";
+ * import { checkCodec } from "jsr:@aivi/sockets/testing";
  *
  * const stream = new TextEncoder().encode("one\r\ntwo\nthree");
  * checkCodec(lines(), stream, ["one", "two", "three"]);

@@ -16,7 +16,7 @@ type Imports = ReadonlyMap<string, readonly string[]>;
 
 const ROOT = new URL("../", import.meta.url).href;
 /** The modules that users import. */
-const ENTRIES = ["mod.ts"];
+const ENTRIES = ["mod.ts", "testing.ts"];
 /** Every room may import these, and they import only one another. */
 const VOCABULARY = ["types.ts", "errors.ts", "address.ts"];
 

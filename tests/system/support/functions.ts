@@ -4,7 +4,6 @@ import {
   type Address,
   bindUdp,
   ByteQueue,
-  checkCodec,
   close,
   closeListener,
   closeUdp,
@@ -42,6 +41,7 @@ import {
   unref,
   varintPrefixed,
 } from "../../../mod.ts";
+import { checkCodec } from "../../../testing.ts";
 
 /** What the functions are called with. Whatever needs a permission to be there is there already. */
 export interface Things {

@@ -1,4 +1,6 @@
 const TIMEOUT = 60_000;
+/** Turns no unstable features on, unlike the configuration of this project. */
+const CONFIG = new URL("../../stable/deno.json", import.meta.url).pathname;
 
 export interface ProgramRun {
   /** Flags of `deno run`; `--allow-net` and a silent prompt where nothing is said. */
@@ -23,8 +25,8 @@ export interface ProgramResult<T> {
 export async function runProgram<T>(name: string, run: ProgramRun = {}): Promise<ProgramResult<T>> {
   const { flags = ["--no-prompt", "--allow-net"], args = [], under = [], env = {} } = run;
   const program = new URL(`../programs/${name}`, import.meta.url).pathname;
-  // Without the configuration of this project, which turns unstable features on.
-  const deno = [Deno.execPath(), "run", "--no-config", ...flags, program, ...args];
+  // Without `--quiet`, Deno warns that the configuration is no member of the workspace.
+  const deno = [Deno.execPath(), "run", "--quiet", "--config", CONFIG, ...flags, program, ...args];
   const [command, ...rest] = [...under, ...deno];
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), TIMEOUT);

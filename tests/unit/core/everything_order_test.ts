@@ -153,7 +153,7 @@ for (const { name, call, answer, given } of RECEIVING_CALLS) {
 Deno.test("E10: every function gives a promise, whatever it is called with", async () => {
   const codecs = ["lengthPrefixed", "varintPrefixed", "netstrings", "delimited", "lines"];
   const synchronous = new Set([
-    ...["abort", "connectionOver", "parseAddress", "formatAddress", "checkCodec"],
+    ...["abort", "connectionOver", "parseAddress", "formatAddress"],
     ...["framed", "encodeProxyHeader", "serve", "disconnectSignal", "ref", "unref"],
     ...codecs,
   ]);

@@ -1,12 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import {
-  checkCodec,
-  type Codec,
-  connectionOver,
-  framed,
-  recvFrame,
-  sendFrame,
-} from "../../../mod.ts";
+import { type Codec, connectionOver, framed, recvFrame, sendFrame } from "../../../mod.ts";
+import { checkCodec } from "../../../testing.ts";
 import { ScriptedTransport } from "../../support/scripted_transport.ts";
 import { rejection, thrown } from "../../support/socket_errors.ts";
 import { bytesOf } from "../../support/text.ts";

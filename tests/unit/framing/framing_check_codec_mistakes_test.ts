@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { checkCodec, type Codec, lines } from "../../../mod.ts";
+import { type Codec, lines } from "../../../mod.ts";
+import { checkCodec } from "../../../testing.ts";
 import {
   type Bytes,
   decoding,

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
-import { type ByteQueue, checkCodec, type Codec, lengthPrefixed, lines } from "../../../mod.ts";
+import { type ByteQueue, type Codec, lengthPrefixed, lines } from "../../../mod.ts";
+import { checkCodec } from "../../../testing.ts";
 import { encodeAll } from "../../support/codec_streams.ts";
 import { WRONG_OBJECTS } from "../../support/hostile.ts";
 import {
