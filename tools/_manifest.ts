@@ -1,5 +1,5 @@
 import denoJson from "../deno.json" with { type: "json" };
-import floorJson from "../tests/floor/deno.json" with { type: "json" };
+import floorJson from "../tests/floor/import_map.json" with { type: "json" };
 import stableJson from "../tests/stable/deno.json" with { type: "json" };
 
 /** A package of the workspace, which stands in for one of JSR while this project is developed. */
@@ -45,15 +45,19 @@ export async function configurationProblems(): Promise<string[]> {
   const expected = new Map<string, string>(
     Object.entries(denoJson.imports).filter(([name]) => members.every((one) => one.name !== name)),
   );
+  // Both are in folders of the same depth.
   for (const { name, exports, folder } of members) {
     for (const [entry, path] of Object.entries(exports)) {
       expected.set(name + entry.slice(1), `../../${folder}${path.slice(1)}`);
     }
   }
-  const configurations = { stable: stableJson.imports, floor: floorJson.imports };
-  return Object.entries(configurations).flatMap(([name, imports]) =>
+  const configurations = {
+    "tests/stable/deno.json": stableJson.imports,
+    "tests/floor/import_map.json": floorJson.imports,
+  };
+  return Object.entries(configurations).flatMap(([path, imports]) =>
     differences(new Map(Object.entries(imports)), expected)
-      .map((difference) => `tests/${name}/deno.json: ${difference}`)
+      .map((difference) => `${path}: ${difference}`)
   );
 }
 
