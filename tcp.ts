@@ -408,7 +408,7 @@ export function closeWrite(
  * To close while the peer still sends makes the system drop what has not arrived. So a peer that goes on sending while
  * it receives is listened to for at most 30 seconds after the flush.
  *
- * @param connection What to close.
+ * @param connection The connection to close, or a handle with one, such as `framed` gives.
  * @param options `linger` and `flushTimeout` in milliseconds, and when to give the delivery up: `signal`, and `timeout`
  * in milliseconds.
  * @returns When it is closed. What the peer did to the connection is no failure of this call.
@@ -430,10 +430,11 @@ export function closeWrite(
  * console.log(new TextDecoder().decode((await recv(server))!)); // last words
  * ```
  */
-export function close(connection: Connection, options?: CloseOptions): Promise<void> {
-  return StreamConnection.is(connection)
-    ? connection.close(options)
-    : Promise.reject(notAConnection("close"));
+export function close(
+  connection: Connection | { readonly connection: Connection },
+  options?: CloseOptions,
+): Promise<void> {
+  return connectionOf(connection)?.close(options) ?? Promise.reject(notAConnection("close"));
 }
 
 /**
@@ -444,7 +445,7 @@ export function close(connection: Connection, options?: CloseOptions): Promise<v
  * The runtime ends such a connection with FIN, not RST: the peer cannot tell it from a clean end. Whether
  * all has come is for the framing to say.
  *
- * @param connection What to drop.
+ * @param connection The connection to drop, or a handle with one, such as `framed` gives.
  *
  * @example
  * ```ts
@@ -457,8 +458,19 @@ export function close(connection: Connection, options?: CloseOptions): Promise<v
  * console.log(server.remoteAddress);
  * ```
  */
-export function abort(connection: Connection): void {
-  if (StreamConnection.is(connection)) connection.abort();
+export function abort(connection: Connection | { readonly connection: Connection }): void {
+  connectionOf(connection)?.abort();
+}
+
+/** Returns the connection that a handle is or has. A `FramedConnection` has one. */
+function connectionOf(handle: unknown): StreamConnection | undefined {
+  if (StreamConnection.is(handle)) return handle;
+  try {
+    const { connection } = handle as { connection?: unknown };
+    return StreamConnection.is(connection) ? connection : undefined;
+  } catch {
+    return undefined; // `null`, `undefined`, or a getter that throws.
+  }
 }
 
 function readTuning(
