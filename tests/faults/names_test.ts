@@ -4,6 +4,7 @@ import { faultTest } from "./support/fault_test.ts";
 import type { Host } from "./support/host.ts";
 import { ADDRESSES, type Network } from "./support/network.ts";
 import { Process } from "./support/process.ts";
+import { STABLE } from "./support/run.ts";
 
 const PROGRAM = new URL("programs/name_server.ts", import.meta.url).pathname;
 
@@ -16,7 +17,7 @@ async function resolvesBy(network: Network, server: string, timeout = 1): Promis
 }
 
 async function nameServer(network: Network): Promise<Process> {
-  const deno = [Deno.execPath(), "run", "-A", "--no-config", "--no-check", PROGRAM];
+  const deno = [Deno.execPath(), "run", "-A", ...STABLE, "--no-check", PROGRAM];
   const server = new Process("ip", ["netns", "exec", network.space("b"), ...deno, ADDRESSES.b[4]]);
   assertEquals((await server.lines.next()).value, "ready", server.errors);
   return server;

@@ -62,7 +62,7 @@ export const ENDLESS: readonly Endless[] = [
     name: "recvLine, a line without an end",
     limit: LIMIT + 2,
     pattern: A,
-    receive: (connection) => () => recvLine(connection, { maxBytes: LIMIT }),
+    receive: (connection) => () => recvLine(connection, { maxLength: LIMIT }),
   },
   {
     name: "recvUntil, a delimiter that almost appears",
@@ -70,7 +70,7 @@ export const ENDLESS: readonly Endless[] = [
     pattern: A,
     receive: (connection) => {
       const delimiter = new Uint8Array(64).fill(97).fill(98, 63);
-      return () => recvUntil(connection, delimiter, { maxBytes: LIMIT });
+      return () => recvUntil(connection, delimiter, { maxLength: LIMIT });
     },
   },
   {

@@ -4,7 +4,7 @@ import type { SocketErrorKind } from "../../../mod.ts";
 import type { Failure } from "../programs/failure.ts";
 import type { Commands, Reply } from "../programs/host.ts";
 import { Process } from "./process.ts";
-import { SEED } from "./run.ts";
+import { SEED, STABLE } from "./run.ts";
 
 const PROGRAM = new URL("../programs/host.ts", import.meta.url).pathname;
 /** A command that takes longer hangs (ms). */
@@ -40,7 +40,7 @@ export class Host implements AsyncDisposable {
     space: string,
     { under = [], flags = [], scarce = false }: HostOptions,
   ): Promise<Host> {
-    const deno = [Deno.execPath(), "run", "-A", "--no-config", "--no-check", ...flags];
+    const deno = [Deno.execPath(), "run", "-A", ...STABLE, "--no-check", ...flags];
     const program = [...under, ...deno, PROGRAM, String(SEED)];
     const host = new Host(new Process("ip", ["netns", "exec", space, ...program]));
     await host.#reply(0);

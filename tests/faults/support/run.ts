@@ -7,3 +7,10 @@ import { Random } from "../../support/random.ts";
 export const PREFIX = "sockets-faults";
 export const RUN = Deno.env.get("FAULTS_RUN") ?? `${PREFIX}-${Deno.pid}`;
 export const SEED = Number(Deno.env.get("FAULTS_SEED") ?? new Random().seed);
+
+/** Flags for programs that need no unstable features. */
+export const STABLE = [
+  "--quiet",
+  "--config",
+  new URL("../../stable/deno.json", import.meta.url).pathname,
+];

@@ -4,7 +4,6 @@ import {
   type Address,
   bindUdp,
   ByteQueue,
-  checkCodec,
   close,
   closeListener,
   closeUdp,
@@ -42,6 +41,7 @@ import {
   unref,
   varintPrefixed,
 } from "../../../mod.ts";
+import { checkCodec } from "../../../testing.ts";
 
 /** The handles that the functions are called with. They are opened before permissions are revoked. */
 export interface Things {

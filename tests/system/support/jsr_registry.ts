@@ -9,7 +9,7 @@ export interface PublishedPackage {
   readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 }
 
-/** A registry that serves one package on loopback, and records the requests. */
+/** A registry that serves packages on loopback, and records the requests. */
 export interface JsrRegistry extends AsyncDisposable {
   /** The value of `JSR_URL` for a runtime that uses this registry. */
   readonly url: string;
@@ -17,9 +17,9 @@ export interface JsrRegistry extends AsyncDisposable {
   readonly requests: readonly string[];
 }
 
-/** Serves a package as the JSR registry does: two metadata files, then the files of the package. */
-export async function serveRegistry(published: PublishedPackage): Promise<JsrRegistry> {
-  const documents = await registryDocuments(published);
+/** Serves packages as the JSR registry does: two metadata files each, then the files themselves. */
+export async function serveRegistry(published: readonly PublishedPackage[]): Promise<JsrRegistry> {
+  const documents = new Map((await Promise.all(published.map(registryDocuments))).flat());
   const requests: string[] = [];
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
@@ -40,15 +40,15 @@ export async function serveRegistry(published: PublishedPackage): Promise<JsrReg
 
 async function registryDocuments(
   { name, version, exports, files }: PublishedPackage,
-): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
-  const documents = new Map<string, Uint8Array<ArrayBuffer>>();
+): Promise<[path: string, body: Uint8Array<ArrayBuffer>][]> {
+  const documents: [string, Uint8Array<ArrayBuffer>][] = [];
   const manifest: Record<string, { size: number; checksum: string }> = {};
   for (const [path, bytes] of files) {
     manifest[`/${path}`] = { size: bytes.length, checksum: await checksum(bytes) };
-    documents.set(`/${name}/${version}/${path}`, bytes);
+    documents.push([`/${name}/${version}/${path}`, bytes]);
   }
-  documents.set(`/${name}/meta.json`, json({ latest: version, versions: { [version]: {} } }));
-  documents.set(`/${name}/${version}_meta.json`, json({ manifest, exports }));
+  documents.push([`/${name}/meta.json`, json({ latest: version, versions: { [version]: {} } })]);
+  documents.push([`/${name}/${version}_meta.json`, json({ manifest, exports })]);
   return documents;
 }
 

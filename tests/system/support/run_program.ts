@@ -1,4 +1,6 @@
 const TIMEOUT_MS = 60_000;
+/** The configuration without unstable features, which the one of this project turns on. */
+const CONFIG = new URL("../../stable/deno.json", import.meta.url).pathname;
 
 export interface ProgramRun {
   /** Flags of `deno run`, `--allow-net` and `--no-prompt` by default. */
@@ -23,8 +25,8 @@ export interface ProgramResult<T> {
 export async function runProgram<T>(name: string, run: ProgramRun = {}): Promise<ProgramResult<T>> {
   const { flags = ["--no-prompt", "--allow-net"], args = [], under = [], env = {} } = run;
   const program = new URL(`../programs/${name}`, import.meta.url).pathname;
-  // The configuration of this project is left out, because it turns unstable features on.
-  const deno = [Deno.execPath(), "run", "--no-config", ...flags, program, ...args];
+  // Without `--quiet`, Deno warns that the configuration is no member of the workspace.
+  const deno = [Deno.execPath(), "run", "--quiet", "--config", CONFIG, ...flags, program, ...args];
   const [command, ...rest] = [...under, ...deno];
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
