@@ -2,6 +2,7 @@ import { startTimer } from "../core/timer.ts";
 import type { SocketError } from "../errors.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 import type { StreamListener } from "../connection/stream_listener.ts";
+import type { Admission } from "./admission.ts";
 
 /**
  * The backlog counts as empty after this many milliseconds without a client. Each is a timer of its own: one timer
@@ -16,20 +17,6 @@ const DRAIN_SHARE = 0.1;
 /** Accepting may take this long in a short shutdown, which is enough to see an empty backlog. */
 const SHORTEST_DRAIN_MS = 2 * BACKLOG_QUIET_MS;
 
-/** Decides whether the next client may be accepted. */
-export interface AcceptGate {
-  readonly full: boolean;
-  /** Resolves after `full` may have changed, or the listener was closed. */
-  waitChange(): Promise<void>;
-}
-
-/** Receives what the loop accepts, and its failures. */
-export interface AcceptEvents {
-  onConnection(connection: StreamConnection): void;
-  /** Called for each failure, which passes; the listener pauses before the next try. */
-  onFailure(error: SocketError): void;
-}
-
 /**
  * Accepts the clients of a listener until that is closed.
  *
@@ -38,8 +25,9 @@ export interface AcceptEvents {
  */
 export class AcceptLoop {
   readonly #listener: StreamListener;
-  readonly #gate: AcceptGate;
-  readonly #events: AcceptEvents;
+  readonly #admission: Admission;
+  readonly #onConnection: (connection: StreamConnection) => void;
+  readonly #onError: (error: SocketError) => void;
   /** Number of connections and failures so far. */
   #answers = 0;
   /** True if the last answer was a failure, for want of descriptors. */
@@ -47,35 +35,37 @@ export class AcceptLoop {
   /** Time at which the drain ends, whoever waits (ms). */
   #drainEnd = Infinity;
 
-  constructor(listener: StreamListener, gate: AcceptGate, events: AcceptEvents) {
+  /** @param onError Called for each failure of an accept; the listener pauses before the next try. */
+  constructor(
+    listener: StreamListener,
+    admission: Admission,
+    onConnection: (connection: StreamConnection) => void,
+    onError: (error: SocketError) => void,
+  ) {
     this.#listener = listener;
-    this.#gate = gate;
-    this.#events = events;
+    this.#admission = admission;
+    this.#onConnection = onConnection;
+    this.#onError = onError;
   }
 
   async run(): Promise<void> {
     while (!this.#listener.closed) {
-      if (this.#gate.full) {
-        await this.#gate.waitChange();
-        continue;
-      }
-      let connection: StreamConnection;
-      try {
-        connection = await this.#listener.accept(undefined);
-      } catch (error) {
-        if (!this.#listener.closed) this.#onFailure(error as SocketError);
-        continue;
-      }
-      this.#answers++;
-      this.#starved = false;
-      this.#events.onConnection(connection);
+      if (this.#admission.full) await this.#admission.waitChange();
+      else await this.#accept();
     }
   }
 
-  #onFailure(error: SocketError): void {
+  async #accept(): Promise<void> {
+    try {
+      const connection = await this.#listener.accept(undefined);
+      this.#starved = false;
+      this.#onConnection(connection);
+    } catch (error) {
+      if (this.#listener.closed) return;
+      this.#starved = true;
+      this.#onError(error as SocketError);
+    }
     this.#answers++;
-    this.#starved = true;
-    this.#events.onFailure(error);
   }
 
   /** Bounds the drain by the time that a shutdown has (ms): the shortest of several counts. */

@@ -1,15 +1,12 @@
 import { SocketError } from "../errors.ts";
+import type { ServerSettings } from "./serve_options.ts";
 import type { Served, ServedConnections } from "./served_connections.ts";
 import { startDeadline } from "../core/timer.ts";
 
 /** Checks within the shortest timeout: a timeout is late by two of them at most. */
 const CHECKS_PER_TIMEOUT = 8;
 
-/** Limits on the silence of connections (ms). */
-export interface IdleLimits {
-  readonly firstByteTimeout: number;
-  readonly idleTimeout: number;
-}
+type IdleLimits = Pick<ServerSettings, "firstByteTimeout" | "idleTimeout">;
 
 /**
  * Ends connections whose client never says anything, and those on which no byte moves. One timer checks them all: a

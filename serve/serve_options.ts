@@ -21,19 +21,14 @@ export interface ProxyTrust {
   readonly timeout: number;
 }
 
+type Limits = "maxConnections" | "maxConnectionsPerHost" | "firstByteTimeout" | "idleTimeout";
+
 /** The options of a server, checked and complete. */
-export interface ServerSettings {
+export interface ServerSettings
+  extends
+    Readonly<Required<Pick<ServeOptions, Limits | "whenFull">>>,
+    Readonly<Pick<ServeOptions, "signal" | "onError" | "onRefused">> {
   readonly handler: Handler;
-  readonly signal: AbortSignal | undefined;
-  /** Missing if failures are written to standard error. */
-  readonly onError: ServeOptions["onError"];
-  readonly onRefused: ServeOptions["onRefused"];
-  readonly maxConnections: number;
-  readonly whenFull: "wait" | "refuse";
-  readonly maxConnectionsPerHost: number;
-  /** In milliseconds, as `idleTimeout` is. */
-  readonly firstByteTimeout: number;
-  readonly idleTimeout: number;
   /** Limits of the close after a handler. */
   readonly closeLimits: CloseLimits;
   readonly proxies: ProxyTrust | undefined;

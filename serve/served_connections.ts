@@ -3,26 +3,30 @@ import type { StreamConnection } from "../connection/stream_connection.ts";
 import type { ReceivedProxyHeader } from "../types.ts";
 
 /** A connection of a server, from when it is accepted until it is closed. */
-export interface Served {
+export class Served {
   readonly connection: StreamConnection;
   /** The PROXY header that it began with, if one was received. */
   proxy: ReceivedProxyHeader | undefined;
   /** The host that it counts for, once it is counted. */
   host: string | undefined;
   /** True while it is one of the `maxConnections`. */
-  hasPlace: boolean;
+  hasPlace = false;
   /** State of its handler; the timeouts of `IdleTimeouts` hold while it is running. */
-  handler: "not called" | "running" | "over";
+  handler: "not called" | "running" | "over" = "not called";
   /** Time of the call of its handler (ms). */
-  handlerStart: number;
+  handlerStart = 0;
   /** Bytes received before its handler was called: those of a PROXY header. */
-  bytesBefore: number;
+  bytesBefore = 0;
   /** Total bytes in both directions at the last check. */
-  bytesMoved: number;
+  bytesMoved = 0;
   /** Time of the last check that found more bytes (ms). */
-  lastMove: number;
+  lastMove = 0;
   /** The error that the server ended it with. */
   ended: SocketError | undefined;
+
+  constructor(connection: StreamConnection) {
+    this.connection = connection;
+  }
 }
 
 /** The connections of a server that are not closed yet, counted in all and by host. */
@@ -49,18 +53,7 @@ export class ServedConnections {
   }
 
   add(connection: StreamConnection): Served {
-    const served: Served = {
-      connection,
-      proxy: undefined,
-      host: undefined,
-      hasPlace: false,
-      handler: "not called",
-      handlerStart: 0,
-      bytesBefore: 0,
-      bytesMoved: 0,
-      lastMove: 0,
-      ended: undefined,
-    };
+    const served = new Served(connection);
     this.#all.add(served);
     return served;
   }

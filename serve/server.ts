@@ -46,10 +46,12 @@ export class ConnectionServer implements Server {
       settings,
       (served, why) => this.#endStalled(served, why),
     );
-    this.#accepting = new AcceptLoop(listener, this.#admission, {
-      onConnection: this.#take,
-      onFailure: (error) => this.#reports.report({ error, line: error.reason }),
-    });
+    this.#accepting = new AcceptLoop(
+      listener,
+      this.#admission,
+      this.#take,
+      (error) => this.#reports.report({ error, line: error.reason }),
+    );
     this.#connections.onEmpty = () => this.#idleTimeouts.stop();
     listener.onClose = () => this.#connections.wake();
     this.finished = this.#run();
