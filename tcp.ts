@@ -367,7 +367,7 @@ export function closeWrite(
  * If the system closes while the peer still sends, it drops bytes that have not arrived. So a peer that goes on sending
  * gets at most 30 seconds after the flush.
  *
- * @param connection The connection to close.
+ * @param connection The connection to close, or a handle with one, such as `framed` gives.
  * @param options `linger` and `flushTimeout` in milliseconds; `signal`, and `timeout` in milliseconds, give the delivery
  * up.
  * @returns Resolves when the connection is closed, also if the peer has broken it.
@@ -390,10 +390,11 @@ export function closeWrite(
  * assertEquals(await recv(server), new TextEncoder().encode("last words"));
  * ```
  */
-export function close(connection: Connection, options?: CloseOptions): Promise<void> {
-  return StreamConnection.is(connection)
-    ? connection.close(options)
-    : Promise.reject(notAConnection("close"));
+export function close(
+  connection: Connection | { readonly connection: Connection },
+  options?: CloseOptions,
+): Promise<void> {
+  return connectionOf(connection)?.close(options) ?? Promise.reject(notAConnection("close"));
 }
 
 /**
@@ -404,7 +405,7 @@ export function close(connection: Connection, options?: CloseOptions): Promise<v
  * The runtime ends such a connection with FIN, not RST, so the peer cannot tell it from an orderly end. Only the framing
  * knows if all bytes have come.
  *
- * @param connection The connection to drop.
+ * @param connection The connection to drop, or a handle with one, such as `framed` gives.
  *
  * @example
  * ```ts
@@ -418,6 +419,17 @@ export function close(connection: Connection, options?: CloseOptions): Promise<v
  * assertEquals(await recv(server), null);
  * ```
  */
-export function abort(connection: Connection): void {
-  if (StreamConnection.is(connection)) connection.abort();
+export function abort(connection: Connection | { readonly connection: Connection }): void {
+  connectionOf(connection)?.abort();
+}
+
+/** Returns the connection that a handle is or has. A `FramedConnection` has one. */
+function connectionOf(handle: unknown): StreamConnection | undefined {
+  if (StreamConnection.is(handle)) return handle;
+  try {
+    const { connection } = handle as { connection?: unknown };
+    return StreamConnection.is(connection) ? connection : undefined;
+  } catch {
+    return undefined; // `null`, `undefined`, or a getter that throws.
+  }
 }

@@ -1,21 +1,13 @@
 import { checkSomeBytes } from "../bytes/byte_arguments.ts";
-import { invalidInput } from "../core/arguments.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
-import {
-  checkFrame,
-  checkInput,
-  type Codec,
-  type CodecOptions,
-  type Decoder,
-  pieces,
-  readMaxLength,
-  tooLong,
-} from "./codec.ts";
-import { DelimiterScanner } from "./delimiter_scanner.ts";
 import { ByteSearch } from "../bytes/byte_search.ts";
+import { invalidInput } from "../core/arguments.ts";
+import type { Codec, CodecOptions, Decoder } from "./codec.ts";
+import { checkFrame, checkInput, frameBytes, overLimit, readMaxLength } from "./codec_support.ts";
+import { DelimiterScanner } from "./delimiter_scanner.ts";
 
 /**
- * Frames that end with a delimiter, which is not part of them:
+ * Makes a codec of frames that end with a delimiter, which is not part of them:
  *
  * ```text
  * +---+---+---+---+---+----+----+
@@ -24,23 +16,24 @@ import { ByteSearch } from "../bytes/byte_search.ts";
  *        frame
  * ```
  *
- * @param delimiter What ends a frame: at least one byte.
- * @param options How long a frame may be.
- * @returns The codec. It encodes with `TooLarge`, and `InvalidInput` for a frame in which the
- * delimiter would be found before the frame's end. It decodes with `TooLarge` once for a frame that is
- * too long, drops the rest of that one, and goes on with the next.
- * @throws {SocketError} `InvalidInput`, where the delimiter is empty or no `Uint8Array`, or
- * `maxLength` is not a whole number or `Infinity`.
+ * @param delimiter The end of a frame: at least one byte.
+ * @param options Maximum length of a frame.
+ * @returns The codec. It encodes with `TooLarge`, and with `InvalidInput` for a frame in which a reader would
+ * find the delimiter before the frame's end. It decodes with `TooLarge` once for a frame over the limit, drops
+ * the rest of that frame, and goes on with the next one.
+ * @throws {SocketError} `InvalidInput` if the delimiter is empty or no `Uint8Array`, or `maxLength` is neither
+ * a whole number nor `Infinity`.
  *
  * @example
  * ```ts
+ * import { assertEquals } from "jsr:@std/assert";
  * import { ByteQueue, delimited } from "jsr:@aivi/sockets";
  *
  * const input = new ByteQueue();
  * input.push(new Uint8Array([7, 8, 0, 9]));
  * const decoder = delimited(new Uint8Array([0])).decoder();
- * console.log(decoder.decode(input)); // Uint8Array [ 7, 8 ]
- * console.log(decoder.decode(input)); // undefined: no delimiter yet
+ * assertEquals(decoder.decode(input), new Uint8Array([7, 8]));
+ * assertEquals(decoder.decode(input), undefined); // no delimiter yet
  * ```
  */
 export function delimited(delimiter: Uint8Array, options?: CodecOptions): Codec<Uint8Array> {
@@ -51,7 +44,7 @@ export function delimited(delimiter: Uint8Array, options?: CodecOptions): Codec<
     encode(frame) {
       const content = checkFrame(frame, maxLength);
       checkWithout(content, own);
-      return pieces(content, new Uint8Array(own));
+      return frameBytes(content, new Uint8Array(own));
     },
     decoder: () => new DelimitedDecoder(own, maxLength),
   };
@@ -62,7 +55,7 @@ class DelimitedDecoder implements Decoder<Uint8Array> {
   readonly #size: number;
 
   constructor(delimiter: Uint8Array, maxLength: number) {
-    this.#scanner = new DelimiterScanner(delimiter, maxLength, () => tooLong("frame", maxLength));
+    this.#scanner = new DelimiterScanner(delimiter, maxLength, () => overLimit("frame", maxLength));
     this.#size = delimiter.length;
   }
 
@@ -77,16 +70,16 @@ class DelimitedDecoder implements Decoder<Uint8Array> {
 
   end(input: ByteQueue): undefined {
     checkInput(input);
-    // The frame that was too long has been told of: what is left of it is not told of again.
+    // The oversized frame was already reported; drop its tail.
     if (this.#scanner.discarding) input.skip(input.length);
   }
 }
 
-/** `InvalidInput` where a reader would find the delimiter before the frame's end. */
+/** Throws `InvalidInput` if a reader would find the delimiter before the frame's end. */
 function checkWithout(frame: Uint8Array, delimiter: Uint8Array): void {
   const search = new ByteSearch(delimiter);
   const inside = search.scan(frame, 0, frame.length) >= 0;
-  // With the delimiter "aa", the frame "a" makes "aaa": an empty frame, and an "a" too much.
+  // With the delimiter "aa", the frame "a" makes "aaa": an empty frame, and one "a" too many.
   if (inside || search.scan(delimiter, 0, delimiter.length) < delimiter.length) {
     throw invalidInput("sendFrame", "the frame has the delimiter in it");
   }

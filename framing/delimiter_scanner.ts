@@ -1,37 +1,36 @@
-import type { SocketError } from "../errors.ts";
 import { type ByteQueue, searchQueue } from "../bytes/byte_queue.ts";
 import { ByteSearch } from "../bytes/byte_search.ts";
+import type { SocketError } from "../errors.ts";
 
 /**
- * Finds the delimiters in a stream. A frame that is too long fails once, and what comes of it is
- * dropped up to its delimiter, so that never more is held than a frame may have.
+ * Finds delimiters in a stream. A frame over the limit fails once, and the scanner drops its bytes up to the
+ * delimiter, so that a connection never holds more than one frame may have.
  */
 export class DelimiterScanner {
-  /** How many bytes away a delimiter may be. */
+  /** Maximum distance of the next delimiter (bytes). */
   limit: number;
   readonly #search: ByteSearch;
-  readonly #tooLong: () => SocketError;
-  /** Up to where in the stream has been scanned. */
+  readonly #overLimit: () => SocketError;
+  /** Position in the stream up to which it was scanned. */
   #scanned = 0;
   #discarding = false;
-  /** Up to where in the stream was dropped. */
+  /** Position in the stream up to which it was dropped. */
   #droppedTo = 0;
 
-  /** Delimiters may be up to `limit` bytes away; one that is not makes the error `tooLong`. */
-  constructor(delimiter: Uint8Array, limit: number, tooLong: () => SocketError) {
+  constructor(delimiter: Uint8Array, limit: number, overLimit: () => SocketError) {
     this.#search = new ByteSearch(delimiter);
     this.limit = limit;
-    this.#tooLong = tooLong;
+    this.#overLimit = overLimit;
   }
 
-  /** Whether the beginning of the frame that is under way was dropped. */
+  /** True while the beginning of the current frame has been dropped, and its delimiter has not come. */
   get discarding(): boolean {
     return this.#discarding;
   }
 
-  /** Where the next delimiter is, or -1 where more has to come. */
+  /** Returns the index of the next delimiter, or -1 if more bytes have to come. */
   next(input: ByteQueue): number {
-    // Where another reader has gone on since, it had the rest of the frame.
+    // If another reader has gone on meanwhile, it has taken the rest of the frame.
     if (this.#droppedTo !== input.consumed) this.#discarding = false;
     let index = this.#find(input);
     if (this.#discarding) {
@@ -42,20 +41,20 @@ export class DelimiterScanner {
     }
     if (index > this.limit) {
       input.skip(index + this.#search.length);
-      throw this.#tooLong();
+      throw this.#overLimit();
     }
-    // A delimiter may have begun in what was matched, the only part that is still undecided.
+    // The matched bytes may be the beginning of a delimiter: only they are still undecided.
     if (index < 0 && input.length - this.#search.matched > this.limit) {
       this.#discarding = true;
       this.#drop(input);
-      throw this.#tooLong();
+      throw this.#overLimit();
     }
     return index;
   }
 
   #find(input: ByteQueue): number {
     const { consumed, length } = input;
-    // The last frame was taken, or another reader took what may have been a delimiter's beginning.
+    // The last frame was taken, or another reader took the beginning of what may be a delimiter.
     if (this.#scanned - this.#search.matched < consumed) {
       this.#search.reset();
       this.#scanned = consumed;

@@ -1,4 +1,4 @@
-import type { SocketError } from "../errors.ts";
+import type { ByteQueue } from "../bytes/byte_queue.ts";
 import {
   checkBoolean,
   checkOptions,
@@ -6,52 +6,50 @@ import {
   invalidInput,
   readArguments,
 } from "../core/arguments.ts";
-import type { ByteQueue } from "../bytes/byte_queue.ts";
+import type { SocketError } from "../errors.ts";
+import type { Codec, CodecOptions, Decoder } from "./codec.ts";
 import {
   checkFrame,
   checkInput,
-  type Codec,
-  type CodecOptions,
-  type Decoder,
-  invalidData,
-  pieces,
+  frameBytes,
+  frameTooLarge,
+  invalidFrame,
   readMaxLength,
-  tooLarge,
-} from "./codec.ts";
+} from "./codec_support.ts";
 
-/** What {@linkcode lengthPrefixed} takes. */
+/** Options of {@linkcode lengthPrefixed}. */
 export interface LengthPrefixedOptions extends CodecOptions {
   /**
-   * How many bytes the length has.
+   * Size of the length (bytes).
    *
    * @default {4}
    */
   bytes?: 1 | 2 | 4 | 8;
   /**
-   * Whether the length's first byte is its highest (`big`, network order) or its lowest.
+   * Byte order of the length: `big` is network order.
    *
    * @default {"big"}
    */
   endian?: "big" | "little";
   /**
-   * Whether the length counts its own bytes as well.
+   * True if the length counts its own bytes as well.
    *
    * @default {false}
    */
   lengthIncludesPrefix?: boolean;
 }
 
-/** The format, as its decoder needs it. */
+/** The options, checked and completed. */
 interface Format {
   readonly size: number;
   readonly little: boolean;
-  /** What the length says beyond the frame's own. */
+  /** Difference between the length that is written and that of the frame (bytes). */
   readonly extra: number;
   readonly maxLength: number;
 }
 
 /**
- * Frames with their length in front, a whole number of 1, 2, 4 or 8 bytes:
+ * Makes a codec of frames with their length in front, a whole number of 1, 2, 4 or 8 bytes:
  *
  * ```text
  * +----+----+----+----+----+----+----+----+----+
@@ -60,24 +58,25 @@ interface Format {
  *    length               frame
  * ```
  *
- * @param options The length's form, and how long a frame may be. A limit beyond what the length can
- * say is the latter.
- * @returns The codec. It encodes and decodes with `TooLarge`, and `InvalidData` for a length that is
- * smaller than the length itself where it counts that; after either the decoder gives no more frames.
- * @throws {SocketError} `InvalidInput`, where an option is none of its values.
+ * @param options Form of the length, and maximum length of a frame. The limit is at most the largest length
+ * that the form can express.
+ * @returns The codec. It encodes and decodes with `TooLarge`. It decodes with `InvalidData` if a length that
+ * counts its own bytes is smaller than those. After either error the decoder gives no more frames.
+ * @throws {SocketError} `InvalidInput` if an option has another value than those above.
  *
  * @example
  * ```ts
+ * import { assertEquals } from "jsr:@std/assert";
  * import { ByteQueue, lengthPrefixed } from "jsr:@aivi/sockets";
  *
  * const codec = lengthPrefixed({ bytes: 2 });
- * console.log(codec.encode(new Uint8Array([7, 8]))); // Uint8Array [ 0, 2, 7, 8 ]
+ * assertEquals(codec.encode(new Uint8Array([7, 8])), new Uint8Array([0, 2, 7, 8]));
  *
  * const input = new ByteQueue();
  * input.push(new Uint8Array([0, 2, 7, 8, 0, 1]));
  * const decoder = codec.decoder();
- * console.log(decoder.decode(input)); // Uint8Array [ 7, 8 ]
- * console.log(decoder.decode(input)); // undefined: one byte is missing
+ * assertEquals(decoder.decode(input), new Uint8Array([7, 8]));
+ * assertEquals(decoder.decode(input), undefined); // one byte is missing
  * ```
  */
 export function lengthPrefixed(options?: LengthPrefixedOptions): Codec<Uint8Array> {
@@ -88,7 +87,7 @@ export function lengthPrefixed(options?: LengthPrefixedOptions): Codec<Uint8Arra
       const bytes = checkFrame(frame, maxLength);
       const prefix = new Uint8Array(size);
       writeLength(prefix, bytes.length + extra, format);
-      return pieces(prefix, bytes);
+      return frameBytes(prefix, bytes);
     },
     decoder: () => new LengthPrefixedDecoder(format),
   };
@@ -116,11 +115,11 @@ class LengthPrefixedDecoder implements Decoder<Uint8Array> {
 }
 
 function wrongLength(length: number, { extra, maxLength }: Format): SocketError {
-  if (length > maxLength) return tooLarge("recvFrame", length, maxLength);
-  return invalidData(`the length ${length + extra} does not even count its own ${extra} bytes`);
+  if (length > maxLength) return frameTooLarge("recvFrame", length, maxLength);
+  return invalidFrame(`the length ${length + extra} does not even count its own ${extra} bytes`);
 }
 
-/** Beyond 2^53 it is not exact, but it is more than any limit. */
+/** Reads a length. Above 2^53 it is not exact, but larger than any limit. */
 function readLength(input: ByteQueue, { size, little }: Format): number {
   let length = 0;
   for (let index = 0; index < size; index++) {

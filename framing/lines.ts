@@ -1,37 +1,34 @@
-import { checkOptions, describe, invalidInput, readArguments } from "../core/arguments.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
+import { checkOptions, describe, invalidInput, readArguments } from "../core/arguments.ts";
+import type { Codec, CodecOptions, Decoder } from "./codec.ts";
 import {
   checkInput,
-  type Codec,
-  type CodecOptions,
-  type Decoder,
-  invalidData,
+  DEFAULT_MAX_LINE_LENGTH,
+  invalidFrame,
+  overLimit,
   readMaxLength,
-  tooLong,
-} from "./codec.ts";
+} from "./codec_support.ts";
 import { DelimiterScanner } from "./delimiter_scanner.ts";
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
-/** The most bytes that a line may have where nothing else is said. */
-export const DEFAULT_MAX_LENGTH = 64 * 1024;
 
-// The strict one takes 260 ns for a short line and 900 for 2 KiB, the other 100 and 140. What that
-// cannot read it replaces by U+FFFD, which hardly any line has: so only those are read twice.
+// The strict decoder takes 260 ns for a short line and 900 ns for 2 KiB, the lenient one 100 and 140 ns. The
+// lenient one replaces invalid bytes by U+FFFD, which is rare in lines: only such lines are decoded twice.
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 const encoder = new TextEncoder();
 
-/** What {@linkcode lines} takes. */
+/** Options of {@linkcode lines}. */
 export interface LinesOptions extends CodecOptions {
   /**
-   * The most bytes that a line may have in UTF-8, without its ending: a whole number, or `Infinity`.
+   * Maximum number of UTF-8 bytes in a line, without its ending: a whole number, or `Infinity`.
    *
    * @default {65536}
    */
   maxLength?: number;
   /**
-   * What ends the lines that are sent. Those that are received may end either way.
+   * Ending of the lines that are sent. Received lines may have either ending.
    *
    * @default {"\n"}
    */
@@ -39,8 +36,8 @@ export interface LinesOptions extends CodecOptions {
 }
 
 /**
- * Lines of text in UTF-8, ended by LF or CRLF, which is not part of them. The end of stream ends the
- * last line as well. A byte order mark is kept.
+ * Makes a codec of lines of UTF-8 text, which end with LF or CRLF. The ending is not part of a line. The end
+ * of stream ends the last line as well. A byte order mark is kept.
  *
  * ```text
  * +---+---+---+---+---+----+    +---+---+---+---+---+----+----+
@@ -48,43 +45,44 @@ export interface LinesOptions extends CodecOptions {
  * +---+---+---+---+---+----+    +---+---+---+---+---+----+----+
  * ```
  *
- * @param options How long a line may be, and what ends the lines that are sent.
- * @returns The codec. It encodes with `TooLarge`, and `InvalidInput` for a line that has a line feed in
- * it, ends in a carriage return or has a lone surrogate, since it would be read as something else. It
- * decodes with `InvalidData` for what is not UTF-8, and with `TooLarge` once for a line that is too long,
- * the rest of which it drops; after either it goes on with the next line.
- * @throws {SocketError} `InvalidInput`, where an option is none of its values.
+ * @param options Maximum length of a line, and ending of the lines that are sent.
+ * @returns The codec. It encodes with `TooLarge`, and with `InvalidInput` for a line that would be read as
+ * something else: one with a line feed in it, a carriage return at its end or a lone surrogate. It decodes
+ * with `InvalidData` for bytes that are not UTF-8, and with `TooLarge` once for a line over the limit, whose
+ * rest it drops. After either error it goes on with the next line.
+ * @throws {SocketError} `InvalidInput` if an option has another value than those above.
  *
  * @example
  * ```ts
+ * import { assertEquals } from "jsr:@std/assert";
  * import { ByteQueue, lines } from "jsr:@aivi/sockets";
  *
  * const input = new ByteQueue();
  * input.push(new TextEncoder().encode("one\r\ntwo\nthr"));
  * const decoder = lines().decoder();
- * console.log(decoder.decode(input)); // one
- * console.log(decoder.decode(input)); // two
- * console.log(decoder.decode(input)); // undefined: no line feed yet
- * console.log(decoder.end?.(input)); // thr
+ * assertEquals(decoder.decode(input), "one");
+ * assertEquals(decoder.decode(input), "two");
+ * assertEquals(decoder.decode(input), undefined); // no line feed yet
+ * assertEquals(decoder.end?.(input), "thr");
  * ```
  */
 export function lines(options?: LinesOptions): Codec<string> {
-  const maxLength = readMaxLength("lines", options, DEFAULT_MAX_LENGTH);
+  const maxLength = readMaxLength("lines", options, DEFAULT_MAX_LINE_LENGTH);
   const ending = readEnding("lines", options);
   return {
     encode(line) {
       checkLine(line);
-      // No character has fewer bytes than UTF-16 units: what is far too long is not encoded first.
-      if (line.length > maxLength) throw tooLong("line", maxLength, "sendFrame");
+      // A character has at least as many bytes as UTF-16 units: a far too long line need not be encoded.
+      if (line.length > maxLength) throw overLimit("line", maxLength, "sendFrame");
       const bytes = encoder.encode(line + ending);
-      if (bytes.length - ending.length > maxLength) throw tooLong("line", maxLength, "sendFrame");
+      if (bytes.length - ending.length > maxLength) throw overLimit("line", maxLength, "sendFrame");
       return bytes;
     },
     decoder: () => new LineDecoder(maxLength),
   };
 }
 
-/** Finds lines, whoever wants them. */
+/** Finds the lines of one stream, for {@linkcode lines} and for `recvLine`. */
 export class LineDecoder implements Decoder<string> {
   #maxLength = 0;
   readonly #scanner: DelimiterScanner;
@@ -93,15 +91,15 @@ export class LineDecoder implements Decoder<string> {
     this.#scanner = new DelimiterScanner(
       Uint8Array.of(LINE_FEED),
       0,
-      () => tooLong("line", this.#maxLength),
+      () => overLimit("line", this.#maxLength),
     );
     this.maxLength = maxLength;
   }
 
-  /** The most bytes that a line may have from now on. */
+  /** Maximum number of bytes in the lines to come. */
   set maxLength(maxLength: number) {
     this.#maxLength = maxLength;
-    // One byte more, which may be the carriage return of the ending.
+    // One byte more for the carriage return that may belong to the ending.
     this.#scanner.limit = maxLength + 1;
   }
 
@@ -118,11 +116,11 @@ export class LineDecoder implements Decoder<string> {
     return this.#take(input, length, length);
   }
 
-  /** Takes a line of `end` bytes, perhaps with a carriage return, and drops what ends it. */
+  /** Takes a line of `end` bytes with its carriage return, and drops its ending. */
   #take(input: ByteQueue, end: number, size: number): string {
     const length = end > 0 && input.at(end - 1) === CARRIAGE_RETURN ? end - 1 : end;
     try {
-      if (length > this.#maxLength) throw tooLong("line", this.#maxLength);
+      if (length > this.#maxLength) throw overLimit("line", this.#maxLength);
       return textOf(input.peek(length));
     } finally {
       input.skip(size);
@@ -136,7 +134,7 @@ function textOf(bytes: Uint8Array): string {
   try {
     return strict.decode(bytes);
   } catch (cause) {
-    throw invalidData("the line is not UTF-8", cause);
+    throw invalidFrame("the line is not UTF-8", cause);
   }
 }
 

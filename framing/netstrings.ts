@@ -1,16 +1,14 @@
-import type { SocketError } from "../errors.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
+import type { SocketError } from "../errors.ts";
+import type { Codec, CodecOptions, Decoder } from "./codec.ts";
 import {
   checkFrame,
   checkInput,
-  type Codec,
-  type CodecOptions,
-  type Decoder,
-  invalidData,
-  pieces,
+  frameBytes,
+  frameTooLarge,
+  invalidFrame,
   readMaxLength,
-  tooLarge,
-} from "./codec.ts";
+} from "./codec_support.ts";
 
 const ZERO = 0x30;
 const NINE = 0x39;
@@ -18,7 +16,7 @@ const COLON = 0x3a;
 const COMMA = 0x2c;
 
 /**
- * Netstrings (D. J. Bernstein, 1997): the length in decimal, a colon, the frame, a comma.
+ * Makes a codec of netstrings (D. J. Bernstein, 1997): the length in decimal, a colon, the frame, a comma.
  *
  * ```text
  * +---+---+---+---+---+---+---+---+
@@ -27,18 +25,19 @@ const COMMA = 0x2c;
  *  length       frame
  * ```
  *
- * @param options How long a frame may be.
- * @returns The codec. It encodes and decodes with `TooLarge`, and `InvalidData` for a length that is
- * empty, has a leading zero or anything but digits, and for a missing comma; after any of them the
+ * @param options Maximum length of a frame.
+ * @returns The codec. It encodes and decodes with `TooLarge`. It decodes with `InvalidData` if the length is
+ * empty, has a leading zero or anything but digits, or if the comma is missing. After any of these errors the
  * decoder gives no more frames.
- * @throws {SocketError} `InvalidInput`, where `maxLength` is not a whole number or `Infinity`.
+ * @throws {SocketError} `InvalidInput` if `maxLength` is neither a whole number nor `Infinity`.
  *
  * @example
  * ```ts
+ * import { assertEquals } from "jsr:@std/assert";
  * import { netstrings } from "jsr:@aivi/sockets";
  *
- * const encoded = netstrings().encode(new TextEncoder().encode("hello")) as Uint8Array;
- * console.log(new TextDecoder().decode(encoded)); // 5:hello,
+ * const encoded = netstrings().encode(new TextEncoder().encode("hello"));
+ * assertEquals(encoded, new TextEncoder().encode("5:hello,"));
  * ```
  */
 export function netstrings(options?: CodecOptions): Codec<Uint8Array> {
@@ -47,7 +46,7 @@ export function netstrings(options?: CodecOptions): Codec<Uint8Array> {
     encode(frame) {
       const bytes = checkFrame(frame, maxLength);
       const header = new TextEncoder().encode(`${bytes.length}:`);
-      return pieces(header, bytes, Uint8Array.of(COMMA));
+      return frameBytes(header, bytes, Uint8Array.of(COMMA));
     },
     decoder: () => new NetstringDecoder(maxLength),
   };
@@ -76,18 +75,18 @@ class NetstringDecoder implements Decoder<Uint8Array> {
     for (let index = 0; index < input.length; index++) {
       const byte = input.at(index);
       if (byte === COLON && index > 0) return this.#finish(input, index + 1, length);
-      if (byte < ZERO || byte > NINE) throw invalidData("a frame's length is no decimal number");
-      if (index > 0 && length === 0) throw invalidData("a frame's length has a leading zero");
+      if (byte < ZERO || byte > NINE) throw invalidFrame("a frame's length is no decimal number");
+      if (index > 0 && length === 0) throw invalidFrame("a frame's length has a leading zero");
       length = length * 10 + byte - ZERO;
-      // Digit by digit, or a length without an end would be waited for.
-      if (length > this.#maxLength) throw tooLarge("recvFrame", length, this.#maxLength);
+      // Checked after each digit: a length without an end must not be waited for.
+      if (length > this.#maxLength) throw frameTooLarge("recvFrame", length, this.#maxLength);
     }
     return undefined;
   }
 
   #finish(input: ByteQueue, size: number, length: number): Uint8Array | undefined {
     if (input.length <= size + length) return undefined;
-    if (input.at(size + length) !== COMMA) throw invalidData("a frame has no comma behind it");
+    if (input.at(size + length) !== COMMA) throw invalidFrame("a frame has no comma behind it");
     input.skip(size);
     const frame = input.take(length);
     input.skip(1);

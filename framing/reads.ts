@@ -1,15 +1,15 @@
-import { SocketError } from "../errors.ts";
+import { equals } from "@std/bytes/equals";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
-import { checkNothingLeft, tooLong } from "./codec.ts";
-import { sameBytes } from "../testing/deep_equal.ts";
-import { DelimiterScanner } from "./delimiter_scanner.ts";
-import { LineDecoder } from "./lines.ts";
 import type { StreamReader } from "../connection/pending_receive.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
+import { SocketError } from "../errors.ts";
+import { checkNothingLeft, overLimit } from "./codec_support.ts";
+import { DelimiterScanner } from "./delimiter_scanner.ts";
+import { LineDecoder } from "./lines.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What `recvExactly` looks for. */
+/** Reads the bytes of one `recvExactly` call. */
 export class ExactReader implements StreamReader<Bytes> {
   readonly #length: number;
 
@@ -27,8 +27,8 @@ export class ExactReader implements StreamReader<Bytes> {
   }
 }
 
-/** What `recvUntil` looks for. */
-class Delimited implements StreamReader<Bytes> {
+/** Reads the delimited parts of one connection. */
+class DelimitedStream {
   readonly delimiter: Uint8Array;
   readonly #scanner: DelimiterScanner;
 
@@ -37,12 +37,12 @@ class Delimited implements StreamReader<Bytes> {
     this.#scanner = new DelimiterScanner(
       delimiter,
       0,
-      () => tooLong("part before the delimiter", this.#scanner.limit, "recvUntil"),
+      () => overLimit("part before the delimiter", this.#scanner.limit, "recvUntil"),
     );
   }
 
-  set maxBytes(maxBytes: number) {
-    this.#scanner.limit = maxBytes;
+  set maxLength(maxLength: number) {
+    this.#scanner.limit = maxLength;
   }
 
   decode(input: ByteQueue): Bytes | undefined {
@@ -54,97 +54,80 @@ class Delimited implements StreamReader<Bytes> {
   }
 
   end(input: ByteQueue): null {
-    // What is left of a part that was too long has been told of.
+    // The oversized part was already reported; drop its tail.
     if (this.#scanner.discarding) input.skip(input.length);
     checkNothingLeft(input, "recvUntil");
     return null;
   }
 }
 
-/** What `recvLine` looks for. */
-class Line implements StreamReader<string> {
-  readonly #decoder = new LineDecoder(0);
+// The state of a connection outlives a call: after a cancel or an error the next call does not scan the same
+// bytes again, and drops the rest of an oversized part.
+const delimitedStreams = new WeakMap<StreamConnection, DelimitedStream>();
+const lineDecoders = new WeakMap<StreamConnection, LineDecoder>();
 
-  set maxBytes(maxBytes: number) {
-    this.#decoder.maxLength = maxBytes;
-  }
-
-  decode(input: ByteQueue): string | undefined {
-    return this.#decoder.decode(input);
-  }
-
-  end(input: ByteQueue): string | null {
-    return this.#decoder.end(input) ?? null;
-  }
-}
-
-// A call that was cancelled, or failed since there was no end in sight, goes on in the next one: what was
-// scanned is not scanned again, and the rest of what was too long is dropped.
-const delimited = new WeakMap<StreamConnection, Delimited>();
-const lines = new WeakMap<StreamConnection, Line>();
-
-/** A call of `recvUntil`, which goes on where the last one with this delimiter stopped. */
+/** Reads for one `recvUntil` call, which goes on where the last call with this delimiter stopped. */
 export class DelimitedReader implements StreamReader<Bytes> {
   readonly #connection: StreamConnection;
   readonly #delimiter: Uint8Array;
-  readonly #maxBytes: number;
-  #reading: Delimited | undefined;
+  readonly #maxLength: number;
+  #stream: DelimitedStream | undefined;
 
-  constructor(connection: StreamConnection, delimiter: Uint8Array, maxBytes: number) {
+  constructor(connection: StreamConnection, delimiter: Uint8Array, maxLength: number) {
     this.#connection = connection;
-    const last = delimited.get(connection)?.delimiter;
-    this.#delimiter = last !== undefined && sameBytes(last, delimiter)
+    const last = delimitedStreams.get(connection)?.delimiter;
+    this.#delimiter = last !== undefined && equals(last, delimiter)
       ? last
       : new Uint8Array(delimiter);
-    this.#maxBytes = maxBytes;
+    this.#maxLength = maxLength;
   }
 
   decode(input: ByteQueue): Bytes | undefined {
-    return (this.#reading ??= this.#begin()).decode(input);
+    return (this.#stream ??= this.#begin()).decode(input);
   }
 
   end(input: ByteQueue): null {
-    return this.#reading!.end(input);
+    return this.#stream!.end(input);
   }
 
-  /** Not before it is this call's turn: one that is rejected must not change what another one does. */
-  #begin(): Delimited {
-    let reading = delimited.get(this.#connection);
-    if (reading === undefined || !sameBytes(reading.delimiter, this.#delimiter)) {
-      reading = new Delimited(this.#delimiter);
-      delimited.set(this.#connection, reading);
+  /** Waits for the call's turn to change the state: a call that is rejected must not change another one. */
+  #begin(): DelimitedStream {
+    let stream = delimitedStreams.get(this.#connection);
+    if (stream === undefined || !equals(stream.delimiter, this.#delimiter)) {
+      stream = new DelimitedStream(this.#delimiter);
+      delimitedStreams.set(this.#connection, stream);
     }
-    reading.maxBytes = this.#maxBytes;
-    return reading;
+    stream.maxLength = this.#maxLength;
+    return stream;
   }
 }
 
-/** A call of `recvLine`, which goes on where the last one stopped. */
+/** Reads for one `recvLine` call, which goes on where the last call stopped. */
 export class LineReader implements StreamReader<string> {
   readonly #connection: StreamConnection;
-  readonly #maxBytes: number;
-  #reading: Line | undefined;
+  readonly #maxLength: number;
+  #decoder: LineDecoder | undefined;
 
-  constructor(connection: StreamConnection, maxBytes: number) {
+  constructor(connection: StreamConnection, maxLength: number) {
     this.#connection = connection;
-    this.#maxBytes = maxBytes;
+    this.#maxLength = maxLength;
   }
 
   decode(input: ByteQueue): string | undefined {
-    return (this.#reading ??= this.#begin()).decode(input);
+    return (this.#decoder ??= this.#begin()).decode(input);
   }
 
   end(input: ByteQueue): string | null {
-    return this.#reading!.end(input);
+    return this.#decoder!.end(input) ?? null;
   }
 
-  #begin(): Line {
-    let reading = lines.get(this.#connection);
-    if (reading === undefined) {
-      reading = new Line();
-      lines.set(this.#connection, reading);
+  #begin(): LineDecoder {
+    let decoder = lineDecoders.get(this.#connection);
+    if (decoder === undefined) {
+      decoder = new LineDecoder(0);
+      lineDecoders.set(this.#connection, decoder);
     }
-    reading.maxBytes = this.#maxBytes;
-    return reading;
+    decoder.maxLength = this.#maxLength;
+    return decoder;
   }
 }

@@ -1,23 +1,21 @@
-import type { SocketError } from "../errors.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
+import type { SocketError } from "../errors.ts";
+import type { Codec, CodecOptions, Decoder } from "./codec.ts";
 import {
   checkFrame,
   checkInput,
-  type Codec,
-  type CodecOptions,
-  type Decoder,
-  invalidData,
-  pieces,
+  frameBytes,
+  frameTooLarge,
+  invalidFrame,
   readMaxLength,
-  tooLarge,
-} from "./codec.ts";
+} from "./codec_support.ts";
 
-/** 53 bits, seven a byte. */
-const LONGEST = 8;
+/** Size of a varint of 53 bits, at seven bits a byte. */
+const LONGEST_LENGTH_BYTES = 8;
 
 /**
- * Frames with their length in front as a varint, as Protocol Buffers delimit messages: seven bits a
- * byte, the lowest first, the eighth bit set in all but the last byte (unsigned LEB128).
+ * Makes a codec of frames with their length in front as a varint, as Protocol Buffers delimit messages:
+ * seven bits a byte, the lowest first, the eighth bit set in all but the last byte (unsigned LEB128).
  *
  * ```text
  * +-----------+-----------+---------------
@@ -26,17 +24,18 @@ const LONGEST = 8;
  *   length                  frame
  * ```
  *
- * @param options How long a frame may be.
- * @returns The codec. It encodes and decodes with `TooLarge`, and `InvalidData` for a length of more
- * than 53 bits or in more bytes than it needs; after either the decoder gives no more frames.
- * @throws {SocketError} `InvalidInput`, where `maxLength` is not a whole number or `Infinity`.
+ * @param options Maximum length of a frame.
+ * @returns The codec. It encodes and decodes with `TooLarge`. It decodes with `InvalidData` if the length has
+ * more than 53 bits or more bytes than it needs. After either error the decoder gives no more frames.
+ * @throws {SocketError} `InvalidInput` if `maxLength` is neither a whole number nor `Infinity`.
  *
  * @example
  * ```ts
+ * import { assertEquals } from "jsr:@std/assert";
  * import { varintPrefixed } from "jsr:@aivi/sockets";
  *
  * const codec = varintPrefixed({ maxLength: 64 * 1024 });
- * console.log(codec.encode(new Uint8Array([7, 8]))); // Uint8Array [ 2, 7, 8 ]
+ * assertEquals(codec.encode(new Uint8Array([7, 8])), new Uint8Array([2, 7, 8]));
  * ```
  */
 export function varintPrefixed(options?: CodecOptions): Codec<Uint8Array> {
@@ -44,7 +43,7 @@ export function varintPrefixed(options?: CodecOptions): Codec<Uint8Array> {
   return {
     encode(frame) {
       const bytes = checkFrame(frame, maxLength);
-      return pieces(varint(bytes.length), bytes);
+      return frameBytes(varint(bytes.length), bytes);
     },
     decoder: () => new VarintPrefixedDecoder(maxLength),
   };
@@ -65,8 +64,8 @@ class VarintPrefixedDecoder implements Decoder<Uint8Array> {
     for (let index = 0, scale = 1; index < input.length; index++, scale *= 128) {
       const byte = input.at(index);
       length += (byte & 127) * scale;
-      if (index === LONGEST - 1 && byte > 15) {
-        throw this.#failure = invalidData("the frame's length has more than 53 bits");
+      if (index === LONGEST_LENGTH_BYTES - 1 && byte > 15) {
+        throw this.#failure = invalidFrame("the frame's length has more than 53 bits");
       }
       if (byte < 128) return this.#finish(input, index + 1, length, byte);
     }
@@ -80,10 +79,10 @@ class VarintPrefixedDecoder implements Decoder<Uint8Array> {
     last: number,
   ): Uint8Array | undefined {
     if (last === 0 && size > 1) {
-      throw this.#failure = invalidData("the frame's length has more bytes than it needs");
+      throw this.#failure = invalidFrame("the frame's length has more bytes than it needs");
     }
     if (length > this.#maxLength) {
-      throw this.#failure = tooLarge("recvFrame", length, this.#maxLength);
+      throw this.#failure = frameTooLarge("recvFrame", length, this.#maxLength);
     }
     if (input.length < size + length) return undefined;
     input.skip(size);

@@ -1,13 +1,14 @@
+import { equals } from "@std/bytes/equals";
 import { isBytes } from "../bytes/byte_arguments.ts";
 
 /**
- * Whether two values have the same structure: primitives as `Object.is` does, bytes and buffers byte for
- * byte, arrays, maps and sets (in order), dates, errors, regular expressions, boxed primitives, and other
- * objects of one prototype by their own enumerable properties.
+ * Returns true if two values have the same structure: primitives by `Object.is`, bytes and buffers byte for
+ * byte, arrays, maps and sets (in order), errors, and other objects of one prototype by their own enumerable
+ * properties.
  *
- * An object of a class may have any state inside, as a `URL` or one with private fields. It is also compared
- * by what its class says it is: by `toJSON`, else by a `toString` or `valueOf` of its own. Where there is
- * neither that nor a property with a name (a `Promise`, a `WeakMap`), it equals itself alone, as functions do.
+ * An object of a class may have private state, like a `URL`. Such objects must also agree in their `toJSON`,
+ * else in a `toString` or `valueOf` that is not that of `Object`. An object with none of these and no property
+ * with a name (a `Promise`, a `WeakMap`) equals only itself, and so does a function.
  */
 export function deepEqual(
   one: unknown,
@@ -19,43 +20,33 @@ export function deepEqual(
     return false;
   }
   if (isBytes(one) || isBytes(other)) {
-    return isBytes(one) && isBytes(other) && sameBytes(one, other);
+    return isBytes(one) && isBytes(other) && equals(one, other);
   }
   if (Object.getPrototypeOf(one) !== Object.getPrototypeOf(other)) return false;
-  // A structure that contains itself is equal so far as its parts are.
+  // A pair that is compared already, since a structure contains itself: its other parts decide.
   compared ??= new Map();
   if (compared.get(one) === other) return true;
   compared.set(one, other);
   const same = (one: unknown, other: unknown) => deepEqual(one, other, compared);
-  const [inside, otherInside] = [insideOf(one), insideOf(other)];
-  if (inside !== undefined || otherInside !== undefined) {
-    if (inside === undefined || otherInside === undefined) return false;
-    if (!sameItems(inside, otherInside, same)) return false;
-  }
+  const state = stateOf(one);
+  if (state !== undefined && !sameItems(state, stateOf(other) ?? [], same)) return false;
   const [keys, others] = [keysOf(one), keysOf(other)];
   return keys.length === others.length &&
     keys.every((key) => isEnumerable(other, key) && same(valueOf(one, key), valueOf(other, key))) &&
-    (inside !== undefined || isPlain(one) ||
-      (sameSaid(one, other, same) ?? keys.some((key) => typeof key === "string")));
+    (state !== undefined || isPlain(one) ||
+      (sameDescription(one, other, same) ?? keys.some((key) => typeof key === "string")));
 }
 
-/** Whether two runs of bytes are the same. */
-export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, index) => byte === other[index]);
-}
-
-/** What an object of a built-in class has beside its properties, or `undefined` for another class. */
-function insideOf(value: object): readonly unknown[] | undefined {
+/** Returns the state of an object of a built-in class beside its properties, or `undefined` for another class. */
+function stateOf(value: object): readonly unknown[] | undefined {
   if (Array.isArray(value)) return [value.length];
   if (value instanceof Map || value instanceof Set) return [...value];
   if (value instanceof DataView) {
     return [new Uint8Array(value.buffer, value.byteOffset, value.byteLength)];
   }
-  // Of the other typed arrays the elements are properties.
+  // The elements of the other typed arrays are properties.
   if (ArrayBuffer.isView(value)) return [value.byteLength];
   if (isBuffer(value)) return [new Uint8Array(value)];
-  if (value instanceof Date) return [value.getTime()];
-  if (value instanceof RegExp) return [value.source, value.flags, value.lastIndex];
   if (value instanceof Error) {
     return [
       value.name,
@@ -65,15 +56,11 @@ function insideOf(value: object): readonly unknown[] | undefined {
       (value as AggregateError).errors,
     ];
   }
-  return isBoxed(value) ? [value.valueOf()] : undefined;
+  return undefined;
 }
 
 function isBuffer(value: object): value is ArrayBufferLike {
   return value instanceof ArrayBuffer || value instanceof SharedArrayBuffer;
-}
-
-function isBoxed(value: object): boolean {
-  return [Number, String, Boolean, BigInt, Symbol].some((box) => value instanceof box);
 }
 
 function isPlain(value: object): boolean {
@@ -81,22 +68,19 @@ function isPlain(value: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** How a class lets its objects be told apart, in this order. */
-const SAYING = ["toJSON", "toString", "valueOf"] as const;
+/** Methods that describe an object, in order of preference. */
+const DESCRIPTIONS = ["toJSON", "toString", "valueOf"] as const;
 
-/**
- * Whether two objects say the same of themselves, or `undefined` where they say nothing. A property with a
- * symbol is no such thing: the runtime marks all of a class with the same one.
- */
-function sameSaid(
+/** Returns true if two objects describe themselves alike, or `undefined` if they have no description. */
+function sameDescription(
   one: object,
   other: object,
   same: (one: unknown, other: unknown) => boolean,
 ): boolean | undefined {
-  for (const name of SAYING) {
-    const [say, sayOther] = [one, other].map((value) => valueOf(value, name));
-    if (typeof say !== "function" || say === valueOf(Object.prototype, name)) continue;
-    return say === sayOther && same(say.call(one), say.call(other));
+  for (const name of DESCRIPTIONS) {
+    const [describe, describeOther] = [one, other].map((value) => valueOf(value, name));
+    if (typeof describe !== "function" || describe === valueOf(Object.prototype, name)) continue;
+    return describe === describeOther && same(describe.call(one), describe.call(other));
   }
   return undefined;
 }

@@ -66,7 +66,7 @@ for (const { title, flags } of UDP_BACKENDS) {
 
       const { udp } = await network.relay!.end();
       assertEquals([udp.packets, udp.overflowed], [DATAGRAMS, 0]);
-      // What was corrupted the kernel has found by its checksum, and dropped.
+      // The kernel detected corrupted datagrams by their checksum and dropped them.
       const expected = DATAGRAMS - udp.lost - udp.corrupted + udp.duplicated;
       assertEquals(numbers.length + overflowed, expected, JSON.stringify(udp));
       // An overflow takes a datagram or its duplicate.

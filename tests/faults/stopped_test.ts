@@ -2,9 +2,9 @@ import { assertEquals } from "@std/assert";
 import { faultTest } from "./support/fault_test.ts";
 import { connectedHosts } from "./support/pairs.ts";
 
-/** More than both kernels hold. */
+/** More bytes than both kernels hold. */
 const LARGE = 32 * 1024 * 1024;
-/** How long the process is stopped (ms): longer than every deadline here. */
+/** Time for which the process is stopped, longer than every deadline here (ms). */
 const STOP_MS = 1000;
 const SHORT = { flushTimeout: 300, linger: 300 };
 
@@ -14,7 +14,7 @@ faultTest(
     const { client, server } = await connectedHosts(network);
     const sending = client.do("send", { on: "it", length: LARGE });
     const closing = client.do("close", { on: "it", ...SHORT });
-    // Orders are taken in turn: the close is under way once this one is answered.
+    // The host takes orders in turn, so the close has begun when this one is answered.
     await client.do("counts", { on: "it" });
     client.signal("SIGSTOP");
     const draining = server.do("drain", { on: "it" });

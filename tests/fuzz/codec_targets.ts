@@ -2,7 +2,6 @@ import { assert, assertEquals } from "@std/assert";
 import { concat, equals } from "@std/bytes";
 import {
   ByteQueue,
-  checkCodec,
   type Codec,
   type Decoder,
   delimited,
@@ -13,6 +12,7 @@ import {
   SocketError,
   varintPrefixed,
 } from "../../mod.ts";
+import { checkCodec } from "../../testing.ts";
 import { type Decoded, decodeStream, encodeAll } from "../support/codec_streams.ts";
 import { cuttings } from "./chunks.ts";
 import { hashOf, utf8 } from "./expectations.ts";

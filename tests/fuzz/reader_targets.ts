@@ -70,11 +70,11 @@ function stepOf(
   return { given: first.frame, size: sizeOf(first.frame) };
 }
 
-function until(delimiter: Uint8Array, maxBytes: number): Reader {
-  const decode = delimitedReference(delimiter, maxBytes);
+function until(delimiter: Uint8Array, maxLength: number): Reader {
+  const decode = delimitedReference(delimiter, maxLength);
   return {
-    name: `recvUntil ${delimiter} ${maxBytes}`,
-    call: (connection) => recvUntil(connection, delimiter, { maxBytes }),
+    name: `recvUntil ${delimiter} ${maxLength}`,
+    call: (connection) => recvUntil(connection, delimiter, { maxLength }),
     due: (rest) => stepOf(decode, rest, (frame) => frame.length + delimiter.length),
   };
 }
@@ -89,11 +89,11 @@ function lineDue(decode: ReturnType<typeof linesReference>, rest: Uint8Array): D
   return isInvalid ? { ...due, size } : due;
 }
 
-function line(maxBytes: number): Reader {
-  const decode = linesReference(maxBytes);
+function line(maxLength: number): Reader {
+  const decode = linesReference(maxLength);
   return {
-    name: `recvLine ${maxBytes}`,
-    call: (connection) => recvLine(connection, { maxBytes }),
+    name: `recvLine ${maxLength}`,
+    call: (connection) => recvLine(connection, { maxLength }),
     due: (rest) => lineDue(decode, rest),
   };
 }

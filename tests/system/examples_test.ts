@@ -105,7 +105,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-Deno.test("chat members read what the others write, and not what they wrote themselves", async () => {
+Deno.test("chat members read the lines of the others, but not their own", async () => {
   await using server = Example.start("chat_server", "127.0.0.1:0");
   const [address] = await server.until(ADDRESS);
   const raw = await connect(parseAddress(address));
@@ -179,7 +179,7 @@ Deno.test("the DNS server goes on after a datagram that is no question", async (
   assertEquals((await Example.run("dns_query", "a.example", address)).output, "192.0.2.7\n");
 });
 
-Deno.test("the DNS query and server: a server by its name, names in any case and with a final dot", async () => {
+Deno.test("the DNS query takes the name of a server, and names in any case and with a final dot", async () => {
   const entries = ["Example.com=192.0.2.1", "full.example.=192.0.2.2"];
   await using server = Example.start("dns_server", "127.0.0.1:0", ...entries);
   const { port } = parseAddress((await server.until(ADDRESS))[0]);
@@ -188,7 +188,7 @@ Deno.test("the DNS query and server: a server by its name, names in any case and
   assertEquals(await ask("full.example"), { code: 0, output: "192.0.2.2\n" });
 });
 
-Deno.test("the DNS server answers no answer", async () => {
+Deno.test("the DNS server does not answer an answer", async () => {
   await using server = Example.start("dns_server", "127.0.0.1:0", "a.example=192.0.2.7");
   const { host, port } = parseAddress((await server.until(ADDRESS))[0]);
   const socket = Deno.listenDatagram({ transport: "udp", hostname: host, port: 0 });
@@ -319,7 +319,7 @@ Deno.test("RESP clients that never read disturb no others, and lose nothing if t
 });
 
 for (const name of ["resp_server", "line_server"]) {
-  Deno.test(`${name} answers what came before SIGTERM, ends its clients and exits with 0`, async () => {
+  Deno.test(`${name} answers what arrived before SIGTERM, ends its clients and exits with 0`, async () => {
     await using server = Example.start(name, "--port", "0");
     const address = parseAddress((await server.until(ADDRESS))[0]);
     const client = await connect(address);

@@ -1,5 +1,6 @@
-/** Calls every function that is exported, at HOST, and says which ones there are. */
+/** Calls every exported function at HOST, and prints the names of all exported and all called functions. */
 import * as exported from "../../../mod.ts";
+import * as testing from "../../../testing.ts";
 import { type Aims, FUNCTIONS, makeThings } from "../support/functions.ts";
 
 const [host] = Deno.args;
@@ -15,7 +16,7 @@ for (const call of Object.values(FUNCTIONS)) {
   };
   await call(things, aims);
 }
-const names = Object.entries(exported)
+const names = Object.entries({ ...exported, ...testing })
   .filter(([, value]) => typeof value === "function")
   .map(([name]) => name).sort();
 console.log(JSON.stringify({ names, called: Object.keys(FUNCTIONS).sort() }));

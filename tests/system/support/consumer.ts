@@ -1,17 +1,20 @@
-// A program that uses the published package, and knows nothing of where it comes from.
+// A program that uses the published package, and does not know its origin.
 import {
   accept,
   bindUdp,
   close,
   connect,
+  lines,
   listen,
   recv,
   recvFrom,
   send,
   sendTo,
   SocketError,
-  // deno-lint-ignore no-unversioned-import -- whatever version the registry serves
+  // deno-lint-ignore no-unversioned-import -- the registry serves one version
 } from "jsr:@aivi/sockets";
+// deno-lint-ignore no-unversioned-import -- whatever version the registry serves
+import { checkCodec } from "jsr:@aivi/sockets/testing";
 
 const loopback = { host: "127.0.0.1", port: 0 };
 const hello = new TextEncoder().encode("hello");
@@ -47,9 +50,14 @@ async function failure(): Promise<string> {
   }
 }
 
+function frames(): string[] {
+  return checkCodec(lines(), new TextEncoder().encode("hello\nhello\n"));
+}
+
 console.log(JSON.stringify({
   tcp: await tcp(),
   udp: await udp(),
   failure: await failure(),
+  frames: frames(),
   unstable: typeof Deno.listenDatagram === "function",
 }));

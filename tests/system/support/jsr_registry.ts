@@ -1,25 +1,25 @@
-/** A package as a registry holds it: what was published, under a name and a version. */
+/** A published package: its files, its name and its version. */
 export interface PublishedPackage {
-  /** With its scope: `@scope/name`. */
+  /** The name with its scope: `@scope/name`. */
   readonly name: string;
   readonly version: string;
-  /** Entry names to paths, as the registry spells both: `{ ".": "./mod.ts" }`. */
+  /** The path of each entry, in the registry's spelling: `{ ".": "./mod.ts" }`. */
   readonly exports: Readonly<Record<string, string>>;
-  /** Contents by path from the package's root, without a leading slash. */
+  /** The content of each file by its path from the package's root, without a leading slash. */
   readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 }
 
-/** A registry that serves one package on loopback, and knows what it was asked for. */
+/** A registry that serves packages on loopback, and records the requests. */
 export interface JsrRegistry extends AsyncDisposable {
-  /** What `JSR_URL` must be for a runtime that uses this registry. */
+  /** The value of `JSR_URL` for a runtime that uses this registry. */
   readonly url: string;
-  /** The paths that were served, in order. */
+  /** The served paths, in order. */
   readonly requests: readonly string[];
 }
 
-/** Serves a package the way the JSR registry does: two metadata files, then the files themselves. */
-export async function serveRegistry(published: PublishedPackage): Promise<JsrRegistry> {
-  const documents = await registryDocuments(published);
+/** Serves packages as the JSR registry does: two metadata files each, then the files themselves. */
+export async function serveRegistry(published: readonly PublishedPackage[]): Promise<JsrRegistry> {
+  const documents = new Map((await Promise.all(published.map(registryDocuments))).flat());
   const requests: string[] = [];
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
@@ -40,15 +40,15 @@ export async function serveRegistry(published: PublishedPackage): Promise<JsrReg
 
 async function registryDocuments(
   { name, version, exports, files }: PublishedPackage,
-): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
-  const documents = new Map<string, Uint8Array<ArrayBuffer>>();
+): Promise<[path: string, body: Uint8Array<ArrayBuffer>][]> {
+  const documents: [string, Uint8Array<ArrayBuffer>][] = [];
   const manifest: Record<string, { size: number; checksum: string }> = {};
   for (const [path, bytes] of files) {
     manifest[`/${path}`] = { size: bytes.length, checksum: await checksum(bytes) };
-    documents.set(`/${name}/${version}/${path}`, bytes);
+    documents.push([`/${name}/${version}/${path}`, bytes]);
   }
-  documents.set(`/${name}/meta.json`, json({ latest: version, versions: { [version]: {} } }));
-  documents.set(`/${name}/${version}_meta.json`, json({ manifest, exports }));
+  documents.push([`/${name}/meta.json`, json({ latest: version, versions: { [version]: {} } })]);
+  documents.push([`/${name}/${version}_meta.json`, json({ manifest, exports })]);
   return documents;
 }
 

@@ -223,7 +223,7 @@ for (const option of Object.keys(WRONG_VALUES) as Option[]) {
 }
 
 // For these 0 means that nothing may come before the end, and is no mistake.
-Deno.test("E1: a wrong maxBytes of recvUntil() and recvLine() is InvalidInput before any I/O", async () => {
+Deno.test("E1: a wrong maxLength of recvUntil() and recvLine() is InvalidInput before any I/O", async () => {
   await using handles = await openHandles();
   const { client } = handles;
   const calls = {
@@ -231,14 +231,19 @@ Deno.test("E1: a wrong maxBytes of recvUntil() and recvLine() is InvalidInput be
     recvLine: (options: object) => recvLine(client, options),
   };
   for (const [operation, call] of Object.entries(calls)) {
-    for (const [what, maxBytes] of [...NO_NUMBERS, ["1.5", 1.5], ["0.5", 0.5]] as const) {
-      const name = `${operation} with ${what} as maxBytes`;
-      await rejection(() => call({ maxBytes }), "InvalidInput", operation, name);
+    for (const [what, maxLength] of [...NO_NUMBERS, ["1.5", 1.5], ["0.5", 0.5]] as const) {
+      const name = `${operation} with ${what} as maxLength`;
+      await rejection(() => call({ maxLength }), "InvalidInput", operation, name);
       const signal = AbortSignal.abort();
-      await rejection(() => call({ signal, maxBytes }), "InvalidInput", operation, name);
+      await rejection(() => call({ signal, maxLength }), "InvalidInput", operation, name);
     }
     for (const error of [new RangeError("mine"), undefined, "text"]) {
-      await rejection(() => call(unreadable("maxBytes", error)), "InvalidInput", operation);
+      const options = {
+        get maxLength(): number {
+          throw error;
+        },
+      };
+      await rejection(() => call(options), "InvalidInput", operation);
     }
   }
   await handles.prove();

@@ -65,7 +65,7 @@ Deno.test("E10: bad bytes, buffers and limits are InvalidInput on a closed conne
   await rejection(() => recvInto(connection, new Uint8Array(0)), "InvalidInput", "recvInto");
   await rejection(() => recvExactly(connection, -1), "InvalidInput", "recvExactly");
   await rejection(() => recvUntil(connection, new Uint8Array(0)), "InvalidInput", "recvUntil");
-  await rejection(() => recvLine(connection, { maxBytes: 1.5 }), "InvalidInput", "recvLine");
+  await rejection(() => recvLine(connection, { maxLength: 1.5 }), "InvalidInput", "recvLine");
   const stream = framed(connection, lines());
   await rejection(() => sendFrame(stream, "two\nlines"), "InvalidInput", "sendFrame");
   await rejection(() => sendFrame(stream, "x".repeat(65_537)), "TooLarge", "sendFrame");
@@ -153,7 +153,7 @@ for (const { name, call, answer, given } of RECEIVING_CALLS) {
 Deno.test("E10: every function gives a promise, also if it is called with junk", async () => {
   const codecs = ["lengthPrefixed", "varintPrefixed", "netstrings", "delimited", "lines"];
   const synchronous = new Set([
-    ...["abort", "connectionOver", "parseAddress", "formatAddress", "checkCodec"],
+    ...["abort", "connectionOver", "parseAddress", "formatAddress"],
     ...["framed", "encodeProxyHeader", "serve", "disconnectSignal", "ref", "unref"],
     ...codecs,
   ]);

@@ -134,7 +134,7 @@ for (const remoteAddr of [PEER, undefined]) {
   Deno.test(`E2: errors of lines name the function that was called${where}`, async () => {
     const transport = new ScriptedTransport({ remoteAddr });
     const connection = connectionOver(transport);
-    const waiting = recvLine(connection, { maxBytes: 1 });
+    const waiting = recvLine(connection, { maxLength: 1 });
     (await transport.nextRead()).give(new Uint8Array([65, 66, 67, 10, 0xff, 10]));
     const error = await rejection(() => waiting, "TooLarge", "recvLine");
     assertEquals(error.message, `recvLine${where}: the line has more than 1 bytes, the limit`);

@@ -41,8 +41,8 @@ type Next = (options?: OperationOptions) => Promise<string | null>;
 /** Those that go on after what was too long, each with a limit of 4 bytes; `;` ends a part. */
 const GOES_ON: Record<string, (connection: Connection) => Next> = {
   "recvUntil": (connection) => async (options) =>
-    textOf(await recvUntil(connection, END, { ...options, maxBytes: 4 })),
-  "recvLine": (connection) => (options) => recvLine(connection, { ...options, maxBytes: 4 }),
+    textOf(await recvUntil(connection, END, { ...options, maxLength: 4 })),
+  "recvLine": (connection) => (options) => recvLine(connection, { ...options, maxLength: 4 }),
   "recvFrame of lines": (connection) => {
     const stream = framed(connection, lines({ maxLength: 4 }));
     return (options) => recvFrame(stream, options);
@@ -159,86 +159,90 @@ for (const [name, codec, header] of FATAL) {
   });
 }
 
-Deno.test("recvUntil() with maxBytes 0 takes nothing but delimiters", async () => {
+Deno.test("recvUntil() with maxLength 0 takes nothing but delimiters", async () => {
   const [connection] = await openWith(";;1;;");
-  const next = async () => textOf(await recvUntil(connection, END, { maxBytes: 0 }));
+  const next = async () => textOf(await recvUntil(connection, END, { maxLength: 0 }));
   assertEquals(await soon(next()), "");
   assertEquals(await soon(next()), "");
   await rejection(next, "TooLarge", "recvUntil");
   assertEquals(await soon(next()), "");
 });
 
-Deno.test("recvLine() with maxBytes 0 takes nothing but line endings", async () => {
+Deno.test("recvLine() with maxLength 0 takes nothing but line endings", async () => {
   const [connection] = await openWith("\n\r\n1\n\r\n");
-  const next = () => recvLine(connection, { maxBytes: 0 });
+  const next = () => recvLine(connection, { maxLength: 0 });
   assertEquals(await soon(next()), "");
   assertEquals(await soon(next()), "");
   await rejection(next, "TooLarge", "recvLine");
   assertEquals(await soon(next()), "");
 });
 
-Deno.test("maxBytes counts what comes before the delimiter, to the byte", async () => {
-  for (const maxBytes of [1, 2, 5, 64]) {
-    const [connection] = await openWith(`${"x".repeat(maxBytes)};${"x".repeat(maxBytes + 1)};`);
-    const next = () => recvUntil(connection, END, { maxBytes });
-    assertEquals((await soon(next()))!.length, maxBytes);
+Deno.test("maxLength counts what comes before the delimiter, to the byte", async () => {
+  for (const maxLength of [1, 2, 5, 64]) {
+    const [connection] = await openWith(`${"x".repeat(maxLength)};${"x".repeat(maxLength + 1)};`);
+    const next = () => recvUntil(connection, END, { maxLength });
+    assertEquals((await soon(next()))!.length, maxLength);
     const error = await rejection(next, "TooLarge", "recvUntil");
-    const what = `the part before the delimiter has more than ${maxBytes} bytes, the limit`;
+    const what = `the part before the delimiter has more than ${maxLength} bytes, the limit`;
     assertEquals(error.message, `recvUntil: ${what}`);
 
-    const [other] = await openWith(`${"x".repeat(maxBytes)}\r\n${"x".repeat(maxBytes + 1)}\r\n`);
-    assertEquals((await soon(recvLine(other, { maxBytes })))!.length, maxBytes);
-    const tooLong = await rejection(() => recvLine(other, { maxBytes }), "TooLarge", "recvLine");
-    assertEquals(tooLong.message, `recvLine: the line has more than ${maxBytes} bytes, the limit`);
+    const [other] = await openWith(`${"x".repeat(maxLength)}\r\n${"x".repeat(maxLength + 1)}\r\n`);
+    assertEquals((await soon(recvLine(other, { maxLength })))!.length, maxLength);
+    const tooLong = await rejection(() => recvLine(other, { maxLength }), "TooLarge", "recvLine");
+    assertEquals(tooLong.message, `recvLine: the line has more than ${maxLength} bytes, the limit`);
   }
 });
 
-Deno.test("maxBytes Infinity knows no limit, and 64 KiB is the limit where none is said", async () => {
+Deno.test("F4: maxLength Infinity is no limit, and the defaults are those of delimited() and lines()", async () => {
   await using pair = await tcpPair();
   const { client, server } = pair;
-  const part = new Uint8Array(200_000).fill(65);
+  const [line, part] = [64 * 1024, 1024 * 1024].map((size) => new Uint8Array(size).fill(65));
+  const over = concat([part, bytesOf("A")]);
   const sent = send(
     client,
-    concat([part, END, part, bytesOf("\n"), part.subarray(0, 65_536), END]),
+    concat([over, END, over, bytesOf("\n"), part, END, line, bytesOf("\n")]),
   );
-  assertEquals((await soon(recvUntil(server, END, { maxBytes: Infinity })))!.length, 200_000);
-  assertEquals((await soon(recvLine(server, { maxBytes: Infinity })))!.length, 200_000);
-  assertEquals((await soon(recvUntil(server, END)))!.length, 65_536);
+  assertEquals((await soon(recvUntil(server, END, { maxLength: Infinity })))!.length, over.length);
+  assertEquals((await soon(recvLine(server, { maxLength: Infinity })))!.length, over.length);
+  assertEquals((await soon(recvUntil(server, END)))!.length, part.length);
+  assertEquals((await soon(recvLine(server)))!.length, line.length);
   await sent;
-  const more = send(client, concat([part.subarray(0, 65_537), END, bytesOf("after;")]));
+  const more = send(client, concat([over, END, bytesOf("after;"), line, bytesOf("A\nafter\n")]));
   await rejection(() => recvUntil(server, END), "TooLarge", "recvUntil");
   assertEquals(textOf(await soon(recvUntil(server, END))), "after");
+  await rejection(() => recvLine(server), "TooLarge", "recvLine");
+  assertEquals(await soon(recvLine(server)), "after");
   await more;
 });
 
 Deno.test("the limit is that of the call: a smaller one fails on what a larger one waited for", async () => {
   const [connection, transport] = await openWith("12345");
   const controller = new AbortController();
-  const waiting = recvUntil(connection, END, { maxBytes: 10, signal: controller.signal });
+  const waiting = recvUntil(connection, END, { maxLength: 10, signal: controller.signal });
   controller.abort();
   await rejection(() => waiting, "Aborted", "recvUntil");
-  await rejection(() => recvUntil(connection, END, { maxBytes: 4 }), "TooLarge", "recvUntil");
-  const rest = recvUntil(connection, END, { maxBytes: 2 });
+  await rejection(() => recvUntil(connection, END, { maxLength: 4 }), "TooLarge", "recvUntil");
+  const rest = recvUntil(connection, END, { maxLength: 2 });
   (await transport.nextRead()).give(bytesOf(";ok;"));
   assertEquals(textOf(await soon(rest)), "ok");
 });
 
 /** Calls that come to nothing, and must change nothing. */
 const IN_VAIN: Record<string, (connection: Connection) => Promise<unknown>> = {
-  "a Busy one with another limit": (connection) => recvUntil(connection, END, { maxBytes: 100 }),
+  "a Busy one with another limit": (connection) => recvUntil(connection, END, { maxLength: 100 }),
   "a Busy one with another delimiter": (connection) => recvUntil(connection, bytesOf("4")),
   "an aborted one": (connection) =>
-    recvUntil(connection, END, { maxBytes: 100, signal: AbortSignal.abort() }),
+    recvUntil(connection, END, { maxLength: 100, signal: AbortSignal.abort() }),
   "an aborted one with another delimiter": (connection) =>
     recvUntil(connection, bytesOf("4"), { signal: AbortSignal.abort() }),
-  "one without time": (connection) => recvUntil(connection, END, { maxBytes: 100, timeout: 0 }),
-  "a Busy recvLine()": (connection) => recvLine(connection, { maxBytes: 100 }),
+  "one without time": (connection) => recvUntil(connection, END, { maxLength: 100, timeout: 0 }),
+  "a Busy recvLine()": (connection) => recvLine(connection, { maxLength: 100 }),
 };
 
 for (const [what, inVain] of Object.entries(IN_VAIN)) {
   Deno.test(`${what} changes nothing for the recvUntil() that waits`, async () => {
     const [connection, transport] = await openWith("12");
-    const waiting = recvUntil(connection, END, { maxBytes: 4 });
+    const waiting = recvUntil(connection, END, { maxLength: 4 });
     const failing = rejection(() => waiting, "TooLarge", "recvUntil");
     await inVain(connection).then(() => Promise.reject(new Error("it succeeded")), () => {});
     (await transport.nextRead()).give(bytesOf("345678"));
@@ -247,7 +251,7 @@ for (const [what, inVain] of Object.entries(IN_VAIN)) {
     if (!what.includes("Busy")) {
       await inVain(connection).then(() => Promise.reject(new Error("it succeeded")), () => {});
     }
-    const rest = recvUntil(connection, END, { maxBytes: 4 });
+    const rest = recvUntil(connection, END, { maxLength: 4 });
     (await transport.nextRead()).give(bytesOf("9;ok;"));
     assertEquals(textOf(await soon(rest)), "ok");
   });
@@ -255,8 +259,8 @@ for (const [what, inVain] of Object.entries(IN_VAIN)) {
 
 Deno.test("a Busy recvLine() changes nothing for the recvLine() that waits", async () => {
   const [connection, transport] = await openWith("12");
-  const failing = rejection(() => recvLine(connection, { maxBytes: 4 }), "TooLarge", "recvLine");
-  await rejection(() => recvLine(connection, { maxBytes: 100 }), "Busy", "recvLine");
+  const failing = rejection(() => recvLine(connection, { maxLength: 4 }), "TooLarge", "recvLine");
+  await rejection(() => recvLine(connection, { maxLength: 100 }), "Busy", "recvLine");
   (await transport.nextRead()).give(bytesOf("345678"));
   await failing;
 });
@@ -278,7 +282,7 @@ Deno.test("the delimiter is the call's own: it may change once recvUntil() was c
 Deno.test("a delimiter that lies across reads, or only seems to begin, is found", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
-  const waiting = recvUntil(connection, bytesOf("aab"), { maxBytes: 4 });
+  const waiting = recvUntil(connection, bytesOf("aab"), { maxLength: 4 });
   for (const text of ["xa", "aa", "a", "b!"]) (await transport.nextRead()).give(bytesOf(text));
   assertEquals(textOf(await soon(waiting)), "xaa");
   assertEquals(textOf(await soon(recv(connection))), "!");

@@ -91,7 +91,7 @@ for (const [name, { codec, start, goesOn }] of Object.entries(HOSTILE)) {
 Deno.test("nothing is read ahead of the frame that is asked for, but what one read brings", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
-  let waiting: Promise<unknown> = recvUntil(connection, bytesOf("\n"), { maxBytes: 20_000 });
+  let waiting: Promise<unknown> = recvUntil(connection, bytesOf("\n"), { maxLength: 20_000 });
   for (let reads = 0; reads < 20; reads++) {
     const read = await transport.nextRead();
     assert(read.buffer.length <= ONE_READ);
@@ -100,7 +100,7 @@ Deno.test("nothing is read ahead of the frame that is asked for, but what one re
     read.give(line);
     await soon(waiting);
     assertEquals(transport.reads, reads + 1);
-    waiting = recvLine(connection, { maxBytes: 20_000 });
+    waiting = recvLine(connection, { maxLength: 20_000 });
   }
   abort(connection);
   await waiting.catch(() => {});
@@ -130,7 +130,7 @@ async function given(
 const OWN: Record<string, [receive: Parameters<typeof given>[0], suffix: string]> = {
   recvExactly: [(connection, length) => recvExactly(connection, length), ""],
   recvUntil: [
-    (connection) => recvUntil(connection, bytesOf("\n"), { maxBytes: Infinity }),
+    (connection) => recvUntil(connection, bytesOf("\n"), { maxLength: Infinity }),
     "\n",
   ],
   "recvFrame of delimited": [

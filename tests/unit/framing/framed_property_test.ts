@@ -185,8 +185,8 @@ Deno.test("any bytes by any mixture of readers: frames or typed errors, and all 
       const calls: Record<string, () => Promise<unknown>> = {
         ...Object.fromEntries(NAMES.map((name) => [name, () => recvFrame(streams[name])])),
         recvExactly: () => recvExactly(connection, 3),
-        recvUntil: () => recvUntil(connection, DELIMITER, { maxBytes: 10 }),
-        recvLine: () => recvLine(connection, { maxBytes: 10 }),
+        recvUntil: () => recvUntil(connection, DELIMITER, { maxLength: 10 }),
+        recvLine: () => recvLine(connection, { maxLength: 10 }),
         recv: () => recv(connection, { maxBytes: 4 }),
         recvInto: () => recvInto(connection, new Uint8Array(4)),
         next: () => connection[Symbol.asyncIterator]().next(),
@@ -230,8 +230,8 @@ for (const reader of ["recvUntil", "recvLine", "recvFrame of delimited", "recvFr
         const byLines = framed(connection, lines({ maxLength: limit }));
         const byDelimiter = framed(connection, delimited(end, { maxLength: limit }));
         const next: Record<string, () => Promise<string | null>> = {
-          "recvUntil": async () => textOf(await recvUntil(connection, end, { maxBytes: limit })),
-          "recvLine": () => recvLine(connection, { maxBytes: limit }),
+          "recvUntil": async () => textOf(await recvUntil(connection, end, { maxLength: limit })),
+          "recvLine": () => recvLine(connection, { maxLength: limit }),
           "recvFrame of delimited": async () => textOf(await recvFrame(byDelimiter)),
           "recvFrame of lines": () => recvFrame(byLines),
         };

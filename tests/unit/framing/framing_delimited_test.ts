@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { ByteQueue, checkCodec, delimited, lengthPrefixed, lines } from "../../../mod.ts";
+import { ByteQueue, delimited, lengthPrefixed, lines } from "../../../mod.ts";
+import { checkCodec } from "../../../testing.ts";
 import {
   cut,
   decodeStream,

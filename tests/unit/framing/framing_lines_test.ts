@@ -1,6 +1,7 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import { concat } from "@std/bytes";
-import { ByteQueue, checkCodec, lines } from "../../../mod.ts";
+import { ByteQueue, lines } from "../../../mod.ts";
+import { checkCodec } from "../../../testing.ts";
 import {
   cut,
   decodeStream,

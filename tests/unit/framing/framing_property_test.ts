@@ -2,7 +2,6 @@ import { assert, assertEquals } from "@std/assert";
 import { concat } from "@std/bytes";
 import fc from "fast-check";
 import {
-  checkCodec,
   type Codec,
   delimited,
   lengthPrefixed,
@@ -10,6 +9,7 @@ import {
   netstrings,
   varintPrefixed,
 } from "../../../mod.ts";
+import { checkCodec } from "../../../testing.ts";
 import { cut, decodeStream, encodeAll, framesOf } from "../../support/codec_streams.ts";
 
 /** fast-check names the seed and the path of a failure by itself. */

@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
 import {
-  checkCodec,
   type Codec,
   lengthPrefixed,
   type LengthPrefixedOptions,
@@ -8,6 +7,7 @@ import {
   type SocketErrorKind,
   varintPrefixed,
 } from "../../../mod.ts";
+import { checkCodec } from "../../../testing.ts";
 import { queueOf } from "../../support/byte_queues.ts";
 import { decodeStream, encodeAll, framesOf } from "../../support/codec_streams.ts";
 import { thrown } from "../../support/socket_errors.ts";

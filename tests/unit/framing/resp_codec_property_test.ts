@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { concat } from "@std/bytes";
 import fc from "fast-check";
-import { checkCodec, type Codec } from "../../../mod.ts";
+import type { Codec } from "../../../mod.ts";
+import { checkCodec } from "../../../testing.ts";
 import {
   NIL,
   replies,

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { ByteQueue, checkCodec, type Codec } from "../../../mod.ts";
+import { ByteQueue, type Codec } from "../../../mod.ts";
+import { checkCodec } from "../../../testing.ts";
 import {
   bytesOf,
   fromUtf8,

@@ -1,3 +1,4 @@
+export { AssertionError } from "./assertion_error.ts";
 // @ts-types="./types.d.ts"
 export {
   assert,

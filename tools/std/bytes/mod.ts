@@ -1,2 +1,2 @@
-// @ts-types="./types.d.ts"
-export { concat, equals } from "npm:deno-std@1.4.0/bytes/mod.js";
+export { concat } from "./concat.ts";
+export { equals } from "./equals.ts";
