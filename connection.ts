@@ -98,10 +98,10 @@ export function connectionOver(transport: Transport, options?: ConnectionOptions
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
  * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
  * const signal = disconnectSignal(server);
- * const left = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
- * await Promise.all([close(client, { linger: 0 }), left]);
+ * const closed = close(client);
+ * await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
  * assertEquals(signal.reason.kind, "UnexpectedEof");
- * await close(server);
+ * await Promise.all([closed, close(server)]);
  * ```
  */
 export function disconnectSignal(connection: Connection): AbortSignal {
