@@ -1,9 +1,9 @@
-/** A package as a registry holds it: what was published, under a name and a version. */
+/** A package of a registry: the published files, with a name and a version. */
 export interface PublishedPackage {
   /** With its scope: `@scope/name`. */
   readonly name: string;
   readonly version: string;
-  /** Entry names to paths, as the registry spells both: `{ ".": "./mod.ts" }`. */
+  /** Paths by entry name: `{ ".": "./mod.ts" }`. */
   readonly exports: Readonly<Record<string, string>>;
   /** Contents by path from the package's root, without a leading slash. */
   readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
@@ -11,9 +11,9 @@ export interface PublishedPackage {
 
 /** A registry that serves packages on loopback, and records the requests. */
 export interface JsrRegistry extends AsyncDisposable {
-  /** What `JSR_URL` must be for a runtime that uses this registry. */
+  /** Value of `JSR_URL` for a runtime that uses this registry. */
   readonly url: string;
-  /** The paths that were served, in order. */
+  /** Paths of the requests, in order. */
   readonly requests: readonly string[];
 }
 
