@@ -7,13 +7,16 @@
 import type { Address } from "./types.ts";
 
 /**
- * What went wrong, for exhaustive switches. They say whose move it is: `Closed` is this side's own
- * close, `null` from `recv` the peer's orderly end, `ConnectionReset` and `BrokenPipe` the break of
- * the peer or of the network.
+ * Names what went wrong, for exhaustive switches.
+ *
+ * The kinds say whose move it is: `Closed` is this side's own close, `null` from `recv` is the peer's orderly end, and
+ * `ConnectionReset` and `BrokenPipe` are breaks of the peer or of the network. `docs/errors.md` has a table of all
+ * kinds.
  *
  * @example
  * ```ts
  * import type { SocketErrorKind } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
  *
  * function blame(kind: SocketErrorKind): string {
  *   switch (kind) {
@@ -27,7 +30,7 @@ import type { Address } from "./types.ts";
  *       return "see the message";
  *   }
  * }
- * console.log(blame("Closed"));
+ * assertEquals(blame("Closed"), "this program");
  * ```
  */
 export type SocketErrorKind =
@@ -52,17 +55,29 @@ export type SocketErrorKind =
   | "Unsupported"
   | "Other";
 
-/** What a {@linkcode SocketError} may carry beyond its kind. */
+/** Describes a missing permission, as `Deno.permissions.request` takes it. */
+export interface NetPermission {
+  /** The permission's name: only the network is asked for. */
+  readonly name: "net";
+  /** Host and port as in `--allow-net=`; left out if the whole network is meant. */
+  readonly host?: string;
+}
+
+/** Holds what is known of a {@linkcode SocketError} beside its kind. */
 export interface SocketErrorOptions {
   /** The address that the operation was about. */
   address?: Address;
   /** The system's name for the error, such as `ECONNREFUSED`. */
   code?: string;
-  /** What to grant, where a permission is missing. */
-  permission?: Deno.NetPermissionDescriptor;
-  /** Of a send that failed part-way: how many of its bytes are known to have left. */
+  /** The permission to grant if one is missing. */
+  permission?: NetPermission;
+  /** Bytes of a send that are known to have left before it failed. */
   bytesSent?: number;
-  /** Whether the same call, later, has a chance; where it is left out, kind and operation decide. */
+  /**
+   * True if the same call has a chance later.
+   *
+   * @default {decided by the kind, and false if `bytesSent` is given}
+   */
   retryable?: boolean;
   /** The error underneath, untouched. */
   cause?: unknown;
@@ -77,28 +92,17 @@ const RETRYABLE: ReadonlySet<SocketErrorKind> = new Set([
   "ResourceExhausted",
   "QueueFull",
   "Busy",
+  "TimedOut",
 ]);
 
-/** Those that meet the system on a stream, which stays broken then. */
-const ON_A_STREAM: ReadonlySet<string> = new Set([
-  ...["send", "recv", "recvInto", "closeWrite", "close"],
-  ...["recvExactly", "recvUntil", "recvLine", "recvFrame", "sendFrame", "recvProxyHeader"],
-]);
-
-function isRetryable(
-  kind: SocketErrorKind,
-  operation: string,
-  { code, bytesSent }: SocketErrorOptions,
-): boolean {
-  if (kind === "ConnectionReset") return operation === "connect";
-  // A stream that the system failed, or that a send has torn, stays broken. So EHOSTUNREACH of a recv is the
-  // kernel giving the connection up, as ETIMEDOUT is: it came where routers had said "unreachable" meanwhile.
-  if (bytesSent !== undefined || code !== undefined && ON_A_STREAM.has(operation)) return false;
-  return kind === "TimedOut" || RETRYABLE.has(kind);
+function isRetryable(kind: SocketErrorKind, operation: string, bytesSent?: number): boolean {
+  // A send that has a count has torn its stream.
+  return bytesSent === undefined &&
+    (RETRYABLE.has(kind) || kind === "ConnectionReset" && operation === "connect");
 }
 
-function bracketed(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
+function formatWhere({ host, port }: Address): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /**
@@ -110,43 +114,47 @@ function bracketed(host: string): string {
  * @example Deciding by kind
  * ```ts
  * import { SocketError } from "jsr:@aivi/sockets";
+ * import { assert, assertEquals } from "jsr:@std/assert";
  *
  * const error = new SocketError("ConnectionRefused", "connect", "connection refused", {
  *   address: { host: "127.0.0.1", port: 9 },
  *   code: "ECONNREFUSED",
  * });
- * console.log(error.message); // connect 127.0.0.1:9: connection refused (ECONNREFUSED)
- * console.log(error.retryable); // true
+ * assertEquals(error.message, "connect 127.0.0.1:9: connection refused (ECONNREFUSED)");
+ * assertEquals(error.reason, "connection refused (ECONNREFUSED)");
+ * assert(error.retryable);
  * ```
  */
 export class SocketError extends Error {
   /** Always `SocketError`. */
   override readonly name: string = "SocketError";
-  /** What went wrong. */
+  /** The kind of failure, which says whose move it is. */
   readonly kind: SocketErrorKind;
   /** The exported function that failed: `connect`, `sendTo`, … */
   readonly operation: string;
+  /** The part of the message after `operation address: `, with the code if there is one. */
+  readonly reason: string;
   /** The address that the operation was about: on a connection, the remote one. */
   declare readonly address?: Address;
-  /** The system's name for the error, such as `ECONNREFUSED`, when the system gave one. */
+  /** The system's name for the error, such as `ECONNREFUSED`, if the system gave one. */
   declare readonly code?: string;
-  /** Exactly what to grant, when a permission is missing; `Deno.permissions.request` takes it. */
-  declare readonly permission?: Deno.NetPermissionDescriptor;
+  /** The permission to grant if one is missing; `Deno.permissions.request` takes it. */
+  declare readonly permission?: NetPermission;
   /**
-   * Of a send that was handed to the runtime, or lost with its connection: how many of its bytes are
-   * known to have left. Missing where nothing of it was sent and the connection goes on.
+   * Bytes of a send that are known to have left. It is there if the send was handed to the runtime or was lost with its
+   * connection, and missing if nothing of it was sent and the connection goes on.
    */
   declare readonly bytesSent?: number;
-  /** Would the same call, later, have a chance? */
+  /** True if the same call has a chance later. It says nothing about another connection. */
   readonly retryable: boolean;
 
   /**
-   * Makes an error; codecs and protocols built on this package may use it for their own failures.
+   * Makes an error. Codecs and protocols built on this package may use it for their own failures.
    *
-   * @param kind What went wrong.
+   * @param kind The kind of failure.
    * @param operation The function that failed.
-   * @param reason What went wrong in words, without a full stop.
-   * @param options What else is known.
+   * @param reason The failure in words, without a full stop. The code need not be in it, and is not written twice.
+   * @param options Further facts, such as the address and the cause.
    */
   constructor(
     kind: SocketErrorKind,
@@ -155,18 +163,21 @@ export class SocketError extends Error {
     options: SocketErrorOptions = {},
   ) {
     const { address, code, permission, bytesSent } = options;
-    const where = address === undefined ? "" : ` ${bracketed(address.host)}:${address.port}`;
+    const where = address === undefined ? "" : ` ${formatWhere(address)}`;
     const suffix = code === undefined ? "" : ` (${code})`;
+    // The reason of another error has its code already.
+    const full = reason.endsWith(suffix) ? reason : reason + suffix;
     super(
-      `${operation}${where}: ${reason}${suffix}`,
+      `${operation}${where}: ${full}`,
       "cause" in options ? { cause: options.cause } : undefined,
     );
     this.kind = kind;
     this.operation = operation;
+    this.reason = full;
     if (address !== undefined) this.address = address;
     if (code !== undefined) this.code = code;
     if (permission !== undefined) this.permission = permission;
     if (bytesSent !== undefined) this.bytesSent = bytesSent;
-    this.retryable = options.retryable ?? isRetryable(kind, operation, options);
+    this.retryable = options.retryable ?? isRetryable(kind, operation, bytesSent);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Handles and the life of the process: whether it may end beside them.
+ * The effect of handles on the life of the process: whether it may end while they are open.
  *
  * @module
  */
@@ -11,42 +11,40 @@ import { StreamConnection } from "./connection/stream_connection.ts";
 import { StreamListener } from "./connection/stream_listener.ts";
 import type { Connection, Listener, Server, UdpSocket } from "./types.ts";
 
-/** Has a say in whether the process may end. */
+/** A handle that can keep the process alive. */
 interface Referenced {
   setReferenced(on: boolean): void;
 }
 
 /**
- * Lets the process end although a call waits on this handle: an `accept`, a receiving call, an iteration, or a
- * server. It holds for what waits now and for what comes later, until {@linkcode ref}. It is meant for what
- * accompanies a program and must not outlive it: a port for metrics, an idle connection of a pool, a socket
- * that listens for announcements.
+ * Lets the process end although a call waits on this handle: an `accept`, a receiving call, an iteration, or a server.
+ * It holds for present and later calls, until {@linkcode ref}. It is meant for what accompanies a program and must not
+ * outlive it: a port for metrics, an idle connection of a pool, a socket that listens for announcements.
  *
- * A server takes its connections along, those that come later as well; each can be taken out with `ref`. A
- * listener does not: those that it accepts keep the process alive.
+ * It holds for the present and later connections of a server too; `ref` takes a single one out. It does not hold for
+ * the connections that a listener accepts. It does nothing for a connection of `connectionOver` whose transport has no
+ * `ref` and `unref`.
  *
- * It does nothing for a connection of `connectionOver` whose transport has no `ref` and `unref`: that keeps the
- * process alive, or does not, as it always did.
+ * Some work keeps the process alive all the same: bytes that are being sent, a `close`, a `closeListener`, and the timer
+ * of a call with a `timeout`. If a module awaits at its top level what only this handle could bring, the runtime ends it
+ * with an error.
  *
- * What has to come to an end does so first: bytes that are being sent, a `close`, `closeListener`, and the timer of a call
- * with a `timeout` keep the process alive all the same. A module that awaits at its top level what only
- * this handle could bring is ended by the runtime with an error.
- *
- * @param handle What the process need not wait for. One that is closed stays as it is.
- * @throws {SocketError} `InvalidInput`, where it is no handle.
+ * @param handle A listener, connection, UDP socket or server. It does nothing to one that is closed.
+ * @throws {SocketError} `InvalidInput` if it is none of these.
  *
  * @example A port that does not keep a batch job alive
  * ```ts
- * import { listen, send, serve, unref } from "jsr:@aivi/sockets";
+ * import { connect, listen, recvLine, send, serve, unref } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert@1";
  *
- * const started = Date.now();
  * const listener = await listen({ host: "127.0.0.1", port: 0 });
  * const server = serve(listener, (connection) =>
- *   send(connection, new TextEncoder().encode(`up for ${Date.now() - started} ms\n`)));
- * unref(server);
- * console.log(`metrics at ${server.address.port}`);
- * // The job goes here; when it is done, the process ends.
- * await server.shutdown({ timeout: 0 }); // Only a test has to.
+ *   send(connection, new TextEncoder().encode("jobs 7\n")));
+ * unref(server); // The process ends after the job, although the server runs.
+ *
+ * await using client = await connect(server.address);
+ * assertEquals(await recvLine(client), "jobs 7");
+ * await server.shutdown({ timeout: 0 }); // Only a test needs this.
  * ```
  */
 export function unref(handle: Listener | Connection | UdpSocket | Server): void {
@@ -54,21 +52,22 @@ export function unref(handle: Listener | Connection | UdpSocket | Server): void 
 }
 
 /**
- * Undoes {@linkcode unref}: what waits on this handle keeps the process alive, as it does from the start.
+ * Undoes {@linkcode unref}: calls that wait on this handle keep the process alive, as they do from the start.
  *
- * @param handle What the process waits for. One that is closed stays as it is.
- * @throws {SocketError} `InvalidInput`, where it is no handle.
+ * @param handle A listener, connection, UDP socket or server. It does nothing to one that is closed.
+ * @throws {SocketError} `InvalidInput` if it is none of these.
  *
  * @example An idle connection of a pool
  * ```ts
- * import { accept, close, connect, listen, recv, ref, send, unref } from "jsr:@aivi/sockets";
+ * import { accept, close, connect, listen, recvLine, ref, send, unref } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert@1";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
  * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
- * unref(client); // nobody uses it
- * ref(client); // somebody does
- * await send(server, new TextEncoder().encode("answer"));
- * console.log(new TextDecoder().decode((await recv(client))!)); // answer
+ * unref(client); // It is idle.
+ * ref(client); // It is in use again.
+ * await send(server, new TextEncoder().encode("answer\n"));
+ * assertEquals(await recvLine(client), "answer");
  * await Promise.all([close(client), close(server)]);
  * ```
  */

@@ -1,13 +1,13 @@
 /**
  * TCP and UDP sockets for custom protocols and connections that stay open for days.
  *
- * What the runtime's own sockets leave to each program is done here once: a send is whole and in
- * order, a cancelled call loses nothing, closing delivers what was sent, an accept loop survives its
- * clients, a reset never reads as a clean end, and every failure is one {@linkcode SocketError} that
- * names the operation, the address and the missing permission.
+ * The runtime's own sockets leave much to each program that is done here once. A send is whole and in order, a
+ * cancelled call loses nothing, closing delivers what was sent, and an accept loop survives its clients. Every
+ * failure is one {@linkcode SocketError} that names the operation, the address and the missing permission.
  *
  * ```ts
  * import { accept, close, connect, listen, recv, send } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
  * const client = await connect(listener.address, { timeout: 5000 });
@@ -15,7 +15,7 @@
  *
  * await send(client, new TextEncoder().encode("hello"));
  * const bytes = await recv(connection, { timeout: 5000 }); // null at the peer's end of stream
- * console.log(new TextDecoder().decode(bytes!)); // hello
+ * assertEquals(new TextDecoder().decode(bytes!), "hello");
  *
  * await Promise.all([close(client), close(connection)]);
  * ```
@@ -24,17 +24,20 @@
  *
  * ```ts
  * import { bindUdp, recvFrom, sendTo } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
  *
  * await using socket = await bindUdp({ host: "127.0.0.1", port: 0 });
  * await sendTo(socket, socket.address, new TextEncoder().encode("ping"));
  * const { from, bytes } = await recvFrom(socket);
- * console.log(from, new TextDecoder().decode(bytes)); // … ping
+ * assertEquals(from, socket.address);
+ * assertEquals(new TextDecoder().decode(bytes), "ping");
  * ```
  *
  * Protocols have frames, and servers have limits:
  *
  * ```ts
  * import { close, connect, framed, lines, listen, recvFrame, sendFrame, serve } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
  *
  * const listener = await listen({ host: "127.0.0.1", port: 0 });
  * await using server = serve(listener, async (connection) => {
@@ -44,11 +47,11 @@
  *
  * const stream = framed(await connect(server.address), lines());
  * await sendFrame(stream, "hello");
- * console.log(await recvFrame(stream, { timeout: 5000 })); // HELLO
+ * assertEquals(await recvFrame(stream, { timeout: 5000 }), "HELLO");
  * await close(stream.connection);
  * ```
  *
- * Nothing but `--allow-net` is needed; under `--unstable-net` UDP is faster and `reusePort` works.
+ * The package needs `--allow-net` only. Under `--unstable-net` UDP is faster and `reusePort` works.
  *
  * @module
  */

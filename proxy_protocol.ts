@@ -1,25 +1,7 @@
 /**
- * The PROXY protocol, with which a load balancer says on whose behalf it connects: a header before
- * the first byte of the stream, as a line of text (version 1) or in binary form (version 2). It is
- * specified in HAProxy's `proxy-protocol.txt`.
- *
- * @example A client that says on whose behalf it connects
- * ```ts
- * import { accept, close, connect, encodeProxyHeader, listen, recv, send } from "jsr:@aivi/sockets";
- *
- * await using listener = await listen({ host: "127.0.0.1", port: 0 });
- * const connection = await connect(listener.address);
- * const header = encodeProxyHeader({
- *   source: { host: "192.0.2.1", port: 56324 },
- *   destination: { host: "192.0.2.2", port: 443 },
- * }, { version: 1 });
- * await send(connection, header); // before anything else
- *
- * const server = await accept(listener);
- * console.log(new TextDecoder().decode((await recv(server))!));
- * // PROXY TCP4 192.0.2.1 192.0.2.2 56324 443
- * await Promise.all([close(connection), close(server)]);
- * ```
+ * The PROXY protocol, with which a load balancer names the client that it connects for: a header before the first byte
+ * of the stream, as a line of text (version 1) or in binary form (version 2). HAProxy's `proxy-protocol.txt`
+ * specifies it.
  *
  * @module
  */
@@ -42,34 +24,34 @@ const ENCODE = "encodeProxyHeader";
 
 /**
  * Receives the PROXY header that a connection begins with, version 1 or 2. Afterwards the connection's
- * `remoteAddress` is the client's, and its `proxy` has the header and the real peer; where the header
- * says nothing about a client (`LOCAL`, `UNKNOWN`), `remoteAddress` stays the real peer's. What follows the
- * header is for the next receiving call.
+ * `remoteAddress` is the client's; if the header names no client (`LOCAL`, `UNKNOWN`), it stays the peer's. The bytes
+ * behind the header are left to the next receiving call.
  *
- * Whoever connects can write a header: receive one only from peers that you trust, and from them always.
- * `serve` does that with its option `proxyProtocol`.
+ * Anybody who connects can write a header: receive one only from peers that you trust, and from them always. The option
+ * `proxyProtocol` of `serve` does that.
  *
- * @param connection What begins with a header; nothing of it has been received yet.
- * @param options When to give up: `signal`, and `timeout` in milliseconds.
- * @returns The header, frozen, with the real peer.
+ * @param connection A connection that begins with a header; nothing of it has been received yet.
+ * @param options `signal` and `timeout` (ms). A cancelled call leaves the bytes that have come to the next one.
+ * @returns The header, frozen, with the peer that sent it.
  *
- * Rejects as {@linkcode recv} does; with `InvalidData` as soon as what comes cannot be a header; with `TooLarge`
- * where it has more than 16,384 bytes, which is what HAProxy can write; and with `UnexpectedEof` where the
- * stream ends inside it. A cancelled call leaves what has come to the next one.
+ * Rejects as {@linkcode recv} does; with `InvalidData` as soon as the bytes cannot become a header; with `TooLarge` if
+ * the header has more than 16,384 bytes, the most that HAProxy can write; and with `UnexpectedEof` if the stream ends
+ * inside it.
  *
  * @example
  * ```ts
  * import { accept, close, connect, encodeProxyHeader, listen } from "jsr:@aivi/sockets";
  * import { recvProxyHeader, send } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert@1";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
  * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
  * const source = { host: "192.0.2.1", port: 56324 };
  * const destination = { host: "192.0.2.2", port: 443 };
  * await send(client, encodeProxyHeader({ source, destination }, { version: 2 }));
- * await recvProxyHeader(server, { timeout: 5000 });
- * console.log(server.remoteAddress); // { host: "192.0.2.1", port: 56324 }
- * console.log(server.proxy?.peer.host); // 127.0.0.1
+ * const header = await recvProxyHeader(server, { timeout: 5000 });
+ * assertEquals(header.peer, client.localAddress);
+ * assertEquals(server.remoteAddress, source);
  * await Promise.all([close(client), close(server)]);
  * ```
  */
@@ -79,44 +61,45 @@ export function recvProxyHeader(
 ): Promise<ReceivedProxyHeader> {
   const operation = "recvProxyHeader";
   if (!StreamConnection.is(connection)) return Promise.reject(notAConnection(operation));
-  const reading = new ProxyHeaderReader(connection);
-  return connection.recvDecoded(operation, reading, options) as Promise<ReceivedProxyHeader>;
+  const reader = new ProxyHeaderReader(connection);
+  // The reader rejects at the end of the stream, so there is no `null`.
+  return connection.recvDecoded(operation, reader, options) as Promise<ReceivedProxyHeader>;
 }
 
 /**
- * Writes the header with which a client says on whose behalf it connects. It goes out before
- * anything else, in one `send`.
+ * Writes the header that names the client of a connection. Send it before anything else, in one `send`.
  *
- * Without addresses it says that nothing is known of the client. In version 2 some receivers drop that
- * (HAProxy 2.6 does), where `command: "LOCAL"`, for a connection of the proxy's own, must be taken. Where
- * one address is IPv4 and the other one IPv6, the IPv4 one is written as the IPv6 address that carries
- * it (`::ffff:a.b.c.d`), which receivers of this package give back as IPv4.
+ * A header without addresses says that the client is unknown. Some receivers drop that in version 2 (HAProxy 2.6
+ * does); every receiver accepts `command: "LOCAL"`, which is for a connection of the proxy's own. If one address is IPv4
+ * and the other one IPv6, the IPv4 one is written as the IPv6 address that carries it (`::ffff:a.b.c.d`).
  *
- * A {@linkcode ProxyHeader} that was received can be passed on as it is in version 2, but for Unix sockets;
- * in version 1 only one with TCP addresses, or of `PROXY` without any, and with nothing beside them. What
- * version 1 cannot say is `InvalidInput`: of a header with more, pass on `source` and `destination` alone,
- * and `{}` instead of a `LOCAL` one.
+ * A received {@linkcode ProxyHeader} can be passed on as it is in version 2, unless it is for a Unix socket. Version 1
+ * has only TCP addresses, or none, and no other fields: of a header with more, pass on `source` and `destination`
+ * alone, and `{}` instead of a `LOCAL` one.
  *
- * @param header What to say: addresses as literals, ports 0 to 65535; `authority` of at most 255 bytes
- * and `uniqueId` of at most 128. In version 2 `crc32c: true` adds a checksum. Beside `LOCAL`, or without
- * addresses, nothing else can be said.
+ * @param header The fields: addresses written out, ports 0 to 65535, `authority` of at most 255 bytes and `uniqueId`
+ * of at most 128. In version 2 `crc32c: true` adds a checksum. `LOCAL` and a header without addresses have no other
+ * fields.
  * @param options The version, which the receiver must be able to read.
- * @returns The bytes: at most 107 in version 1, at most 65,551 in version 2. Receivers may take less,
- * HAProxy 16,384 bytes.
- * @throws {SocketError} `InvalidInput`, where the header cannot be said in that version.
+ * @returns The bytes: at most 107 in version 1, at most 65,551 in version 2. Receivers may accept less, HAProxy 16,384
+ * bytes.
+ * @throws {SocketError} `InvalidInput` if that version cannot say what the header has.
  *
  * @example
  * ```ts
  * import { encodeProxyHeader } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert@1";
  *
- * const bytes = encodeProxyHeader({
- *   source: { host: "2001:db8::1", port: 56324 },
- *   destination: { host: "2001:db8::2", port: 443 },
- *   authority: "example.com",
- *   uniqueId: new TextEncoder().encode("request-7"),
- *   crc32c: true,
- * }, { version: 2 });
- * console.log(bytes.length); // 85
+ * const source = { host: "2001:db8::1", port: 56324 };
+ * const destination = { host: "2001:db8::2", port: 443 };
+ * const line = encodeProxyHeader({ source, destination }, { version: 1 });
+ * assertEquals(
+ *   new TextDecoder().decode(line),
+ *   "PROXY TCP6 2001:db8::1 2001:db8::2 56324 443\r\n",
+ * );
+ * const authority = "example.com";
+ * const bytes = encodeProxyHeader({ source, destination, authority, crc32c: true }, { version: 2 });
+ * assertEquals(bytes.length, 73);
  * ```
  */
 export function encodeProxyHeader(
@@ -132,7 +115,7 @@ export function encodeProxyHeader(
   });
   const bytes = checked.version === 1 ? encodeProxyV1(checked) : encodeProxyV2(checked);
   if (bytes === undefined) {
-    throw invalidInput(ENCODE, "the header says more than the 65535 bytes that fit its length");
+    throw invalidInput(ENCODE, "the fields of the header do not fit its 65535 bytes");
   }
   return bytes;
 }

@@ -6,11 +6,11 @@
  */
 
 /**
- * Where a socket is, or where it should go: a host and a port.
+ * Names a socket by host and port.
  *
- * Addresses that the functions give are frozen, an IPv4 address that IPv6 carries (`::ffff:a.b.c.d`)
- * is given as `a.b.c.d`, and `host` never has brackets. A host must always be named: there is no
- * default that would listen on every interface.
+ * Addresses that the functions give are frozen. An IPv4 address that IPv6 carries (`::ffff:a.b.c.d`) is given as
+ * `a.b.c.d`, and `host` never has brackets. A host must always be named: there is no default that would listen on every
+ * interface.
  *
  * @example A listening address on loopback, port chosen by the system
  * ```ts
@@ -25,137 +25,113 @@ export interface Address {
    * an interface: `fe80::1%eth0`. The address of a peer has none, since the runtime drops it.
    */
   readonly host: string;
-  /** 1 to 65535; 0 where one binds, to let the system choose. */
+  /** 1 to 65535. For listening and binding, 0 lets the system choose. */
   readonly port: number;
 }
 
-/** One UDP datagram as it came in. */
+/** Holds one UDP datagram that came in. */
 export interface Datagram {
-  /** Who sent it. */
+  /** The sender's address. */
   readonly from: Address;
-  /**
-   * Its payload, whole, in a buffer of its own that is at most twice its size or 4 KiB: keeping it
-   * keeps nothing else in memory.
-   */
+  /** The whole payload, in a buffer of its own that is at most twice its size or 4 KiB: to keep it keeps no other memory. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** What every function takes that waits for a peer. */
+/** Sets when a call that waits for a peer gives up. */
 export interface OperationOptions {
   /**
-   * Cancels the call: it rejects `Aborted` with the signal's reason in `cause`. An already aborted
-   * signal rejects before any I/O.
+   * Cancels the call: it rejects `Aborted`, with the signal's reason in `cause`. A signal that is aborted already
+   * rejects it before any I/O.
    */
   signal?: AbortSignal;
   /**
-   * Milliseconds after which the call rejects `TimedOut`: 0 (before any I/O) to `Infinity`.
+   * Milliseconds after which the call rejects `TimedOut`, from 0 to `Infinity`. 0 rejects before any I/O: it is no poll.
    *
    * @default {Infinity}
    */
   timeout?: number;
 }
 
-/** How a {@linkcode Listener} listens, and what the connections it accepts get. */
-export interface ListenOptions {
+/** Options of every TCP connection, connected or accepted. */
+export interface TcpOptions extends ConnectionOptions {
   /**
-   * How many clients may wait in the kernel until they are accepted.
+   * Sends small writes at once instead of waiting for an acknowledgement (`TCP_NODELAY`).
+   *
+   * @default {true}
+   */
+  noDelay?: boolean;
+  /**
+   * Lets the kernel probe a connection that has been silent for long (`SO_KEEPALIVE`).
+   *
+   * @default {true}
+   */
+  keepAlive?: boolean;
+}
+
+/** Options of `listen`. The connections that the listener accepts get those of {@linkcode TcpOptions}. */
+export interface ListenOptions extends TcpOptions {
+  /**
+   * Clients that may wait in the kernel until they are accepted.
    *
    * @default {511}
    */
   backlog?: number;
   /**
-   * Lets several processes listen on one port, the kernel spreading the clients among them. Needs
-   * `--unstable-net`, `Unsupported` without it.
+   * Lets several processes listen on one port; the kernel spreads the clients among them. It needs
+   * `--unstable-net` and is `Unsupported` without it.
    *
    * @default {false}
    */
   reusePort?: boolean;
-  /**
-   * Sends small writes at once instead of waiting for an acknowledgement (`TCP_NODELAY`).
-   *
-   * @default {true}
-   */
-  noDelay?: boolean;
-  /**
-   * Lets the kernel probe connections that are silent for long (`SO_KEEPALIVE`).
-   *
-   * @default {true}
-   */
-  keepAlive?: boolean;
-  /**
-   * Bytes of waiting sends that a connection holds at most; see {@linkcode ConnectionOptions}.
-   *
-   * @default {16777216}
-   */
-  sendQueueLimit?: number;
 }
 
-/** How {@linkcode Connection}s are opened. `timeout` and `signal` cover name resolution too. */
-export interface ConnectOptions extends OperationOptions {
-  /**
-   * Sends small writes at once instead of waiting for an acknowledgement (`TCP_NODELAY`).
-   *
-   * @default {true}
-   */
-  noDelay?: boolean;
-  /**
-   * Lets the kernel probe the connection when it is silent for long (`SO_KEEPALIVE`).
-   *
-   * @default {true}
-   */
-  keepAlive?: boolean;
-  /**
-   * Bytes of waiting sends that the connection holds at most; see {@linkcode ConnectionOptions}.
-   *
-   * @default {16777216}
-   */
-  sendQueueLimit?: number;
-}
+/** Options of `connect`. `timeout` and `signal` cover the name resolution and every attempt. */
+export interface ConnectOptions extends TcpOptions, OperationOptions {}
 
-/** What a receiving call takes. */
+/** Sets how much a receiving call takes, and when it gives up. */
 export interface RecvOptions extends OperationOptions {
   /**
-   * The most bytes that the call may give: a whole number of at least 1. What one read brought
-   * beyond that stays for the next call.
+   * The most bytes that the call gives: a whole number of at least 1, or `Infinity`. Further bytes of the same read are
+   * the next call's.
    *
    * @default {Infinity}
    */
   maxBytes?: number;
 }
 
-/** How a connection is closed. */
+/** Sets the patience of a close. */
 export interface CloseOptions extends OperationOptions {
   /**
-   * Milliseconds without a byte from the peer after which the close stops waiting for its end of stream: 0 to
-   * `Infinity`. The wait begins when everything was sent, and what comes meanwhile is discarded. A peer that goes on
-   * sending is listened to for at most 30 seconds, or `linger` if that is longer; then `close` rejects `TimedOut`.
-   * 0 closes right after the flush: if the peer still sends then, sent data may be lost, and nothing says so.
+   * Milliseconds without a byte from the peer after which the close stops waiting for its end of stream, from 0 to
+   * `Infinity`. The wait begins when everything was sent; bytes that come meanwhile are discarded. A peer that goes on
+   * sending gets at most 30 seconds, or `linger` if that is longer; then `close` rejects `TimedOut`. 0 closes right
+   * after the flush: if the peer still sends then, sent data may be lost, and no error says so.
    *
    * @default {1000}
    */
   linger?: number;
   /**
-   * Milliseconds without a byte leaving after which the close gives up what waits to be sent: 0 to `Infinity`.
-   * Linux takes bytes in steps of up to 1.4 MB: your slowest peer should need less time for that.
+   * Milliseconds without a byte leaving after which the close gives up the bytes that wait, from 0 to `Infinity`. Linux
+   * takes bytes in steps of up to 1.4 MB: your slowest peer should need less time for that.
    *
    * @default {30000}
    */
   flushTimeout?: number;
 }
 
-/** What every connection has, whatever it runs over. */
+/** Sets the limits of a connection, whatever it runs over. */
 export interface ConnectionOptions {
   /**
-   * Bytes of sends that may wait behind the one that the runtime writes at the moment. A send
-   * that would pass it rejects `QueueFull`. Each that waits takes some 300 bytes of memory more,
-   * its promise among them: where messages are tiny and nobody awaits them, a lower limit is wiser.
+   * The most bytes of sends that may wait behind the one that is being written. A send that would pass this rejects
+   * `QueueFull`; a send on an idle connection may have any size. Each send that waits takes some 300 bytes of memory
+   * more, its promise included: if messages are tiny and nobody awaits them, set a lower limit.
    *
    * @default {16777216}
    */
   sendQueueLimit?: number;
 }
 
-/** How a UDP socket is bound. */
+/** Options of `bindUdp`. */
 export interface BindUdpOptions {
   /**
    * Lets several sockets bind the same address (`SO_REUSEADDR`), as multicast receivers do.
@@ -165,8 +141,8 @@ export interface BindUdpOptions {
   reuseAddress?: boolean;
   /**
    * Bytes of datagrams that may wait until those before them are sent, or until their name is resolved. A `sendTo`
-   * that would pass it rejects `QueueFull`. Each datagram counts 256 bytes more than its payload, so that empty
-   * ones are bounded as well. One that the system takes at once counts nothing.
+   * that would pass this limit rejects `QueueFull`. Each waiting datagram counts 256 bytes more than its payload, so
+   * that empty ones are bounded as well. A datagram that the system takes at once counts nothing.
    *
    * @default {16777216}
    */
@@ -178,44 +154,44 @@ export interface BindUdpOptions {
  * listener open; `await using` closes it.
  */
 export interface Listener extends AsyncIterable<Connection>, AsyncDisposable {
-  /** Where it listens, with the port that the system chose. */
+  /** The address of the listener, with the port that the system chose. */
   readonly address: Address;
 }
 
 /**
- * An ordered stream of bytes in both directions. Iterating gives what is received, chunk by chunk,
- * until the peer's end; leaving the iteration leaves the connection open; `await using` closes it.
+ * An ordered stream of bytes in both directions. `await using` closes it.
+ *
+ * An iteration gives received bytes, chunk by chunk. It ends at the peer's end of stream, or when this side closes or
+ * aborts; a broken connection throws. Leaving the iteration leaves the connection open.
  */
 export interface Connection extends AsyncIterable<Uint8Array<ArrayBuffer>>, AsyncDisposable {
   /** This side's address. */
   readonly localAddress: Address;
-  /** The peer's address; where a PROXY header named the client, the client's. */
+  /** The peer's address, or the client's if a PROXY header named it. */
   readonly remoteAddress: Address;
-  /** The PROXY header that the connection began with, once one was received. */
-  readonly proxy?: ReceivedProxyHeader;
-  /** How many bytes the operating system took so far. */
+  /** Bytes that the operating system has taken so far. */
   readonly bytesSent: number;
   /**
-   * How many bytes of sends the operating system has not taken yet: those that wait, which
-   * `sendQueueLimit` bounds, and those that are being written. `flush` waits for all of them.
+   * Bytes of sends that the operating system has not taken yet: those that wait, which `sendQueueLimit` bounds, and
+   * those that are being written. `flush` waits for all of them.
    */
   readonly bytesQueued: number;
-  /** How many bytes receiving calls have given so far. */
+  /** Bytes that receiving calls have given so far. */
   readonly bytesReceived: number;
   /**
    * The receiving side as a byte stream, for default readers, BYOB readers of any element, pipes and `tee`. It reads
    * nothing ahead. Exhausting or cancelling it does not close the connection unless `writable` has ended too.
    *
-   * A reader that releases its lock, a pipe that its signal aborts, and a cancel leave the bytes that they waited for
-   * to the next call: `recv` or another reader. A reader's `read` beside another receiving call rejects `Busy`, and
-   * the stream goes on; a pipe, a `tee` or an iteration waits until that call has ended. A BYOB read gets whole
-   * elements only: if the stream ends within one, it rejects `UnexpectedEof`, the stream is broken, and `recv` gives
-   * the bytes that are left. Other failures are those of `recv`.
+   * If a reader releases its lock, a signal aborts a pipe, or the stream is cancelled, the bytes that it waited for go
+   * to the next call: `recv` or another reader. A reader's `read` beside another receiving call rejects `Busy`, and the
+   * stream goes on; a pipe, a `tee` or an iteration waits until that call has ended. A BYOB read gets whole elements
+   * only: if the stream ends within one, it rejects `UnexpectedEof`, the stream is broken, and `recv` gives the bytes
+   * that are left. Other failures are those of `recv`.
    *
    * @example Read two numbers of 16 bits, then the rest with a function
    * ```ts
    * import { accept, close, connect, listen, recv, send } from "jsr:@aivi/sockets";
-   * import { assertEquals } from "jsr:@std/assert@1";
+   * import { assertEquals } from "jsr:@std/assert";
    *
    * await using listener = await listen({ host: "127.0.0.1", port: 0 });
    * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
@@ -235,9 +211,8 @@ export interface Connection extends AsyncIterable<Uint8Array<ArrayBuffer>>, Asyn
    * queue is full. Closing the stream ends the sending side only, unless `readable` has ended too.
    *
    * Aborting it aborts the connection at once, also while the peer takes nothing. So does the signal of
-   * `connection.readable.pipeTo(other.writable, { signal })`. A pipe from any other stream tells its destination of
-   * its signal only when the write that is under way has ended, as the standard has it: `abort` the connection
-   * itself there.
+   * `connection.readable.pipeTo(other.writable, { signal })`. By the standard, a pipe from any other stream aborts its
+   * destination only after the write that is under way: `abort` the connection itself then.
    */
   readonly writable: WritableStream<Uint8Array>;
 }
@@ -247,45 +222,90 @@ export interface Connection extends AsyncIterable<Uint8Array<ArrayBuffer>>, Asyn
  * leaves it open; `await using` closes it.
  */
 export interface UdpSocket extends AsyncIterable<Datagram>, AsyncDisposable {
-  /** Where it is bound, with the port that the system chose. */
+  /** The address of the socket, with the port that the system chose. */
   readonly address: Address;
   /**
-   * Datagrams that this side had to drop because nobody received them in time. Only the receive
-   * queue that this package keeps where `Deno.listenDatagram` is missing is counted: what the kernel
-   * drops, it does not tell.
+   * Datagrams that this side dropped because nobody received them in time. It counts only the receive queue that this
+   * package keeps if `Deno.listenDatagram` is missing: the kernel does not say what it drops.
    */
   readonly dropped: number;
 }
 
-/**
- * What a {@linkcode Connection} needs underneath: the part of `Deno.Conn` that moves bytes.
- *
- * At most one `read` and one `write` are under way at a time, and `close` is called once. `close` must
- * make a pending `read` end; until it has, a `recvInto` that reads straight into the caller's buffer
- * stays pending.
- */
-export interface Transport {
-  /** Reads into `buffer`: how many bytes came, `null` at end of stream. */
-  read(buffer: Uint8Array): Promise<number | null>;
-  /** Writes from the front of `bytes`: how many were taken. */
-  write(bytes: Uint8Array): Promise<number>;
-  /** Ends both directions and frees what the transport holds. */
-  close(): void;
-  /** Ends the sending direction only; left out where the transport cannot. */
-  closeWrite?(): Promise<void>;
-  /** Lets a pending `read` keep the process alive again; see `unref`. */
-  ref?(): void;
-  /** Lets the process end although a `read` is pending; left out, with `ref`, where the transport cannot. */
-  unref?(): void;
-  /** This side's address, if it has one. */
-  readonly localAddr?: Deno.Addr;
-  /** The peer's address, if it has one. */
-  readonly remoteAddr?: Deno.Addr;
+/** The address of a {@linkcode Transport}, as `Deno.Conn` has it. */
+export interface TransportAddress {
+  /** The kind of transport, such as `tcp` or `unix`. */
+  readonly transport?: string;
+  /** The IP address. */
+  readonly hostname?: string;
+  /** The port. */
+  readonly port?: number;
+  /** The path of a Unix socket. */
+  readonly path?: string | null;
 }
 
 /**
- * What the proxy relays: `tcp`, `udp`, a Unix socket with a stream (`unix`) or datagrams (`unixpacket`),
- * or `unknown`, where the proxy itself cannot say or says that nothing is relayed.
+ * Moves the bytes of a {@linkcode Connection}. A `Deno.Conn` is one.
+ *
+ * At most one `read` and one `write` are under way at a time, and `close` is called once. `close` must make a pending
+ * `read` end; until then, a `recvInto` that reads straight into the caller's buffer stays pending.
+ */
+export interface Transport {
+  /** Reads into `buffer`. It resolves to the number of bytes, or to `null` at the end of stream. */
+  read(buffer: Uint8Array): Promise<number | null>;
+  /** Writes from the front of `bytes`. It resolves to the number of bytes that were taken. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Ends both directions and frees everything that the transport holds. */
+  close(): void;
+  /** Ends the sending direction only. It is left out if the transport cannot. */
+  closeWrite?(): Promise<void>;
+  /** Lets a pending `read` keep the process alive again, after `unref`. */
+  ref?(): void;
+  /** Lets the process end although a `read` is pending. It is left out, with `ref`, if the transport cannot. */
+  unref?(): void;
+  /** This side's address, if it has one. */
+  readonly localAddr?: TransportAddress;
+  /** The peer's address, if it has one. */
+  readonly remoteAddr?: TransportAddress;
+}
+
+/**
+ * Accepts transports. At most one `accept` is under way at a time, and `close` is called once. `close` must make a
+ * pending `accept` end.
+ */
+export interface TransportListener {
+  /** Waits for the next client. */
+  accept(): Promise<Transport>;
+  /** Stops accepting. The address is free after this and a pending `accept` have ended. */
+  close(): void | Promise<void>;
+  /** The address that it listens on, if it has one. */
+  readonly address?: Address;
+  /** Lets a pending `accept` keep the process alive again, after `unref`. */
+  ref?(): void;
+  /** Lets the process end although an `accept` is pending. It is left out, with `ref`, if the listener cannot. */
+  unref?(): void;
+}
+
+/**
+ * Accepts transports: the part of a listener that a platform provides.
+ *
+ * At most one `accept` is under way at a time, and `close` is called once. `close` must make a pending `accept` end.
+ */
+export interface TransportListener {
+  /** Gives the next client, ready to use. */
+  accept(): Promise<Transport>;
+  /** Stops listening. */
+  close(): void | Promise<void>;
+  /** Lets a pending `accept` keep the process alive again; see `unref`. */
+  ref?(): void;
+  /** Lets the process end although an `accept` is pending; left out, with `ref`, if the listener cannot do that. */
+  unref?(): void;
+  /** The address of the listener, if it has one. */
+  readonly address?: Address;
+}
+
+/**
+ * The kind of the relayed connection: `tcp`, `udp`, a Unix socket with a stream (`unix`) or datagrams (`unixpacket`), or
+ * `unknown` if the proxy does not know it or relays nothing.
  */
 export type ProxyTransport = "tcp" | "udp" | "unix" | "unixpacket" | "unknown";
 
@@ -297,17 +317,17 @@ export interface ProxyTlv {
   readonly value: Uint8Array<ArrayBuffer>;
 }
 
-/** What a proxy that ends TLS says about the client's side of it. */
+/** Details of the client's TLS, from a proxy that ends it. */
 export interface ProxySsl {
-  /** Whether the client connected over TLS. */
+  /** True if the client connected over TLS. */
   readonly tls: boolean;
-  /** Whether the client gave a certificate on this connection. */
+  /** True if the client gave a certificate on this connection. */
   readonly certificateOnConnection: boolean;
-  /** Whether the client gave a certificate at least once in the TLS session. */
+  /** True if the client gave a certificate at least once in the TLS session. */
   readonly certificateInSession: boolean;
   /**
-   * 0 where the client's certificate was verified, else the proxy's error number. Proxies send 0 without
-   * a certificate as well: it says something only beside `certificateInSession`.
+   * 0 if the client's certificate was verified, else the proxy's error number. Proxies send 0 without a certificate as
+   * well: it means something only beside `certificateInSession`.
    */
   readonly verify: number;
   /** The TLS version, such as `TLSv1.3`. */
@@ -331,32 +351,31 @@ export interface ProxySsl {
 }
 
 /**
- * What a PROXY protocol header says about the connection that it stands before. Frozen.
+ * A PROXY protocol header, frozen: what a proxy says about the connection behind it.
  *
- * Where `source` and `destination` are missing (`LOCAL`, or transport `unknown`), the header says nothing
- * about the client: the peer of the connection itself counts. Everything in it is as true as the
- * sender is trusted.
+ * Without `source` and `destination` (`LOCAL`, or transport `unknown`) it says nothing about the client, and the peer of
+ * the connection itself counts. All of it is as true as its sender is trusted.
  */
 export interface ProxyHeader {
   /** 1 for the line of text, 2 for the binary form. */
   readonly version: 1 | 2;
   /** `PROXY` for a relayed connection, `LOCAL` for one of the proxy's own, such as a health check. */
   readonly command: "PROXY" | "LOCAL";
-  /** What is relayed. */
+  /** The kind of the relayed connection. */
   readonly transport: ProxyTransport;
-  /** The client. IPv6 in its shortest form; port 0 where the proxy says so. */
+  /** The client. IPv6 in its shortest form; port 0 if the proxy says so. */
   readonly source?: Address;
-  /** Where the client connected to. */
+  /** The address that the client connected to. */
   readonly destination?: Address;
-  /** Whether the header has a CRC32C checksum, which then was right. */
+  /** True if the header has a CRC32C checksum, which was right then. */
   readonly crc32c: boolean;
   /** The protocol that was negotiated (ALPN), such as `h2`; one character for each byte. */
   readonly alpn?: string;
   /** The host name that the client asked for, from TLS the server name (SNI): at most 255 bytes. */
   readonly authority?: string;
-  /** What the proxy calls the connection: at most 128 bytes, of any kind. */
+  /** The proxy's identifier of the connection: at most 128 bytes, of any kind. */
   readonly uniqueId?: Uint8Array<ArrayBuffer>;
-  /** What the proxy says about the client's TLS. */
+  /** Details of the client's TLS. */
   readonly ssl?: ProxySsl;
   /** The name of the network namespace. */
   readonly netns?: string;
@@ -364,191 +383,186 @@ export interface ProxyHeader {
   readonly tlvs: readonly ProxyTlv[];
 }
 
-/** A header that a connection began with, and who sent it. */
+/** A received header, and the peer that sent it. */
 export interface ReceivedProxyHeader extends ProxyHeader {
-  /** The peer that the connection really comes from: the proxy. */
+  /** The peer of the connection itself: the proxy. */
   readonly peer: Address;
 }
 
 /**
- * What a header is to say: {@linkcode ProxyHeader} with everything optional. `command` is `PROXY` where it
- * is left out, `transport` is `tcp` where there are addresses, and `ssl.verify` is 1, not verified.
+ * The fields of a header to write: {@linkcode ProxyHeader} with everything optional. `command` is `PROXY` by default,
+ * `transport` is `tcp` if there are addresses, and `ssl.verify` is 1, not verified.
  */
 export type ProxyHeaderInit = Readonly<
   Partial<Omit<ProxyHeader, "version" | "ssl">> & { ssl?: Readonly<Partial<ProxySsl>> }
 >;
 
-/** How a header is written. */
+/** Options of `encodeProxyHeader`. */
 export interface EncodeProxyHeaderOptions {
-  /** 1 for the line of text, 2 for the binary form: what the receiver is set up to read. */
+  /** 1 for the line of text, 2 for the binary form: the version that the receiver expects. */
   version: 1 | 2;
 }
 
-/** Whom a server lets speak for its clients; see {@linkcode ReceivedProxyHeader}. */
+/** The load balancers of a server, which may name their clients. */
 export interface ProxyProtocolOptions {
   /**
-   * The load balancers: addresses and networks in CIDR notation, such as `10.0.0.0/8` or `::1`. One of them must
-   * send a header first, anybody else's connection is closed. IPv4 and IPv6 are matched apart.
+   * Addresses and networks in CIDR notation, such as `10.0.0.0/8` or `::1`. A peer in one of them must send a header
+   * first; a connection of any other peer is closed. IPv4 and IPv6 are matched apart.
    */
   trust: string[];
   /**
-   * Milliseconds within which the header must have come, at least 1. Until then the connection is none that
-   * `firstByteTimeout` or `idleTimeout` looks at.
+   * Milliseconds within which the header must have come, at least 1. `firstByteTimeout` and `idleTimeout` begin after
+   * the header.
    *
    * @default {10000}
    */
   timeout?: number;
 }
 
-/** How a server serves. */
+/** Options of `serve`. */
 export interface ServeOptions {
   /** Ends the server at once, as `shutdown({ timeout: 0 })` does. */
   signal?: AbortSignal;
   /**
-   * Maximum number of connections served at once; `whenFull` says what becomes of others. A connection gives its place
-   * back when it is closed, also if its handler has not returned then. Until its PROXY header has come it needs none.
+   * Maximum number of connections served at once; `whenFull` decides about others. A connection gives its place back
+   * when it is closed, even if its handler has not returned then. It needs none until its PROXY header has come.
    *
    * @default {10000}
    */
   maxConnections?: number;
   /**
-   * What becomes of clients beyond `maxConnections`. With `"wait"` they stay in the kernel's backlog until there is a
-   * place; only a server that ends lets them in as well, since closing the port would reset them. With `"refuse"` they
-   * are closed, counted in `refused`, and told by `onRefused`: for clients that have somewhere else to go.
+   * Treatment of clients beyond `maxConnections`. With `"wait"` they stay in the kernel's backlog until there is a
+   * place, or until the server ends: it lets them in then, since closing the port would reset them. With `"refuse"` they
+   * are closed and counted in `refused`, and `onRefused` is called: for clients that can go elsewhere.
    *
    * @default {"wait"}
    */
   whenFull?: "wait" | "refuse";
   /**
-   * Maximum number of connections from one host: what comes beyond that is closed, counted in `refused`, and told by
-   * `onRefused`. Behind a proxy the host is the client's.
+   * Maximum number of connections from one host. Further ones are closed and counted in `refused`, and `onRefused` is
+   * called. Behind a proxy the host is the client's. A connection counts until it is closed, so one that lingers after
+   * its handler (`linger`) still counts.
    *
    * @default {Infinity}
    */
   maxConnectionsPerHost?: number;
   /**
-   * Tells a client why it is refused, in the words of your protocol: send to the connection, and return. After one
-   * second at most the connection is closed, as `close` does it, and a second later it is gone. Of the clients that
-   * come while 100 are being told, none is told: they are closed at once, as all are without `onRefused`.
+   * Explains a refusal to the client, in the words of your protocol: send to the connection, and return. After at most
+   * one second the connection is closed as `close` does it, and after another second it is dropped. At most 100 calls
+   * are under way at once: further refused clients are closed at once, as all are without `onRefused`.
    *
-   * It is not called for peers of a server with `proxyProtocol` that are not trusted, or send no header. Such
+   * It is not called for peers of a server with `proxyProtocol` that are not trusted, or that send no header. Refused
    * connections count in no limit, and not in `active`. What it throws, or rejects with, goes to `onError`.
    */
   onRefused?: (connection: Connection, reason: RefusalReason) => void | Promise<void>;
   /**
-   * Milliseconds within which the first byte must come, or the client's end of stream: connections that never
-   * say anything are ended. Behind a proxy it is the first byte after the header, and the time counts from
-   * there. It is late by up to a quarter, as `idleTimeout` is.
+   * Milliseconds within which the client's first byte or its end of stream must come; a connection of a silent client
+   * is ended. Behind a proxy it is the first byte after the header, and the time counts from there. It is late by up to
+   * a quarter, as `idleTimeout` is.
    *
    * @default {Infinity}
    */
   firstByteTimeout?: number;
   /**
-   * Milliseconds after which a connection is ended on which nothing moves, in neither direction: nothing is
-   * received by the handler's calls, and the system takes nothing of what it sends. It counts as well while what
-   * a handler has sent before it returned still leaves; without it, those who take nothing have 30 seconds then.
+   * Milliseconds after which a connection is ended if no byte moves in either direction: the handler's calls receive
+   * nothing, and the system takes nothing of what they send. After the handler has returned, it bounds the delivery of
+   * what was sent before; without it, a client that takes nothing has 30 seconds then.
    *
-   * What is sent moves in steps: on Linux the system takes more when a third of its buffer is free, up to 1.4 MB.
-   * Your slowest client should need less time for that.
+   * Sent bytes move in steps: Linux takes more after a third of its buffer is free, up to 1.4 MB. Your slowest client
+   * should need less time for that.
    *
    * @default {Infinity}
    */
   idleTimeout?: number;
   /**
-   * Milliseconds without a byte from the client after which the server stops waiting for its end of stream, once its
-   * handler has returned and everything was sent; see {@linkcode CloseOptions}. What it still sends meanwhile is
-   * discarded. A client that goes on sending has at most 30 seconds, or `linger` if that is longer; then `onError` hears
-   * that sent data may be lost (`TimedOut`).
+   * Milliseconds without a byte from the client after which the server stops waiting for its end of stream. The wait
+   * begins after the handler has returned and everything was sent; see {@linkcode CloseOptions}. Input that still comes
+   * is discarded. A client that goes on sending has at most 30 seconds, or `linger` if that is longer; then `onError`
+   * hears that sent data may be lost (`TimedOut`).
    *
    * @default {1000}
    */
   linger?: number;
   /**
-   * Hears of what went wrong: what a handler threw, the connections that were ended by a timeout (`TimedOut`) or
-   * had no valid PROXY header, answers that a client did not take before its connection was closed, what `onRefused`
-   * threw, and, without a connection, that the system is out of descriptors. Without it, it is a line on standard error,
-   * which never quotes what was sent or received. It may throw, or reject: that is a line there.
+   * Hears of failures: what a handler threw, connections that a timeout ended (`TimedOut`) or that had no valid PROXY
+   * header, answers that a client did not take before its connection was closed, what `onRefused` threw, and, without a
+   * connection, a system that is out of descriptors. Without `onError`, a line on standard error says it, and never
+   * quotes what was sent or received. If `onError` throws or rejects, a line there says so.
    *
-   * It is not told of what handlers throw since one of their signals or the server ended them, of connections from
-   * hosts that are refused, nor of a trusted proxy that connects and says nothing, as health checks do.
+   * It does not hear what handlers throw because one of their signals or the server ended their work, nor of refused
+   * connections, nor of a trusted proxy that connects and says nothing, as health checks do.
    */
   onError?: (error: unknown, connection?: Connection) => void;
-  /** Takes a PROXY header before each connection, from load balancers that are trusted. */
+  /** Reads a PROXY header before each connection, from load balancers that are trusted. */
   proxyProtocol?: ProxyProtocolOptions;
 }
 
 /** The limit that a refused client has met. */
 export type RefusalReason = "maxConnections" | "maxConnectionsPerHost";
 
-/** What a handler is told beside its connection. */
+/** Context of one call of the handler. */
 export interface ServeContext {
   /**
-   * Aborts when the server ends, once those who waited in the backlog are in, and before it aborts what is left:
-   * what waits for the client should come to an end.
+   * Aborts when the server ends, after the clients in the backlog are in, and before it aborts the connections that are
+   * left: calls that wait for a client should end then.
    */
   readonly signal: AbortSignal;
   /** The server that the connection belongs to. */
   readonly server: Server;
+  /** The PROXY header that the connection began with, and the proxy that sent it; only with `proxyProtocol`. */
+  readonly proxy?: ReceivedProxyHeader;
   /**
-   * Aborts when the client has left, also while the handler does not receive: for one that computes, or waits for
-   * another server. It is the signal of `disconnectSignal`, made when it is first asked for; from then on one buffer
-   * is read ahead. Handed to the calls that the client's leaving should end, what they reject with is nothing that
-   * `onError` hears of.
+   * Aborts when the client has left, even while the handler does not receive: for a handler that computes, or waits for
+   * another server. It is the signal of `disconnectSignal`, made at its first use; one buffer is read ahead from then
+   * on. `onError` does not hear of a call that it ends.
    */
   readonly disconnected: AbortSignal;
 }
 
-/** How a server is ended. */
+/** Options of the end of a server. */
 export interface ShutdownOptions {
   /**
-   * Milliseconds that connections have to end by themselves; those that are left are aborted then. 0
-   * aborts all of them at once.
+   * Milliseconds that connections have to end by themselves; those that are left are aborted then. 0 aborts all of them
+   * at once.
    *
    * @default {Infinity}
    */
   timeout?: number;
 }
 
-/** How the connections of a server came to their end. */
+/** Connections at the end of a server, by how they ended. */
 export interface ShutdownResult {
-  /**
-   * Those that were under way, or still waited to be accepted, whose handlers came to their end, and what they
-   * had sent has left.
-   */
+  /** Connections whose handler came to its end, with everything sent: those under way, and those of the backlog. */
   readonly drained: number;
-  /** Those that the server has aborted meanwhile, since their time was up. */
+  /** Connections that the server aborted, since their time was up. */
   readonly aborted: number;
 }
 
 /**
- * A server that runs. `await using` shuts it down, and waits for handlers as long as they take: those that may wait
- * for a client for ever should heed their `signal`.
+ * A running server. `await using` shuts it down, and waits for handlers as long as they take: a handler that may wait
+ * for a client for ever should use its `signal`.
  */
 export interface Server extends AsyncDisposable {
-  /** Where it listens. */
+  /** The address that it listens on. */
   readonly address: Address;
-  /**
-   * Connections that are under way, from when they are accepted until they are closed and their handlers have
-   * returned.
-   */
+  /** Connections that were accepted, and are not closed yet or have a handler that has not returned. */
   readonly active: number;
   /** Connections that were handed to the handler so far. */
   readonly accepted: number;
-  /** Connections that were not served: past a limit, not of a trusted proxy, or without a PROXY header. */
+  /** Connections that were not served: over a limit, from a peer that is not trusted, or without a PROXY header. */
   readonly refused: number;
   /**
-   * Resolves when the server has ended, by `shutdown`, its `signal` or since the listener was closed: the last
+   * Resolves when the server has ended, by `shutdown`, by its `signal` or because the listener was closed: the last
    * handler has returned, or its connection was aborted. It never rejects.
    */
   readonly finished: Promise<void>;
   /**
-   * Ends it: no more clients are accepted, once those who wait in the backlog are in; handlers are told through
-   * their `signal`, and waited for. Doing it again is fine, and may set a shorter time. A handler that awaits it
-   * waits for itself.
+   * Ends the server: it lets in the clients that wait in the backlog, closes the port, aborts the `signal` of handlers,
+   * and waits for them. A further call may set a shorter time. A handler that awaits it waits for itself.
    *
-   * The backlog is taken for empty when nobody has come for 25 milliseconds. If clients keep coming, the port is closed
-   * and handlers are told after a tenth of `timeout`, or 50 milliseconds if that is longer, and after 3 seconds at
-   * most. Those who wait then are reset: have a load balancer send them elsewhere first.
+   * The backlog counts as empty after 25 milliseconds without a client. If clients keep coming, the port is closed and
+   * the signal aborted after a tenth of `timeout`, or 50 milliseconds if that is longer, and after 3 seconds at most.
+   * Clients that wait then are reset: have a load balancer send them elsewhere first.
    *
    * Rejects with a {@linkcode SocketError} of kind `InvalidInput` only.
    */

@@ -1,44 +1,46 @@
 /**
  * UDP: datagram-oriented, with neither delivery nor order guaranteed.
  *
+ * The error kinds that the functions reject with are explained in `docs/errors.md`.
+ *
  * @module
  */
 
 import { checkBoolean, checkLimit, checkOptions, readArguments } from "./core/arguments.ts";
-import { BoundUdpSocket, notAUdpSocket } from "./udp/udp_socket.ts";
-import { DenoDatagrams } from "./runtime/deno_datagrams.ts";
 import { toSocketError } from "./core/error_mapping.ts";
-import { NodeDatagrams } from "./runtime/node_datagrams.ts";
-import { hasUnstableNet } from "./runtime/unstable_net.ts";
-import { checkAddress } from "./address.ts";
+import { denoBackend } from "./runtime/deno_backend.ts";
+import { BoundUdpSocket, notAUdpSocket } from "./udp/udp_socket.ts";
+import { checkAddress } from "./core/address_check.ts";
 import type { Address, BindUdpOptions, Datagram, OperationOptions, UdpSocket } from "./types.ts";
 
-/** Datagrams that wait may take this much (bytes). */
-const DEFAULT_DATAGRAM_QUEUE_LIMIT = 16 * 1024 * 1024;
+/** Default limit of the datagrams that wait in one socket. */
+const DEFAULT_DATAGRAM_QUEUE_BYTES = 16 * 1024 * 1024;
 
 /**
- * Binds a UDP port. Runs on `Deno.listenDatagram` where the runtime offers it (`--unstable-net`), on
- * `node:dgram` elsewhere, with the same behaviour but for the speed, and for sends that the operating system
- * refuses: `node:dgram` does not say why, and the kind is `Other` where it cannot be told without.
+ * Binds a UDP port. It uses `Deno.listenDatagram` if the runtime offers it (`--unstable-net`), else `node:dgram`. Both
+ * behave the same, but `node:dgram` is slower and does not say why the system refused a send: the kind is then `Other`
+ * if nothing else gives the reason.
  *
- * @param address Where to bind: a host of this machine, named always; port 0 lets the system choose. A
- * socket on `::` sends and receives over IPv4 as well.
- * @param options How to bind, and how many bytes of datagrams may wait.
+ * @param address A host of this machine and a port; port 0 lets the system choose. A socket on `::` sends and receives
+ * over IPv4 as well.
+ * @param options How to bind, and the limit of the datagrams that wait.
  * @returns The socket. It keeps the process alive only while a receive is pending.
  *
- * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `PermissionDenied` (with `permission`),
- * `AddressInUse`, `AddressNotAvailable` (not an address of this machine), `HostNotFound`, or
- * `ResourceExhausted`. It cannot be cancelled.
+ * Rejects with a {@linkcode SocketError}: `InvalidInput`, `PermissionDenied` (with `permission`), `AddressInUse`,
+ * `AddressNotAvailable` (not an address of this machine), `HostNotFound`, or `ResourceExhausted`. It cannot be
+ * cancelled.
  *
  * @example
  * ```ts
  * import { bindUdp, recvFrom, sendTo } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
  *
  * await using receiver = await bindUdp({ host: "127.0.0.1", port: 0 });
  * await using sender = await bindUdp({ host: "127.0.0.1", port: 0 });
  * await sendTo(sender, receiver.address, new TextEncoder().encode("hello"));
  * const { from, bytes } = await recvFrom(receiver);
- * console.log(from, new TextDecoder().decode(bytes));
+ * assertEquals(from, sender.address);
+ * assertEquals(new TextDecoder().decode(bytes), "hello");
  * ```
  */
 export async function bindUdp(address: Address, options?: BindUdpOptions): Promise<UdpSocket> {
@@ -48,47 +50,43 @@ export async function bindUdp(address: Address, options?: BindUdpOptions): Promi
     const { reuseAddress, sendQueueLimit } = checkOptions(operation, options);
     return {
       reuseAddress: checkBoolean(operation, "reuseAddress", reuseAddress, false),
-      limit: checkLimit(operation, "sendQueueLimit", sendQueueLimit, DEFAULT_DATAGRAM_QUEUE_LIMIT),
+      limit: checkLimit(operation, "sendQueueLimit", sendQueueLimit, DEFAULT_DATAGRAM_QUEUE_BYTES),
     };
   });
   try {
-    return new BoundUdpSocket(
-      hasUnstableNet()
-        ? new DenoDatagrams(where, { reuseAddress })
-        : await NodeDatagrams.bind(where, { reuseAddress }),
-      limit,
-    );
+    return new BoundUdpSocket(await denoBackend.bindDatagrams(where, { reuseAddress }), limit);
   } catch (error) {
     throw toSocketError(error, operation, { address: where });
   }
 }
 
 /**
- * Sends one datagram. Whether it arrives, nobody says: a port where nobody listens is no error. Datagrams
- * to addresses leave in the order of their calls, and so do those to one name.
+ * Sends one datagram. Nothing says if it arrives: a port where nobody listens is no error. Datagrams to addresses leave
+ * in the order of their calls, and so do those to one name.
  *
- * @param socket From where.
- * @param address Where to: a host and a port from 1 to 65535. A name is resolved on every call, to
- * an address that the socket can send to; calls that come during a lookup of their name share its answer. A name
- * that resolves slowly delays its own datagrams only.
- * @param bytes The payload: up to 65,507 bytes over IPv4, 65,527 over IPv6; none is a datagram, too.
- * Without `signal` and `timeout` it must stay unchanged until the call settles.
- * @param options When to give up: `signal`, and `timeout` in milliseconds.
- * @returns When the operating system has taken it.
+ * @param socket The socket to send from.
+ * @param address A host and a port from 1 to 65535. A name is resolved on every call, to an address that the socket can
+ * send to; calls that come during a lookup of their name share its answer. A name that resolves slowly delays only its
+ * own datagrams.
+ * @param bytes The payload: at most 65,507 bytes over IPv4, 65,527 over IPv6. An empty one is a datagram, too. Without
+ * `signal` and `timeout` it must stay unchanged until the call settles.
+ * @param options `signal`, and `timeout` in milliseconds.
+ * @returns Resolves when the operating system has taken it.
  *
- * Rejects with a {@linkcode SocketError} of kind `InvalidInput` (also for an IPv6 address from an IPv4 socket
- * and the other way round, and for bytes whose buffer is transferred or resized before they are sent),
- * `Closed`, `TooLarge`, `PermissionDenied` (with `permission`), `HostNotFound`, `Unreachable`,
- * `ResourceExhausted`, `QueueFull` (what waits would pass `sendQueueLimit`; nothing of this call was sent),
- * `Aborted`, or `TimedOut`. None of them ends the socket. A call that is cancelled while it waits, for those before
- * it or for its name, has sent nothing. Once the runtime has the datagram, it may leave all the same.
+ * Rejects with a {@linkcode SocketError}: `InvalidInput` (also for an address that the socket cannot send to, and for a
+ * buffer that is transferred or resized before it is sent), `Closed`, `TooLarge`, `PermissionDenied` (with
+ * `permission`), `HostNotFound`, `Unreachable`, `ResourceExhausted`, `QueueFull` (the waiting datagrams would pass
+ * `sendQueueLimit`; nothing of this call was sent), `Aborted`, or `TimedOut`. None of them ends the socket. A call that
+ * is cancelled while it waits has sent nothing; after the runtime has the datagram, it may leave all the same.
  *
  * @example
  * ```ts
- * import { bindUdp, sendTo } from "jsr:@aivi/sockets";
+ * import { bindUdp, recvFrom, sendTo } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
  *
  * await using socket = await bindUdp({ host: "127.0.0.1", port: 0 });
  * await sendTo(socket, socket.address, new Uint8Array([1, 2, 3]));
+ * assertEquals((await recvFrom(socket)).bytes, new Uint8Array([1, 2, 3]));
  * ```
  */
 export function sendTo(
@@ -103,23 +101,25 @@ export function sendTo(
 }
 
 /**
- * Receives the next datagram, whole, in the order they arrived. Concurrent calls are served in the order
- * they were made.
+ * Receives the next datagram, whole. Datagrams come in the order they arrived, and concurrent calls are served in the
+ * order they were made.
  *
- * @param socket Where to receive.
- * @param options When to give up: `signal`, and `timeout` in milliseconds.
- * @returns The datagram, and who sent it. Its bytes are the caller's own.
+ * @param socket The socket to receive on.
+ * @param options `signal`, and `timeout` in milliseconds.
+ * @returns The datagram with its sender's address. Its bytes are the caller's own.
  *
- * Rejects with a {@linkcode SocketError} of kind `InvalidInput`, `Closed`, `Aborted`, or `TimedOut`. Errors that
- * belong to one datagram are passed over. A cancelled call loses nothing: the datagram that comes then
- * goes to the next one.
+ * Rejects with a {@linkcode SocketError}: `InvalidInput`, `Closed`, `Aborted`, or `TimedOut`. It passes over errors that
+ * belong to one datagram. A cancelled call loses nothing: the datagram that comes then goes to the next call.
  *
- * @example
+ * @example A timeout loses nothing
  * ```ts
- * import { bindUdp, recvFrom } from "jsr:@aivi/sockets";
+ * import { bindUdp, recvFrom, sendTo, SocketError } from "jsr:@aivi/sockets";
+ * import { assertEquals, assertRejects } from "jsr:@std/assert";
  *
  * await using socket = await bindUdp({ host: "127.0.0.1", port: 0 });
- * await recvFrom(socket, { timeout: 10 }).catch((error) => console.log(error.kind)); // TimedOut
+ * await assertRejects(() => recvFrom(socket, { timeout: 10 }), SocketError, "timed out");
+ * await sendTo(socket, socket.address, new Uint8Array([1]));
+ * assertEquals((await recvFrom(socket)).bytes, new Uint8Array([1]));
  * ```
  */
 export function recvFrom(
@@ -132,14 +132,13 @@ export function recvFrom(
 }
 
 /**
- * Closes a UDP socket. Pending receives reject `Closed`, an iteration ends without an error. Datagrams that were
- * accepted before leave first, for which it waits at most a second; those that are left then reject `Closed`, which
- * nobody needs to handle. Closing again is fine.
+ * Closes a UDP socket. Pending receives reject `Closed`, and an iteration ends without an error. Datagrams that were
+ * accepted before have a second to leave; those that are left then reject `Closed`, which needs no handler.
  *
- * @param socket What to close.
- * @returns When the port is free again.
+ * @param socket The socket to close; closing it again does nothing.
+ * @returns Resolves when the port is free again.
  *
- * Rejects with a {@linkcode SocketError} of kind `InvalidInput` only. It cannot be cancelled.
+ * Rejects only with a {@linkcode SocketError} of kind `InvalidInput`. It cannot be cancelled.
  *
  * @example
  * ```ts

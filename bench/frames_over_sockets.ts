@@ -1,6 +1,6 @@
 /**
- * Frames over a socket, beside what `recv` of the same bytes costs. As a program it does the works of a group in
- * alternating rounds and prints the ratio of each to the first:
+ * Measures frames over a socket, and compares them with `recv` of the same bytes. As a program, it does the works of a
+ * group in alternating rounds and prints the ratio of each to the first:
  *
  *     deno run --allow-net bench/frames_over_sockets.ts
  */
@@ -15,7 +15,7 @@ import {
   recvFrame,
   send,
 } from "../mod.ts";
-import { median } from "./peers/rounds.ts";
+import { median } from "./comparison/rounds.ts";
 import {
   HOST,
   LARGE_FRAME,
@@ -25,23 +25,23 @@ import {
   SMALL_FRAME,
   SMALL_FRAMES,
   type Work,
-} from "./sides/work.ts";
+} from "./contenders/work.ts";
 import { startPeer } from "./start_peer.ts";
 
 const CODEC = lengthPrefixed();
 
 interface Group {
   readonly name: string;
-  /** Which frames the peer sends, and how long they are. */
+  /** The job of the peer, and the length of the frames that it sends (bytes). */
   readonly job: number;
   readonly length: number;
-  /** By name; the first is what the others are compared with. */
+  /** The works by their names. The others are compared with the first. */
   readonly works: Readonly<
     Record<string, (connection: Connection, bytes: number) => () => Promise<number>>
   >;
 }
 
-/** Receives without looking at what comes. */
+/** Receives without looking at the bytes. */
 function bare(connection: Connection, bytes: number): () => Promise<number> {
   return async () => {
     let missing = bytes;
@@ -50,7 +50,7 @@ function bare(connection: Connection, bytes: number): () => Promise<number> {
   };
 }
 
-/** The loop that everybody writes: decodes all that a `recv` brought, then receives again. */
+/** Receives and decodes in the usual loop: it decodes everything that a `recv` gave, then receives again. */
 function byHand(connection: Connection, bytes: number): () => Promise<number> {
   const input = new ByteQueue();
   const decoder = CODEC.decoder();
@@ -100,7 +100,7 @@ export const GROUPS: readonly Group[] = [
   },
 ];
 
-/** One work on a connection of its own. */
+/** Sets up one work on a connection of its own. */
 export async function open({ job, works }: Group, name: string, peer: Peer): Promise<Work> {
   const connection = await connect({ host: HOST, port: peer.tcp });
   await send(connection, Uint8Array.of(job));
@@ -124,7 +124,7 @@ async function compare(group: Group, peer: Peer): Promise<void> {
   for (let round = -1; round < ROUNDS; round++) {
     for (const name of names) {
       const work = await open(group, name, peer);
-      // The first round only makes the code hot.
+      // The work is warmed up first, so that its code is optimised.
       await rate(work, MILLISECONDS / 8);
       const measured = await rate(work, MILLISECONDS);
       if (round >= 0) rates[name].push(measured);

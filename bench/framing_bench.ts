@@ -1,6 +1,6 @@
 /**
- * Decoding in memory, where each group's baseline makes the same frames' arrays and does nothing else; and frames
- * over a socket.
+ * Measures decoding in memory, and frames over a socket. The baseline of a decoding group only makes the arrays of the
+ * same frames.
  */
 import {
   ByteQueue,
@@ -12,10 +12,10 @@ import {
   varintPrefixed,
 } from "../mod.ts";
 import { GROUPS, open } from "./frames_over_sockets.ts";
-import type { Work } from "./sides/work.ts";
+import type { Work } from "./contenders/work.ts";
 import { startPeer } from "./start_peer.ts";
 
-/** What one read of a busy connection brings. */
+/** The number of bytes that one read of a busy connection gives. */
 const CHUNK = 128 * 1024;
 const FRAMES = 100_000;
 
@@ -26,7 +26,7 @@ const CODECS: Record<string, Codec<Uint8Array>> = {
   delimited: delimited(new Uint8Array([13, 10])),
 };
 
-/** So many frames as a connection would bring them. */
+/** Encodes `FRAMES` frames and cuts them into chunks as a connection would give them. */
 function chunksOf<T>(codec: Codec<T>, frame: T): Uint8Array[] {
   const encoded = codec.encode(frame) as Uint8Array;
   const stream = new Uint8Array(FRAMES * encoded.length);

@@ -1,6 +1,6 @@
 /**
- * The other end of `deno bench`, in a worker so that the measuring thread does none of its work. It does
- * what `peers/programs/peer.c` does, where no compiler is at hand, and sends frames as well.
+ * The peer of `deno bench`. It runs in a Web Worker, so that the measuring thread does none of its work. It does the
+ * same as `comparison/programs/peer.c` without needing a compiler, and also sends frames.
  */
 import {
   ASK_FOR_DATAGRAMS,
@@ -14,9 +14,9 @@ import {
   SMALL_FRAME,
   SMALL_FRAMES,
   SOURCE,
-} from "./sides/work.ts";
+} from "./contenders/work.ts";
 
-/** The words of the measuring side, which the worker is given since it imports nothing. */
+/** The constants of `contenders/work.ts`. The Web Worker gets them as an argument, because it imports nothing. */
 export const WORDS = {
   ASK_FOR_DATAGRAMS,
   ECHO,
@@ -31,7 +31,7 @@ export const WORDS = {
   SOURCE,
 };
 
-/** Serves all there is to measure: a program for `startWorker`. */
+/** Serves all kinds of work. It is a program for `startWorker`. */
 export async function servePeer(words: typeof WORDS): Promise<void> {
   const post = (message: unknown) => (globalThis as unknown as Worker).postMessage(message);
 
@@ -44,7 +44,7 @@ export async function servePeer(words: typeof WORDS): Promise<void> {
     for (;;) await conn.write(chunk);
   }
 
-  /** Whole frames of so many zeros: a write that is taken in part goes on where it stopped. */
+  /** Sends whole frames of `length` zeros. After a partial write it goes on with the next byte. */
   async function frames(conn: Deno.TcpConn, length: number): Promise<void> {
     const size = 4 + length;
     const chunk = new Uint8Array(size * Math.ceil(256 * 1024 / size));
@@ -76,7 +76,7 @@ export async function servePeer(words: typeof WORDS): Promise<void> {
       if (await conn.read(first) === null) return;
       await JOBS[first[0]](conn);
     } catch {
-      // The measuring side drops its connections when it is done.
+      // The measuring side drops its connections after its work.
     } finally {
       conn.close();
     }

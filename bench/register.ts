@@ -1,26 +1,26 @@
 import { ROWS, type RowSpec } from "./rows.ts";
-import { ours } from "./sides/ours.ts";
-import { raw } from "./sides/raw.ts";
-import type { Work, WorkName } from "./sides/work.ts";
+import { ours } from "./contenders/ours.ts";
+import { raw } from "./contenders/raw.ts";
+import type { Work, WorkName } from "./contenders/work.ts";
 import { startPeer } from "./start_peer.ts";
 
-/** A benchmark has no end, and a flood would go on behind the others: datagrams are asked for instead. */
+/** The works that replace others here. A benchmark has no end, so a flood would go on during the next benchmarks. */
 const INSTEAD: Readonly<Partial<Record<WorkName, WorkName>>> = { recv_from: "recv_from_asked" };
 
 function works({ work: name }: RowSpec): boolean {
   return name in ours && name in raw;
 }
 
-/** A group for each row, with the runtime's own sockets as its baseline. */
+/** Registers a group for each row, with the runtime's own sockets as the baseline. */
 export async function register(isWanted: (row: RowSpec) => boolean): Promise<void> {
   const peer = await startPeer();
   for (const row of ROWS.filter((row) => works(row) && isWanted(row))) {
     const { name: group, work, options } = row;
     const name = INSTEAD[work] ?? work;
-    for (const [title, side] of [["raw Deno", raw], ["@aivi/sockets", ours]] as const) {
+    for (const [title, contender] of [["raw Deno", raw], ["@aivi/sockets", ours]] as const) {
       let made: Work | undefined;
-      Deno.bench({ name: title, group, baseline: side === raw }, async () => {
-        made ??= await side[name]!(peer, options);
+      Deno.bench({ name: title, group, baseline: contender === raw }, async () => {
+        made ??= await contender[name]!(peer, options);
         await made.batch();
       });
     }

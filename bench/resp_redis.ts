@@ -1,18 +1,18 @@
 /**
- * The RESP example beside redis-server, both under redis-benchmark, in alternating rounds:
+ * Compares the RESP example with redis-server. redis-benchmark measures both in alternating rounds:
  *
  *     deno run -A bench/resp_redis.ts [rounds [pipeline [requests]]]
  *
- * Prints the medians, and the median, lowest and highest of the rounds' ratios.
+ * It prints the medians, and the median, lowest and highest of the rounds' ratios.
  */
 import { parseAddress } from "../mod.ts";
 import { needRedisTools, startRedis } from "../tests/interop/support/redis.ts";
 import { Example } from "../tests/system/support/example.ts";
-import { median } from "./peers/rounds.ts";
+import { median } from "./comparison/rounds.ts";
 
 const TESTS = ["PING_INLINE", "PING_MBULK", "SET", "GET", "INCR"];
 
-/** Requests a second by test. */
+/** Returns the requests per second of each test. */
 async function measure(port: number, pipeline: number, count: number): Promise<number[]> {
   const { success, stdout } = await new Deno.Command("redis-benchmark", {
     args: [
@@ -21,7 +21,7 @@ async function measure(port: number, pipeline: number, count: number): Promise<n
     ],
     stderr: "null",
   }).output();
-  if (!success) throw new Error("redis-benchmark met an error");
+  if (!success) throw new Error("redis-benchmark failed");
   const rows = new TextDecoder().decode(stdout).split("\n").map((row) => row.split('","'));
   return TESTS.map((test) => Number(rows.find(([name]) => name === `"${test}`)![1]));
 }
@@ -34,7 +34,7 @@ await using redis = await startRedis();
 await using example = Example.start("resp_server", "--port", "0");
 const ours = parseAddress((await example.until(/127\.0\.0\.1:\d+/))[0]);
 const rates = new Map<number, number[][]>([[ours.port, []], [redis.port, []]]);
-// The first round makes everybody's code hot.
+// The first round only lets the code of both be optimised.
 for (let round = -1; round < rounds; round++) {
   const order = [...rates.keys()];
   for (const port of round % 2 === 0 ? order : order.reverse()) {

@@ -1,6 +1,6 @@
-import type { WorkName, WorkOptions } from "./sides/work.ts";
+import type { WorkName, WorkOptions } from "./contenders/work.ts";
 
-/** Who a row is compared with. */
+/** The name of a contender that a row is compared with. */
 export type PeerName =
   | "raw Deno"
   | "Conn.readable"
@@ -10,13 +10,13 @@ export type PeerName =
   | "Bun"
   | "C";
 
-/** One kind of work, and the ratio of ours to a peer's that is good enough. */
+/** One kind of work, and the lowest ratio of ours to a peer's that is good enough. */
 export interface RowSpec {
   readonly name: string;
   readonly unit: string;
   readonly work: WorkName;
   readonly options: WorkOptions;
-  /** How many of the work's counts make one of the unit. */
+  /** The number of counts of the work that make one of the unit. */
   readonly counts: number;
   readonly peers: Readonly<Partial<Record<PeerName, number | "no target">>>;
 }
@@ -28,10 +28,10 @@ function options(options: Partial<WorkOptions> = {}): WorkOptions {
   return { noDelay: true, size: 64, connections: 1, ...options };
 }
 
-/** Peers that do the work in their own way without a target. */
+/** Peers that do the work in their own way. They have no target. */
 const OTHERS = { "node: API on Deno": NO, Node: NO, Bun: NO, C: NO } as const;
 
-/** What users do most, with the targets that this package sets itself. */
+/** The most common kinds of work, with the targets that this package sets itself. */
 const USUAL: readonly RowSpec[] = [
   {
     name: "64 B send, each awaited",
@@ -139,7 +139,7 @@ const USUAL: readonly RowSpec[] = [
   },
 ];
 
-/** What goes badly elsewhere. */
+/** Kinds of work that are slow in other libraries. */
 const BAD: readonly RowSpec[] = [
   {
     name: "1 B send, each awaited",
@@ -185,7 +185,7 @@ const BAD: readonly RowSpec[] = [
 
 export const ROWS: readonly RowSpec[] = [...USUAL, ...BAD];
 
-/** How cost grows: the same work over raw Deno's at several sizes. */
+/** The same work at several sizes, compared with raw Deno, to show how the cost grows. */
 export interface CurveSpec {
   readonly title: string;
   readonly axis: "connections" | "message size in bytes";
@@ -239,7 +239,7 @@ export function curveOptions({ axis }: CurveSpec, size: number): WorkOptions {
   return options(axis === "connections" ? { connections: size } : { size });
 }
 
-/** Counts of a curve's work that make one of its unit. */
+/** Returns the number of counts of a curve's work that make one of its unit. */
 export function curveCounts({ unit }: CurveSpec, size: number): number {
   return unit === "MiB/s" ? MIB / size : 1;
 }

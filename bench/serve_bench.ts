@@ -1,4 +1,4 @@
-/** What a server costs beside the loop that everybody would write, with the same echo for each client. */
+/** Compares a server with the usual accept loop. Both echo to each client. */
 import { accept, close, type Connection, listen, send, serve, type ServeOptions } from "../mod.ts";
 import { answerClients, type Asked } from "./serve_clients.ts";
 import { startWorker } from "./start_worker.ts";
@@ -54,7 +54,7 @@ const LIMITS: ServeOptions = {
   idleTimeout: 60_000,
 };
 
-/** Each kind of server, and how it is started. */
+/** A function for each kind of server that starts it and returns its port. */
 export const SERVERS: Record<string, () => number | Promise<number>> = {
   "accept() in a loop": startLoop,
   "serve()": startServer,
@@ -62,7 +62,7 @@ export const SERVERS: Record<string, () => number | Promise<number>> = {
   "raw Deno in a loop": startRaw,
 };
 
-/** Clients that do what they are asked for. */
+/** Starts the Web Worker with the clients, and returns a function that asks them for work. */
 export function startClients(): (asked: Asked) => Promise<void> {
   const worker = startWorker(answerClients, undefined);
   return (asked) =>

@@ -1,7 +1,7 @@
 /**
- * The clients of `serve_bench.ts`, in a worker so that the measuring thread does none of their work. Each message
- * asks for so many echoes, either with a connection each or on connections that stay, and is answered when they
- * are done.
+ * A message to the clients of `serve_bench.ts`, which run in a Web Worker so that the measuring thread does none of
+ * their work. It asks for `count` echoes, either with a connection each or on connections that stay open. The clients
+ * answer it after the last echo.
  */
 export interface Asked {
   readonly port: number;
@@ -9,7 +9,7 @@ export interface Asked {
   readonly count: number;
 }
 
-/** Answers what it is asked for: a program for `startWorker`. */
+/** Answers messages of the measuring thread. It is a program for `startWorker`. */
 export function answerClients(): void {
   const AT_ONCE = 16;
   const MESSAGE = new Uint8Array(64).fill(65);

@@ -1,12 +1,12 @@
 /**
- * What a server costs beside the loop that everybody would write, in alternating rounds:
+ * Compares a server with the usual accept loop, in alternating rounds:
  *
  *     deno run --allow-net bench/serve_ratios.ts
  *
- * Prints the median time of a connection and of a round trip, and the median, lowest and highest of the
- * rounds' ratios to the loop: more than 1 is faster.
+ * It prints the median time of a connection and of a round trip, and the median, lowest and highest of the rounds'
+ * ratios to the loop. A ratio above 1 is faster.
  */
-import { median } from "./peers/rounds.ts";
+import { median } from "./comparison/rounds.ts";
 import { SERVERS, startClients } from "./serve_bench.ts";
 
 const ROUNDS = 15;
@@ -19,7 +19,7 @@ const clients = startClients();
 
 for (const [work, count] of WORKS) {
   const times: Record<string, number[]> = Object.fromEntries(names.map((name) => [name, []]));
-  // The first two rounds only make the code hot.
+  // The first two rounds only let the code be optimised.
   for (let round = -2; round < ROUNDS; round++) {
     for (const name of names) {
       const started = performance.now();

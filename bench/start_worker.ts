@@ -1,9 +1,9 @@
 /**
- * Starts a worker that runs a function. A worker from a file needs `--allow-read`, and `deno bench --allow-net`
- * must do: so the worker is given the function's own text, which uses nothing from outside.
+ * Starts a Web Worker that runs a function. A worker from a file would need `--allow-read`, but `deno bench
+ * --allow-net` must be enough. So the worker gets the text of the function, which uses nothing from outside.
  *
- * @param program What the worker does.
- * @param argument What it is called with, as JSON has it.
+ * @param program The function that the worker calls.
+ * @param argument The argument of the function, which must be JSON.
  */
 export function startWorker<T>(program: (argument: T) => unknown, argument: T): Worker {
   const text = `(${program})(${JSON.stringify(argument)});`;

@@ -2,49 +2,47 @@ import { checkBytes, checkSomeBytes } from "./byte_arguments.ts";
 import { checkWhole, invalidInput } from "../core/arguments.ts";
 import {
   type ByteChunk,
-  ByteChunks,
+  ChunkList,
+  chunkToFill,
   fillsItsBuffer,
-  isPlainBuffer,
   LARGE,
-  ownCapacity,
-  ownChunk,
   spareRoom,
 } from "./chunk_list.ts";
 import { ByteSearch, indexOfByte } from "./byte_search.ts";
 
 const EMPTY = new Uint8Array();
 
-/** Whether a value is a {@linkcode ByteQueue}, whatever its prototype says. */
+/** Returns true if a value is a {@linkcode ByteQueue}. */
 export let isByteQueue: (value: unknown) => value is ByteQueue;
-/** Goes on with a search at `start` of a queue: where the needle begins, or -1. */
+/** Goes on with a search at `start` of a queue. Returns the index of the needle, or -1. */
 export let searchQueue: (queue: ByteQueue, search: ByteSearch, start: number) => number;
-/** Moves an empty queue on to a position in its stream, since the bytes before that went past it. */
+/** Moves an empty queue on to a position in its stream, after bytes that did not go through the queue. */
 export let moveQueue: (queue: ByteQueue, position: number) => void;
-/** Appends bytes without a copy, though they are the lender's again some day: the loan. */
+/** Appends bytes without a copy. Their memory is borrowed: {@linkcode copyBorrowed} must free it before it changes. */
 export let pushBorrowed: (queue: ByteQueue, bytes: Uint8Array) => ByteChunk;
-/** How many bytes of a loan still wait; where there are none, the memory is free again. */
-export let borrowedLeft: (queue: ByteQueue, loan: ByteChunk) => number;
-/** Copies what still waits of a loan, which frees its memory. */
-export let copyBorrowed: (queue: ByteQueue, loan: ByteChunk) => void;
+/** Returns the number of borrowed bytes that still wait; if there are none, their memory is free again. */
+export let borrowedLeft: (queue: ByteQueue, borrowed: ByteChunk) => number;
+/** Copies the borrowed bytes that still wait, which frees their memory. */
+export let copyBorrowed: (queue: ByteQueue, borrowed: ByteChunk) => void;
 
 /**
- * Bytes that wait to be decoded: what a {@linkcode Decoder} reads from. Chunks go in at the back as
- * they come, frames come out at the front, and nothing is joined or scanned twice: the cost is
- * linear also where a large frame comes a byte at a time.
+ * Holds bytes that wait to be decoded: a {@linkcode Decoder} reads from it.
  *
- * Indices and offsets count from the first byte that waits.
+ * Chunks go in at the back as they come, and frames come out at the front. Nothing is joined or scanned twice, so the
+ * cost is linear even if a large frame comes a byte at a time. Indices and offsets count from the first byte that waits.
  *
  * @example
  * ```ts
  * import { ByteQueue } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
  *
  * const queue = new ByteQueue();
  * queue.push(new TextEncoder().encode("GET key\r"));
  * queue.push(new TextEncoder().encode("\nQUIT"));
  * const end = queue.indexOf(new Uint8Array([13, 10]));
- * console.log(new TextDecoder().decode(queue.take(end))); // GET key
+ * assertEquals(new TextDecoder().decode(queue.take(end)), "GET key");
  * queue.skip(2);
- * console.log(queue.length); // 4
+ * assertEquals(queue.length, 4);
  * ```
  */
 export class ByteQueue {
@@ -53,9 +51,9 @@ export class ByteQueue {
   #start = 0;
   #end = 0;
   #base = 0;
-  /** Where in the whole stream the bytes end that came so far. */
+  /** Position in the whole stream of the end of the bytes that came so far. */
   #total = 0;
-  readonly #chunks = new ByteChunks();
+  readonly #chunks = new ChunkList();
 
   static {
     isByteQueue = (value): value is ByteQueue =>
@@ -63,42 +61,40 @@ export class ByteQueue {
     searchQueue = (queue, search, start) => queue.#search(search, start);
     moveQueue = (queue, position) => queue.#moveTo(position);
     pushBorrowed = (queue, bytes) => queue.#pushBorrowed(bytes);
-    borrowedLeft = (queue, loan) => Math.max(0, loan.end - queue.#startOf(loan));
-    copyBorrowed = (queue, loan) => queue.#copyBorrowed(loan);
+    borrowedLeft = (queue, chunk) => Math.max(0, chunk.end - queue.#startOf(chunk));
+    copyBorrowed = (queue, chunk) => queue.#copyBorrowed(chunk);
   }
 
-  /** How many bytes wait. */
+  /** Number of bytes that wait. */
   get length(): number {
     return this.#total - this.#base - this.#start;
   }
 
   /**
-   * How many bytes have been taken or skipped since the queue was made; in a connection's, since the
-   * connection was. A decoder that notes where it stopped scanning as `consumed + index` is right also
-   * after others took bytes.
+   * Number of bytes taken or skipped since the queue was made; in a connection's queue, since the connection was made.
+   * A decoder that notes the end of its scan as `consumed + index` stays right after others took bytes.
    */
   get consumed(): number {
     return this.#base + this.#start;
   }
 
   /**
-   * Appends bytes. Less than 4 KiB is copied, and so is a small part of a large buffer; more is kept
-   * as it is.
+   * Appends bytes. Less than 4 KiB is copied, and so is a small part of a large buffer; more is kept as it is.
    *
-   * @param bytes What came. It must not change afterwards; {@linkcode ByteQueue.take} never gives
-   * the same memory out.
-   * @throws {SocketError} `InvalidInput`, where it is no `Uint8Array`, or its buffer has been transferred.
+   * @param bytes The bytes. They must not change afterwards; {@linkcode ByteQueue.take} never gives the same memory
+   * out.
+   * @throws {SocketError} `InvalidInput` if it is no `Uint8Array`, or if its buffer has been transferred.
    */
   push(bytes: Uint8Array): void {
     this.#push("ByteQueue.push", bytes, false);
   }
 
   /**
-   * Appends bytes whose `ArrayBuffer` the caller gives away: {@linkcode ByteQueue.take} may hand it
-   * out instead of a copy.
+   * Appends bytes whose `ArrayBuffer` the caller gives away: {@linkcode ByteQueue.take} may hand it out instead of a
+   * copy.
    *
-   * @param bytes What came. Neither it nor another view of its buffer may be used afterwards.
-   * @throws {SocketError} `InvalidInput`, where it is no `Uint8Array`, or its buffer has been transferred.
+   * @param bytes The bytes. Neither they nor another view of their buffer may be used afterwards.
+   * @throws {SocketError} `InvalidInput` if it is no `Uint8Array`, or if its buffer has been transferred.
    */
   pushOwned(bytes: Uint8Array<ArrayBuffer>): void {
     this.#push("ByteQueue.pushOwned", bytes, true);
@@ -107,27 +103,27 @@ export class ByteQueue {
   /**
    * Looks at a byte.
    *
-   * @param index Which one: 0 is the next.
+   * @param index The byte's index: 0 is the next one.
    * @returns The byte.
-   * @throws {SocketError} `InvalidInput`, where there is no such byte.
+   * @throws {SocketError} `InvalidInput` if there is no such byte.
    */
   at(index: number): number {
     if (isIndex(index) && index < this.#end - this.#start) return this.#bytes[this.#start + index];
     if (this.length === 0) throw invalidInput("ByteQueue.at", "the queue is empty");
     checkWhole("ByteQueue.at", "index", index, 0, this.length - 1);
     const position = this.consumed + index;
-    const { bytes, base } = this.#chunks.inSlot(this.#chunks.slotOf(position))!;
+    const { bytes, base } = this.#chunks.inSlot(this.#chunks.slotOf(position));
     return bytes[position - base];
   }
 
   /**
-   * Looks at bytes without consuming them. Where they lie in several chunks they are joined, and the
-   * joined copy stays in the queue.
+   * Looks at bytes without consuming them. If they lie in several chunks they are joined, and the joined copy stays in
+   * the queue.
    *
-   * @param length How many bytes.
-   * @param offset From where on; 0, the next byte, where it is left out.
+   * @param length Number of bytes.
+   * @param offset Index of the first of them; 0, the next byte, if it is left out.
    * @returns A view, which must not be changed, and is good only until the queue is used again.
-   * @throws {SocketError} `InvalidInput`, where so many do not wait.
+   * @throws {SocketError} `InvalidInput` if fewer bytes wait.
    */
   peek(length: number, offset: number = 0): Uint8Array {
     if (isIndex(length) && isIndex(offset) && offset + length <= this.#end - this.#start) {
@@ -139,7 +135,7 @@ export class ByteQueue {
     checkWhole(operation, "length", length, 0, this.length - offset);
     if (length === 0) return EMPTY;
     const position = this.consumed + offset;
-    let chunk = this.#chunks.inSlot(this.#chunks.slotOf(position))!;
+    let chunk = this.#chunks.inSlot(this.#chunks.slotOf(position));
     if (position + length > chunk.base + chunk.end) chunk = this.#join(position, length);
     return chunk.bytes.subarray(position - chunk.base, position - chunk.base + length);
   }
@@ -147,10 +143,10 @@ export class ByteQueue {
   /**
    * Removes bytes from the front.
    *
-   * @param length How many bytes.
-   * @returns The bytes, which are the caller's own, in an `ArrayBuffer` of their own that is at most
-   * twice their size or 4 KiB.
-   * @throws {SocketError} `InvalidInput`, where so many do not wait; then none is removed.
+   * @param length Number of bytes.
+   * @returns The bytes, which are the caller's own, in an `ArrayBuffer` of their own that is at most twice their size or
+   * 4 KiB.
+   * @throws {SocketError} `InvalidInput` if fewer bytes wait; then none is removed.
    */
   take(length: number): Uint8Array<ArrayBuffer> {
     if (!isIndex(length) || length >= LARGE || length > this.#end - this.#start) {
@@ -167,8 +163,8 @@ export class ByteQueue {
   /**
    * Drops bytes from the front.
    *
-   * @param length How many bytes.
-   * @throws {SocketError} `InvalidInput`, where so many do not wait; then none is dropped.
+   * @param length Number of bytes.
+   * @throws {SocketError} `InvalidInput` if fewer bytes wait; then none is dropped.
    */
   skip(length: number): void {
     if (isIndex(length) && length < this.#end - this.#start) {
@@ -185,15 +181,14 @@ export class ByteQueue {
   }
 
   /**
-   * Finds a byte or a sequence of bytes, also where it spans chunks. The time is linear in what is
-   * scanned, whatever the needle.
+   * Finds a byte or a sequence of bytes, even if it spans chunks. The time is linear in the bytes that are scanned, for any
+   * needle.
    *
-   * @param needle A byte from 0 to 255, or at least one byte.
-   * @param start From where on; 0 where it is left out. To go on after -1 without scanning
-   * anything twice, start at the `length` of that time, less all but one byte of the needle.
-   * @returns The index of its first byte, -1 where it is not there.
-   * @throws {SocketError} `InvalidInput`, where the needle is something else or empty, or `start` is
-   * beyond the end.
+   * @param needle A byte from 0 to 255, or a sequence of at least one byte.
+   * @param start Index to begin at; 0 if it is left out. To go on after -1 without scanning anything twice, start at
+   * the `length` of that time, less all but one byte of the needle.
+   * @returns The index of the needle's first byte, or -1.
+   * @throws {SocketError} `InvalidInput` if the needle is something else or empty, or if `start` is beyond the end.
    */
   indexOf(needle: Uint8Array | number, start: number = 0): number {
     const operation = "ByteQueue.indexOf";
@@ -211,7 +206,7 @@ export class ByteQueue {
     return end < 0 ? -1 : end - search.length;
   }
 
-  /** Scans chunk after chunk: the index that `scan` finds, counted from the first byte that waits. */
+  /** Scans chunk after chunk. Returns the index that `scan` finds, counted from the first byte that waits. */
   #scan(start: number, scan: (bytes: Uint8Array, from: number, to: number) => number): number {
     const head = this.#start + start;
     if (head < this.#end) {
@@ -222,7 +217,7 @@ export class ByteQueue {
     if (position === this.#total) return -1;
     let slot = this.#chunks.slotOf(position);
     while (position < this.#total) {
-      const { bytes, base, end } = this.#chunks.inSlot(slot++)!;
+      const { bytes, base, end } = this.#chunks.inSlot(slot++);
       const found = scan(bytes, position - base, end);
       if (found >= 0) return found + base - this.consumed;
       position = base + end;
@@ -230,22 +225,21 @@ export class ByteQueue {
     return -1;
   }
 
-  #push(operation: string, value: Uint8Array, given: boolean): void {
+  #push(operation: string, value: Uint8Array, owned: boolean): void {
     const bytes = checkBytes(operation, "bytes", value);
     const end = bytes.length;
     if (end === 0) return;
     if (!fillsItsBuffer(bytes, end)) return this.#append(bytes);
-    given &&= isPlainBuffer(bytes.buffer);
-    this.#add({ bytes, start: 0, end, base: this.#total, own: false, given });
+    const given = owned && isPlainBuffer(bytes.buffer);
+    this.#add({ bytes, start: 0, end, base: this.#total, fillable: false, given });
     this.#total += end;
   }
 
-  /** Copies bytes into what is left of the last chunk, or into a new one. */
+  /** Copies bytes into the spare room of the last chunk, or into a new chunk. */
   #append(bytes: Uint8Array): void {
     let chunk = this.#chunks.last;
     if (chunk === undefined || spareRoom(chunk) < bytes.length) {
-      const capacity = ownCapacity(chunk, this.length, bytes.length);
-      chunk = this.#add(ownChunk(capacity, this.#total));
+      chunk = this.#add(chunkToFill(chunk, this.length, bytes.length, this.#total));
     }
     chunk.bytes.set(bytes, chunk.end);
     chunk.end += bytes.length;
@@ -255,7 +249,7 @@ export class ByteQueue {
 
   #add(chunk: ByteChunk): ByteChunk {
     const first = this.length === 0;
-    // The chunk that was kept for its room has nothing that waits.
+    // A chunk that was kept for its room has no bytes that wait.
     if (first) this.#chunks.clear();
     this.#chunks.add(chunk);
     if (first) this.#enter(chunk);
@@ -269,7 +263,7 @@ export class ByteQueue {
     this.#base = base;
   }
 
-  /** The first chunk is used up: goes on to the next one. */
+  /** Goes on to the next chunk after the first one is used up. */
   #advance(): void {
     if (this.length > 0) this.#chunks.dropHead();
     else if (!this.#keepRoom()) return this.#clear();
@@ -279,7 +273,7 @@ export class ByteQueue {
   /** Empties the last chunk for the bytes to come, if it is small enough to wait for them. */
   #keepRoom(): boolean {
     const chunk = this.#chunks.head;
-    if (chunk === undefined || !chunk.own || chunk.bytes.length > LARGE) return false;
+    if (chunk === undefined || !chunk.fillable || chunk.bytes.length > LARGE) return false;
     chunk.start = chunk.end = 0;
     chunk.base = this.#total;
     return true;
@@ -300,10 +294,10 @@ export class ByteQueue {
 
   #pushBorrowed(bytes: Uint8Array): ByteChunk {
     const end = bytes.length;
-    const loan = { bytes, start: 0, end, base: this.#total, own: false, given: false };
-    this.#add(loan);
+    const chunk = { bytes, start: 0, end, base: this.#total, fillable: false, given: false };
+    this.#add(chunk);
     this.#total += end;
-    return loan;
+    return chunk;
   }
 
   #copyBorrowed(chunk: ByteChunk): void {
@@ -316,7 +310,7 @@ export class ByteQueue {
     if (chunk === this.#chunks.head) this.#enter(chunk);
   }
 
-  /** Where what waits of a chunk begins; of the first one that is not noted in itself. */
+  /** Returns the index of a chunk's first byte that waits. The first chunk does not note it itself. */
   #startOf({ base, start }: ByteChunk): number {
     return Math.max(start, this.consumed - base);
   }
@@ -328,7 +322,7 @@ export class ByteQueue {
     return joined;
   }
 
-  /** Takes what is large or does not lie in the first chunk: hands a chunk over, or copies. */
+  /** Takes bytes that are many or do not lie in the first chunk: hands a chunk over, or copies. */
   #gather(length: number): Uint8Array<ArrayBuffer> {
     checkWhole("ByteQueue.take", "length", length, 0, this.length);
     const [bytes, start, end] = [this.#bytes, this.#start, this.#start + length];
@@ -350,7 +344,12 @@ export class ByteQueue {
   }
 }
 
-/** Whether it is a whole number from 0 to 2^32 - 1; asked so that nothing of another type can throw. */
+/** Returns true for a whole number from 0 to 2^32 - 1, and asks values of other types nothing that can throw. */
 function isIndex(value: unknown): value is number {
   return typeof value === "number" && value >>> 0 === value;
+}
+
+/** Returns true if a buffer can be given away as a caller's own: of a fixed size, and not shared between threads. */
+function isPlainBuffer(buffer: ArrayBufferLike): buffer is ArrayBuffer {
+  return buffer instanceof ArrayBuffer && !buffer.resizable;
 }

@@ -1,9 +1,9 @@
-/** Up to here a loop is faster than the call of the native search, which costs 17 ns. */
-const NEAR = 64;
+/** Up to this distance a loop is faster than the call of the native search, which costs 17 ns. */
+const LONGEST_LOOP_BYTES = 64;
 
-/** Where `byte` first is in `bytes` from `from` up to `to`, or -1. */
+/** Returns the first index of `byte` in `bytes` between `from` and `to`, or -1. */
 export function indexOfByte(bytes: Uint8Array, byte: number, from: number, to: number): number {
-  const near = Math.min(to, from + NEAR);
+  const near = Math.min(to, from + LONGEST_LOOP_BYTES);
   for (let index = from; index < near; index++) {
     if (bytes[index] === byte) return index;
   }
@@ -15,36 +15,37 @@ export function indexOfByte(bytes: Uint8Array, byte: number, from: number, to: n
 }
 
 /**
- * The search for a sequence of bytes in a stream that comes in chunks (Knuth, Morris and Pratt): it
- * remembers how much of the needle the bytes so far end in, and never looks at a byte twice, so
- * that no needle and no input makes it slower than linear.
+ * Searches for a sequence of bytes in a stream that comes in chunks (Knuth, Morris and Pratt).
+ *
+ * It remembers the part of the needle in which the bytes so far end, and never looks at a byte twice. So no needle and
+ * no input makes it slower than linear.
  */
 export class ByteSearch {
   readonly #needle: Uint8Array;
   #fallbacks: readonly number[] | undefined;
   #matched = 0;
 
-  /** Looks for `needle`, at least one byte, which must not change. */
+  /** @param needle At least one byte; it must not change. */
   constructor(needle: Uint8Array) {
     this.#needle = needle;
   }
 
-  /** How many bytes the needle has. */
+  /** Length of the needle in bytes. */
   get length(): number {
     return this.#needle.length;
   }
 
-  /** So many of the last bytes seen may be the needle's beginning. */
+  /** Number of bytes at the end of the input so far that may be the needle's beginning. */
   get matched(): number {
     return this.#matched;
   }
 
-  /** Begins anew: what was seen does not count. */
+  /** Forgets the input so far. */
   reset(): void {
     this.#matched = 0;
   }
 
-  /** Goes on in `bytes` from `from` up to `to`: where the needle has come to its end, or -1. */
+  /** Goes on in `bytes` from `from` to `to`. Returns the index behind the needle's last byte, or -1. */
   scan(bytes: Uint8Array, from: number, to: number): number {
     const needle = this.#needle;
     let matched = this.#matched;
@@ -67,9 +68,9 @@ export class ByteSearch {
     return -1;
   }
 
-  /** How long the longest proper end of the needle's first `matched` bytes is that also begins it. */
+  /** Returns the length of the longest proper end of the needle's first `matched` bytes that also begins it. */
   #fallback(matched: number): number {
-    // Made when first needed: most needles are one or two bytes long.
+    // Made at the first need: most needles are one or two bytes long.
     this.#fallbacks ??= fallbacksOf(this.#needle);
     return this.#fallbacks[matched];
   }

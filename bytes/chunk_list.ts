@@ -1,72 +1,39 @@
-/** Smaller pushes are copied together, and smaller frames copied out: a view costs as much. */
+/** Smaller pushes are copied together, and smaller frames copied out: a view costs as much (bytes). */
 export const LARGE = 4096;
-const SMALLEST_OWN = 256;
-const LARGEST_OWN = 64 * 1024;
+const SMALLEST_CHUNK_BYTES = 256;
+const LARGEST_CHUNK_BYTES = 64 * 1024;
+/** The list is closed up once this many leading slots are empty. */
+const MOST_EMPTY_SLOTS = 32;
 
-/**
- * A run of bytes in a queue, from `start` to `end` of `bytes`. `base` is where in the whole stream
- * `bytes[0]` is, or would be.
- */
+/** A run of bytes in a stream, from `start` to `end` of `bytes`. */
 export interface ByteChunk {
   bytes: Uint8Array;
   start: number;
   end: number;
+  /** The position in the whole stream of `bytes[0]`. */
   base: number;
-  /** Made by the queue, which may fill it beyond `end`. */
-  readonly own: boolean;
-  /** Nobody else uses the buffer, so that it can be handed over. */
+  /** True if the list made the buffer, and may fill it beyond `end`. */
+  readonly fillable: boolean;
+  /** True if nobody else uses the buffer, so that it can be handed over. */
   given: boolean;
 }
 
-/** An empty chunk of the queue's own with room for `capacity` bytes. */
-export function ownChunk(capacity: number, base: number): ByteChunk {
-  const bytes = new Uint8Array(capacity);
-  return { bytes, start: 0, end: 0, base, own: true, given: true };
-}
-
-/** How many bytes the queue may still write into the chunk. */
-export function spareRoom(chunk: ByteChunk): number {
-  return chunk.own ? chunk.bytes.length - chunk.end : 0;
-}
-
-/**
- * The capacity of the next chunk for small pushes: as large as what waits, which makes a million of
- * them cost linear time and memory, but from the bottom again after a chunk of another's, or a
- * single byte between large pushes would cost 64 KiB.
- */
-export function ownCapacity(
-  last: ByteChunk | undefined,
-  waiting: number,
-  needed: number,
-): number {
-  const grown = last?.own ? Math.min(2 * last.bytes.length, 2 * waiting, LARGEST_OWN) : 0;
-  return Math.max(grown, SMALLEST_OWN, needed);
-}
-
-/** Whether keeping these bytes keeps at most twice their size, so that no copy is needed. */
+/** Returns true if to keep these bytes keeps at most twice their size, so that no copy is needed. */
 export function fillsItsBuffer(bytes: Uint8Array, length: number): boolean {
   return length >= LARGE && 2 * length >= bytes.buffer.byteLength;
 }
 
-/** Whether a buffer can be given away as a caller's own: fixed, and of one thread. */
-export function isPlainBuffer(buffer: ArrayBufferLike): buffer is ArrayBuffer {
-  return buffer instanceof ArrayBuffer && !buffer.resizable;
-}
-
-/** So many slots of chunks that were used up may stay before the array is closed up. */
-const USED_UP = 32;
-
-/** The chunks of a queue, in order and without gaps. Positions count from the stream's beginning. */
-export class ByteChunks {
+/** Holds chunks in order and without gaps. Positions count from the beginning of the stream. */
+export class ChunkList {
   readonly #chunks: (ByteChunk | undefined)[] = [];
   #first = 0;
 
-  /** The chunk that the next byte is in. */
+  /** The chunk with the next byte. */
   get head(): ByteChunk | undefined {
     return this.#chunks[this.#first];
   }
 
-  /** The chunk that the last byte is in. */
+  /** The chunk with the last byte. */
   get last(): ByteChunk | undefined {
     return this.#chunks.at(-1);
   }
@@ -78,7 +45,7 @@ export class ByteChunks {
   /** Drops the first chunk, not by `shift()`, which moves all the others. */
   dropHead(): void {
     this.#chunks[this.#first++] = undefined;
-    if (this.#first < USED_UP || 2 * this.#first < this.#chunks.length) return;
+    if (this.#first < MOST_EMPTY_SLOTS || 2 * this.#first < this.#chunks.length) return;
     this.#chunks.splice(0, this.#first);
     this.#first = 0;
   }
@@ -87,7 +54,7 @@ export class ByteChunks {
     this.#chunks.length = this.#first = 0;
   }
 
-  /** The slot of the chunk that has the byte at a position. */
+  /** Returns the slot of the chunk with the byte at a position. */
   slotOf(position: number): number {
     let low = this.#first;
     let high = this.#chunks.length - 1;
@@ -100,23 +67,23 @@ export class ByteChunks {
     return low;
   }
 
-  /** The chunk in a slot, which no later one need have. */
-  inSlot(slot: number): ByteChunk | undefined {
-    return this.#chunks[slot];
+  /** Returns the chunk in a slot. A slot is good until a chunk is dropped. */
+  inSlot(slot: number): ByteChunk {
+    return this.#chunks[slot]!;
   }
 
   /**
-   * Brings the bytes from a position on into one chunk. A new one has room for twice as many: to join
-   * more and more of them copies each of them about twice in all, not once a call.
+   * Brings the bytes from a position on into one chunk. A new chunk has room for twice as many: a caller that joins
+   * more and more of them copies each byte about twice in all, not once a call.
    */
   join(position: number, length: number): ByteChunk {
     const end = position + length;
     const from = this.slotOf(position);
     const to = this.slotOf(end - 1);
-    let target = this.#chunks[from]!;
+    let target = this.inSlot(from);
     const remaining: ByteChunk[] = [];
     if (spareRoom(target) < end - target.base - target.end) {
-      const joined = ownChunk(2 * length, position);
+      const joined = emptyChunk(2 * length, position);
       move(target, position - target.base, target.end, joined);
       target.end = position - target.base;
       if (target.start < target.end) remaining.push(target);
@@ -124,7 +91,7 @@ export class ByteChunks {
     }
     remaining.push(target);
     for (let slot = from + 1; slot <= to; slot++) {
-      const chunk = this.#chunks[slot]!;
+      const chunk = this.inSlot(slot);
       const until = Math.min(chunk.end, end - chunk.base);
       move(chunk, chunk.start, until, target);
       chunk.start = until;
@@ -134,7 +101,7 @@ export class ByteChunks {
     return target;
   }
 
-  /** Puts others in the place of some chunks; at the front without moving what comes after. */
+  /** Puts other chunks into slots; at the front without moving the chunks behind them. */
   #replace(from: number, to: number, remaining: readonly ByteChunk[]): void {
     const first = to + 1 - remaining.length;
     if (from !== this.#first || first < from) {
@@ -147,6 +114,34 @@ export class ByteChunks {
     }
     this.#first = first;
   }
+}
+
+/** Returns the number of bytes that may still be written into a chunk. */
+export function spareRoom(chunk: ByteChunk): number {
+  return chunk.fillable ? chunk.bytes.length - chunk.end : 0;
+}
+
+/**
+ * Makes an empty chunk for small pushes, the first of them of `needed` bytes.
+ *
+ * It is as large as the bytes that wait, so that a million pushes cost linear time and memory. After a chunk that is not
+ * fillable it is small again, or a single byte between large pushes would cost 64 KiB.
+ */
+export function chunkToFill(
+  last: ByteChunk | undefined,
+  waiting: number,
+  needed: number,
+  base: number,
+): ByteChunk {
+  const grown = last?.fillable
+    ? Math.min(2 * last.bytes.length, 2 * waiting, LARGEST_CHUNK_BYTES)
+    : 0;
+  return emptyChunk(Math.max(grown, SMALLEST_CHUNK_BYTES, needed), base);
+}
+
+function emptyChunk(capacity: number, base: number): ByteChunk {
+  const bytes = new Uint8Array(capacity);
+  return { bytes, start: 0, end: 0, base, fillable: true, given: true };
 }
 
 function move(from: ByteChunk, start: number, end: number, target: ByteChunk): void {

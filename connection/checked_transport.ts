@@ -1,27 +1,26 @@
-import type { Transport } from "../types.ts";
-import { fromRuntimeAddress } from "../core/arguments.ts";
 import { ignoreRejection } from "../core/ignored_promises.ts";
+import type { Transport, TransportAddress } from "../types.ts";
 
 /**
- * A transport that is not the runtime's own, made to behave like one: nothing throws synchronously, no
- * count is out of range, a read or write of 0 bytes is tried again once the event loop has turned, and
- * a write ends when the transport is closed. A read is not ended so: its buffer may be a caller's, which
- * nobody may write to after the call.
+ * Makes a foreign transport behave like the runtime's own: nothing throws synchronously, no count is out of range, a
+ * read or write of 0 bytes is tried again after the event loop has turned, and a write ends when the transport is
+ * closed. A read does not end so: its buffer may be a caller's, which nobody may write to after the call.
  */
 export class CheckedTransport implements Transport {
   readonly closeWrite: (() => Promise<void>) | undefined;
   readonly ref: (() => void) | undefined;
   readonly unref: (() => void) | undefined;
-  readonly localAddr: Deno.NetAddr;
-  readonly remoteAddr: Deno.NetAddr;
+  readonly localAddr: TransportAddress | undefined;
+  readonly remoteAddr: TransportAddress | undefined;
   readonly #inner: Transport;
   readonly #closed = Promise.withResolvers<never>();
   #isClosed = false;
 
   constructor(inner: Transport) {
     this.#inner = inner;
-    this.localAddr = snapshot(inner.localAddr);
-    this.remoteAddr = snapshot(inner.remoteAddr);
+    // Many sockets forget their addresses when they are closed.
+    this.localAddr = inner.localAddr;
+    this.remoteAddr = inner.remoteAddr;
     const { closeWrite, ref, unref } = inner;
     this.closeWrite = typeof closeWrite === "function"
       ? async () => await closeWrite.call(inner)
@@ -37,7 +36,7 @@ export class CheckedTransport implements Transport {
     for (;;) {
       const count = await this.#inner.read(buffer);
       if (count === null) return count;
-      // What came is in memory that nobody here can see any more.
+      // The bytes are in memory that nobody here can see any more.
       if (buffer.length !== room) throw new Error("the buffer to read into was transferred");
       if (checkCount(count, room, "gave") > 0) return count;
       await this.#turn();
@@ -45,7 +44,7 @@ export class CheckedTransport implements Transport {
   }
 
   async write(bytes: Uint8Array): Promise<number> {
-    const length = bytes.length;
+    const { length } = bytes;
     for (;;) {
       const count = await Promise.race([this.#inner.write(bytes), this.#closed.promise]);
       if (checkCount(count, length, "took") > 0) return count;
@@ -55,8 +54,8 @@ export class CheckedTransport implements Transport {
 
   close(): void {
     this.#isClosed = true;
-    this.#closed.reject(new Deno.errors.Interrupted("operation canceled"));
-    // One that is asynchronous fails where nobody is: the connection is closed in any case.
+    this.#closed.reject(new Error("the transport was closed"));
+    // An asynchronous close has nobody to report to: the connection is closed in any case.
     ignoreRejection(this.#inner.close());
   }
 
@@ -64,12 +63,6 @@ export class CheckedTransport implements Transport {
     await new Promise((resolve) => setTimeout(resolve, 0));
     if (this.#isClosed) await this.#closed.promise;
   }
-}
-
-/** What it says now; later it may say something else, or throw. */
-function snapshot(address: Deno.Addr | undefined): Deno.NetAddr {
-  const { host, port } = fromRuntimeAddress(address);
-  return { transport: "tcp", hostname: host, port };
 }
 
 function checkCount(count: unknown, room: number, verb: string): number {

@@ -1,99 +1,182 @@
-import { fromRuntimeAddress } from "../core/arguments.ts";
+import { fromRuntimeAddress } from "../core/address_check.ts";
 import { toSocketError } from "../core/error_mapping.ts";
 import { SocketError } from "../errors.ts";
-import type { Address, ReceivedProxyHeader, Transport } from "../types.ts";
+import type { Address, Transport } from "../types.ts";
 
-/** What the two directions of a connection share: the transport, and whether it still serves. */
+/**
+ * The life of a connection. From `closing` on every call is `Closed`, while sent data still leaves. When it is
+ * `closed`, the transport is closed too, and nothing that is pending brings anything.
+ */
+export type Phase = "open" | "closing" | "closed";
+
+/** An error as the transport threw it. A `SocketError` is made of it for each call that meets it. */
+export interface Failure {
+  readonly error: unknown;
+}
+
+/** Learns of the moments in the life of a connection. */
+export interface StateObserver {
+  onStateChange(): void;
+}
+
+/** The state that both directions of a connection share. Only its own methods change `phase` and the failures. */
 export class ConnectionState {
   readonly transport: Transport;
   /** Bytes that receiving calls have given. */
   bytesReceived = 0;
-  /** The peer has ended its side in order. */
-  peerEnded = false;
-  /** This side has closed or aborted, or is about to: every further call is `Closed`. */
-  closed = false;
-  /** The transport itself is closed: nothing pending will bring anything. */
-  dropped = false;
-  /** What broke both directions, as the transport threw it; an error is made where one is seen. */
-  breakage: { readonly error: unknown } | undefined;
-  /** What broke the sending direction: alone where the peer is gone, but what it sent still waits. */
-  sendBreakage: { readonly error: unknown } | undefined;
 
-  /** Is told when both directions have broken. */
-  sendingSide: { refuse(): void } | undefined;
-  /** Is told when the peer has left; there is none unless somebody asked. */
-  disconnection: { notice(): void } | undefined;
-
+  #phase: Phase = "open";
+  #peerEnded = false;
+  #failure: Failure | undefined;
+  #sendFailure: Failure | undefined;
+  #failureBeforeClose: Failure | undefined;
+  #tornBy: SocketError | undefined;
+  #sender: StateObserver | undefined;
+  #watch: StateObserver | undefined;
+  #closeWaiters: (() => void)[] | undefined;
   #localAddress: Address | undefined;
-  #remoteAddress: Address | undefined;
-  #proxy: ReceivedProxyHeader | undefined;
+  #peerAddress: Address | undefined;
+  #clientAddress: Address | undefined;
 
   constructor(transport: Transport) {
     this.transport = transport;
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** True after the peer has ended its side in order. */
+  get peerEnded(): boolean {
+    return this.#peerEnded;
+  }
+
+  /** The failure that broke both directions. */
+  get failure(): Failure | undefined {
+    return this.#failure;
+  }
+
+  /** The failure that broke the sending direction. It is the only one if the peer is gone but its data still waits. */
+  get sendFailure(): Failure | undefined {
+    return this.#sendFailure;
+  }
+
+  /** True if nothing more can be received, because the peer has ended its side or the connection is broken. */
+  get readEnded(): boolean {
+    return this.#peerEnded || this.#failure !== undefined;
+  }
+
+  /** Sets the observer that learns when both directions have broken. */
+  observeFailure(sender: StateObserver): void {
+    this.#sender = sender;
+  }
+
+  /** Sets the observer that learns of everything by which the peer can be gone. */
+  observePeer(watch: StateObserver): void {
+    this.#watch = watch;
+  }
+
+  /** Notes the peer's end of stream. */
+  endReceiving(): void {
+    this.#peerEnded = true;
+    this.#watch?.onStateChange();
+  }
+
+  /** Notes an error of a read: the connection is broken in both directions. */
+  breakReceiving(error: unknown): void {
+    this.#failure ??= { error };
+    this.#sender?.onStateChange();
+    this.#watch?.onStateChange();
+  }
+
+  /**
+   * Notes an error of a write. EPIPE says only that the peer takes nothing more: its earlier data and its end of stream
+   * can still be read.
+   */
+  breakSending(error: unknown): void {
+    if (toSocketError(error, "send").kind !== "BrokenPipe") this.breakReceiving(error);
+    this.#sendFailure ??= this.#failure ?? { error };
+    this.#watch?.onStateChange();
+  }
+
+  /** Begins to close: this side wants nothing more, and sent data still leaves. */
+  beginClose(): void {
+    if (this.#phase !== "open") return;
+    this.#phase = "closing";
+    this.#failureBeforeClose = this.#failure;
+  }
+
+  /**
+   * Closes the transport. It returns false if that was done before.
+   *
+   * @param tornBy The error of the send that had to be given up half-way, if one was.
+   */
+  close(tornBy: SocketError | undefined): boolean {
+    if (this.#phase === "closed") return false;
+    this.beginClose();
+    this.#phase = "closed";
+    this.#tornBy = tornBy;
+    try {
+      this.transport.close();
+    } catch {
+      // It was closed underneath.
+    }
+    for (const wake of this.#closeWaiters ?? []) wake();
+    return true;
+  }
+
+  /** Resolves when the transport is closed. */
+  waitClosed(): Promise<void> {
+    return new Promise((resolve) => (this.#closeWaiters ??= []).push(resolve));
   }
 
   get localAddress(): Address {
     return this.#localAddress ??= fromRuntimeAddress(this.transport.localAddr);
   }
 
+  /** The address of the peer that the connection really comes from: a proxy, if there is one. */
+  get peerAddress(): Address {
+    return this.#peerAddress ??= fromRuntimeAddress(this.transport.remoteAddr);
+  }
+
+  /** The client's address if a PROXY header named it, else the peer's. */
   get remoteAddress(): Address {
-    return this.#remoteAddress ??= fromRuntimeAddress(this.transport.remoteAddr);
+    return this.#clientAddress ?? this.peerAddress;
   }
 
-  get proxy(): ReceivedProxyHeader | undefined {
-    return this.#proxy;
+  /** Notes the client for whom the peer connects. */
+  setClientAddress(client: Address): void {
+    this.#clientAddress = client;
   }
 
-  /** Notes on whose behalf the peer connects. */
-  relay(proxy: ReceivedProxyHeader): void {
-    this.#proxy = proxy;
-    if (proxy.source !== undefined) this.#remoteAddress = proxy.source;
-  }
-
-  /** The address for messages: nothing where the transport has none. */
+  /** The address for messages, undefined if the transport has none. */
   get peer(): Address | undefined {
     return this.remoteAddress.host === "" ? undefined : this.remoteAddress;
   }
 
-  /** The error of a call on a connection that this side has closed. */
+  /** Makes the error of a call on a connection that this side has closed. */
   closedError(operation: string, bytesSent?: number): SocketError {
-    return new SocketError("Closed", operation, "the connection is closed on this side", {
-      address: this.peer,
-      bytesSent,
-    });
+    const torn = this.#tornBy;
+    const reason = "the connection is closed on this side";
+    const context = { address: this.peer, bytesSent };
+    if (torn === undefined) return new SocketError("Closed", operation, reason, context);
+    const tear = `${torn.operation}: ${torn.reason}`;
+    return new SocketError("Closed", operation, `${reason} (${tear})`, { ...context, cause: torn });
   }
 
-  /** Notes the peer's end of stream. */
-  endReceiving(): void {
-    this.peerEnded = true;
-    this.disconnection?.notice();
-  }
-
-  /** Notes what the transport failed with while receiving: it is broken in both directions. */
-  breakReceiving(error: unknown): void {
-    this.breakage ??= { error };
-    this.sendingSide?.refuse();
-    this.disconnection?.notice();
+  /** Makes the error of a call that meets a failure: a broken connection stays broken. */
+  brokenError(failure: Failure, operation: string, bytesSent?: number): SocketError {
+    const context = { address: this.peer, bytesSent, retryable: false } as const;
+    return toSocketError(failure.error, operation, context);
   }
 
   /**
-   * Notes what the transport failed with while sending. EPIPE says only that the peer takes nothing
-   * more: what it sent before, and its end of stream, can still be read.
+   * Returns the error of an iteration that meets this side's close, or undefined if it ends there. It fails if the
+   * connection was broken or torn before: the program would take what came until then for everything.
    */
-  breakSending(error: unknown): void {
-    if (toSocketError(error, "send").kind !== "BrokenPipe") this.breakReceiving(error);
-    this.sendBreakage ??= this.breakage ?? { error };
-    this.disconnection?.notice();
-  }
-
-  /** Whether there is nothing more to receive, in order or not. */
-  get readEnded(): boolean {
-    return this.peerEnded || this.breakage !== undefined;
-  }
-
-  /** A breakage as the error of the call that meets it: broken stays broken. */
-  brokenError(breakage: { error: unknown }, operation: string, bytesSent?: number): SocketError {
-    const context = { address: this.peer, bytesSent, retryable: false } as const;
-    return toSocketError(breakage.error, operation, context);
+  iterationError(operation: string): SocketError | undefined {
+    if (this.#tornBy !== undefined) return this.closedError(operation);
+    const failure = this.#failureBeforeClose;
+    return failure && this.brokenError(failure, operation);
   }
 }

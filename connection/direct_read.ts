@@ -1,39 +1,33 @@
-import type { ConnectionState } from "./connection_state.ts";
 import { afterTurn, turnDue } from "../core/event_loop_turn.ts";
+import type { ConnectionState } from "./connection_state.ts";
+import type { PendingReceive } from "./pending_receive.ts";
+import type { StreamInput } from "./stream_input.ts";
 
-/** What it asks of the direction that it is a part of. */
-export interface StraightReader {
-  /** Calls `tell` when an end of stream can be trusted. */
-  confirmEnd<T>(tell: () => T): T | Promise<T>;
-  /** A read has ended on a connection that this side closes. */
-  onOver(): void;
-  /** A straight read has begun, or has ended. */
-  callsChanged(): void;
-}
+const OPERATION = "recvInto";
 
 /**
- * A read straight into a caller's buffer, for `recvInto` that nothing can cancel. It settles only when
- * the runtime's read has ended, since nobody may write to a buffer whose call has settled.
+ * Reads straight into a caller's buffer, for a `recvInto` that nothing can cancel. It settles only after the runtime's
+ * read has ended, since nobody may write to a buffer whose call has settled.
  */
 export class DirectRead {
-  /** The call that waits, if there is one. */
-  pending: Promise<number | null> | undefined;
   readonly #state: ConnectionState;
-  readonly #receiver: StraightReader;
+  readonly #input: StreamInput;
+  readonly #call: PendingReceive;
 
-  constructor(state: ConnectionState, receiver: StraightReader) {
+  constructor(state: ConnectionState, input: StreamInput, call: PendingReceive) {
     this.#state = state;
-    this.#receiver = receiver;
+    this.#input = input;
+    this.#call = call;
   }
 
   read(target: Uint8Array): Promise<number | null> {
-    this.pending = this.#state.transport.read(target).then(this.#onRead, this.#onError);
-    this.#receiver.callsChanged();
-    return this.pending;
+    const promise = this.#input.readInto(target).then(this.#onRead, this.#onError);
+    this.#call.occupy(OPERATION, promise);
+    return promise;
   }
 
   readonly #onRead = (count: number | null): number | null | Promise<number | null> => {
-    if (count === null) return this.#receiver.confirmEnd(this.#onEnd);
+    if (count === null) return this.#input.confirmEnd(this.#onEnd);
     if (!turnDue()) return this.#give(count);
     // The buffer is the caller's: the call stays pending, so that nobody else reads meanwhile.
     return new Promise<void>((resolve) => afterTurn({ onTurn: resolve })).then(() =>
@@ -48,27 +42,26 @@ export class DirectRead {
   }
 
   readonly #onEnd = (): null => {
-    if (this.#state.breakage !== undefined) return this.#fail();
-    if (!this.#state.dropped) this.#state.endReceiving();
+    if (this.#state.failure !== undefined) return this.#fail();
+    if (this.#state.phase !== "closed") this.#state.endReceiving();
     this.#finish();
     return null;
   };
 
   readonly #onError = (error: unknown): never => {
-    if (!this.#state.dropped) this.#state.breakReceiving(error);
+    if (this.#state.phase !== "closed") this.#state.breakReceiving(error);
     return this.#fail();
   };
 
   #fail(): never {
     this.#finish();
-    throw this.#state.brokenError(this.#state.breakage!, "recvInto");
+    throw this.#state.brokenError(this.#state.failure!, OPERATION);
   }
 
+  /** Frees the slot, and throws if this side has closed meanwhile. */
   #finish(): void {
-    this.pending = undefined;
-    this.#receiver.callsChanged();
-    if (!this.#state.closed) return;
-    this.#receiver.onOver();
-    throw this.#state.closedError("recvInto");
+    this.#input.endRead();
+    this.#call.release();
+    if (this.#state.phase !== "open") throw this.#state.closedError(OPERATION);
   }
 }

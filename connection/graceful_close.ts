@@ -1,27 +1,27 @@
+import { checkLimit, checkOptions, readArguments } from "../core/arguments.ts";
+import { startDeadline } from "../core/timer.ts";
 import { SocketError } from "../errors.ts";
 import type { CloseOptions } from "../types.ts";
-import { ActivityWait } from "./activity_wait.ts";
-import { checkLimit, readArguments } from "../core/arguments.ts";
 import type { ConnectionState } from "./connection_state.ts";
-import { CheckedTransport } from "./checked_transport.ts";
 import type { Receiver } from "./receiver.ts";
 import type { Sender } from "./sender.ts";
+import type { WriteEnd } from "./write_end.ts";
 
 /** Time without a byte from the peer after which a close stops waiting for its end of stream (ms). */
 export const DEFAULT_LINGER = 1000;
 /**
- * Time without a byte leaving after which a flush is given up (ms). Linux says that there is room again when a third
- * of the send buffer is free: up to 1.4 MB, which a peer that reads steadily takes its time for.
+ * Time without a byte leaving after which a flush is given up (ms). Linux reports room again when a third of the send
+ * buffer is free. That is up to 1.4 MB, and a peer that reads steadily takes its time for it.
  */
 export const DEFAULT_FLUSH_TIMEOUT = 30_000;
-/** A peer that goes on sending is listened to for at most this long after the flush (ms). */
-const LONGEST_TALK = 30_000;
+/** A close reads what a peer goes on sending for at most this long after the flush. */
+const LONGEST_TALK_MS = 30_000;
 
-/** How long to wait, in milliseconds. */
+/** The limits of a close, in milliseconds. */
 export interface CloseLimits {
-  /** For the peer's next byte or its end of stream, after everything was sent. */
+  /** Longest wait for the peer's next byte or its end of stream, after everything was sent. */
   readonly linger: number;
-  /** For the next bytes to leave. */
+  /** Longest wait for the next bytes to leave. */
   readonly flushTimeout: number;
 }
 
@@ -30,68 +30,101 @@ const DEFAULTS: CloseLimits = { linger: DEFAULT_LINGER, flushTimeout: DEFAULT_FL
 /** Reads and checks a caller's options. */
 export function readCloseLimits(options: CloseOptions | undefined): CloseLimits {
   if (options === undefined) return DEFAULTS;
-  const { linger, flushTimeout } = readArguments("close", () => {
-    const { linger, flushTimeout } = options;
-    return { linger, flushTimeout };
+  return readArguments("close", () => {
+    const { linger, flushTimeout } = checkOptions("close", options);
+    return {
+      linger: checkLimit("close", "linger", linger, DEFAULT_LINGER),
+      flushTimeout: checkLimit("close", "flushTimeout", flushTimeout, DEFAULT_FLUSH_TIMEOUT),
+    };
   });
-  return {
-    linger: checkLimit("close", "linger", linger, DEFAULT_LINGER),
-    flushTimeout: checkLimit("close", "flushTimeout", flushTimeout, DEFAULT_FLUSH_TIMEOUT),
-  };
 }
 
-/** What closing needs of a connection. */
-export interface Closable {
+/** The parts of a connection that take part in its close. */
+export interface ClosingParts {
   readonly state: ConnectionState;
   readonly sender: Sender;
   readonly receiver: Receiver;
-  /** Flushes, then ends the sending direction. */
-  readonly endWriting: () => Promise<void>;
-  /** Resolves when somebody aborts meanwhile. */
-  readonly whenDropped: Promise<void>;
-  readonly abort: () => void;
+  readonly writeEnd: WriteEnd;
 }
 
 /**
- * Delivers what was sent, then closes. To close a socket with unread input makes the kernel destroy
- * what it has not delivered yet (RFC 1122, 4.2.2.13): 2 MB written, 0.13 MB arrived. So the sending
- * side ends first, and what the peer still sends is read and dropped, from the start on: two sides that
- * close at once with full buffers would wait for each other otherwise.
+ * Delivers what was sent, so that the transport can be closed. It returns the error of a delivery that was given up.
+ *
+ * If a socket is closed with unread input, the kernel destroys what it has not delivered yet (RFC 1122, 4.2.2.13):
+ * 2 MB written, 0.13 MB arrived. So the sending side ends first, and what the peer still sends is read and dropped. That
+ * begins at once: two sides that close at the same time with full buffers would wait for each other otherwise.
  */
-export async function closeGracefully(
-  connection: Closable,
+export async function deliver(
+  { state, sender, receiver, writeEnd }: ClosingParts,
   { linger, flushTimeout }: CloseLimits,
-): Promise<void> {
-  const { state, sender, receiver, endWriting, whenDropped, abort } = connection;
+): Promise<SocketError | undefined> {
   const talk = new ActivityWait();
-  const discarded = receiver.discard(talk.note);
-  // What the peer did to the connection is not this call's failure.
-  const ended = endWriting().catch(() => {});
-  await flush(sender, flushTimeout, whenDropped);
-  const lost = state.dropped ? 0 : sender.bytesQueued;
-  // One that lingers for longer than that waits as long for a peer that talks as for one that does not.
-  const longest = Math.max(linger, LONGEST_TALK);
-  let cut = false;
-  if (!state.dropped && lost === 0) {
-    const over = state.transport.closeWrite === undefined ? ended : ended.then(() => discarded);
-    cut = await talk.wait([over, whenDropped], { quiet: linger, longest }) === "too long";
+  const discarded = receiver.input.discard(talk.note);
+  // An error that the peer caused is no failure of a close.
+  const ended = writeEnd.end().catch(() => {});
+  const closed = state.waitClosed();
+  if (!sender.idle) {
+    const progress = new ActivityWait();
+    sender.onProgress = progress.note;
+    await progress.wait([sender.waitIdle(), closed], { quiet: flushTimeout, longest: Infinity });
+    sender.onProgress = undefined;
   }
-  const { bytesSent } = sender;
-  abort();
-  // The descriptor is free when the runtime has let go of the read. Others may never let go.
-  if (!(state.transport instanceof CheckedTransport)) await receiver.waitQuiet();
-  if (lost === 0 && !cut) return;
-  const reason = cut
-    ? `the peer still sent ${longest} ms after everything had left, so sent data may be lost`
-    : `gave up on ${lost} bytes, none had left for ${flushTimeout} ms`;
-  throw new SocketError("TimedOut", "close", reason, { address: state.peer, bytesSent });
+  if (state.phase === "closed") return undefined;
+  const lost = sender.bytesQueued;
+  if (lost > 0) return gaveUp(`gave up on ${lost} bytes, none had left for ${flushTimeout} ms`);
+  // A linger that is longer than that is as long for a peer that talks as for a silent one.
+  const longest = Math.max(linger, LONGEST_TALK_MS);
+  const over = state.transport.closeWrite === undefined ? ended : ended.then(() => discarded);
+  const end = await talk.wait([over, closed], { quiet: linger, longest });
+  return end !== "too long" ? undefined : gaveUp(
+    `the peer still sent ${longest} ms after everything had left, so sent data may be lost`,
+  );
+
+  function gaveUp(reason: string): SocketError {
+    const { bytesSent } = sender;
+    return new SocketError("TimedOut", "close", reason, { address: state.peer, bytesSent });
+  }
 }
 
-/** Waits until all is written, or until no byte has left for `timeout` ms. */
-async function flush(sender: Sender, timeout: number, dropped: Promise<void>): Promise<void> {
-  if (sender.idle) return;
-  const progress = new ActivityWait();
-  sender.onProgress = progress.note;
-  await progress.wait([sender.waitIdle(), dropped], { quiet: timeout, longest: Infinity });
-  sender.onProgress = undefined;
+/** The end of a wait: the event came, nothing happened for too long, or things happened for too long. */
+type WaitEnd = "done" | "quiet" | "too long";
+
+/** The limits of a wait, in milliseconds. */
+interface ActivityLimits {
+  /** Longest time without activity. */
+  readonly quiet: number;
+  /** Longest time in all. */
+  readonly longest: number;
+}
+
+/**
+ * Waits for an event as long as there is activity. Activity only notes the time; the timer looks at that when it fires,
+ * and starts again for the rest. To start it again with each read would cost more than the read.
+ */
+class ActivityWait {
+  #last = 0;
+  #stop: (() => void) | undefined;
+
+  /** Notes that something happened. */
+  readonly note = (): void => {
+    this.#last = performance.now();
+  };
+
+  /** Waits for the first of the events, which do not reject. */
+  async wait(events: Promise<void>[], { quiet, longest }: ActivityLimits): Promise<WaitEnd> {
+    const { promise: over, resolve } = Promise.withResolvers<WaitEnd>();
+    const begin = this.#last = performance.now();
+    const check = () => {
+      const now = performance.now();
+      const quietLeft = this.#last + quiet - now;
+      const left = begin + longest - now;
+      if (quietLeft <= 0) resolve("quiet");
+      else if (left <= 0) resolve("too long");
+      else this.#stop = startDeadline(Math.min(quietLeft, left), check);
+    };
+    this.#stop = startDeadline(Math.min(quiet, longest), check);
+    const end = await Promise.race([over, Promise.race(events).then(() => "done" as const)]);
+    this.#stop();
+    return end;
+  }
 }

@@ -1,64 +1,62 @@
-import type { SocketError } from "../errors.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
+import { deferred } from "../core/deferred.ts";
+import type { SocketError } from "../errors.ts";
 
-/** What a receiving call resolves to: bytes, a count, a frame, or `null` at the end. */
+/** Bytes that a receiving call gives; they belong to its caller. */
+export type ReceivedBytes = Uint8Array<ArrayBuffer>;
+
+/** The result of a receiving call: bytes, a count, a frame, or `null` at the end. */
 export type Received = unknown;
 
-/** How a call that wants more than any bytes finds it in what has come. */
+/** Finds what a call looks for in the bytes that have come. */
 export interface StreamReader<T> {
-  /** Takes it out of the queue; `undefined` where more has to come. */
+  /** Takes it out of the queue; `undefined` if more has to come. */
   decode(input: ByteQueue): T | undefined;
-  /** What it is at the end of stream, when `decode` gave nothing. */
+  /** Takes what there is at the end of stream, after `decode` gave nothing. */
   end(input: ByteQueue): T | null;
 }
 
-/** A call that takes the bytes in the very moment they come, and may be given up without a word. */
-export interface DirectCall {
-  /** How many bytes it takes at the most. */
+/** A call of a stream view. It takes the bytes in the moment they come, and may be given up silently. */
+export interface ViewCall {
+  /** The most bytes that it takes. */
   readonly most: number;
-  /** What it looks for; nothing where any bytes will do. */
+  /** Finds what it looks for; undefined if any bytes will do. */
   readonly decoding: StreamReader<unknown> | undefined;
   /** Returns true if nobody waits for it any more. */
-  abandoned(): boolean;
+  isAbandoned(): boolean;
   resolve(value: Received): void;
   reject(error: unknown): void;
 }
 
-/** No limit to what a call takes. A small integer, where Infinity would be an object in every slot. */
+/** The limit of a call without one. It is a small integer: Infinity would be an object in every slot. */
 export const ANY = 2 ** 31 - 1;
 
-let resolveMade: (value: Received) => void;
-let rejectMade: (error: unknown) => void;
-// One executor for all of them, as in the send queue.
-const capture = (resolve: (value: Received) => void, reject: (error: unknown) => void) => {
-  resolveMade = resolve;
-  rejectMade = reject;
-};
-
-const nobody: (settled: unknown) => void = () => {};
+const ignore: (settled: unknown) => void = () => {};
 
 /**
- * The one call that waits for bytes. There is one slot a connection, its fields used again by each
- * call: a call without options makes one promise and nothing else.
+ * The slot of the one call that waits for bytes. A connection has one, and each call uses its fields again: a call
+ * without options makes one promise and nothing else.
  */
 export class PendingReceive {
-  /** Which function waits, or nothing. */
+  /** The function that waits, if one does. */
   operation: string | undefined;
-  /** How many bytes it takes at the most. */
+  /** The most bytes that it takes. */
   most = 0;
-  /** Where the bytes should go; nothing for a buffer of their own. */
+  /** The caller's buffer for the bytes; undefined if they get one of their own. */
   target: Uint8Array | undefined;
-  /** What it looks for; nothing where any bytes will do. */
+  /** Finds what the call looks for; undefined if any bytes will do. */
   decoding: StreamReader<unknown> | undefined;
   promise: Promise<Received> | undefined;
+  /** True if the promise is that of the read itself, which settles when the runtime's read has ended. */
+  settlesItself = false;
   /** Ends the watch on the call's signal and timeout. */
   stop: (() => void) | undefined;
-  /** Called when a call begins to wait, and when it no longer does. */
+  /** Called when a call begins to wait and when it no longer does. */
   onChange: (() => void) | undefined;
-  /** The call, if it was opened directly. */
-  direct: DirectCall | undefined;
-  #resolve: (value: Received) => void = nobody;
-  #reject: (error: unknown) => void = nobody;
+  /** The call, if a stream view made it. */
+  viewCall: ViewCall | undefined;
+  #resolve: (value: Received) => void = ignore;
+  #reject: (error: unknown) => void = ignore;
 
   open(
     operation: string,
@@ -70,24 +68,33 @@ export class PendingReceive {
     this.most = most;
     this.target = target;
     this.decoding = decoding;
-    this.promise = new Promise<Received>(capture);
-    this.#resolve = resolveMade;
-    this.#reject = rejectMade;
+    const { promise, resolve, reject } = deferred<Received>();
+    this.promise = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
     this.onChange?.();
-    return this.promise;
+    return promise;
   }
 
   /**
-   * Opens it for a caller that takes the bytes in the very moment they come. Through a promise they
-   * would belong to nobody until its continuation runs, and be lost where that caller is gone by then.
+   * Opens the slot for a stream view. Bytes that went through a promise would belong to nobody until its continuation
+   * runs, and would be lost if the view's reader is gone by then.
    */
-  openDirectly(call: DirectCall): void {
+  openForView(call: ViewCall): void {
     this.operation = "recv";
     this.most = call.most;
     this.decoding = call.decoding;
-    this.direct = call;
+    this.viewCall = call;
     this.#resolve = (value) => call.resolve(value);
     this.#reject = (error) => call.reject(error);
+    this.onChange?.();
+  }
+
+  /** Opens the slot for a call whose promise settles by itself, until it is released. */
+  occupy(operation: string, promise: Promise<Received>): void {
+    this.operation = operation;
+    this.promise = promise;
+    this.settlesItself = true;
     this.onChange?.();
   }
 
@@ -103,14 +110,15 @@ export class PendingReceive {
     reject(error);
   }
 
-  /** Frees the slot without a word to its caller, and lets go of what the call was given. */
+  /** Frees the slot without settling its call, and lets go of what the call was given. */
   release(): void {
     this.operation = undefined;
     this.target = undefined;
     this.decoding = undefined;
     this.promise = undefined;
-    this.direct = undefined;
-    this.#resolve = this.#reject = nobody;
+    this.settlesItself = false;
+    this.viewCall = undefined;
+    this.#resolve = this.#reject = ignore;
     this.stop?.();
     this.stop = undefined;
     this.onChange?.();

@@ -7,71 +7,69 @@ import {
   pushBorrowed,
 } from "../bytes/byte_queue.ts";
 
-const SMALLEST = 4 * 1024;
+const SMALLEST_READ_BYTES = 4 * 1024;
 /**
- * Just below the 128 KiB from which glibc maps fresh pages for each buffer and gives them back after it.
- * Fresh buffers in a loop of their own: 8.0 GB/s at 124 KiB, 5.2 at 64, 3.5 at 128.
+ * Just below the 128 KiB from which glibc maps fresh pages for each buffer and gives them back after it. Fresh buffers
+ * in a loop of their own: 8.0 GB/s at 124 KiB, 5.2 at 64, 3.5 at 128.
  */
-const LARGEST = 124 * 1024;
+const LARGEST_READ_BYTES = 124 * 1024;
 /**
- * Buffers of connections that have closed, for those that open: a fresh one costs 0.8 of the 1.6 µs that
- * this side of a short connection takes.
+ * Buffers of connections that have closed, for those that open. A fresh one costs 0.8 of the 1.6 µs that this side of a
+ * short connection takes.
  */
-const spares: Uint8Array<ArrayBuffer>[] = [];
-const MOST_SPARES = 64;
-/** A read is small that fills no more than this part of a buffer. */
-const FEW = 8;
-/** So many small reads in a row give a large buffer back: an idle connection should hold little. */
-const PATIENCE = 16;
+const spareBuffers: Uint8Array<ArrayBuffer>[] = [];
+const MOST_SPARE_BUFFERS = 64;
+/** A read is small if it fills at most this part of a buffer: one eighth. */
+const SMALL_PART = 8;
+/** A large buffer is given back after this many small reads in a row: an idle connection should hold little. */
+const SMALL_READS_TO_SHRINK = 16;
 
-/** Not what a caller's buffer has in its place. */
-const { set: setBytes } = Uint8Array.prototype;
-
-/** A buffer that the queue has something of. */
-interface Lent {
+/** A buffer, and the part of it that the queue uses. */
+interface BorrowedBuffer {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly loan: ByteChunk;
+  readonly chunk: ByteChunk;
 }
 
 /**
- * What reads of the runtime fill, and what is left of them. The buffer grows with what comes: 4 KiB for a
- * connection that says little, 124 KiB under load. Where frames are looked for, what is left is in a queue,
- * and the buffer comes after it.
+ * The buffer that reads of the runtime fill, and the bytes of it that are left. It grows with what comes: 4 KiB for a
+ * connection that says little, 124 KiB under load. If a call looks for frames, bytes that are left are in a queue, and
+ * those in the buffer come after it.
  */
 export class ReadBuffer {
   #bytes: Uint8Array<ArrayBuffer> | undefined;
-  #size = SMALLEST;
+  #size = SMALLEST_READ_BYTES;
   #start = 0;
   #end = 0;
   #smallReads = 0;
   #queue: ByteQueue | undefined;
-  /** The queue has what the buffer has. */
-  #loan: ByteChunk | undefined;
-  /** Another buffer, of which the queue still had much when it was this one's turn. */
-  #other: Lent | undefined;
+  /** The part of the buffer that the queue uses. */
+  #borrowed: ByteChunk | undefined;
+  /** The other buffer, if the queue used much of it when this one's turn came. */
+  #other: BorrowedBuffer | undefined;
 
-  /** How many bytes were read and not taken. */
+  /** Bytes that were read and not taken. */
   get length(): number {
     const left = this.#end - this.#start;
     return this.#queue === undefined ? left : this.#queue.length + left;
   }
 
-  /** Room for the next read; only while nothing is left of the last. */
+  /** Returns the buffer for the next read. It is called only while nothing is left of the last one. */
   room(): Uint8Array<ArrayBuffer> {
-    if (this.#loan !== undefined) this.#endLoan(this.#loan);
+    if (this.#borrowed !== undefined) this.#endBorrowing(this.#borrowed);
     // A codec that transfers what it may only look at takes the memory with it.
     if (this.#bytes?.length === 0) this.#forget();
-    return this.#bytes ??= this.#size === SMALLEST && spares.pop() || new Uint8Array(this.#size);
+    return this.#bytes ??= this.#size === SMALLEST_READ_BYTES && spareBuffers.pop() ||
+      new Uint8Array(this.#size);
   }
 
-  /** Notes that a read filled the first `count` bytes of the room. */
+  /** Notes that a read has filled the first `count` bytes of the buffer. */
   filled(count: number): void {
     this.#start = 0;
     this.#end = count;
     if (count === this.#size) {
-      this.#size = Math.min(this.#size * 4, LARGEST);
+      this.#size = Math.min(this.#size * 4, LARGEST_READ_BYTES);
       this.#smallReads = 0;
-    } else if (this.#size > SMALLEST && count <= this.#size / FEW) {
+    } else if (this.#size > SMALLEST_READ_BYTES && count <= this.#size / SMALL_PART) {
       this.#smallReads += 1;
       this.#freeOther();
     } else {
@@ -80,13 +78,13 @@ export class ReadBuffer {
   }
 
   /**
-   * Takes up to `most` bytes in an `ArrayBuffer` of their own, never more than twice their size or 4 KiB:
-   * more than half a buffer is handed over as it is, less is copied out.
+   * Takes at most `most` bytes, in an `ArrayBuffer` of their own of at most twice their size or 4 KiB. More than half a
+   * buffer is handed over as it is, less is copied.
    *
-   * A small buffer is kept then, a large one is not: reading into fresh ones all the time was 1.0 to 1.1 of
-   * raw reads into fresh 64 KiB buffers, keeping it 0.8 to 1.0, and cutting everything out of one that is
-   * kept 0.7 to 1.0. It is the allocator that decides: the same loop does 4 to 8 GB/s in one process and
-   * another, by what was allocated before.
+   * After a copy a small buffer is kept and a large one is not. Reading into fresh buffers all the time was 1.0 to 1.1
+   * of raw reads into fresh 64 KiB buffers, keeping the buffer 0.8 to 1.0, and copying everything out of one that is
+   * kept 0.7 to 1.0. The allocator decides: the same loop does 4 to 8 GB/s in one process or another, depending on
+   * earlier allocations.
    */
   take(most: number): Uint8Array<ArrayBuffer> {
     if (this.#queue !== undefined && this.#queue.length > 0) {
@@ -101,14 +99,18 @@ export class ReadBuffer {
     }
     const taken = this.#bytes!.slice(this.#start, this.#start + count);
     this.#consume(count);
-    if (count === left && this.#size > SMALLEST) this.#forget();
+    if (count === left && this.#size > SMALLEST_READ_BYTES) this.#forget();
     return taken;
   }
 
-  /** All of it as a queue, until the next read; so many bytes of the stream were taken by now. */
+  /**
+   * Returns all bytes as a queue, which may be used until the next read.
+   *
+   * @param taken Bytes of the stream that were taken until now.
+   */
   asQueue(taken: number): ByteQueue {
     const queue = this.#queue ??= new ByteQueue();
-    // Where nothing waited in it, others have read past it: what a decoder knows of the place is old.
+    // If the queue was empty, other calls have read past it, and a decoder's notes on its positions are old.
     if (queue.length === 0) moveQueue(queue, taken);
     const left = this.#end - this.#start;
     if (left > 0) {
@@ -117,83 +119,86 @@ export class ReadBuffer {
       if (left < LARGE) queue.push(bytes);
       else if (this.#bytes === undefined) queue.pushOwned(bytes);
       else {
-        // Mostly the frames in it are taken before the next read, which the buffer can serve again.
-        this.#loan = pushBorrowed(queue, bytes);
+        // Mostly its frames are taken before the next read, and the buffer can serve that again.
+        this.#borrowed = pushBorrowed(queue, bytes);
       }
     }
     return queue;
   }
 
   /**
-   * What little still waits is copied. Of frames as large as a buffer much does: then two buffers take turns.
+   * Takes the buffer back from the queue before a read. If little of it is left, that is copied. If frames are as large
+   * as a buffer, much is left, and two buffers take turns.
    */
-  #endLoan(loan: ByteChunk): void {
+  #endBorrowing(chunk: ByteChunk): void {
     const queue = this.#queue!;
-    const left = borrowedLeft(queue, loan);
-    this.#loan = undefined;
-    // Nobody knows when the next frame comes: one buffer is enough to wait for it.
+    const left = borrowedLeft(queue, chunk);
+    this.#borrowed = undefined;
+    // The next frame may take long: one buffer is enough to wait for it.
     if (queue.length === 0) this.#other = undefined;
-    if (left < LARGE || left <= this.#bytes!.length / FEW) return copyBorrowed(queue, loan);
+    if (left < LARGE || left <= this.#bytes!.length / SMALL_PART) {
+      return copyBorrowed(queue, chunk);
+    }
     const free = this.#freeOther();
-    this.#other = { bytes: this.#bytes!, loan };
+    this.#other = { bytes: this.#bytes!, chunk };
     this.#forget();
     if (free?.length === this.#size) this.#bytes = free;
   }
 
   /**
-   * Takes the other buffer back from the queue. What fills it by half stays there for good, which is a part of
-   * a still larger frame; a peer that sends 4 KiB at a time must not hold 124 KiB with each of them.
+   * Takes the other buffer back from the queue. If half of it is still used, that is a part of a larger frame, and the
+   * queue keeps it. Else the rest is copied: a peer that sends 4 KiB at a time must not hold 124 KiB with each of them.
    */
   #freeOther(): Uint8Array<ArrayBuffer> | undefined {
     const other = this.#other;
     if (other === undefined) return undefined;
     this.#other = undefined;
-    if (2 * borrowedLeft(this.#queue!, other.loan) < other.bytes.length) {
-      copyBorrowed(this.#queue!, other.loan);
+    if (2 * borrowedLeft(this.#queue!, other.chunk) < other.bytes.length) {
+      copyBorrowed(this.#queue!, other.chunk);
       return other.bytes;
     }
-    other.loan.given = true;
+    other.chunk.given = true;
     return undefined;
   }
 
-  /** Copies what fits into a caller's buffer: how many bytes. */
+  /** Copies as much as fits into a caller's buffer, and returns the number of bytes. */
   copyInto(target: Uint8Array): number {
     if (this.#queue !== undefined && this.#queue.length > 0) {
       const count = Math.min(target.length, this.#queue.length);
-      setBytes.call(target, this.#queue.peek(count));
+      target.set(this.#queue.peek(count));
       this.#queue.skip(count);
       return count;
     }
     const count = Math.min(target.length, this.#end - this.#start);
-    setBytes.call(target, this.#bytes!.subarray(this.#start, this.#start + count));
+    target.set(this.#bytes!.subarray(this.#start, this.#start + count));
     this.#consume(count);
     return count;
   }
 
-  /** Drops what is left. */
+  /** Drops the bytes that are left. */
   clear(): void {
     this.#start = this.#end = 0;
-    // A codec may have kept the queue, which must not see what is read from now on.
-    if (this.#loan !== undefined) this.#forget();
+    // A codec may have kept the queue, which must not see later bytes.
+    if (this.#borrowed !== undefined) this.#forget();
     this.#dropQueue();
   }
 
-  /** Hands the memory on; only once nobody can write to it any more, and nothing is taken after. */
+  /** Gives the memory to the next connection. Nobody can write to it any more, and nothing is taken after this. */
   recycle(): void {
     const bytes = this.#bytes;
     this.#forget();
-    // A codec may have kept the queue, which must not see what others read.
-    const free = this.#loan === undefined && bytes?.length === SMALLEST;
-    if (free && spares.length < MOST_SPARES) {
-      // Where the next connection hands it over, the caller gets the whole buffer: nothing of this one's.
-      spares.push(bytes.fill(0));
+    // A codec may have kept the queue, which must not see the bytes of another connection.
+    const free = this.#borrowed === undefined && bytes?.length === SMALLEST_READ_BYTES;
+    if (free && spareBuffers.length < MOST_SPARE_BUFFERS) {
+      // If the next connection hands the buffer over, its caller must not see bytes of this one behind its own.
+      spareBuffers.push(bytes.fill(0));
     }
     this.#dropQueue();
   }
 
   #dropQueue(): void {
     this.#queue = undefined;
-    this.#loan = undefined;
+    this.#borrowed = undefined;
     this.#other = undefined;
   }
 
@@ -201,8 +206,8 @@ export class ReadBuffer {
     this.#start += count;
     if (this.#start < this.#end) return;
     this.#start = this.#end = 0;
-    if (this.#smallReads >= PATIENCE) {
-      this.#size = SMALLEST;
+    if (this.#smallReads >= SMALL_READS_TO_SHRINK) {
+      this.#size = SMALLEST_READ_BYTES;
       this.#smallReads = 0;
     }
     if (this.#bytes!.length !== this.#size) this.#forget();

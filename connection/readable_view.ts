@@ -1,26 +1,22 @@
-import type { SocketError } from "../errors.ts";
-import type { ByobRead } from "./element_read.ts";
+import type { ReceivedBytes } from "./pending_receive.ts";
+import { type ByobRead, ByobReader, DefaultReader, type ReadGuard } from "./view_readers.ts";
 import { WritableView } from "./writable_view.ts";
 
-type Bytes = Uint8Array<ArrayBuffer>;
-type Readable = ReadableStream<Bytes>;
-type Iterator = AsyncIterableIterator<Bytes>;
+type Iterator = AsyncIterableIterator<ReceivedBytes>;
 
 /** The connection's side of its `readable`. */
-export interface ReadableSource {
+export interface ReadableSource extends ReadGuard {
   pull(controller: ReadableByteStreamController): void;
   cancel(): void;
-  /** Takes back what the last reader asked for, before the next one has the lock. */
+  /** Takes the request of the last reader back, before the next one has the lock. */
   takeBack(): void;
-  /** Returns the `Busy` error of a read that would overlap another receiving call, if it would. */
-  busy(): SocketError | undefined;
 }
 
 /**
- * The receiving side as a byte stream. The platform tells a stream's source neither that another reader has the lock,
- * nor which elements a BYOB read wants. The methods that take the lock, and the readers, are our own to know it.
+ * The receiving side as a byte stream. The platform does not inform a stream's source that another reader has the lock,
+ * or which elements a BYOB read wants. So the methods that take the lock, and the readers, are our own.
  */
-export class ReadableView extends ReadableStream<Bytes> {
+export class ReadableView extends ReadableStream<ReceivedBytes> {
   readonly #source: ReadableSource;
   readonly #controller: ReadableByteStreamController;
   #byobReader: ByobReader | undefined;
@@ -37,15 +33,17 @@ export class ReadableView extends ReadableStream<Bytes> {
     this.#controller = own!;
   }
 
-  /** The reads that wait at a BYOB reader; nothing if another reader has the lock. */
+  /** The reads that wait at a BYOB reader; undefined if another reader has the lock. */
   get byobReads(): ByobRead[] | undefined {
     return this.#byobReader?.reads;
   }
 
   override getReader(options: { mode: "byob" }): ReadableStreamBYOBReader;
-  override getReader(): ReadableStreamDefaultReader<Bytes>;
-  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Bytes>;
-  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Bytes> {
+  override getReader(): ReadableStreamDefaultReader<ReceivedBytes>;
+  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<ReceivedBytes>;
+  override getReader(
+    options?: ReadableStreamGetReaderOptions,
+  ): ReadableStreamReader<ReceivedBytes> {
     const mode: unknown = options?.mode;
     // A lock that is taken, or a mode that does not exist, fails as on any other stream.
     if (this.locked || mode !== undefined && mode !== "byob") return super.getReader(options);
@@ -59,7 +57,7 @@ export class ReadableView extends ReadableStream<Bytes> {
   }
 
   override async pipeTo(
-    destination: WritableStream<Bytes>,
+    destination: WritableStream<ReceivedBytes>,
     options?: StreamPipeOptions,
   ): Promise<void> {
     this.#beforeLock();
@@ -71,7 +69,7 @@ export class ReadableView extends ReadableStream<Bytes> {
       ? destination
       : undefined;
     const onAbort = () => {
-      // A pipe drops what comes between the signal and the end of its lock.
+      // A pipe drops the bytes that come between the signal and the end of its lock.
       this.#source.takeBack();
       // By the standard, it waits for the write that is under way before it aborts its destination.
       aborted?.abortConnection();
@@ -85,7 +83,7 @@ export class ReadableView extends ReadableStream<Bytes> {
   }
 
   override pipeThrough<T>(
-    transform: ReadableWritablePair<T, Bytes>,
+    transform: ReadableWritablePair<T, ReceivedBytes>,
     options?: StreamPipeOptions,
   ): ReadableStream<T> {
     const signalled = options?.signal instanceof AbortSignal && !this.locked;
@@ -98,11 +96,11 @@ export class ReadableView extends ReadableStream<Bytes> {
     return transform.readable;
   }
 
-  override tee(): [Readable, Readable] {
+  override tee(): [ReadableStream<ReceivedBytes>, ReadableStream<ReceivedBytes>] {
     this.#beforeLock();
     const released = !this.locked && this.#controller.byobRequest !== null;
     const branches = super.tee();
-    // As in a BYOB reader's `read`, but nobody says here when a branch reads: so the first bytes are read at once.
+    // As in a BYOB reader's `read`, but nothing shows when a branch reads. So the first bytes are read at once.
     if (released) this.#source.pull(this.#controller);
     return branches;
   }
@@ -120,66 +118,5 @@ export class ReadableView extends ReadableStream<Bytes> {
     if (this.locked) return;
     this.#byobReader = undefined;
     this.#source.takeBack();
-  }
-}
-
-/** A reader whose read is refused, and the stream left as it was, while another call receives. */
-class DefaultReader extends ReadableStreamDefaultReader<Bytes> {
-  readonly #source: ReadableSource;
-  #released = false;
-
-  constructor(stream: Readable, source: ReadableSource) {
-    super(stream);
-    this.#source = source;
-  }
-
-  override read(): Promise<ReadableStreamReadResult<Bytes>> {
-    const busy = this.#released ? undefined : this.#source.busy();
-    return busy === undefined ? super.read() : Promise.reject(busy);
-  }
-
-  override releaseLock(): void {
-    super.releaseLock();
-    this.#released = true;
-  }
-}
-
-class ByobReader extends ReadableStreamBYOBReader {
-  /** The reads that wait, in order. */
-  readonly reads: ByobRead[] = [];
-  readonly #source: ReadableSource;
-  readonly #pull: () => void;
-  #released = false;
-
-  constructor(stream: Readable, source: ReadableSource, pull: () => void) {
-    super(stream);
-    this.#source = source;
-    this.#pull = pull;
-  }
-
-  override read<T extends ArrayBufferView>(
-    view: T,
-    options?: ReadableStreamBYOBReaderReadOptions,
-  ): Promise<ReadableStreamReadResult<T>> {
-    const busy = this.#released ? undefined : this.#source.busy();
-    if (busy !== undefined) return Promise.reject(busy);
-    // What is no array, or has no room, is refused by the platform.
-    if (!ArrayBuffer.isView(view) || view.buffer.byteLength === 0) return super.read(view, options);
-    const { byteLength: most } = view;
-    const element = "BYTES_PER_ELEMENT" in view ? Number(view.BYTES_PER_ELEMENT) : 1;
-    const least = element * Math.max(1, Math.trunc(Number(options?.min ?? 1)));
-    this.reads.push({ element, least, most });
-    const result = super.read(view, options);
-    // A read that is accepted takes the caller's buffer away; this one was refused.
-    if (view.buffer.byteLength !== 0) this.reads.pop();
-    // The platform does not pull while the read of a released BYOB reader is still the first in its list.
-    if (this.reads.length > 0) this.#pull();
-    return result;
-  }
-
-  override releaseLock(): void {
-    super.releaseLock();
-    this.#released = true;
-    this.reads.length = 0;
   }
 }

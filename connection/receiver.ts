@@ -1,121 +1,69 @@
 import { checkBytes, keepsItsLength } from "../bytes/byte_arguments.ts";
-import { SocketError } from "../errors.ts";
-import type { OperationOptions, RecvOptions } from "../types.ts";
 import { checkLimit, invalidInput, readArguments } from "../core/arguments.ts";
 import { Cancellation, type Cancelled, cancelledError } from "../core/cancellation.ts";
-import type { ConnectionState } from "./connection_state.ts";
 import { fromCodec } from "../core/error_mapping.ts";
 import { afterTurn, turnDue, type TurnWaiter } from "../core/event_loop_turn.ts";
-import { CheckedTransport } from "./checked_transport.ts";
-import { ReadBuffer } from "./read_buffer.ts";
+import { SocketError } from "../errors.ts";
+import type { OperationOptions, RecvOptions } from "../types.ts";
+import type { ConnectionState } from "./connection_state.ts";
+import { DirectRead } from "./direct_read.ts";
 import {
   ANY,
-  type DirectCall,
   PendingReceive,
   type Received,
+  type ReceivedBytes,
   type StreamReader,
+  type ViewCall,
 } from "./pending_receive.ts";
-import { DirectRead, type StraightReader } from "./direct_read.ts";
+import { type InputConsumer, StreamInput } from "./stream_input.ts";
 
-type Bytes = Uint8Array<ArrayBuffer>;
+/** Learns when a receiving call begins to wait, and when none waits any more. */
+export interface CallObserver {
+  onCallsChange(waiting: boolean): void;
+}
 
-/**
- * The receiving direction of a connection: one reader at a time, and a read of the runtime that stays
- * parked when its reader is cancelled, so that the next one gets its bytes.
- */
-export class Receiver implements StraightReader, TurnWaiter {
+/** The receiving calls of a connection: one at a time. A call that is cancelled leaves its read to the next one. */
+export class Receiver implements InputConsumer, TurnWaiter {
+  readonly input: StreamInput;
   readonly #state: ConnectionState;
-  /** Says whether a write is under way, which may be the one that is told of a reset. */
-  readonly #sender: { readonly idle: boolean };
-  readonly #buffer = new ReadBuffer();
-
-  readonly #reader = new PendingReceive();
-  /** A read into our own buffer is under way, parked or with a reader. */
-  #reading = false;
-  /** The reader is answered once the event loop has turned. */
+  readonly #call = new PendingReceive();
+  /** The call is answered after the event loop has turned. */
   #awaitingTurn = false;
-  /** A codec, which is anybody's code, looks at what there is. */
+  /** A codec is looking at the bytes. It is a caller's code, and may call this connection's functions. */
   #decoding = false;
-  #straight: DirectRead | undefined;
-  #onCalls: ((waiting: boolean) => void) | undefined;
-  #onDiscarded: (() => void) | undefined;
-  /** Called when bytes of the peer are discarded. */
-  #onInput: (() => void) | undefined;
-  #onQuiet: (() => void) | undefined;
+  #directRead: DirectRead | undefined;
 
   constructor(state: ConnectionState, sender: { readonly idle: boolean }) {
     this.#state = state;
-    this.#sender = sender;
+    this.input = new StreamInput(state, sender, this);
   }
 
   /** Bytes that have come and that nobody has asked for. */
   get unread(): number {
-    return this.#buffer.length;
+    return this.input.buffer.length;
   }
 
-  /** Reads once without a reader, where nothing waits for one. */
+  /** Reads once without a call, if nothing waits for one. */
   readAhead(): void {
-    const busy = this.#reading || this.#decoding || this.#straight?.pending !== undefined;
-    if (!busy && !this.#state.closed && !this.#settled) this.#read();
+    const { reading, settled } = this.input;
+    if (!reading && !settled && !this.#decoding && this.#state.phase === "open") this.input.read();
   }
 
-  /** Calls `changed` when a call begins to wait or ends, and when one has taken what there was. */
-  onCalls(changed: (waiting: boolean) => void): void {
-    this.#onCalls = changed;
-    this.#reader.onChange = () => this.callsChanged();
-    this.callsChanged();
+  /** Sets the observer of the calls that begin to wait and that end. */
+  observeCalls(observer: CallObserver): void {
+    this.#call.onChange = () => observer.onCallsChange(this.#call.operation !== undefined);
+    this.#call.onChange();
   }
 
-  /** A call has begun to wait, or has ended. */
-  callsChanged(): void {
-    this.#onCalls?.(this.#reader.operation !== undefined || this.#straight?.pending !== undefined);
-  }
-
-  recv(options: RecvOptions | undefined): Promise<Bytes | null> {
+  recv(options: RecvOptions | undefined): Promise<ReceivedBytes | null> {
     try {
       const cancellation = Cancellation.read("recv", options);
       const most = options === undefined ? ANY : maxBytes("recv", options);
       this.#checkFree("recv", cancellation);
-      return this.#next("recv", most, undefined, cancellation) as Promise<Bytes | null>;
+      return this.#open("recv", most, undefined, cancellation) as Promise<ReceivedBytes | null>;
     } catch (error) {
       return Promise.reject(error);
     }
-  }
-
-  /** Receives for the stream view, which takes what comes at once; `null` at the end. */
-  recvDirectly(call: DirectCall): void {
-    try {
-      this.#checkFree("recv", undefined);
-    } catch (error) {
-      return call.reject(error);
-    }
-    this.#reader.openDirectly(call);
-    this.#serve();
-  }
-
-  /** The stream view's call is under way. */
-  get receivesDirectly(): boolean {
-    return this.#reader.direct !== undefined;
-  }
-
-  /** Takes the stream view's call back; what comes then is parked. */
-  leave(): void {
-    this.#reader.release();
-  }
-
-  /** Returns the error of a call that would overlap another one. */
-  busy(): SocketError | undefined {
-    try {
-      this.#checkFree("recv", undefined);
-    } catch (error) {
-      if ((error as SocketError).kind === "Busy") return error as SocketError;
-    }
-    return undefined;
-  }
-
-  /** Resolves when the receiving call that is under way has settled. */
-  async waitFree(): Promise<void> {
-    await Promise.allSettled([this.#reader.promise ?? this.#straight?.pending]);
   }
 
   recvInto(given: Uint8Array, options: RecvOptions | undefined): Promise<number | null> {
@@ -126,17 +74,19 @@ export class Receiver implements StraightReader, TurnWaiter {
       if (buffer.length === 0) throw invalidInput("recvInto", "the buffer has no room");
       this.#checkFree("recvInto", cancellation);
       const target = most < buffer.length ? buffer.subarray(0, most) : buffer;
-      const straight = cancellation === undefined && !this.#reading && !this.#settled &&
-        keepsItsLength(target);
-      return straight
-        ? (this.#straight ??= new DirectRead(this.#state, this)).read(target)
-        : this.#next("recvInto", target.length, target, cancellation) as Promise<number | null>;
+      const { reading, settled } = this.input;
+      if (cancellation === undefined && !reading && !settled && keepsItsLength(target)) {
+        this.#directRead ??= new DirectRead(this.#state, this.input, this.#call);
+        return this.#directRead.read(target);
+      }
+      const { length } = target;
+      return this.#open("recvInto", length, target, cancellation) as Promise<number | null>;
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  /** Receives what `decoding` finds; what it leaves is the next call's. */
+  /** Receives what `decoding` finds, and leaves the rest to the next call. */
   recvDecoded<T>(
     operation: string,
     decoding: StreamReader<T>,
@@ -149,93 +99,110 @@ export class Receiver implements StraightReader, TurnWaiter {
       if (!due) {
         const found = this.#decode(operation, decoding);
         if (found !== undefined) {
-          this.callsChanged();
+          this.#call.onChange?.();
           return Promise.resolve(found);
         }
       }
       const stop = cancellation?.watch((why) => this.#cancel(why), this.#state.peer);
-      const promise = this.#reader.open(operation, ANY, undefined, decoding);
-      this.#reader.stop = stop;
+      const promise = this.#call.open(operation, ANY, undefined, decoding);
+      this.#call.stop = stop;
       if (due) this.#awaitTurn();
-      else if (!this.#reading) this.#read();
+      else if (!this.input.reading) this.input.read();
       return promise as Promise<T | null>;
     } catch (error) {
-      this.callsChanged();
+      this.#call.onChange?.();
       return Promise.reject(error);
     }
   }
 
-  /** Rejects the reader, since this side closes: nobody needs to be watching that. */
+  /** Receives for a stream view, which takes bytes in the moment they come; `null` at the end. */
+  recvForView(call: ViewCall): void {
+    try {
+      this.#checkFree("recv", undefined);
+    } catch (error) {
+      return call.reject(error);
+    }
+    this.#call.openForView(call);
+    this.#serve();
+  }
+
+  /** True while a stream view's call waits. */
+  get servesView(): boolean {
+    return this.#call.viewCall !== undefined;
+  }
+
+  /** Takes the stream view's call back: bytes that come then are the next call's. */
+  leaveView(): void {
+    if (this.servesView) this.#call.release();
+  }
+
+  /** Returns the error of a call that would overlap another one, if it would. */
+  busy(): SocketError | undefined {
+    try {
+      this.#checkFree("recv", undefined);
+    } catch (error) {
+      if ((error as SocketError).kind === "Busy") return error as SocketError;
+    }
+    return undefined;
+  }
+
+  /** Resolves when the receiving call that is under way has settled. */
+  async waitFree(): Promise<void> {
+    await Promise.allSettled([this.#call.promise]);
+  }
+
+  /** Rejects the call that waits, because this side closes. A caller that does not watch it gets no unhandled error. */
   close(): void {
-    if (this.#state.dropped && !this.#reading) this.#recycle();
-    this.#straight?.pending?.catch(() => {});
-    if (this.#reader.operation === undefined) return;
-    this.#reader.promise?.catch(() => {});
-    this.#reader.fail(this.#state.closedError(this.#reader.operation));
-  }
-
-  /** Reads and drops until the peer's end of stream, a breakage, or the transport's close; `onInput` hears of bytes. */
-  discard(onInput: () => void): Promise<void> {
-    this.#buffer.clear();
-    this.#onInput = onInput;
-    if (this.#state.readEnded) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#onDiscarded = resolve;
-      if (!this.#reading && this.#straight?.pending === undefined) this.#read();
-    });
-  }
-
-  /** Resolves when the runtime holds no read of ours any more. */
-  waitQuiet(): Promise<void> {
-    if (!this.#reading && this.#straight?.pending === undefined) return Promise.resolve();
-    return new Promise((resolve) => this.#onQuiet = resolve);
+    const { operation, promise, settlesItself } = this.#call;
+    if (this.#state.phase === "closed") this.input.recycle();
+    promise?.catch(() => {});
+    if (operation === undefined || settlesItself) return;
+    this.#call.fail(this.#state.closedError(operation));
   }
 
   #checkFree(operation: string, cancellation: Cancellation | undefined): void {
     const state = this.#state;
-    if (state.closed) throw state.closedError(operation);
+    if (state.phase !== "open") throw state.closedError(operation);
     const already = cancellation?.already;
     if (already !== undefined) throw cancelledError(already, operation, state.peer);
-    if (this.#reader.direct?.abandoned()) this.#reader.release();
-    const free = this.#reader.operation === undefined && this.#straight?.pending === undefined;
-    if (free && !this.#decoding) return;
-    throw new SocketError(
-      "Busy",
-      operation,
-      "another receiving call is under way, there is one reader at a time",
-      { address: state.peer },
-    );
+    if (this.#call.viewCall?.isAbandoned()) this.#call.release();
+    if (this.#call.operation === undefined && !this.#decoding) return;
+    const reason = "another receiving call is under way, there is one reader at a time";
+    throw new SocketError("Busy", operation, reason, { address: state.peer });
   }
 
-  /** Whether a call can be answered without a read. */
-  get #settled(): boolean {
-    return this.#buffer.length > 0 || this.#state.readEnded;
-  }
-
-  #next(
+  #open(
     operation: "recv" | "recvInto",
     most: number,
     target: Uint8Array | undefined,
     cancellation: Cancellation | undefined,
   ): Promise<Received> {
-    const stop = cancellation === undefined || this.#settled
+    const stop = cancellation === undefined || this.input.settled
       ? undefined
       : cancellation.watch((why) => this.#cancel(why), this.#state.peer);
-    const promise = this.#reader.open(operation, most, target, undefined);
-    this.#reader.stop = stop;
+    const promise = this.#call.open(operation, most, target, undefined);
+    this.#call.stop = stop;
     this.#serve();
     return promise;
   }
 
-  /** Answers the reader at once if that is possible, else sees to it that a read is under way. */
-  #serve(): void {
-    if (this.#settled) this.#deliverInTurn();
-    else if (!this.#reading) this.#read();
+  #cancel(why: Cancelled): void {
+    this.#call.fail(cancelledError(why, this.#call.operation!, this.#state.peer));
   }
 
-  #deliverInTurn(): void {
+  /** Answers the call at once if that is possible, else reads. */
+  #serve(): void {
+    if (this.input.settled) this.#answerInTurn();
+    else if (!this.input.reading) this.input.read();
+  }
+
+  onInput(): void {
+    if (this.#call.operation !== undefined) this.#answerInTurn();
+  }
+
+  #answerInTurn(): void {
     if (turnDue()) this.#awaitTurn();
-    else this.#deliver();
+    else this.#answer();
   }
 
   #awaitTurn(): void {
@@ -244,132 +211,72 @@ export class Receiver implements StraightReader, TurnWaiter {
     afterTurn(this);
   }
 
-  /** Answers the reader that waited for the event loop, if it is still there and no read will answer it. */
+  /** Answers the call that waited for the event loop, if it is still there and no read will answer it. */
   onTurn(): void {
     this.#awaitingTurn = false;
-    const { operation, decoding, direct } = this.#reader;
-    if (operation === undefined || this.#reading) return;
-    if (direct?.abandoned()) return this.#reader.release();
-    if (decoding !== undefined || this.#settled) this.#deliver();
-    else this.#read();
+    const { operation, decoding, viewCall } = this.#call;
+    if (operation === undefined || this.input.reading) return;
+    if (viewCall?.isAbandoned()) return this.#call.release();
+    if (decoding !== undefined || this.input.settled) this.#answer();
+    else this.input.read();
   }
 
-  #cancel(why: Cancelled): void {
-    this.#reader.fail(cancelledError(why, this.#reader.operation!, this.#state.peer));
-  }
-
-  /** What there is for a call that looks for more than any bytes; `undefined` where more has to come. */
-  #decode<T>(operation: string, decoding: StreamReader<T>): T | null | undefined {
-    const state = this.#state;
-    const input = this.#buffer.asQueue(state.bytesReceived);
-    this.#decoding = true;
-    try {
-      let found: T | null | undefined = decoding.decode(input);
-      if (found === undefined && state.readEnded && !state.closed) {
-        if (!state.peerEnded) throw state.brokenError(state.breakage!, operation);
-        found = decoding.end(input);
-      }
-      if (!state.closed) return found;
-    } catch (error) {
-      if (!state.closed) throw fromCodec(error, operation, state.peer);
-    } finally {
-      this.#decoding = false;
-      state.bytesReceived = input.consumed;
+  /** Answers the call with what there is: bytes first, then the end or the failure. */
+  #answer(): void {
+    if (this.#call.viewCall?.isAbandoned()) return this.#call.release();
+    const { operation, most, target, decoding } = this.#call;
+    if (decoding !== undefined) return this.#answerDecoded(operation!, decoding);
+    const { buffer } = this.input;
+    if (buffer.length === 0) {
+      if (this.#state.peerEnded) return this.#call.succeed(null);
+      return this.#call.fail(this.#state.brokenError(this.#state.failure!, operation!));
     }
-    // The codec itself has closed the connection: that comes first, whatever it gave or threw.
-    throw state.closedError(operation);
+    if (target === undefined) {
+      const bytes = buffer.take(most);
+      this.#state.bytesReceived += bytes.length;
+      this.#call.succeed(bytes);
+    } else if (target.length < most) {
+      const reason = "the buffer was transferred or shortened during the call";
+      this.#call.fail(invalidInput("recvInto", reason));
+    } else {
+      const count = buffer.copyInto(target);
+      this.#state.bytesReceived += count;
+      this.#call.succeed(count);
+    }
   }
 
-  #deliverDecoded(operation: string, decoding: StreamReader<unknown>): void {
+  #answerDecoded(operation: string, decoding: StreamReader<unknown>): void {
     let found: unknown;
     try {
       found = this.#decode(operation, decoding);
     } catch (error) {
-      return this.#reader.fail(error as SocketError);
+      return this.#call.fail(error as SocketError);
     }
-    if (found !== undefined) this.#reader.succeed(found);
+    if (found !== undefined) this.#call.succeed(found);
     // The read that a cancelled call has left behind may be under way.
-    else if (!this.#reading) this.#read();
+    else if (!this.input.reading) this.input.read();
   }
 
-  /** Answers the reader with what there is: bytes first, then the end or the breakage. */
-  #deliver(): void {
-    if (this.#reader.direct?.abandoned()) return this.#reader.release();
-    const { operation, most, target, decoding } = this.#reader;
-    if (decoding !== undefined) return this.#deliverDecoded(operation!, decoding);
-    if (this.#buffer.length === 0) {
-      if (this.#state.peerEnded) return this.#reader.succeed(null);
-      return this.#reader.fail(this.#state.brokenError(this.#state.breakage!, operation!));
+  /** Takes what a call looks for out of the bytes; `undefined` if more has to come. */
+  #decode<T>(operation: string, decoding: StreamReader<T>): T | null | undefined {
+    const state = this.#state;
+    const queue = this.input.buffer.asQueue(state.bytesReceived);
+    this.#decoding = true;
+    try {
+      let found: T | null | undefined = decoding.decode(queue);
+      if (found === undefined && state.readEnded && state.phase === "open") {
+        if (!state.peerEnded) throw state.brokenError(state.failure!, operation);
+        found = decoding.end(queue);
+      }
+      if (state.phase === "open") return found;
+    } catch (error) {
+      if (state.phase === "open") throw fromCodec(error, operation, state.peer);
+    } finally {
+      this.#decoding = false;
+      state.bytesReceived = queue.consumed;
     }
-    if (target === undefined) {
-      const bytes = this.#buffer.take(most);
-      this.#state.bytesReceived += bytes.length;
-      this.#reader.succeed(bytes);
-    } else if (target.length < most) {
-      const reason = "the buffer was transferred or shortened during the call";
-      this.#reader.fail(invalidInput("recvInto", reason));
-    } else {
-      const count = this.#buffer.copyInto(target);
-      this.#state.bytesReceived += count;
-      this.#reader.succeed(count);
-    }
-  }
-
-  #read(): void {
-    this.#reading = true;
-    this.#state.transport.read(this.#buffer.room()).then(this.#onRead, this.#onReadError);
-  }
-
-  readonly #onRead = (count: number | null): void | Promise<void> => {
-    if (count === null) return this.confirmEnd(() => this.#onEnd());
-    this.#reading = false;
-    if (this.#state.closed) {
-      this.#onInput?.();
-      return this.onOver();
-    }
-    this.#buffer.filled(count);
-    if (this.#reader.operation !== undefined) this.#deliverInTurn();
-  };
-
-  #onEnd(): void {
-    this.#reading = false;
-    if (!this.#state.dropped && this.#state.breakage === undefined) this.#state.endReceiving();
-    this.#onReadEnded();
-  }
-
-  /**
-   * Says "end of stream" when it can be trusted. A reset is told to one call only: where that is the
-   * write which is under way, the read says "end" in the same turn, and only the next knows better.
-   */
-  confirmEnd<T>(tell: () => T): T | Promise<T> {
-    if (this.#sender.idle) return tell();
-    return new Promise<void>((resolve) => setTimeout(resolve, 0)).then(tell);
-  }
-
-  readonly #onReadError = (error: unknown): void => {
-    this.#reading = false;
-    if (!this.#state.dropped) this.#state.breakReceiving(error);
-    this.#onReadEnded();
-  };
-
-  #onReadEnded(): void {
-    if (this.#state.closed) this.onOver();
-    else if (this.#reader.operation !== undefined) this.#deliver();
-  }
-
-  /** A foreign transport may write to a buffer whose read has settled: that must harm nobody else. */
-  #recycle(): void {
-    if (!(this.#state.transport instanceof CheckedTransport)) this.#buffer.recycle();
-  }
-
-  /** A read has ended on a connection that this side closes: goes on discarding, or says it is done. */
-  onOver(): void {
-    if (this.#state.dropped) {
-      this.#recycle();
-      this.#onQuiet?.();
-    }
-    if (this.#state.dropped || this.#state.readEnded) this.#onDiscarded?.();
-    else if (this.#onDiscarded !== undefined) this.#read();
+    // The codec itself has closed the connection: that comes first, whatever it gave or threw.
+    throw state.closedError(operation);
   }
 }
 

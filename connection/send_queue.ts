@@ -1,4 +1,5 @@
 import { invalidInput } from "../core/arguments.ts";
+import { deferred } from "../core/deferred.ts";
 import { type Linked, LinkedList } from "../core/linked_list.ts";
 import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
@@ -10,7 +11,7 @@ const GONE_WAITING = "the buffer was transferred or resized while its send waite
 const NO_MORE: readonly Uint8Array[] = [];
 
 /**
- * A send that waits or is being written. Plain records: a queue of closures costs twice as much. One of no
+ * A send that waits or is being written. It is a plain record: a queue of closures costs twice as much. A send of no
  * bytes is a flush, which waits in the queue for all before it and is never handed to the runtime.
  */
 export interface PendingSend extends Linked<PendingSend> {
@@ -18,11 +19,11 @@ export interface PendingSend extends Linked<PendingSend> {
   readonly bytes: Uint8Array;
   /** Further pieces, which follow the bytes and belong to them: all of them leave, or none. */
   readonly more: readonly Uint8Array[];
-  /** Of all pieces when the send was called: a buffer that is transferred meanwhile reads 0. */
+  /** Length of all pieces at the call. The length of a buffer that is transferred meanwhile reads 0. */
   readonly length: number;
-  /** How many of its bytes are known to have left. */
+  /** Bytes that are known to have left. */
   sent: number;
-  /** Whether the runtime has it: then it cannot be taken back. */
+  /** True if the runtime has it: then it cannot be taken back. */
   handed: boolean;
   /** Ends the watch on its signal and timeout. */
   stop: (() => void) | undefined;
@@ -31,21 +32,14 @@ export interface PendingSend extends Linked<PendingSend> {
   readonly reject: (error: Error) => void;
 }
 
-let resolveMade: () => void;
-let rejectMade: (error: Error) => void;
-// One executor for all of them: `Promise.withResolvers` makes an object more, 5 ns of some 50.
-const capture = (resolve: () => void, reject: (error: Error) => void) => {
-  resolveMade = resolve;
-  rejectMade = reject;
-};
-
+/** Makes the record of a send that waits. */
 export function pendingSend(
   operation: SendOperation,
   bytes: Uint8Array,
   length: number,
   more: readonly Uint8Array[] = NO_MORE,
 ): PendingSend {
-  const promise = new Promise<void>(capture);
+  const { promise, resolve, reject } = deferred<void>();
   return {
     operation,
     bytes,
@@ -55,19 +49,19 @@ export function pendingSend(
     handed: false,
     stop: undefined,
     promise,
-    resolve: resolveMade,
-    reject: rejectMade,
+    resolve,
+    reject,
     previous: undefined,
     next: undefined,
   };
 }
 
-/** Whether it is a flush: a send of no bytes does not wait. */
+/** Returns true for a flush: a send of no bytes does not wait. */
 export function isFlush({ length }: PendingSend): boolean {
   return length === 0;
 }
 
-/** The error of a send for which there is no room. */
+/** Makes the error of a send that the queue has no room for. */
 export function queueFullError(
   operation: SendOperation,
   address: Address | undefined,
@@ -77,22 +71,23 @@ export function queueFullError(
   return new SocketError("QueueFull", operation, reason, { address });
 }
 
-/** The error of a send whose buffer was taken from it while it was written. */
+/** Makes the error of a send whose buffer was taken away while it was written. */
 export function goneError(
   operation: SendOperation,
   address: Address | undefined,
   bytesSent: number,
 ): SocketError {
-  const reason = "the buffer was transferred or resized while it was being sent";
+  const reason =
+    "the buffer was transferred or resized while it was being sent, the connection is aborted";
   return new SocketError("InvalidInput", operation, reason, { address, bytesSent });
 }
 
-/** Whether it still has all its bytes. */
+/** Returns true if a send still has all its bytes. */
 export function isWhole({ bytes, more, length }: PendingSend): boolean {
   return more.reduce((sum, piece) => sum + piece.length, bytes.length) === length;
 }
 
-/** The sends that wait and were not copied yet: those that can be cancelled, large ones, and all behind. */
+/** The sends that wait and are not copied yet: large ones, those that can be cancelled, and all behind them. */
 export class SendQueue {
   readonly #sends = new LinkedList<PendingSend>();
   /** Bytes that wait, for the limit. */
@@ -103,8 +98,8 @@ export class SendQueue {
   }
 
   /**
-   * The next to be written. One whose buffer was transferred while it waited has no bytes any more:
-   * it fails, with nothing of it sent, and the stream stays whole.
+   * Returns the next send to write. A send whose buffer was transferred while it waited has no bytes any more: it fails
+   * with nothing of it sent, and the stream stays whole.
    */
   front(): PendingSend | undefined {
     for (let send = this.#sends.first; send !== undefined; send = this.#sends.first) {
@@ -116,7 +111,7 @@ export class SendQueue {
     return undefined;
   }
 
-  /** Every one that waits, in order. */
+  /** Returns the sends that wait, in order. */
   all(): PendingSend[] {
     return [...this.#sends];
   }
@@ -138,22 +133,22 @@ export class SendQueue {
   }
 }
 
-/** The most bytes that go out together: what one system call moves with little overhead. */
-const GATHER_LIMIT = 256 * 1024;
-/** Larger sends go out as they are: from about here a copy costs more than a system call. */
-const LARGE_SEND = 64 * 1024;
-/** The first room to gather in: a peer that takes nothing must not cost 256 KiB for a few bytes. */
-const FIRST_ROOM = 4 * 1024;
+/** The most bytes that go out together: one system call moves them with little overhead. */
+const GATHER_LIMIT_BYTES = 256 * 1024;
+/** Sends of this size and more go out as they are: from about here a copy costs more than a system call. */
+const LARGE_SEND_BYTES = 64 * 1024;
+/** The first buffer to gather in. A few bytes for a peer that takes nothing must not cost 256 KiB. */
+const FIRST_ROOM_BYTES = 4 * 1024;
 
-// While one is written the next is filled: two serve a program whose connections rarely gather at once.
+// While one is written, the next is filled. Two serve a program whose connections rarely gather at once.
 const spareBuffers: Uint8Array[] = [];
-const MOST_SPARES = 2;
+const MOST_SPARE_BUFFERS = 2;
 
-/** What one write carries: the sends in it, and their bytes as one piece. */
+/** The sends that one write carries, and their bytes as one piece. */
 export class SendBatch {
   readonly sends: PendingSend[] = [];
   #buffer: Uint8Array | undefined;
-  /** The one send whose own bytes are written, where nothing was gathered. */
+  /** The one send whose own bytes are written, if nothing was gathered. */
   #single: PendingSend | undefined;
   #length = 0;
   #written = 0;
@@ -168,7 +163,7 @@ export class SendBatch {
     return this.sends.length === 0;
   }
 
-  /** What is to be written now; nothing where the caller has transferred its buffer. */
+  /** The bytes to write now; undefined if the caller has transferred its buffer. */
   get bytes(): Uint8Array | undefined {
     if (this.#single === undefined) return this.#buffer!.subarray(this.#written, this.#length);
     if (!isWhole(this.#single)) return undefined;
@@ -181,7 +176,7 @@ export class SendBatch {
     return start === 0 ? piece : piece.subarray(start);
   }
 
-  /** Copies a send that nothing can cancel, where it goes out with others: its promise. */
+  /** Copies a send that nothing can cancel, and returns its promise; undefined if it is too large to be copied. */
   gather(
     operation: SendOperation,
     bytes: Uint8Array,
@@ -189,7 +184,7 @@ export class SendBatch {
   ): Promise<void> | undefined {
     const { length } = bytes;
     const end = this.#length + length;
-    if (length >= LARGE_SEND || end > GATHER_LIMIT || end > limit) return undefined;
+    if (length >= LARGE_SEND_BYTES || end > GATHER_LIMIT_BYTES || end > limit) return undefined;
     const send = pendingSend(operation, bytes, length);
     this.#append(send, end);
     return send.promise;
@@ -201,8 +196,8 @@ export class SendBatch {
       const first = firstToWrite(queue);
       if (first === undefined) return;
       queue.remove(first);
-      // Alone it goes out as it is.
-      if (first.length >= LARGE_SEND || !goesWith(first.length, queue.front())) {
+      // A send that is alone goes out as it is.
+      if (first.length >= LARGE_SEND_BYTES || !goesWith(first.length, queue.front())) {
         return this.adopt(first);
       }
       this.#copy(first);
@@ -221,7 +216,7 @@ export class SendBatch {
     this.#length = send.length;
   }
 
-  /** Notes that the next `count` bytes have left, and settles the sends that are whole with them. */
+  /** Notes that `count` more bytes have left, and settles the sends that are whole with them. */
   credit(count: number): void {
     let left = count;
     for (; this.#settled < this.sends.length; this.#settled++) {
@@ -239,10 +234,10 @@ export class SendBatch {
     this.#written += count;
   }
 
-  /** Ends the batch. Its buffer serves the next one only if the runtime is done with it. */
+  /** Ends the batch. Its buffer serves the next one only if the write has ended. */
   clear(writeEnded: boolean): void {
     const buffer = this.#buffer;
-    if (writeEnded && buffer !== undefined && spareBuffers.length < MOST_SPARES) {
+    if (writeEnded && buffer !== undefined && spareBuffers.length < MOST_SPARE_BUFFERS) {
       spareBuffers.push(buffer);
     }
     this.#buffer = this.#single = undefined;
@@ -273,7 +268,7 @@ export class SendBatch {
 
   #makeRoom(end: number): void {
     const before = this.#buffer ?? spareBuffers.pop();
-    let room = before?.length ?? FIRST_ROOM;
+    let room = before?.length ?? FIRST_ROOM_BYTES;
     while (room < end) room *= 4;
     const after = before?.length === room ? before : new Uint8Array(room);
     if (this.#length > 0) after.set(before!.subarray(0, this.#length));
@@ -281,7 +276,7 @@ export class SendBatch {
   }
 }
 
-/** The next send that has bytes; a flush in front of it has nothing left to wait for. */
+/** Returns the next send that has bytes. A flush in front of it has nothing left to wait for. */
 function firstToWrite(queue: SendQueue): PendingSend | undefined {
   for (let send = queue.front(); send !== undefined; send = queue.front()) {
     if (!isFlush(send)) return send;
@@ -292,38 +287,35 @@ function firstToWrite(queue: SendQueue): PendingSend | undefined {
   return undefined;
 }
 
-/** Whether there is a next send, and it goes out with those before it, which have so many bytes. */
+/** Returns true if there is a next send, and it goes out together with the `length` bytes before it. */
 function goesWith(length: number, next: PendingSend | undefined): next is PendingSend {
-  return next !== undefined && !isFlush(next) && next.length < LARGE_SEND &&
-    length + next.length <= GATHER_LIMIT;
+  return next !== undefined && !isFlush(next) && next.length < LARGE_SEND_BYTES &&
+    length + next.length <= GATHER_LIMIT_BYTES;
 }
 
-/**
- * What the sending direction holds beside a direct write. Most connections never need it: it is made
- * where the first send has to wait.
- */
+/** The sends beside a direct write. It is made when the first send has to wait, which most connections never see. */
 export class SendBacklog {
   #writing = new SendBatch();
-  /** What goes out next; nothing joins it while others wait in the queue, which comes after it. */
+  /** The batch that goes out next. Nothing joins it while others wait in the queue, which comes after it. */
   #next = new SendBatch();
   readonly #queue = new SendQueue();
 
-  /** What the runtime is writing, but for a direct write. */
+  /** The batch that the runtime is writing; a direct write is not in it. */
   get writing(): SendBatch {
     return this.#writing;
   }
 
-  /** Nothing waits. */
+  /** True if nothing waits. */
   get empty(): boolean {
     return this.#next.empty && this.#queue.empty;
   }
 
-  /** Bytes that wait, for the limit: the runtime's own do not count. */
+  /** Bytes that wait, for the limit. Those that the runtime has do not count. */
   get bytes(): number {
     return this.#next.left + this.#queue.bytes;
   }
 
-  /** Copies a small send that nothing can cancel, where none waits before it that was not: its promise. */
+  /** Copies a small send that nothing can cancel, and returns its promise; undefined if it has to queue up. */
   gather(
     operation: SendOperation,
     bytes: Uint8Array,
@@ -336,24 +328,24 @@ export class SendBacklog {
     this.#queue.push(send);
   }
 
-  /** Takes out one that was pushed and is not handed to the runtime. */
+  /** Takes out a send that was pushed and that the runtime does not have. */
   remove(send: PendingSend): void {
     this.#queue.remove(send);
   }
 
-  /** Makes what goes out next the batch to write; whether there is anything in it. */
+  /** Makes the next batch the one to write. It returns false if nothing is in it. */
   advance(): boolean {
     [this.#writing, this.#next] = [this.#next, this.#writing];
     this.#writing.fill(this.#queue);
     return !this.#writing.empty;
   }
 
-  /** Every send that is not settled, in order. */
+  /** Returns the sends that have not settled, in order. */
   pending(): PendingSend[] {
     return [...this.#writing.sends, ...this.#next.sends, ...this.#queue.all()];
   }
 
-  /** Takes everything out. The buffer that is written from serves again only if the runtime is done. */
+  /** Takes everything out. The buffer that is written from serves again only if the write has ended. */
   clear(writeEnded: boolean): void {
     this.#writing.clear(writeEnded);
     this.#next.clear(true);

@@ -1,14 +1,8 @@
-import {
-  checkBytes,
-  isBytes,
-  keepsItsLength,
-  plainBytes,
-  statedLength,
-} from "../bytes/byte_arguments.ts";
+import { checkBytes, plainBytes } from "../bytes/byte_arguments.ts";
+import { Cancellation, type Cancelled, cancelledError } from "../core/cancellation.ts";
 import { SocketError } from "../errors.ts";
 import type { OperationOptions } from "../types.ts";
-import { Cancellation, type Cancelled, cancelledError } from "../core/cancellation.ts";
-import type { ConnectionState } from "./connection_state.ts";
+import type { ConnectionState, StateObserver } from "./connection_state.ts";
 import {
   goneError,
   isFlush,
@@ -28,20 +22,24 @@ const WRITING = 1;
 const FINISHED = 2;
 const BROKEN = 4;
 
+/** Aborts the connection, on which calls then say what tore it. */
+export interface Abortable {
+  abort(tornBy: SocketError): void;
+}
+
 /**
- * The sending direction of a connection: one write at a time, sends in call order, what waits bounded
- * and gathered.
+ * The sending direction of a connection: one write at a time, sends in call order, and waiting sends bounded and
+ * gathered.
  *
- * One integer, the gate, decides between the fast path (a plain write with one continuation bound
- * beforehand) and everything else: an async function in its place costs a tenth of an awaited small
- * send, a promise of our own a seventh.
+ * One integer, the gate, decides between the fast path (a plain write with one continuation bound beforehand) and
+ * everything else. An async function in its place costs a tenth of an awaited small send, a promise of our own a
+ * seventh.
  */
-export class Sender {
+export class Sender implements StateObserver {
   bytesSent = 0;
-  /** Called when bytes have left, while a close watches over the flush. */
+  /** Called when bytes have left, while a close watches the flush. */
   onProgress: (() => void) | undefined;
-  /** Is given up where a torn send leaves no choice. */
-  readonly #connection: { abort(): void };
+  readonly #connection: Abortable;
   readonly #state: ConnectionState;
   readonly #limit: number;
   #backlog: SendBacklog | undefined;
@@ -53,22 +51,22 @@ export class Sender {
   #idleWaiters: (() => void)[] | undefined;
 
   /**
-   * Takes objects where functions would do: an arrow function that a constructor makes of its `this` keeps
-   * V8 from collecting either while they are young, which cost 2 µs a connection.
+   * Takes objects instead of functions: an arrow function that a constructor makes of its `this` keeps V8 from
+   * collecting either while they are young, which cost 2 µs a connection.
    */
-  constructor(state: ConnectionState, limit: number, connection: { abort(): void }) {
+  constructor(state: ConnectionState, limit: number, connection: Abortable) {
     this.#state = state;
     this.#limit = limit;
     this.#connection = connection;
-    state.sendingSide = this;
+    state.observeFailure(this);
   }
 
-  /** What broke while receiving must not be tried again by a send. */
-  refuse(): void {
+  /** Closes the gate, so that a send does not try again what has broken. */
+  onStateChange(): void {
     this.#gate |= BROKEN;
   }
 
-  /** Nothing waits and nothing is being written. */
+  /** True if nothing waits and nothing is being written. */
   get idle(): boolean {
     return (this.#gate & WRITING) === 0 && this.#nothingWaits;
   }
@@ -82,18 +80,17 @@ export class Sender {
     options: OperationOptions | undefined,
     operation: SendOperation = "send",
   ): Promise<void> {
-    const length = options === undefined && isBytes(given) ? statedLength(given) : 0;
-    // As it is: to look at its prototype as well would be 3 % of an awaited small send.
+    const length = options === undefined && given instanceof Uint8Array ? given.length : 0;
     if (length !== 0 && this.#gate === READY) return this.#sendDirectly(operation, given, length);
     if (length !== 0 && this.#gate === WRITING) {
       this.#backlog ??= new SendBacklog();
-      const gathered = this.#backlog.gather(operation, plainBytes(given), this.#limit);
+      const gathered = this.#backlog.gather(operation, given, this.#limit);
       if (gathered !== undefined) return gathered;
     }
     return this.#sendSlowly(operation, given, [], options);
   }
 
-  /** Sends pieces as one: all of them leave one after the other, or none does. */
+  /** Sends pieces as one: all of them leave, one after the other, or none does. */
   sendPieces(
     pieces: readonly Uint8Array[],
     options: OperationOptions | undefined,
@@ -102,12 +99,11 @@ export class Sender {
     return this.#sendSlowly(operation, pieces[0] ?? EMPTY, pieces.slice(1), options);
   }
 
-  /** Resolves when everything that was sent before it has left. */
+  /** Resolves when every send before it has left. */
   flush(options: OperationOptions | undefined): Promise<void> {
     try {
       const cancellation = Cancellation.read("flush", options);
-      const problem = this.problem("flush", cancellation?.already);
-      if (problem !== undefined) throw problem;
+      this.#checkOpen("flush", cancellation?.already);
       if (!this.idle) return this.#enqueue(pendingSend("flush", EMPTY, 0), cancellation);
       this.#checkUnbroken("flush");
       return Promise.resolve();
@@ -125,12 +121,12 @@ export class Sender {
       .then(this.#onDirect, this.#onDirectError);
   }
 
-  /** Ends the sending direction for the callers: what was accepted goes on, nothing more is. */
+  /** Accepts no more sends; those that were accepted go on. */
   finish(): void {
     this.#gate |= FINISHED;
   }
 
-  /** Resolves once nothing is left to write, or nothing can be written any more. */
+  /** Resolves when nothing is left to write, or nothing can be written any more. */
   waitIdle(): Promise<void> {
     if (this.idle) return Promise.resolve();
     return new Promise((resolve) => (this.#idleWaiters ??= []).push(resolve));
@@ -138,38 +134,34 @@ export class Sender {
 
   /** Bytes of accepted sends that have not left. */
   get bytesQueued(): number {
-    if (this.#state.dropped) return 0;
+    if (this.#state.phase === "closed") return 0;
     const direct = this.#directBytes === undefined ? 0 : this.#directLength;
     const backlog = this.#backlog;
     return direct + (backlog === undefined ? 0 : backlog.writing.left + backlog.bytes);
   }
 
-  /**
-   * Keeps pending sends that nobody awaits from ending the process: where this side closes, the loss
-   * is its own doing.
-   */
-  silence(): void {
+  /** Keeps sends that nobody awaits from ending the process: if this side closes, the loss is its own doing. */
+  ignoreRejections(): void {
     this.#directPromise?.catch(() => {});
     for (const { promise } of this.#backlog?.pending() ?? []) promise.catch(() => {});
   }
 
-  /** Rejects everything pending; the transport is closed by now. */
-  abort(): void {
+  /** Rejects everything that is pending. The transport is closed by now. */
+  close(): void {
     this.#gate |= FINISHED | BROKEN;
-    this.silence();
+    this.ignoreRejections();
     this.#rejectAll((operation, sent) => this.#state.closedError(operation, sent), false);
   }
 
-  /** The error that a call on the sending direction meets, if there is one; E10's order. */
-  problem(operation: string, cancelled?: Cancelled): SocketError | undefined {
-    if (this.#state.closed) return this.#state.closedError(operation);
-    const finished = (this.#gate & FINISHED) !== 0;
-    if (finished && operation !== "closeWrite" && operation !== "flush") {
-      return new SocketError("Closed", operation, "closeWrite has ended the sending side", {
-        address: this.#state.peer,
-      });
+  /** Throws if a call cannot begin: the connection is closed, the sending side has ended, or it is cancelled (E10). */
+  #checkOpen(operation: SendOperation, cancelled: Cancelled | undefined): void {
+    const state = this.#state;
+    if (state.phase !== "open") throw state.closedError(operation);
+    if ((this.#gate & FINISHED) !== 0 && operation !== "flush") {
+      const reason = "closeWrite has ended the sending side";
+      throw new SocketError("Closed", operation, reason, { address: state.peer });
     }
-    return cancelled && cancelledError(cancelled, operation, this.#state.peer);
+    if (cancelled !== undefined) throw cancelledError(cancelled, operation, state.peer);
   }
 
   #sendSlowly(
@@ -183,8 +175,7 @@ export class Sender {
       const more = givenPieces.map((piece) => checkBytes(operation, "a piece", piece));
       const length = more.reduce((sum, piece) => sum + piece.length, bytes.length);
       const cancellation = Cancellation.read(operation, options);
-      const problem = this.problem(operation, cancellation?.already);
-      if (problem !== undefined) throw problem;
+      this.#checkOpen(operation, cancellation?.already);
       if (length === 0) return Promise.resolve();
       this.#checkRoom(operation, length);
       return this.#enqueue(pendingSend(operation, bytes, length, more), cancellation);
@@ -202,8 +193,8 @@ export class Sender {
   }
 
   #checkUnbroken(operation: SendOperation): void {
-    const breakage = this.#state.sendBreakage ?? this.#state.breakage;
-    if (breakage !== undefined) throw this.#state.brokenError(breakage, operation);
+    const failure = this.#state.sendFailure ?? this.#state.failure;
+    if (failure !== undefined) throw this.#state.brokenError(failure, operation);
   }
 
   #enqueue(send: PendingSend, cancellation: Cancellation | undefined): Promise<void> {
@@ -215,19 +206,27 @@ export class Sender {
   }
 
   #cancel(send: PendingSend, why: Cancelled): void {
+    const { operation, sent, length } = send;
     const { peer } = this.#state;
     if (send.handed) {
-      send.reject(cancelledError(why, send.operation, peer, send.sent));
-      this.#connection.abort();
+      const reason =
+        `${why.reason}; ${sent} of ${length} bytes had left, the connection is aborted`;
+      this.#tear(send, cancelledError({ ...why, reason }, operation, peer, sent));
     } else {
       this.#backlog!.remove(send);
-      send.reject(cancelledError(why, send.operation, peer));
+      send.reject(cancelledError(why, operation, peer));
     }
   }
 
+  /** Gives up a send that the runtime has. The peer would take what follows for the rest of it. */
+  #tear({ reject }: PendingSend, error: SocketError): void {
+    reject(error);
+    this.#connection.abort(error);
+  }
+
   readonly #onDirect = (written: number): Promise<void> | undefined => {
-    const given = this.#directBytes!;
-    let length = this.#directLength;
+    const bytes = this.#directBytes!;
+    const length = this.#directLength;
     this.#directBytes = undefined;
     if (written === length && this.#gate === WRITING && this.#nothingWaits) {
       this.bytesSent += written;
@@ -235,16 +234,13 @@ export class Sender {
       this.#directPromise = undefined;
       return undefined;
     }
-    // It is here that a length that was not the array's own shows; one that was, and is no more, is a loss.
-    const bytes = plainBytes(given);
-    if (bytes !== given && keepsItsLength(given)) length = bytes.length;
-    if (this.#state.dropped) {
+    if (this.#state.phase === "closed") {
       this.bytesSent += written;
       if (written === length) return undefined;
       throw this.#state.closedError(this.#directOperation, written);
     }
     // Partly written, or others wait behind it: from here on it is a batch of one.
-    const send = pendingSend(this.#directOperation, bytes, length);
+    const send = pendingSend(this.#directOperation, plainBytes(bytes), length);
     this.#backlog ??= new SendBacklog();
     this.#backlog.writing.adopt(send);
     this.#onWritten(this.#backlog, written);
@@ -252,11 +248,12 @@ export class Sender {
   };
 
   readonly #onDirectError = (error: unknown): never => {
-    const whole = plainBytes(this.#directBytes!).length === this.#directLength;
+    const whole = this.#directBytes!.length === this.#directLength;
     this.#directBytes = undefined;
-    if (!whole && !this.#state.dropped) {
-      this.#connection.abort();
-      throw goneError(this.#directOperation, this.#state.peer, 0);
+    if (!whole && this.#state.phase !== "closed") {
+      const gone = goneError(this.#directOperation, this.#state.peer, 0);
+      this.#connection.abort(gone);
+      throw gone;
     }
     this.#fail(error);
     throw this.#failure(this.#directOperation, 0);
@@ -268,7 +265,7 @@ export class Sender {
       return this.#write(backlog);
     }
     this.#gate &= ~WRITING;
-    this.#tellIdle();
+    this.#wakeIdle();
   }
 
   #write(backlog: SendBacklog): void {
@@ -279,20 +276,18 @@ export class Sender {
         .then((count) => this.#onWritten(backlog, count), (error) => this.#onError(backlog, error));
       return;
     }
-    // The others that wait have done nothing wrong: they are closed with the connection.
-    const [{ operation, sent, reject }] = backlog.writing.sends;
-    reject(goneError(operation, this.#state.peer, sent));
-    this.#connection.abort();
+    const [send] = backlog.writing.sends;
+    this.#tear(send, goneError(send.operation, this.#state.peer, send.sent));
   }
 
-  /** Memory that a resize took away from under a write is an EFAULT, which says nothing of the peer. */
+  /** If a resize takes memory away from under a write, that is an EFAULT, which says nothing of the peer. */
   #onError(backlog: SendBacklog, error: unknown): void {
-    if (this.#state.dropped || backlog.writing.bytes !== undefined) this.#fail(error);
+    if (this.#state.phase === "closed" || backlog.writing.bytes !== undefined) this.#fail(error);
     else this.#write(backlog);
   }
 
   #onWritten(backlog: SendBacklog, written: number): void {
-    if (this.#state.dropped) return backlog.clear(true);
+    if (this.#state.phase === "closed") return backlog.clear(true);
     this.bytesSent += written;
     backlog.writing.credit(written);
     this.onProgress?.();
@@ -302,16 +297,16 @@ export class Sender {
   }
 
   #fail(error: unknown): void {
-    if (!this.#state.dropped) this.#state.breakSending(error);
+    if (this.#state.phase !== "closed") this.#state.breakSending(error);
     this.#gate = this.#gate & ~WRITING | BROKEN;
     this.#rejectAll((operation, sent) => this.#failure(operation, sent), true);
   }
 
   #failure(operation: SendOperation, sent: number | undefined): SocketError {
-    const { dropped, sendBreakage } = this.#state;
-    return dropped || sendBreakage === undefined
+    const { phase, sendFailure } = this.#state;
+    return phase === "closed" || sendFailure === undefined
       ? this.#state.closedError(operation, sent)
-      : this.#state.brokenError(sendBreakage, operation, sent);
+      : this.#state.brokenError(sendFailure, operation, sent);
   }
 
   #rejectAll(
@@ -325,10 +320,10 @@ export class Sender {
       if (isFlush(send)) send.reject(toError(send.operation));
       else if (send.sent < send.length) send.reject(toError(send.operation, send.sent));
     }
-    this.#tellIdle();
+    this.#wakeIdle();
   }
 
-  #tellIdle(): void {
+  #wakeIdle(): void {
     const waiters = this.#idleWaiters ?? [];
     this.#idleWaiters = undefined;
     for (const wake of waiters) wake();

@@ -1,4 +1,7 @@
-import { SocketError } from "../errors.ts";
+import { invalidInput, isArray } from "../core/arguments.ts";
+import { Cancellation, waitUnlessCancelled } from "../core/cancellation.ts";
+import { fromCodec } from "../core/error_mapping.ts";
+import type { SocketError } from "../errors.ts";
 import type {
   Address,
   CloseOptions,
@@ -9,40 +12,34 @@ import type {
   RecvOptions,
   Transport,
 } from "../types.ts";
-import { invalidInput, isArray } from "../core/arguments.ts";
-import { Cancellation, unlessCancelled } from "../core/cancellation.ts";
+import { CheckedTransport } from "./checked_transport.ts";
 import { ConnectionState } from "./connection_state.ts";
 import { DisconnectWatch } from "./disconnect_watch.ts";
-import { fromCodec, toSocketError } from "../core/error_mapping.ts";
-import { closeGracefully, type CloseLimits, readCloseLimits } from "./graceful_close.ts";
-import { ProcessHold } from "./process_hold.ts";
-import type { StreamReader } from "./pending_receive.ts";
+import { type CloseLimits, deliver, readCloseLimits } from "./graceful_close.ts";
+import type { ReceivedBytes, StreamReader } from "./pending_receive.ts";
 import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
 import { WebStreams } from "./web_streams.ts";
+import { WriteEnd } from "./write_end.ts";
 
-/** How many bytes of sends may wait where nothing else is said. */
+/** Bytes of sends that may wait on a connection, if no option says otherwise. */
 export const DEFAULT_SEND_QUEUE_LIMIT = 16 * 1024 * 1024;
 
-/** A connection over any transport. It knows two directions and how they end, and nothing of TCP. */
+/** A connection over any transport: two directions and how they end. */
 export class StreamConnection implements Connection {
   readonly #state: ConnectionState;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
-  #views: WebStreams | undefined;
+  #writeEnd: WriteEnd | undefined;
+  #streams: WebStreams | undefined;
   #disconnectWatch: DisconnectWatch | undefined;
-  #processHold: ProcessHold | undefined;
-  #writeEnd: Promise<void> | undefined;
-  #closingWrites: Set<Promise<void>> | undefined;
   #closing: Promise<void> | undefined;
-  #onDropped: (() => void)[] | undefined;
 
-  /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
   static is(handle: unknown): handle is StreamConnection {
     return typeof handle === "object" && handle !== null && #state in handle;
   }
 
-  /** @param transport One of the runtime's own, or a foreign one in its wrapper. */
+  /** @param transport One of the runtime's own, or a foreign one in a `CheckedTransport`. */
   constructor(transport: Transport, sendQueueLimit: number) {
     this.#state = new ConnectionState(transport);
     this.#sender = new Sender(this.#state, sendQueueLimit, this);
@@ -57,35 +54,31 @@ export class StreamConnection implements Connection {
     return this.#state.remoteAddress;
   }
 
-  get proxy(): ReceivedProxyHeader | undefined {
-    return this.#state.proxy;
-  }
-
   get bytesSent(): number {
     return this.#sender.bytesSent;
-  }
-
-  get bytesReceived(): number {
-    return this.#state.bytesReceived;
-  }
-
-  /** How many bytes have come, whether a call has asked for them or not. */
-  get bytesArrived(): number {
-    return this.#state.bytesReceived + this.#receiver.unread;
   }
 
   get bytesQueued(): number {
     return this.#sender.bytesQueued;
   }
 
-  /** Whether the peer's end of stream, or a breakage, has been seen: nothing more will come. */
+  get bytesReceived(): number {
+    return this.#state.bytesReceived;
+  }
+
+  /** Bytes that have come, whether a call has asked for them or not. */
+  get bytesArrived(): number {
+    return this.#state.bytesReceived + this.#receiver.unread;
+  }
+
+  /** True if nothing more will come: the peer has ended its side, or the connection is broken. */
   get readEnded(): boolean {
     return this.#state.readEnded;
   }
 
-  /** Whether this side has closed or aborted. */
+  /** True if this side has closed or aborted. */
   get closed(): boolean {
-    return this.#state.closed;
+    return this.#state.phase !== "open";
   }
 
   /** Reads what comes next, and keeps it for the next receiving call. */
@@ -93,38 +86,48 @@ export class StreamConnection implements Connection {
     this.#receiver.readAhead();
   }
 
-  /** Aborts when the peer has left, or this side closes. */
+  /** Returns the signal that aborts when the peer has left, or when this side closes. */
   disconnectSignal(): AbortSignal {
-    this.#disconnectWatch ??= new DisconnectWatch(this.#state, this.#receiver, this.#hold);
+    this.#disconnectWatch ??= new DisconnectWatch(this.#state, this.#receiver);
     return this.#disconnectWatch.signal;
   }
 
-  /** Whether calls that wait keep the process alive. A close does in any case. */
+  /** Sets if calls that wait keep the process alive. A close does in any case. */
   setReferenced(on: boolean): void {
-    if (!this.#state.closed) this.#hold.want(on);
-  }
-
-  get #hold(): ProcessHold {
-    return this.#processHold ??= new ProcessHold(this.#state.transport);
+    if (!this.closed) this.#receiver.input.setReferenced(on);
   }
 
   get readable(): Connection["readable"] {
-    return this.#streams.readable;
+    return this.#views.readable;
   }
 
   get writable(): Connection["writable"] {
-    return this.#streams.writable;
+    return this.#views.writable;
   }
 
-  send(bytes: Uint8Array, options: OperationOptions | undefined): Promise<void> {
+  get #views(): WebStreams {
+    return this.#streams ??= new WebStreams(this, this.#sender, this.#receiver);
+  }
+
+  send(bytes: Uint8Array, options?: OperationOptions): Promise<void> {
     return this.#sender.send(bytes, options);
+  }
+
+  /** Sends the bytes that a codec made of a frame: all of them or none. */
+  sendEncoded(
+    encoded: Uint8Array | readonly Uint8Array[],
+    options: OperationOptions | undefined,
+  ): Promise<void> {
+    return isArray(encoded)
+      ? this.#sender.sendPieces(encoded, options, "sendFrame")
+      : this.#sender.send(encoded, options, "sendFrame");
   }
 
   flush(options: OperationOptions | undefined): Promise<void> {
     return this.#sender.flush(options);
   }
 
-  recv(options: RecvOptions | undefined): Promise<Uint8Array<ArrayBuffer> | null> {
+  recv(options: RecvOptions | undefined): Promise<ReceivedBytes | null> {
     return this.#receiver.recv(options);
   }
 
@@ -141,92 +144,104 @@ export class StreamConnection implements Connection {
     return this.#receiver.recvDecoded(operation, decoding, options);
   }
 
-  /** Sends what a codec made of a frame, all of it or nothing. */
-  sendEncoded(
-    encoded: Uint8Array | readonly Uint8Array[],
-    options: OperationOptions | undefined,
-  ): Promise<void> {
-    return isArray(encoded)
-      ? this.#sender.sendPieces(encoded, options, "sendFrame")
-      : this.#sender.send(encoded, options, "sendFrame");
-  }
-
-  /** Notes on whose behalf the peer connects, as its header says. */
-  relay(header: ProxyHeader): ReceivedProxyHeader {
-    const peer = this.#state.proxy?.peer ?? this.remoteAddress;
-    const received = Object.freeze({ ...header, peer });
-    this.#state.relay(received);
-    return received;
-  }
-
-  /** An error of a codec that was run for this connection. */
+  /** Makes the error of a codec that was run for this connection. */
   codecError(error: unknown, operation: string): SocketError {
     return fromCodec(error, operation, this.#state.peer);
   }
 
-  /** Ends the sending direction once; a caller that is cancelled only stops waiting for it. */
-  closeWrite(options: OperationOptions | undefined): Promise<void> {
-    const pending = this.#closingWrites ??= new Set();
-    const ended = this.#closeWrite(options).finally(() => pending.delete(ended));
-    pending.add(ended);
-    return ended;
+  /** Notes the client that a header names, and adds the peer to the header. */
+  applyProxyHeader(header: ProxyHeader): ReceivedProxyHeader {
+    if (header.source !== undefined) this.#state.setClientAddress(header.source);
+    return Object.freeze({ ...header, peer: this.#state.peerAddress });
   }
 
-  async #closeWrite(options: OperationOptions | undefined): Promise<void> {
-    const cancellation = Cancellation.read("closeWrite", options);
-    if (this.#state.closed) throw this.#state.closedError("closeWrite");
-    if (this.#state.transport.closeWrite === undefined) {
-      throw new SocketError("Unsupported", "closeWrite", "the transport cannot half-close", {
-        address: this.#state.peer,
-      });
-    }
-    await unlessCancelled(this.#endWriting(), cancellation, this.#state);
+  /** Ends the sending direction once. A caller that is cancelled only stops waiting for it. */
+  closeWrite(options?: OperationOptions): Promise<void> {
+    return this.#end.closeWrite(options);
   }
 
-  /** Closes gracefully; a caller that is cancelled makes it an abort. */
-  async close(options: CloseOptions | undefined): Promise<void> {
+  get #end(): WriteEnd {
+    return this.#writeEnd ??= new WriteEnd(this.#state, this.#sender);
+  }
+
+  /** Closes gracefully. If the caller is cancelled, it aborts. */
+  async close(options?: CloseOptions): Promise<void> {
     const cancellation = Cancellation.read("close", options);
     const limits = readCloseLimits(options);
-    if (this.#state.dropped) return;
-    if (cancellation?.already === undefined) this.#closing ??= this.#close(limits);
-    await unlessCancelled(this.#closing, cancellation, this.#state, () => this.abort());
+    if (this.#state.phase === "closed") return;
+    const work = cancellation?.already === undefined ? this.closeAfterHandler(limits) : undefined;
+    await waitUnlessCancelled(work, cancellation, this.#state, () => this.abort());
   }
 
-  /** Drops everything now. */
-  abort(): void {
-    if (this.#state.dropped) return;
-    this.#state.closed = this.#state.dropped = true;
-    try {
-      this.#state.transport.close();
-    } catch {
-      // Closed underneath already: that is what was wanted.
+  /** Closes gracefully with limits that are checked, as a server does after its handler. */
+  closeAfterHandler(limits: CloseLimits): Promise<void> {
+    if (this.#state.phase === "closed") return Promise.resolve();
+    if (this.#closing === undefined) {
+      this.#state.beginClose();
+      this.#receiver.close();
+      this.#sender.ignoreRejections();
+      this.#closing = this.#close(limits);
+      // It may fail when nobody waits any more. Those who do wait get it from their own await.
+      this.#closing.catch(() => {});
+      this.#onClose();
     }
-    this.#receiver.close();
-    this.#sender.abort();
-    // As with sends that nobody awaits: where this side closes, the loss is its own doing.
-    for (const ended of this.#closingWrites ?? []) ended.catch(() => {});
-    for (const wake of this.#onDropped ?? []) wake();
-    this.#onClosed();
+    return this.#closing;
   }
 
-  #onClosed(): void {
-    this.#processHold?.want(true);
+  async #close(limits: CloseLimits): Promise<void> {
+    const error = await deliver({
+      state: this.#state,
+      sender: this.#sender,
+      receiver: this.#receiver,
+      writeEnd: this.#end,
+    }, limits);
+    this.abort();
+    // The descriptor is free when the runtime has ended its read. A foreign transport may never end it.
+    const foreign = this.#state.transport instanceof CheckedTransport;
+    if (!foreign) await this.#receiver.input.waitQuiet();
+    if (error !== undefined) throw error;
+  }
+
+  /**
+   * Drops everything now.
+   *
+   * @param tornBy The error of the send that had to be given up half-way, if that is the reason.
+   */
+  abort(tornBy?: SocketError): void {
+    if (!this.#state.close(tornBy)) return;
+    this.#receiver.close();
+    this.#sender.close();
+    this.#writeEnd?.ignoreRejections();
+    this.#onClose();
+  }
+
+  #onClose(): void {
+    this.#receiver.input.setReferenced(true);
     this.#disconnectWatch?.check();
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterator<Uint8Array<ArrayBuffer>> {
+  /** Gives what is received until the peer's end, or until this side closes. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<ReceivedBytes, void, void> {
     for (;;) {
-      const bytes = await this.recv(undefined);
+      let bytes: ReceivedBytes | null;
+      try {
+        bytes = await this.recv(undefined);
+      } catch (error) {
+        if (!this.closed || (error as SocketError).kind !== "Closed") throw error;
+        const lost = this.#state.iterationError("recv");
+        if (lost !== undefined) throw lost;
+        return;
+      }
       if (bytes === null) return;
       yield bytes;
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.close(undefined);
+    await this.close();
   }
 
-  /** What a console shows: the state that a reader of a log wants, not the machinery. */
+  /** Shows the state that a reader of a log wants, and not the machinery. */
   [Symbol.for("Deno.customInspect")](
     inspect: (value: unknown, options: unknown) => string,
     options: unknown,
@@ -236,77 +251,9 @@ export class StreamConnection implements Connection {
       inspect({ localAddress, remoteAddress, bytesSent, bytesReceived }, options)
     }`;
   }
-
-  get #streams(): WebStreams {
-    const [sender, receiver] = [this.#sender, this.#receiver];
-    return this.#views ??= new WebStreams({
-      get receivesDirectly(): boolean {
-        return receiver.receivesDirectly;
-      },
-      recvDirectly: (call) => receiver.recvDirectly(call),
-      leave: () => receiver.leave(),
-      busy: () => receiver.busy(),
-      waitFree: () => receiver.waitFree(),
-      send: (bytes) => this.send(bytes, undefined),
-      get idle(): boolean {
-        return sender.idle;
-      },
-      whenSent: () => sender.waitIdle(),
-      closeWrite: () => this.closeWrite(undefined),
-      closeLater: () => void this.close(undefined).catch(() => {}),
-      abort: () => this.abort(),
-    });
-  }
-
-  /** Closes for a server, whose handler has returned. */
-  finish(limits: CloseLimits): Promise<void> {
-    if (this.#state.dropped) return Promise.resolve();
-    return this.#closing ??= this.#close(limits);
-  }
-
-  #close(limits: CloseLimits): Promise<void> {
-    this.#state.closed = true;
-    this.#receiver.close();
-    this.#sender.silence();
-    const closed = closeGracefully({
-      state: this.#state,
-      sender: this.#sender,
-      receiver: this.#receiver,
-      endWriting: () => this.#endWriting(),
-      whenDropped: new Promise<void>((resolve) => (this.#onDropped ??= []).push(resolve)),
-      abort: () => this.abort(),
-    }, limits);
-    // Nobody may be waiting any more when it fails; those who are get it from their own await.
-    closed.catch(() => {});
-    this.#onClosed();
-    return closed;
-  }
-
-  #endWriting(): Promise<void> {
-    if (this.#writeEnd === undefined) {
-      this.#sender.finish();
-      this.#writeEnd = this.#flushAndEnd();
-      this.#writeEnd.catch(() => {});
-    }
-    return this.#writeEnd;
-  }
-
-  async #flushAndEnd(): Promise<void> {
-    const state = this.#state;
-    await this.#sender.waitIdle();
-    if (state.dropped) throw state.closedError("closeWrite");
-    const breakage = state.sendBreakage ?? state.breakage;
-    if (breakage !== undefined) throw state.brokenError(breakage, "closeWrite");
-    try {
-      await state.transport.closeWrite?.();
-    } catch (error) {
-      if (state.dropped) throw state.closedError("closeWrite");
-      throw toSocketError(error, "closeWrite", { address: state.peer });
-    }
-  }
 }
 
-/** The error for a handle that is something else. */
+/** Makes the error for a handle that is no connection. */
 export function notAConnection(operation: string): SocketError {
   return invalidInput(
     operation,

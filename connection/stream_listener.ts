@@ -1,16 +1,23 @@
-import type { SocketError } from "../errors.ts";
-import type { Address, Connection, Listener, OperationOptions } from "../types.ts";
-import { fromRuntimeAddress, invalidInput, withZoneOf } from "../core/arguments.ts";
+import { invalidInput } from "../core/arguments.ts";
 import { CallQueue, type Verdict } from "../core/call_queue.ts";
+import { toSocketError } from "../core/error_mapping.ts";
+import type { SocketError } from "../errors.ts";
+import type {
+  Address,
+  Connection,
+  Listener,
+  OperationOptions,
+  Transport,
+  TransportListener,
+} from "../types.ts";
 import { StreamConnection } from "./stream_connection.ts";
-import { type TcpTuning, tuneTcp } from "../tcp/options.ts";
 
 /**
- * Errors of accept(2) that belong to the one connection, or pass: the next accept is tried at once. The
- * list is that of the manual page ("treat them like EAGAIN by retrying"), with ENOTCONN from asking
- * the address of a client that has reset, and EPERM from a firewall.
+ * Errors of accept(2) that belong to one connection or pass: the next accept is tried at once. The list is that of the
+ * manual page ("treat them like EAGAIN by retrying"), with ENOTCONN from asking for the address of a client that has
+ * reset, and EPERM from a firewall.
  */
-const PASSING: ReadonlySet<string | undefined> = new Set([
+const PASSING_CODES: ReadonlySet<string | undefined> = new Set([
   "ECONNABORTED",
   "ECONNRESET",
   "ENOTCONN",
@@ -27,37 +34,30 @@ const PASSING: ReadonlySet<string | undefined> = new Set([
   "ETIMEDOUT",
 ]);
 
-/** A port that accepts connections. */
+/** The accept queue of everything that accepts transports. */
 export class StreamListener implements Listener {
   readonly address: Address;
-  readonly #listener: Deno.TcpListener;
-  readonly #connections: CallQueue<Deno.TcpConn, StreamConnection>;
+  readonly #source: TransportListener;
+  readonly #connections: CallQueue<Transport, StreamConnection>;
   #referenced = true;
-  /** Called when it is closed, by whomever; set by the one server that it belongs to. */
+  #sourceClosed: Promise<void> | undefined;
+  /** Called when the listener is closed. The one server that it belongs to sets it. */
   onClose: (() => void) | undefined;
 
-  /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
   static is(handle: unknown): handle is StreamListener {
-    return typeof handle === "object" && handle !== null && #listener in handle;
+    return typeof handle === "object" && handle !== null && #source in handle;
   }
 
-  constructor(
-    listener: Deno.TcpListener,
-    host: string,
-    tuning: TcpTuning,
-    sendQueueLimit: number,
-  ) {
-    this.#listener = listener;
-    this.address = withZoneOf(host, fromRuntimeAddress(listener.addr));
+  /** @param sendQueueLimit Bytes of waiting sends that each connection holds at most. */
+  constructor(source: TransportListener, sendQueueLimit: number) {
+    this.#source = source;
+    this.address = source.address ?? NO_ADDRESS;
     this.#connections = new CallQueue({
       operation: "accept",
       address: this.address,
       noun: "listener",
-      next: () => listener.accept(),
-      open(conn) {
-        tuneTcp(conn, tuning);
-        return new StreamConnection(conn, sendQueueLimit);
-      },
+      next: () => source.accept(),
+      open: (transport) => new StreamConnection(transport, sendQueueLimit),
       judge,
     });
   }
@@ -66,12 +66,12 @@ export class StreamListener implements Listener {
     return this.#connections.closed;
   }
 
-  /** Whether an accept that waits keeps the process alive. */
+  /** Sets if an accept that waits keeps the process alive. */
   setReferenced(on: boolean): void {
     if (this.closed || on === this.#referenced) return;
     this.#referenced = on;
-    if (on) this.#listener.ref();
-    else this.#listener.unref();
+    if (on) this.#source.ref?.();
+    else this.#source.unref?.();
   }
 
   accept(options: OperationOptions | undefined): Promise<StreamConnection> {
@@ -79,23 +79,33 @@ export class StreamListener implements Listener {
   }
 
   /**
-   * The port is free when this resolves: the runtime holds the descriptor until its accept ends.
+   * Stops listening. The port is free when this resolves: the runtime holds the descriptor until its accept ends.
    *
-   * @param late Gets a connection that nobody has taken, or that came in the moment of the close.
+   * @param onLate Gets a connection that no call has taken, or that came in the moment of the close.
    */
-  async close(late: (connection: StreamConnection) => void = drop): Promise<void> {
+  async close(onLate: (connection: StreamConnection) => void = drop): Promise<void> {
     const give = (connection: StreamConnection | undefined) => {
-      if (connection !== undefined) late(connection);
+      if (connection !== undefined) onLate(connection);
     };
     if (!this.#connections.closed) {
       // The process must not end before the runtime's accept does.
       this.setReferenced(true);
       give(this.#connections.close());
-      this.#listener.close();
+      this.#sourceClosed = this.#closeSource();
+      this.#sourceClosed.catch(() => {});
       this.onClose?.();
     }
     await this.#connections.waitQuiet();
     give(this.#connections.close());
+    await this.#sourceClosed;
+  }
+
+  async #closeSource(): Promise<void> {
+    try {
+      await this.#source.close();
+    } catch (error) {
+      throw toSocketError(error, "closeListener", { address: this.address });
+    }
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<Connection, void, void> {
@@ -107,16 +117,18 @@ export class StreamListener implements Listener {
   }
 }
 
+const NO_ADDRESS: Address = Object.freeze({ host: "", port: 0 });
+
 function drop(connection: StreamConnection): void {
   connection.abort();
 }
 
 function judge({ kind, code }: SocketError): Verdict {
   if (kind === "ResourceExhausted") return "reject";
-  return PASSING.has(code) ? "retry" : "retry-after-pause";
+  return PASSING_CODES.has(code) ? "retry" : "retry-after-pause";
 }
 
-/** The error for a handle that is something else. */
+/** Makes the error for a handle that is no listener. */
 export function notAListener(operation: string): SocketError {
   return invalidInput(operation, "the first argument is not a Listener of listen");
 }

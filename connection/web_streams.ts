@@ -1,68 +1,64 @@
 import type { SocketError } from "../errors.ts";
 import type { Connection } from "../types.ts";
-import { ElementRead } from "./element_read.ts";
+import { ANY, type ReceivedBytes } from "./pending_receive.ts";
 import { ReadableView } from "./readable_view.ts";
-import { ANY, type DirectCall } from "./pending_receive.ts";
+import type { Receiver } from "./receiver.ts";
+import type { Sender } from "./sender.ts";
+import { ElementReader } from "./view_readers.ts";
 import { type WritableTarget, WritableView } from "./writable_view.ts";
 
-type Bytes = Uint8Array<ArrayBuffer>;
-
-/** The connection's own functions, as far as the views call them. */
-export interface ViewTarget extends WritableTarget {
-  readonly receivesDirectly: boolean;
-  recvDirectly(call: DirectCall): void;
-  leave(): void;
-  busy(): SocketError | undefined;
-  waitFree(): Promise<void>;
-  /** Closes in the background, lingering as usual. */
-  closeLater(): void;
+/** The functions of a connection that the views call. */
+export interface ViewedConnection extends WritableTarget {
+  close(): Promise<void>;
 }
 
 /**
- * The connection as a pair of streams. The runtime's own views close the whole connection when either
- * of them ends; these do when both have.
+ * The connection as a pair of streams. Either of the runtime's own views closes the whole connection when it ends; these
+ * do when both have ended.
  */
 export class WebStreams {
   readonly readable: Connection["readable"];
   readonly writable: Connection["writable"];
-  readonly #target: ViewTarget;
+  readonly #connection: ViewedConnection;
+  readonly #receiver: Receiver;
   readonly #view: ReadableView;
-  /** A pull that waits for another receiving call to end. */
+  /** The wait of a pull for the end of another receiving call. */
   #turn: Promise<void> | undefined;
   #readableEnded = false;
   #writableEnded = false;
 
-  constructor(target: ViewTarget) {
-    this.#target = target;
+  constructor(connection: ViewedConnection, sender: Sender, receiver: Receiver) {
+    this.#connection = connection;
+    this.#receiver = receiver;
     this.readable = this.#view = new ReadableView({
       pull: (controller) => this.#pull(controller),
       cancel: () => this.#cancel(),
       takeBack: () => this.#takeBack(),
       busy: () => this.#busy(),
     });
-    this.writable = new WritableView(target, () => {
+    this.writable = new WritableView(connection, sender, () => {
       this.#writableEnded = true;
       this.#closeIfBothEnded();
     });
   }
 
-  /** Returns at once: a pull that stays pending would hide the next reader's request. */
+  /** Asks for bytes and returns at once: a pull that stays pending would hide the next reader's request. */
   #pull(controller: ReadableByteStreamController): void {
-    // It is asked again for each read that waits, and one call receives for all of them.
-    if (this.#readableEnded || this.#target.receivesDirectly || this.#turn !== undefined) return;
-    if (this.#target.busy() !== undefined) return this.#waitForTurn(controller);
+    // The platform pulls for each read that waits, and one call receives for all of them.
+    if (this.#readableEnded || this.#receiver.servesView || this.#turn !== undefined) return;
+    if (this.#receiver.busy() !== undefined) return this.#waitTurn(controller);
     const reads = this.#view.byobReads;
     const read = reads?.[0];
-    const elements = read !== undefined && read.least > 1 ? new ElementRead(read) : undefined;
-    this.#target.recvDirectly({
-      // More than a reader has room for would stay in the stream, where recv() cannot get it.
+    const elements = read !== undefined && read.least > 1 ? new ElementReader(read) : undefined;
+    this.#receiver.recvForView({
+      // Bytes that a reader has no room for would stay in the stream, and recv() could not get them.
       most: read?.most ?? controller.byobRequest?.view?.byteLength ?? ANY,
       decoding: elements,
-      abandoned: () => !this.readable.locked,
+      isAbandoned: () => !this.readable.locked,
       resolve: (bytes) => {
         if (bytes === null) return this.#end(controller);
         reads?.shift();
-        controller.enqueue(bytes as Bytes);
+        controller.enqueue(bytes as ReceivedBytes);
         if (elements?.last) this.#end(controller);
       },
       reject: (error) => {
@@ -72,9 +68,9 @@ export class WebStreams {
     });
   }
 
-  /** One overlap must not end the stream: whoever pipes or iterates gets what comes after that call. */
-  #waitForTurn(controller: ReadableByteStreamController): void {
-    const turn = this.#turn = this.#target.waitFree();
+  /** Pulls again after the other call. One overlap must not end the stream for a pipe or an iteration. */
+  #waitTurn(controller: ReadableByteStreamController): void {
+    const turn = this.#turn = this.#receiver.waitFree();
     void turn.then(() => {
       if (this.#turn !== turn) return;
       this.#turn = undefined;
@@ -83,8 +79,8 @@ export class WebStreams {
   }
 
   #busy(): SocketError | undefined {
-    const own = this.#readableEnded || this.#target.receivesDirectly || this.#turn !== undefined;
-    return own ? undefined : this.#target.busy();
+    const own = this.#readableEnded || this.#receiver.servesView || this.#turn !== undefined;
+    return own ? undefined : this.#receiver.busy();
   }
 
   #end(controller: ReadableByteStreamController): void {
@@ -102,10 +98,10 @@ export class WebStreams {
     this.#endReadable();
   }
 
-  /** The bytes that were asked for stay with the connection. */
+  /** Leaves the bytes that a reader waited for to the next call. */
   #takeBack(): void {
     this.#turn = undefined;
-    if (this.#target.receivesDirectly) this.#target.leave();
+    this.#receiver.leaveView();
   }
 
   #endReadable(): void {
@@ -113,7 +109,8 @@ export class WebStreams {
     this.#closeIfBothEnded();
   }
 
+  /** Closes in the background, and lingers as usual. */
   #closeIfBothEnded(): void {
-    if (this.#readableEnded && this.#writableEnded) this.#target.closeLater();
+    if (this.#readableEnded && this.#writableEnded) this.#connection.close().catch(() => {});
   }
 }

@@ -1,12 +1,9 @@
 import { SocketError } from "../errors.ts";
+import type { Sender } from "./sender.ts";
 
-/** The connection's side of its `writable`. */
+/** The functions of a connection that its `writable` calls. */
 export interface WritableTarget {
   send(bytes: Uint8Array): Promise<void>;
-  /** Nothing waits to be sent. */
-  readonly idle: boolean;
-  /** Resolves once nothing is left to write, or nothing can be written any more. */
-  whenSent(): Promise<void>;
   closeWrite(): Promise<void>;
   abort(): void;
 }
@@ -15,15 +12,15 @@ export interface WritableTarget {
 export class WritableView extends WritableStream<Uint8Array> {
   readonly #target: WritableTarget;
 
-  /** @param onEnd Called when the stream has ended: closed, or broken by a send that failed. */
-  constructor(target: WritableTarget, onEnd: () => void) {
+  /** @param onEnd Called when the stream has ended: it was closed, or a send has failed. */
+  constructor(target: WritableTarget, sender: Sender, onEnd: () => void) {
     super({
-      // The platform calls `abort` of a sink only after the write that is under way, which a peer that takes
-      // nothing never ends; the signal comes at once.
+      // The platform calls a sink's `abort` only after the write that is under way, which never ends if the peer
+      // takes nothing. The signal comes at once.
       start: ({ signal }) => signal.addEventListener("abort", () => target.abort(), { once: true }),
       async write(bytes): Promise<void> {
         try {
-          await sendInTurn(target, bytes);
+          await sendWithRoom(target, sender, bytes);
         } catch (error) {
           onEnd();
           throw error;
@@ -46,15 +43,19 @@ export class WritableView extends WritableStream<Uint8Array> {
   }
 }
 
-/** Waits for room in the send queue: one full queue must not end the stream. */
-async function sendInTurn(target: WritableTarget, bytes: Uint8Array): Promise<void> {
+/** Sends as soon as the send queue has room: a full queue must not end the stream. */
+async function sendWithRoom(
+  target: WritableTarget,
+  sender: Sender,
+  bytes: Uint8Array,
+): Promise<void> {
   for (;;) {
     try {
       return await target.send(bytes);
     } catch (error) {
-      const full = error instanceof SocketError && error.kind === "QueueFull" && !target.idle;
+      const full = error instanceof SocketError && error.kind === "QueueFull" && !sender.idle;
       if (!full) throw error;
-      await target.whenSent();
+      await sender.waitIdle();
     }
   }
 }

@@ -1,25 +1,7 @@
-import { quote, toAddress, withoutZone } from "../address.ts";
 import { SocketError } from "../errors.ts";
-import type { Address } from "../types.ts";
+import { quote } from "./quoted_text.ts";
 
-/** The address of a runtime socket; those without host and port (Unix, vsock) get an empty one. */
-export function fromRuntimeAddress(address: Deno.Addr | undefined): Address {
-  const { hostname, port } = (address ?? {}) as Partial<Deno.NetAddr>;
-  return typeof hostname === "string" && typeof port === "number"
-    ? toAddress(hostname, port)
-    : toAddress("", 0);
-}
-
-/**
- * The address of a socket that was bound to `host`, with the zone that the host has: the runtime drops it, and nobody
- * could reach the socket at a link-local address without.
- */
-export function withZoneOf(host: string, address: Address): Address {
-  const zone = host.slice(withoutZone(host).length);
-  return zone === "" ? address : toAddress(address.host + zone, address.port);
-}
-
-/** What a value is, for a message about it. */
+/** Describes a value for a message about it. */
 export function describe(value: unknown): string {
   if (typeof value === "string") return quote(value);
   if (typeof value === "number" || typeof value === "boolean" || value == null) return `${value}`;
@@ -27,15 +9,12 @@ export function describe(value: unknown): string {
   return typeof value === "object" ? "an object of another kind" : `a ${typeof value}`;
 }
 
-/** The error for an argument that can't be right; thrown before any I/O. */
+/** Makes the error for an argument that can't be right; thrown before any I/O. */
 export function invalidInput(operation: string, reason: string, cause?: unknown): SocketError {
   return new SocketError("InvalidInput", operation, reason, cause === undefined ? {} : { cause });
 }
 
-/**
- * Runs what reads a caller's arguments. Getters and proxies may throw anything: that is bad input as
- * well, and must not escape raw.
- */
+/** Reads a caller's arguments. Anything that is thrown meanwhile, such as by a getter, becomes `InvalidInput`. */
 export function readArguments<T>(operation: string, read: () => T): T {
   try {
     return read();
@@ -44,14 +23,14 @@ export function readArguments<T>(operation: string, read: () => T): T {
   }
 }
 
-/** What was thrown while a caller's arguments were read, which may be the getter's own. */
+/** Returns an error for what was thrown while a caller's arguments were read. */
 export function asInvalidInput(operation: string, error: unknown): SocketError {
   return error instanceof SocketError
     ? error
     : invalidInput(operation, "an argument could not be read", error);
 }
 
-/** A whole number in a range, or `InvalidInput`. */
+/** Returns a whole number in a range, or throws `InvalidInput`. */
 export function checkWhole(
   operation: string,
   name: string,
@@ -68,7 +47,7 @@ export function checkWhole(
   );
 }
 
-/** A number from `lowest` to `Infinity`, whole where `whole` says so, or `InvalidInput`. */
+/** Returns a number from `lowest` to `Infinity`, a whole one if `whole` says so, or throws `InvalidInput`. */
 export function checkLimit(
   operation: string,
   name: string,
@@ -89,7 +68,7 @@ export function checkLimit(
   );
 }
 
-/** `true` or `false`, or `InvalidInput`. */
+/** Returns `true` or `false`, or throws `InvalidInput`. */
 export function checkBoolean(
   operation: string,
   name: string,
@@ -101,18 +80,14 @@ export function checkBoolean(
   throw invalidInput(operation, `${name} is ${describe(value)}, not true or false`);
 }
 
-/** An options object, or the empty one where it was left out, or `InvalidInput`. */
+/** Returns an options object, an empty one if it was left out, or throws `InvalidInput`. */
 export function checkOptions<T extends object>(operation: string, options: T | undefined): T {
   if (options === undefined) return {} as T;
   if (typeof options === "object" && options !== null && !isArray(options)) return options;
   throw invalidInput(operation, `options is ${describe(options)}, not an object`);
 }
 
-/** Asked so that nothing can throw. */
+/** Returns true for an array. Unlike `Array.isArray` it tells TypeScript about readonly arrays as well. */
 export function isArray(value: unknown): value is readonly unknown[] {
-  try {
-    return Array.isArray(value);
-  } catch {
-    return false; // A revoked proxy.
-  }
+  return Array.isArray(value);
 }

@@ -1,33 +1,37 @@
 import { startTimer } from "./timer.ts";
 
-const SHORTEST = 5;
-const LONGEST = 1000;
+const SHORTEST_PAUSE_MS = 5;
+const LONGEST_PAUSE_MS = 1000;
 
 /**
- * The pause after failures in a row: 5 ms, doubling to 1 s. It is a moment, not a timer: one runs only
- * while somebody waits for it, so that a call which has settled leaves none behind.
+ * Measures the pause after failures in a row: 5 ms, doubling to 1 s. A timer runs only while somebody waits for the end
+ * of the pause, so a settled call leaves none behind.
  */
 export class Backoff {
-  readonly #over: () => void;
+  readonly #onEnd: () => void;
   #length = 0;
   #until = 0;
   #stop: (() => void) | undefined;
 
-  /** @param over Called when the pause that somebody waits for is over. */
-  constructor(over: () => void) {
-    this.#over = over;
+  /** @param onEnd Called at the end of a pause that somebody waits for. */
+  constructor(onEnd: () => void) {
+    this.#onEnd = onEnd;
   }
 
-  failed(): void {
-    this.#length = this.#length === 0 ? SHORTEST : Math.min(this.#length * 2, LONGEST);
+  /** Begins the next pause, after a failure. */
+  grow(): void {
+    this.#length = this.#length === 0
+      ? SHORTEST_PAUSE_MS
+      : Math.min(this.#length * 2, LONGEST_PAUSE_MS);
     this.#until = performance.now() + this.#length;
   }
 
-  succeeded(): void {
+  /** Ends the pause, after a success. */
+  reset(): void {
     this.#length = this.#until = 0;
   }
 
-  /** Whether a pause goes on; then its end is told. */
+  /** Returns true if there is a pause, and calls `onEnd` when it ends. */
   wait(): boolean {
     // The clock takes 70 ns to read, and each accept and each datagram comes by here.
     if (this.#until === 0) return false;
@@ -36,12 +40,12 @@ export class Backoff {
     if (left <= 0) return false;
     this.#stop = startTimer(Math.ceil(left), () => {
       this.#stop = undefined;
-      this.#over();
+      this.#onEnd();
     });
     return true;
   }
 
-  /** Nobody waits any more. */
+  /** Stops the timer if nobody waits any more. */
   stop(): void {
     this.#stop?.();
     this.#stop = undefined;

@@ -2,137 +2,63 @@ import { SocketError } from "../errors.ts";
 import type { Address, OperationOptions } from "../types.ts";
 import { Backoff } from "./backoff.ts";
 import { Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
+import { type Deferred, deferred } from "./deferred.ts";
 import { toSocketError } from "./error_mapping.ts";
 import { afterTurn, turnDue, type TurnWaiter } from "./event_loop_turn.ts";
 import { type Linked, LinkedList } from "./linked_list.ts";
 
-interface Waiting<T> extends PromiseWithResolvers<T>, Linked<Waiting<T>> {
+/** The meaning of a failure of the source. */
+export type Verdict =
+  /** It belongs to one peer and is over: ask again at once. */
+  | "retry"
+  /** Its meaning is unknown: ask again, after a pause if it repeats. */
+  | "retry-after-pause"
+  /** The caller gets it, and the next request waits for a pause. */
+  | "reject";
+
+/** A runtime object that gives one thing after the other: clients or datagrams. */
+export interface Source<Given, T> {
+  /** The function that waits for them, for errors. */
+  readonly operation: "accept" | "recvFrom";
+  readonly address: Address;
+  /** The word for the source in messages: listener or socket. */
+  readonly noun: string;
+  /** Asks for the next one; called again only after it has settled. */
+  next(): Promise<Given>;
+  /** Makes what the caller gets of what the runtime gives. */
+  open(given: Given): T;
+  judge(error: SocketError): Verdict;
+  /** Called when `awaited` has changed: the last waiting call was cancelled, or the next one waits. */
+  onAwaitedChange?(): void;
+}
+
+interface WaitingCall<T> extends Deferred<T>, Linked<WaitingCall<T>> {
   /** Ends the watch on its signal and timeout. */
   stop: (() => void) | undefined;
 }
 
 /**
- * The calls that wait for one thing after the other, first come first served: what accept and
- * recvFrom have in common. A cancelled call leaves; what comes goes to the next, or waits for it.
- */
-export class WaitingCalls<T> {
-  readonly #operation: string;
-  readonly #address: Address;
-  readonly #calls = new LinkedList<Waiting<T>>();
-  readonly #onDeserted: () => void;
-
-  /** @param onDeserted Called when the last call that waited was cancelled. */
-  constructor(operation: string, address: Address, onDeserted: () => void) {
-    this.#operation = operation;
-    this.#address = address;
-    this.#onDeserted = onDeserted;
-  }
-
-  get empty(): boolean {
-    return this.#calls.first === undefined;
-  }
-
-  wait(cancellation: Cancellation | undefined): Promise<T> {
-    const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const call: Waiting<T> = {
-      promise,
-      resolve,
-      reject,
-      stop: undefined,
-      previous: undefined,
-      next: undefined,
-    };
-    if (cancellation !== undefined) call.stop = this.#watch(call, cancellation);
-    this.#calls.push(call);
-    return promise;
-  }
-
-  #watch(call: Waiting<T>, cancellation: Cancellation): () => void {
-    return cancellation.watch((why: Cancelled) => {
-      this.#calls.remove(call);
-      call.reject(cancelledError(why, this.#operation, this.#address));
-      if (this.empty) this.#onDeserted();
-    }, this.#address);
-  }
-
-  /** Gives it to the first, if somebody waits. */
-  succeed(value: T): boolean {
-    const call = this.#shift();
-    call?.resolve(value);
-    return call !== undefined;
-  }
-
-  /** Rejects the first. */
-  fail(error: SocketError): void {
-    this.#shift()?.reject(error);
-  }
-
-  /** Rejects them all, since this side closes: nobody needs to be watching that. */
-  close(error: () => SocketError): void {
-    for (let call = this.#shift(); call !== undefined; call = this.#shift()) {
-      call.promise.catch(() => {});
-      call.reject(error());
-    }
-  }
-
-  #shift(): Waiting<T> | undefined {
-    const call = this.#calls.shift();
-    call?.stop?.();
-    return call;
-  }
-}
-
-/** What a failure of the source means. */
-export type Verdict =
-  /** It belongs to one peer and is over: ask again at once. */
-  | "retry"
-  /** Nobody knows: ask again, but where it repeats, only after a pause. */
-  | "retry-after-pause"
-  /** The caller should know, and the next call pauses first. */
-  | "reject";
-
-/** Where the things come from, and how its failures are meant. */
-export interface Source<Given, T> {
-  /** The function that waits for them, for errors. */
-  readonly operation: "accept" | "recvFrom";
-  readonly address: Address;
-  /** What is closed when it is closed, in words. */
-  readonly noun: string;
-  /** Asks for the next; called again only after it has settled. */
-  next(): Promise<Given>;
-  /** Makes of what the runtime gives what the caller gets. */
-  open(given: Given): T;
-  judge(error: SocketError): Verdict;
-  /** Called when the last call that waited was cancelled, and when the next one waits: `awaited` has changed. */
-  onAwaitedChange?(): void;
-}
-
-/**
- * One request to the runtime at a time, whatever the number of callers: they are served in the order
- * they came, and what comes when its caller was cancelled is parked for the next one.
+ * Serves the calls that wait for a source, first come first served, with one request to the runtime at a time.
+ *
+ * A cancelled call leaves the queue. What the runtime gives then goes to the next call, or is parked for it.
  */
 export class CallQueue<Given, T> implements TurnWaiter {
   readonly #source: Source<Given, T>;
-  readonly #calls: WaitingCalls<T>;
+  readonly #calls = new LinkedList<WaitingCall<T>>();
   readonly #backoff = new Backoff(() => this.#ask());
   #parked: T | undefined;
   #asking: Promise<void> | undefined;
   #repeated = false;
-  /** The next request waits for the event loop to turn. */
+  /** True if the next request waits for the event loop to turn. */
   #awaitingTurn = false;
   #awaited = true;
   #closed = false;
 
   constructor(source: Source<Given, T>) {
     this.#source = source;
-    this.#calls = new WaitingCalls(
-      source.operation,
-      source.address,
-      () => this.#onDeserted(),
-    );
   }
 
-  /** False after the last call was cancelled, until the next call that waits. */
+  /** False after the last waiting call was cancelled, until the next call that waits. */
   get awaited(): boolean {
     return this.#awaited;
   }
@@ -143,18 +69,17 @@ export class CallQueue<Given, T> implements TurnWaiter {
 
   take(options: OperationOptions | undefined): Promise<T> {
     try {
-      const cancellation = Cancellation.read(this.#source.operation, options);
-      if (this.#closed) throw this.closedError(this.#source.operation);
+      const { operation, address } = this.#source;
+      const cancellation = Cancellation.read(operation, options);
+      if (this.#closed) throw this.closedError(operation);
       const already = cancellation?.already;
-      if (already !== undefined) {
-        throw cancelledError(already, this.#source.operation, this.#source.address);
-      }
+      if (already !== undefined) throw cancelledError(already, operation, address);
       const parked = this.#parked;
       if (parked !== undefined) {
         this.#parked = undefined;
         return Promise.resolve(parked);
       }
-      const taken = this.#calls.wait(cancellation);
+      const taken = this.#wait(cancellation);
       if (!this.#awaited) this.#setAwaited(true);
       this.#ask();
       return taken;
@@ -163,7 +88,7 @@ export class CallQueue<Given, T> implements TurnWaiter {
     }
   }
 
-  /** Takes them until it is closed, which ends the iteration without an error. */
+  /** Takes one after the other until the queue is closed, which ends the iteration without an error. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
     while (!this.#closed) {
       let taken: T;
@@ -179,11 +104,15 @@ export class CallQueue<Given, T> implements TurnWaiter {
     }
   }
 
-  /** Rejects all callers; what was parked is the closer's to dispose of. */
+  /** Rejects all calls, and returns what was parked, which the caller has to dispose of. */
   close(): T | undefined {
     this.#closed = true;
     this.#backoff.stop();
-    this.#calls.close(() => this.closedError(this.#source.operation));
+    for (let call = this.#shift(); call !== undefined; call = this.#shift()) {
+      // This side closes, so nobody needs to be watching the call.
+      call.promise.catch(() => {});
+      call.reject(this.closedError(this.#source.operation));
+    }
     const parked = this.#parked;
     this.#parked = undefined;
     return parked;
@@ -199,9 +128,37 @@ export class CallQueue<Given, T> implements TurnWaiter {
     return new SocketError("Closed", operation, `the ${noun} is closed`, { address });
   }
 
-  #onDeserted(): void {
-    this.#backoff.stop();
-    this.#setAwaited(false);
+  #wait(cancellation: Cancellation | undefined): Promise<T> {
+    const { promise, resolve, reject } = deferred<T>();
+    const call: WaitingCall<T> = {
+      promise,
+      resolve,
+      reject,
+      stop: undefined,
+      previous: undefined,
+      next: undefined,
+    };
+    if (cancellation !== undefined) call.stop = this.#watch(call, cancellation);
+    this.#calls.push(call);
+    return promise;
+  }
+
+  #watch(call: WaitingCall<T>, cancellation: Cancellation): () => void {
+    const { operation, address } = this.#source;
+    return cancellation.watch((why: Cancelled) => {
+      this.#calls.remove(call);
+      call.reject(cancelledError(why, operation, address));
+      if (this.#calls.first !== undefined) return;
+      this.#backoff.stop();
+      this.#setAwaited(false);
+    }, address);
+  }
+
+  /** Takes out the call that has waited longest. */
+  #shift(): WaitingCall<T> | undefined {
+    const call = this.#calls.shift();
+    call?.stop?.();
+    return call;
   }
 
   #setAwaited(awaited: boolean): void {
@@ -210,10 +167,11 @@ export class CallQueue<Given, T> implements TurnWaiter {
   }
 
   #ask(): void {
-    if (this.#asking !== undefined || this.#awaitingTurn || this.#closed || this.#calls.empty) {
-      return;
-    }
-    // Whoever asks waits the pause out: a caller's own loop cannot spin either.
+    if (
+      this.#asking !== undefined || this.#awaitingTurn || this.#closed ||
+      this.#calls.first === undefined
+    ) return;
+    // A caller's own loop waits the pause out as well, so it cannot spin either.
     if (this.#backoff.wait()) return;
     this.#asking = this.#source.next().then(this.#onGiven, this.#onError);
   }
@@ -222,8 +180,10 @@ export class CallQueue<Given, T> implements TurnWaiter {
     const taken = this.#source.open(given);
     this.#asking = undefined;
     this.#repeated = false;
-    this.#backoff.succeeded();
-    if (!this.#calls.succeed(taken)) this.#parked = taken;
+    this.#backoff.reset();
+    const call = this.#shift();
+    if (call === undefined) this.#parked = taken;
+    else call.resolve(taken);
     if (turnDue()) {
       this.#awaitingTurn = true;
       afterTurn(this);
@@ -242,10 +202,10 @@ export class CallQueue<Given, T> implements TurnWaiter {
     const mapped = toSocketError(error, operation, { address });
     const verdict = this.#source.judge(mapped);
     if (verdict === "reject" || verdict === "retry-after-pause" && this.#repeated) {
-      this.#backoff.failed();
+      this.#backoff.grow();
     }
     this.#repeated = verdict === "retry-after-pause";
-    if (verdict === "reject") this.#calls.fail(mapped);
+    if (verdict === "reject") this.#shift()?.reject(mapped);
     this.#ask();
   };
 }

@@ -1,19 +1,21 @@
 import { SocketError } from "../errors.ts";
 import type { Address, OperationOptions } from "../types.ts";
 import { checkLimit, checkOptions, invalidInput, readArguments } from "./arguments.ts";
+import { deferred } from "./deferred.ts";
 import { SharedAbortListener } from "./shared_abort_listener.ts";
 import { startDeadline } from "./timer.ts";
 
-/** Why a call was cancelled, ready to become an error. */
+/** The reason why a call was cancelled, ready to become an error. */
 export interface Cancelled {
   readonly kind: "Aborted" | "TimedOut";
   readonly reason: string;
+  /** The reason of the signal, if that aborted. */
   readonly cause?: unknown;
 }
 
-/** A caller's `signal` and `timeout`, which are one thing: the moment a call is given up. */
+/** Joins a caller's `signal` and `timeout`, which both say when to give a call up. */
 export class Cancellation {
-  /** What cancelled the call before it began. */
+  /** The reason if the call was cancelled before it began. */
   readonly already: Cancelled | undefined;
   /** The function that was called. */
   readonly operation: string;
@@ -28,7 +30,7 @@ export class Cancellation {
     else if (timeout === 0) this.already = this.#timedOut();
   }
 
-  /** Reads and checks them; nothing is started yet. Gives nothing where nothing can cancel. */
+  /** Reads and checks the options, and starts nothing yet. Returns `undefined` if nothing can cancel the call. */
   static read(
     operation: string,
     options: OperationOptions | undefined,
@@ -44,20 +46,19 @@ export class Cancellation {
   }
 
   /**
-   * Calls `cancel` at most once; what it gives ends the watch and leaves nothing behind. It throws where the call is
-   * cancelled already, be it since the options were read, by a getter or a codec; and `InvalidInput` where the
-   * signal's own method does: so this comes before anything that would have to be undone.
+   * Calls `cancel` at most once. The returned function ends the watch and leaves nothing behind.
+   *
+   * It throws if the call is cancelled already: a codec may have aborted the signal since the options were read. So
+   * call it before anything that would have to be undone.
    */
   watch(cancel: (why: Cancelled) => void, address: Address | undefined): () => void {
     const signal = this.#signal;
     const already = this.already ?? (signal?.aborted ? aborted(signal) : undefined);
     if (already !== undefined) throw cancelledError(already, this.operation, address);
-    const stopSignal = signal &&
-      readArguments(this.operation, () =>
-        SharedAbortListener.add(signal, () => {
-          stop();
-          cancel(aborted(signal));
-        }));
+    const stopSignal = signal && SharedAbortListener.add(signal, () => {
+      stop();
+      cancel(aborted(signal));
+    });
     const stopTimer = startDeadline(this.#timeout, () => {
       stop();
       cancel(this.#timedOut());
@@ -75,17 +76,19 @@ export class Cancellation {
 }
 
 /**
- * Waits for what goes on regardless, and fails unheard where nobody waits; unless the caller's options end the wait
- * before.
+ * Waits for work that goes on even if the wait is cancelled; its failure is ignored then.
+ *
+ * @param about The connection of the call, for errors.
+ * @param onCancel Called if the wait is cancelled.
  */
-export async function unlessCancelled(
+export async function waitUnlessCancelled(
   work: Promise<void> | undefined,
   cancellation: Cancellation | undefined,
   about: { readonly peer: Address | undefined },
   onCancel: () => void = () => {},
 ): Promise<void> {
   if (cancellation === undefined) return await work;
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const { promise, resolve, reject } = deferred<void>();
   let stop: () => void;
   try {
     stop = cancellation.watch((why) => {
@@ -104,22 +107,18 @@ export async function unlessCancelled(
   }
 }
 
-/** An abort signal, or `InvalidInput`. What only inherits from one has no state to ask for. */
+/** Returns if a value is an abort signal, and throws `InvalidInput` otherwise. */
 export function checkSignal(operation: string, signal: unknown): asserts signal is AbortSignal {
-  if (signal instanceof AbortSignal && signal.aborted !== undefined) return;
-  throw invalidInput(operation, "signal is not an AbortSignal");
-}
-
-function aborted(signal: AbortSignal): Cancelled {
-  const [kind, reason] = ["Aborted", "aborted by its signal"] as const;
-  try {
-    return { kind, reason, cause: signal.reason };
-  } catch (cause) {
-    return { kind, reason, cause };
+  if (!(signal instanceof AbortSignal)) {
+    throw invalidInput(operation, "signal is not an AbortSignal");
   }
 }
 
-/** The error of a cancelled call. */
+function aborted(signal: AbortSignal): Cancelled {
+  return { kind: "Aborted", reason: "aborted by its signal", cause: signal.reason };
+}
+
+/** Makes the error of a cancelled call. */
 export function cancelledError(
   why: Cancelled,
   operation: string,

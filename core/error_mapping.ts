@@ -1,5 +1,4 @@
 import { SocketError, type SocketErrorKind } from "../errors.ts";
-import { formatAddress, withoutZone } from "../address.ts";
 import type { Address } from "../types.ts";
 
 type Meaning = readonly [kind: SocketErrorKind, reason: string];
@@ -24,7 +23,7 @@ const BUSY: Meaning = ["Busy", "another call is under way"];
 const NOT_FOUND: Meaning = ["HostNotFound", "host not found"];
 const UNSUPPORTED: Meaning = ["Unsupported", "the operating system does not support it"];
 
-/** What an errno means. On Linux each of these was seen, or is in the call's manual page. */
+/** Meanings by errno. On Linux each of these was seen, or is in the call's manual page. */
 const BY_CODE: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["ECONNREFUSED", REFUSED],
   ["ECONNRESET", RESET],
@@ -53,7 +52,7 @@ const BY_CODE: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["EAFNOSUPPORT", WRONG_FAMILY],
   ["EINVAL", INVALID],
   ["EBADF", CLOSED],
-  // What the runtime gives where it cancels an operation because its resource is closed.
+  // The runtime gives this one if it cancels an operation because its resource is closed.
   ["EINTR", CLOSED],
   ["EBUSY", BUSY],
   ["ENOTFOUND", NOT_FOUND],
@@ -65,7 +64,7 @@ const BY_CODE: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["EPROTONOSUPPORT", UNSUPPORTED],
 ]);
 
-/** The same by error class, for systems and errors where the runtime gives no code. */
+/** Meanings by error class, for systems and errors to which the runtime gives no code. */
 const BY_CLASS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["ConnectionRefused", REFUSED],
   ["ConnectionReset", RESET],
@@ -77,6 +76,7 @@ const BY_CLASS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["AddrInUse", IN_USE],
   ["AddrNotAvailable", NOT_AVAILABLE],
   ["PermissionDenied", FORBIDDEN],
+  ["NotCapable", ["PermissionDenied", "the runtime does not permit it"]],
   ["BadResource", CLOSED],
   ["Interrupted", CLOSED],
   ["Busy", BUSY],
@@ -88,7 +88,7 @@ const BY_CLASS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["TypeError", ["InvalidInput", "the runtime calls an argument invalid"]],
 ]);
 
-/** What else is known where an error is mapped. */
+/** Adds what the caller knows to an error that is mapped. */
 export interface MappingContext {
   readonly address?: Address;
   readonly bytesSent?: number;
@@ -96,56 +96,47 @@ export interface MappingContext {
 }
 
 /**
- * The one way from what the runtime throws to a {@linkcode SocketError}. The caller has looked at its
- * own abort reason and closed flag before: they explain more than any code can.
+ * Makes a {@linkcode SocketError} of what the runtime, a transport or a function of this package threw. The caller has
+ * looked at its own abort reason and closed flag before: they explain more than any code can.
  */
 export function toSocketError(
   error: unknown,
   operation: string,
   context: MappingContext = {},
 ): SocketError {
-  try {
-    return mapError(error, operation, context);
-  } catch {
-    // What was thrown may be anything: a proxy, or an object that no text can be made of.
-    const reason = "failed with something that cannot be read";
-    return new SocketError("Other", operation, reason, { ...context, cause: error });
-  }
-}
-
-/**
- * What a codec threw, as an error of the call that ran it. A codec does not know where its bytes come from,
- * and it is anybody's code: what is not its own error is a mistake in it.
- */
-export function fromCodec(
-  error: unknown,
-  operation: string,
-  address: Address | undefined,
-): SocketError {
-  try {
-    if (error instanceof SocketError) {
-      const known = address === undefined || error.address !== undefined;
-      return known && error.operation === operation ? error : rewrap(error, operation, { address });
-    }
-  } catch {
-    // A proxy that throws at whatever is asked of it.
-  }
-  return new SocketError("Other", operation, "the codec failed", { address, cause: error });
-}
-
-function mapError(error: unknown, operation: string, context: MappingContext): SocketError {
   if (error instanceof SocketError) {
     const { bytesSent = error.bytesSent, retryable = error.retryable } = context;
     const fits = error.operation === operation && error.bytesSent === bytesSent &&
       error.retryable === retryable;
     return fits ? error : rewrap(error, operation, context);
   }
-  const name = error instanceof Error ? error.name : "";
-  const message = error instanceof Error ? error.message : String(error);
-  if (name === "NotCapable") return permissionError(error, message, operation, context);
+  const { name, message } = error instanceof Error ? error : { name: "", message: textOf(error) };
   const code = errorCode(error, message);
   const [kind, reason] = meaning(code, name, message, operation);
   return new SocketError(kind, operation, reason, { ...context, code, cause: error });
+}
+
+/** Writes what was thrown, which may be anything: a symbol, or an object without a prototype. */
+function textOf(thrown: unknown): string {
+  return typeof thrown === "object" && thrown !== null
+    ? "failed with an object that is no Error"
+    : String(thrown);
+}
+
+/**
+ * Makes an error of the call that ran a codec of what the codec threw. A codec does not know where its bytes come from,
+ * so the address is added. Anything but a {@linkcode SocketError} is a mistake in the codec.
+ */
+export function fromCodec(
+  error: unknown,
+  operation: string,
+  address: Address | undefined,
+): SocketError {
+  if (!(error instanceof SocketError)) {
+    return new SocketError("Other", operation, "the codec failed", { address, cause: error });
+  }
+  const known = address === undefined || error.address !== undefined;
+  return known && error.operation === operation ? error : rewrap(error, operation, { address });
 }
 
 function meaning(
@@ -166,90 +157,32 @@ function firstLine(message: string): string {
   return message.split("\n", 1)[0].replace(/ \(os error \d+\)$/, "");
 }
 
-/** The system's name for an error, which some of the runtime's errors carry as a number only. */
+/** Finds the system's name for an error, which some of the runtime's errors carry as a number only. */
 function errorCode(error: unknown, message: string): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;
-  // "UNKNOWN" is what node:dgram says where it dropped the errno.
+  // node:dgram says "UNKNOWN" if it dropped the errno.
   if (typeof code === "string" && code !== "UNKNOWN") return code;
   const number = /\(os error (\d+)\)/.exec(message)?.[1];
   return number === undefined ? undefined : errnoName(Number(number));
 }
 
-interface NodeProcess {
-  getBuiltinModule(name: "node:util"): { getSystemErrorName(errno: number): string | undefined };
-}
-
 /** The kernel's own bound (MAX_ERRNO). */
 const LARGEST_ERRNO = 4095;
 
-/** Asked only where an error has no code, so that importing this package loads no `node:util`. */
-function errnoName(errno: number): string | undefined {
-  if (errno < 1 || errno > LARGEST_ERRNO) return undefined;
-  const { process } = globalThis as unknown as { process: NodeProcess };
-  return process.getBuiltinModule("node:util").getSystemErrorName(-errno);
+let nameErrno: (errno: number) => string | undefined = () => undefined;
+
+/** Sets the function that gives the system's name for an errno, which only the platform knows. */
+export function useErrnoNames(name: (errno: number) => string | undefined): void {
+  nameErrno = name;
 }
 
-/** The error of another function of this package, as one of the function that called it. */
+function errnoName(errno: number): string | undefined {
+  return errno < 1 || errno > LARGEST_ERRNO ? undefined : nameErrno(errno);
+}
+
+/** Turns the error of another function of this package into one of the function that called it. */
 function rewrap(error: SocketError, operation: string, context: MappingContext): SocketError {
-  const prefix = /^.*?: /.exec(error.message)?.[0] ?? "";
-  const { kind, code, permission, retryable } = error;
-  const reason = error.message.slice(prefix.length).replace(code ? ` (${code})` : "", "");
+  const { kind, reason, code, permission, retryable } = error;
   const carried = { retryable, ...context, code, permission, cause: error };
   return new SocketError(kind, operation, reason, carried);
-}
-
-/**
- * What to grant is read from the runtime's message, not from the address: with `--deny-net=127.0.0.1`
- * it is the address behind `localhost` that is refused, and a UDP sender lacks now its own address, now
- * its target's.
- */
-function permissionError(
-  cause: unknown,
-  message: string,
-  operation: string,
-  context: MappingContext,
-): SocketError {
-  const host = /net access to "([^"]+)"/.exec(message)?.[1] ??
-    (context.address === undefined ? undefined : grantFor(context.address));
-  return missingPermission(host, operation, { ...context, cause });
-}
-
-/** An address as in `--allow-net=`: a grant holds for all zones, and the runtime's own message names none. */
-export function grantFor({ host, port }: Address): string {
-  return formatAddress({ host: withoutZone(host), port });
-}
-
-/** The error for a net permission that the program does not have; `host` as in `--allow-net=`. */
-export function missingPermission(
-  host: string | undefined,
-  operation: string,
-  context: MappingContext & { cause?: unknown },
-): SocketError {
-  const permission: Deno.NetPermissionDescriptor = host === undefined
-    ? { name: "net" }
-    : { name: "net", host };
-  const flag = host === undefined ? "--allow-net" : `--allow-net=${host}`;
-  const reason = isDeniedByFlag(host)
-    ? `net access is denied by --deny-net, which wins over ${flag}`
-    : `net access is missing, run again with ${flag}`;
-  return new SocketError("PermissionDenied", operation, reason, { ...context, permission });
-}
-
-/** Whether the program may use a host, written as in `--allow-net=`. */
-export function netPermission(host: string | undefined): Deno.PermissionState {
-  try {
-    return Deno.permissions.querySync({ name: "net", host }).state;
-  } catch {
-    // Not a host in the eyes of the query: then it cannot have been named in a flag either.
-    return "prompt";
-  }
-}
-
-/**
- * Without `--no-prompt` and without a terminal a missing permission is "denied" once it was asked for, as
- * if at a prompt: then the whole net is, too, but hosts that nobody asked for are not.
- */
-function isDeniedByFlag(host: string | undefined): boolean {
-  return netPermission(host) === "denied" &&
-    (netPermission(undefined) !== "denied" || netPermission("never-asked.invalid:1") === "denied");
 }

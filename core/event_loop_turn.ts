@@ -1,3 +1,6 @@
+/** Deno 2.7 has it, but not its type. */
+declare function setImmediate(callback: () => void): unknown;
+
 /** Receiving calls are answered for this long until the event loop has to turn. */
 const LONGEST_RUN_MS = 10;
 /** A pause between answers, with a turn in it, is long enough for the runtime to have looked at its sockets. */
@@ -10,7 +13,7 @@ const MOST_UNCHECKED_ANSWERS = 64;
  */
 const TURNS = 64;
 
-/** An object that waits for the event loop to turn: a function would be a closure for each. */
+/** Waits for the event loop to turn. An object, because a function would be a closure for each. */
 export interface TurnWaiter {
   onTurn(): void;
 }

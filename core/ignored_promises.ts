@@ -1,19 +1,13 @@
 /**
- * Takes care of what others gave and nobody here takes: an async function's promise may reject yet, which would
- * end the program.
+ * Lets a promise that nobody waits for reject: unhandled, its rejection would end the program. Anything that is no
+ * promise is left alone.
  */
-export function ignoreRejection(refused: unknown): void {
-  try {
-    // Its own `then` is anybody's code, and what is no promise cannot end the program.
-    Promise.prototype.then.call(refused, undefined, () => {});
-  } catch {
-    // No promise.
-  }
+export function ignoreRejection(value: unknown): void {
+  if (value instanceof Promise) value.catch(() => {});
 }
 
-/** Whether it is a promise, of whatever class; which is disowned then. */
+/** Returns true if a value is a promise, of any class, and ignores its rejection then. */
 export function isIgnoredPromise(value: unknown): boolean {
-  if (typeof (value as { then?: unknown } | null | undefined)?.then !== "function") return false;
   ignoreRejection(value);
-  return true;
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }

@@ -1,12 +1,12 @@
-/** What can be in a {@linkcode LinkedList}: in one at a time. */
+/** An item of a {@linkcode LinkedList}. It can be in one list at a time. */
 export interface Linked<T> {
   previous: T | undefined;
   next: T | undefined;
 }
 
 /**
- * Calls that wait, in order. Cancelling takes one out of the middle at once: they must not pile up behind
- * one that never ends. A `Set` does the same and costs 60 ns more a call.
+ * Holds calls that wait, in order. A cancelled call is taken out of the middle at once: such calls must not pile up
+ * behind one that never ends. A `Set` does the same and costs 60 ns more a call.
  */
 export class LinkedList<T extends Linked<T>> {
   first: T | undefined;
@@ -19,7 +19,7 @@ export class LinkedList<T extends Linked<T>> {
     this.#last = item;
   }
 
-  /** Takes out one that is in the list. */
+  /** Takes out an item, which must be in the list. */
   remove(item: T): void {
     if (item.previous === undefined) this.first = item.next;
     else item.previous.next = item.next;
@@ -32,7 +32,7 @@ export class LinkedList<T extends Linked<T>> {
     this.first = this.#last = undefined;
   }
 
-  /** Takes out the first, if there is one. */
+  /** Takes out the first item, if there is one. */
   shift(): T | undefined {
     const { first } = this;
     if (first !== undefined) this.remove(first);

@@ -1,9 +1,10 @@
 const all = new WeakMap<AbortSignal, SharedAbortListener>();
 
 /**
- * Those who wait for one signal. A server hands its signal to a call for each of its connections, and to add or remove
- * a listener looks through all that there are: an echo took 179 µs beside 8,000 of them, and 22 µs alone. So
- * one listener serves them all, for as long as anybody waits.
+ * Serves all calls that wait for one signal with one listener, for as long as any of them waits.
+ *
+ * A server hands its signal to a call of each of its connections, and the runtime looks through all listeners to add
+ * or remove one: an echo took 179 µs beside 8,000 of them, and 22 µs alone.
  */
 export class SharedAbortListener implements EventListenerObject {
   readonly #signal: AbortSignal;
@@ -13,11 +14,11 @@ export class SharedAbortListener implements EventListenerObject {
     this.#signal = signal;
   }
 
-  /** Calls `onAbort` when the signal aborts; what it gives ends that, and is done so at most once. */
+  /** Calls `onAbort` when the signal aborts. The returned function stops that, and may be called again. */
   static add(signal: AbortSignal, onAbort: () => void): () => void {
-    let waiters = all.get(signal);
-    if (waiters === undefined) all.set(signal, waiters = new SharedAbortListener(signal));
-    return waiters.#add(onAbort);
+    let shared = all.get(signal);
+    if (shared === undefined) all.set(signal, shared = new SharedAbortListener(signal));
+    return shared.#add(onAbort);
   }
 
   #add(onAbort: () => void): () => void {
@@ -25,20 +26,14 @@ export class SharedAbortListener implements EventListenerObject {
     if (calls.size === 0) this.#signal.addEventListener("abort", this);
     calls.add(onAbort);
     return () => {
-      if (calls.delete(onAbort) && calls.size === 0) this.#stop();
+      if (calls.delete(onAbort) && calls.size === 0) {
+        this.#signal.removeEventListener("abort", this);
+      }
     };
   }
 
   handleEvent(): void {
-    // Each takes itself out, and the last one the listener.
+    // Each call takes itself out, and the last one takes the listener away.
     for (const onAbort of [...this.#calls]) if (this.#calls.has(onAbort)) onAbort();
-  }
-
-  #stop(): void {
-    try {
-      this.#signal.removeEventListener("abort", this);
-    } catch {
-      // A signal with methods of its own: the call that has ended is none of their business.
-    }
   }
 }

@@ -1,4 +1,4 @@
-// Above this, timers of the runtime fire at once.
+/** Timers of the runtime fire at once if they are set to more than this. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** A timer that fires later than this did not fire late by the runtime's own rounding alone. */
 const LATE_MS = 3;
@@ -6,20 +6,35 @@ const LATE_MS = 3;
 const SHORTEST_GRACE_MS = 20;
 const LONGEST_GRACE_MS = 1000;
 
+type TimerId = ReturnType<typeof setTimeout>;
+
+let unrefNumber: (id: number) => void = () => {};
+
+/** Sets the function that lets the process end beside a timer, for a runtime that gives numbers for timers. */
+export function useUnrefTimer(unref: (id: number) => void): void {
+  unrefNumber = unref;
+}
+
+/** Node, Bun and newer versions of Deno give an object for a timer, Deno before 2.9 gives a number. */
+function unrefTimer(id: TimerId | { unref(): void }): void {
+  if (typeof id === "object") id.unref();
+  else unrefNumber(id);
+}
+
 /**
- * Calls `fire` after `ms`, whatever its size, never for `Infinity`; the returned function stops that.
+ * Calls `fire` after `ms`, which may be of any size, and never for `Infinity`. The returned function stops that.
  *
  * @param referenced True if the timer keeps the process alive.
  */
 export function startTimer(ms: number, fire: () => void, referenced = true): () => void {
   if (ms === Infinity) return () => {};
   let left = ms;
-  let id: ReturnType<typeof setTimeout>;
+  let id: TimerId;
   const arm = () => {
     const step = Math.min(left, LONGEST_TIMER_MS);
     left -= step;
     id = setTimeout(left > 0 ? arm : fire, step);
-    if (!referenced) Deno.unrefTimer(id);
+    if (!referenced) unrefTimer(id);
   };
   arm();
   return () => clearTimeout(id);
@@ -30,11 +45,11 @@ export function startTimer(ms: number, fire: () => void, referenced = true): () 
  *
  * After the program has computed for long, or was stopped and continued, the runtime runs timers before it looks
  * at its sockets: a send with 50 ms tore down a fresh connection 30 of 30 times, since nothing had been written yet.
- * So a deadline that is late waits once more, for as long as it was late, but at most as long as it was to be or
- * 1 s: long enough for what has come meanwhile to be answered, too.
+ * So a deadline that is late waits once more: as long as it was late, but at most as long as its own time or 1 s. That
+ * is long enough for an answer to what has come meanwhile, too.
  */
 export function startDeadline(ms: number, fire: () => void, referenced = true): () => void {
-  // A wait of 0 ms is none: nothing was to come in it.
+  // Nothing can come within 0 ms.
   if (ms === 0 || ms === Infinity) return startTimer(ms, fire, referenced);
   const due = performance.now() + ms;
   let stop = startTimer(ms, () => {

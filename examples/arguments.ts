@@ -1,47 +1,49 @@
-/** What the examples are told: a mistake in it is one line and exit code 2, not a stack trace or a default. */
+/** Reads the arguments of the examples. A wrong one gives one line and exit code 2, not a stack trace or a default. */
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { type Address, parseAddress, SocketError } from "../mod.ts";
 
-/** Ends the program, which was told what it cannot do. */
-export function refuse(problem: string): never {
+/** Ends the program after it has printed what is wrong with its arguments. */
+export function exitWithProblem(problem: string): never {
   console.error(problem);
   Deno.exit(2);
 }
 
-/** Ends the program for what this package says that it cannot do; what else is wrong is a mistake in the program. */
-export function refused(error: unknown): never {
+/** Ends the program with the message of a `SocketError`. Any other error is a mistake in the program, and is thrown. */
+export function exitWithError(error: unknown): never {
   if (!(error instanceof SocketError)) throw error;
-  refuse(error.message);
+  exitWithProblem(error.message);
 }
 
-/** The options of the command line, and nothing else that is there. */
+/** Reads the options of the command line, and accepts nothing else there. */
 export function readOptions<T extends NonNullable<ParseArgsConfig["options"]>>(options: T) {
   try {
     return parseArgs({ args: Deno.args, options, strict: true, allowPositionals: false }).values;
   } catch (error) {
-    refuse((error as Error).message.split("\n")[0]);
+    exitWithProblem((error as Error).message.split("\n")[0]);
   }
 }
 
-export function portOf(text: string): number {
+/** Reads a port; 0 lets the system choose. */
+export function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
   if (port <= 65535) return port;
-  refuse(`a port is a number from 0 to 65535, not "${text}"`);
+  exitWithProblem(`a port is a number from 0 to 65535, not "${text}"`);
 }
 
-/** Where a server listens, by `--host` and `--port`. */
+/** Reads the address that a server listens on, from `--host` and `--port`. */
 export function readListenAddress(defaultPort: string): Address {
   const { host, port } = readOptions({
     host: { type: "string", default: "127.0.0.1" },
     port: { type: "string", default: defaultPort },
   });
-  return { host, port: portOf(port) };
+  return { host, port: parsePort(port) };
 }
 
-export function addressOf(text: string): Address {
+/** Reads an address such as `127.0.0.1:7777`. */
+export function readAddress(text: string): Address {
   try {
     return parseAddress(text);
   } catch (error) {
-    refused(error);
+    exitWithError(error);
   }
 }

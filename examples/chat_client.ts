@@ -1,18 +1,18 @@
 /**
- * A member of the line chat: sends what you type, prints what the others say.
+ * A member of the line chat. It sends the lines that you type, and prints those of the others.
  *
  *     deno run --allow-net chat_client.ts 127.0.0.1:7000
  *
  * In your own program, import from "jsr:@aivi/sockets" instead.
  */
 import { closeWrite, connect, SocketError } from "../mod.ts";
-import { addressOf } from "./arguments.ts";
+import { readAddress } from "./arguments.ts";
 
-const connection = await connect(addressOf(Deno.args[0] ?? "127.0.0.1:7000"), {
+const connection = await connect(readAddress(Deno.args[0] ?? "127.0.0.1:7000"), {
   timeout: 5000,
 });
 
-// The streams are views on the connection: when the input ends, only the sending side ends.
+// At the end of the input only the sending side ends: the others may still say something.
 let typed = false;
 const typing = (async () => {
   const writer = connection.writable.getWriter();
@@ -22,7 +22,7 @@ const typing = (async () => {
   typed = true;
 })();
 
-// Where it fails, the loop below hears of that as well.
+// If it fails, the loop below fails as well.
 typing.catch(() => {});
 
 try {
@@ -33,5 +33,5 @@ try {
   Deno.exit(1);
 }
 if (!typed) console.error("the server has ended the chat");
-// Even while somebody may still type.
+// The input may still be open: it would keep the process alive.
 Deno.exit(typed ? 0 : 1);

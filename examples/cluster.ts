@@ -1,34 +1,34 @@
 /**
- * Runs a server once per core, or so many times, all on one port, which the kernel spreads the clients over:
+ * Runs a server once per core, or a given number of times, all on one port. The kernel spreads the clients over them:
  *
  *     deno run --allow-run cluster.ts 0 production_server.ts --port 7777
  *
- * SIGTERM and SIGINT end all in order. SIGHUP puts new ones in place of the old, which stay where a new one does
- * not come to serve; under `sysctl net.ipv4.tcp_migrate_req=1` even the clients that wait in the backlog of an old
- * one go to a new one then.
+ * SIGTERM and SIGINT end all of them in order. SIGHUP replaces each process by a new one; if a new one does not come to
+ * serve, the old ones stay. Under `sysctl net.ipv4.tcp_migrate_req=1` the clients in the backlog of an old process go
+ * to the others.
  */
-import { refuse } from "./arguments.ts";
-import { whenInterrupted } from "./signals.ts";
+import { exitWithProblem } from "./arguments.ts";
+import { waitInterrupt } from "./signals.ts";
 
 interface Worker {
   readonly process: Deno.ChildProcess;
-  /** Whether it came to serve, which is when it first said something, or ended before. */
+  /** True once the process has printed something, which means that it serves; false if it ended before. */
   readonly ready: Promise<boolean>;
-  /** Resolves when it has ended, and all that it said is told. */
-  readonly over: Promise<void>;
+  /** Resolves after the process has ended and its output was passed on. */
+  readonly ended: Promise<void>;
 }
 
-/** One of as many as were asked for, with whoever serves there now. */
+/** One of the processes that were asked for, and the worker that runs as it now. */
 interface Place {
   worker: Worker;
 }
 
 const [processes, program, ...args] = Deno.args;
 if (program === undefined || !/^\d+$/.test(processes)) {
-  refuse("usage: cluster.ts PROCESSES PROGRAM [ARGUMENT...], where 0 is one per core");
+  exitWithProblem("usage: cluster.ts PROCESSES PROGRAM [ARGUMENT...], where 0 is one per core");
 }
 
-/** All that run: those in their places, those that may come to serve, and those that are on their way out. */
+/** All workers that run, also those that start and those that end. */
 const running = new Set<Worker>();
 const output = Deno.stdout.writable.getWriter();
 let ending = false;
@@ -43,14 +43,14 @@ function start(): Worker {
   const follow = async () => {
     for await (const bytes of process.stdout) {
       resolve(true);
-      // Whoever reads what is told may be gone: that is no reason to leave the workers alone.
+      // The reader of the output may be gone: the workers go on.
       await output.write(bytes).catch(() => {});
     }
     await process.status;
     resolve(false);
     running.delete(worker);
   };
-  const worker = { process, ready, over: follow() };
+  const worker = { process, ready, ended: follow() };
   running.add(worker);
   return worker;
 }
@@ -59,16 +59,16 @@ async function end(worker: Worker): Promise<void> {
   try {
     worker.process.kill("SIGTERM");
   } catch {
-    // It has ended by itself in this moment.
+    // It has ended by itself.
   }
-  await worker.over;
+  await worker.ended;
 }
 
-/** One that was not told to end is replaced, but not in a loop where it cannot start. */
+/** Replaces a worker that ends by itself, a second later: one that cannot start must not make a busy loop. */
 async function keep(place: Place): Promise<void> {
   while (!ending) {
     const { worker } = place;
-    await worker.over;
+    await worker.ended;
     if (place.worker !== worker) continue;
     await new Promise((resolve) => setTimeout(resolve, 1000));
     if (place.worker === worker && !ending) place.worker = start();
@@ -89,14 +89,14 @@ async function replaceAll(): Promise<void> {
   }
 }
 
-// Before anything is started, so that no signal can leave a process behind.
-const told = whenInterrupted();
+// Listens before anything is started, so that no signal leaves a process behind.
+const interrupted = waitInterrupt();
 let replaced = Promise.resolve();
 Deno.addSignalListener("SIGHUP", () => void (replaced = replaced.then(replaceAll)));
 const length = Number(processes) || navigator.hardwareConcurrency;
 const places: readonly Place[] = Array.from({ length }, () => ({ worker: start() }));
 for (const place of places) void keep(place);
-await told;
+await interrupted;
 ending = true;
 await Promise.all([...running].map(end));
 Deno.exit(0);

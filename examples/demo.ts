@@ -3,7 +3,7 @@
  *
  *     deno run --no-prompt --allow-net demo.ts
  *
- * Each step checks what it says; the first that is not so ends the program with an error.
+ * Each step checks what it prints. The first that fails ends the program with an error.
  */
 import {
   accept,
@@ -77,7 +77,7 @@ async function bulkTransfer(listener: Listener): Promise<void> {
   const buffer = new Uint8Array(128 * 1024);
   let received = 0;
   for (let count; (count = await recvInto(receiver, buffer)) !== null; received += count) {
-    // The pattern repeats every 256 bytes: the first and the last byte say that none is missing.
+    // The pattern repeats every 256 bytes, so the first and the last byte show if any is missing.
     check(buffer[0] === (received * 7 & 255), "each byte is in its place");
     check(buffer[count - 1] === ((received + count - 1) * 7 & 255), "each byte is in its place");
   }
@@ -135,14 +135,14 @@ async function errorMessages(): Promise<void> {
     () => connect({ host: "no-such.invalid", port: 80 }),
     () => connect({ host: "0x7f.1", port: 80 }),
   ];
-  for (const attempt of attempts) await tell(attempt);
-  // Gives up the permission to connect there, as if it had never been granted.
+  for (const attempt of attempts) await printError(attempt);
+  // Revokes the permission, as if it had never been granted.
   await Deno.permissions.revoke({ name: "net" });
-  const error = await tell(() => connect({ host: "::1", port: 443 }));
+  const error = await printError(() => connect({ host: "::1", port: 443 }));
   check(error.permission?.host === "[::1]:443", "the error says what to grant");
 }
 
-async function tell(attempt: () => Promise<unknown>): Promise<SocketError> {
+async function printError(attempt: () => Promise<unknown>): Promise<SocketError> {
   const error = await attempt().then(() => undefined, (error) => error);
   if (!(error instanceof SocketError)) {
     throw new Error("not so: the attempt fails as a SocketError");

@@ -3,55 +3,55 @@
  *
  *     deno run --allow-net dns_query.ts example.com 127.0.0.1:5353 [A|AAAA]
  *
- * dns_server.ts answers it where there is no network. In your own program, import from
+ * dns_server.ts answers it without a network. In your own program, import from
  * "jsr:@aivi/sockets" instead.
  */
 import { bindUdp, recvFrom, sendTo, SocketError, type UdpSocket } from "../mod.ts";
-import { addressOf, refuse } from "./arguments.ts";
+import { exitWithProblem, readAddress } from "./arguments.ts";
 import { encodeQuery, isAnswerTo, readAddresses, TYPE_A, TYPE_AAAA } from "./dns_message.ts";
 
-const TRIES = 3;
-const PATIENCE = 1000;
+const ATTEMPTS = 3;
+const ANSWER_TIMEOUT_MS = 1000;
 
 /**
- * The answer to this very query: others on the socket are late, or somebody's mischief. The server's host is not
- * compared, which may be a name where a datagram has an address; who guesses must know id, question and our port.
+ * Receives the answer to this query; other datagrams are late or forged. The server's host is not compared, because
+ * it may be a name, while a datagram comes from an address. A forger has to know the id, the question and our port.
  */
-async function answerTo(socket: UdpSocket, query: Uint8Array, port: number): Promise<Uint8Array> {
-  const signal = AbortSignal.timeout(PATIENCE);
+async function recvAnswer(socket: UdpSocket, query: Uint8Array, port: number): Promise<Uint8Array> {
+  const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
   for (;;) {
     const { from, bytes } = await recvFrom(socket, { signal });
     if (from.port === port && isAnswerTo(query, bytes)) return bytes;
   }
 }
 
-/** A query with an id that nobody can know before. */
-function queryFor(name: string, type: number): Uint8Array {
+/** Writes a query with a random id, which nobody can guess. */
+function makeQuery(name: string, type: number): Uint8Array {
   try {
     return encodeQuery(crypto.getRandomValues(new Uint16Array(1))[0], name, type);
   } catch (error) {
-    refuse((error as Error).message);
+    exitWithProblem((error as Error).message);
   }
 }
 
 const [name, where, kind = "A"] = Deno.args;
 if (name === undefined || where === undefined) {
-  refuse("usage: dns_query.ts NAME SERVER:PORT [A|AAAA]");
+  exitWithProblem("usage: dns_query.ts NAME SERVER:PORT [A|AAAA]");
 }
 const type = ({ A: TYPE_A, AAAA: TYPE_AAAA } as Record<string, number>)[kind];
-if (type === undefined) refuse(`the type is A or AAAA, not "${kind}"`);
-const server = addressOf(where);
+if (type === undefined) exitWithProblem(`the type is A or AAAA, not "${kind}"`);
+const server = readAddress(where);
 const local = server.host.includes(":") ? "::" : "0.0.0.0";
 await using socket = await bindUdp({ host: local, port: 0 });
 let answer: Uint8Array | undefined;
-for (let attempt = 1; attempt <= TRIES && answer === undefined; attempt++) {
-  const query = queryFor(name, type);
+for (let attempt = 1; attempt <= ATTEMPTS && answer === undefined; attempt++) {
+  const query = makeQuery(name, type);
   await sendTo(socket, server, query);
   try {
-    answer = await answerTo(socket, query, server.port);
+    answer = await recvAnswer(socket, query, server.port);
   } catch (error) {
     if (!(error instanceof SocketError) || error.kind !== "Aborted") throw error;
-    console.error(`no answer from ${where}, attempt ${attempt} of ${TRIES}`);
+    console.error(`no answer from ${where}, attempt ${attempt} of ${ATTEMPTS}`);
   }
 }
 if (answer === undefined) Deno.exit(1);

@@ -6,22 +6,24 @@
  * In your own program, import from "jsr:@aivi/sockets" instead.
  */
 import { bindUdp, formatAddress, sendTo } from "../mod.ts";
-import { addressOf, refuse } from "./arguments.ts";
+import { exitWithProblem, readAddress } from "./arguments.ts";
 import { encodeAnswer, isQuery, readQuestion, TYPE_A } from "./dns_message.ts";
 
 const [where = "127.0.0.1:5353", ...entries] = Deno.args;
 const names = new Map(entries.map(readEntry));
 
-/** `example.com=192.0.2.1`; names are the same whatever their case. */
+/** Reads an entry such as `example.com=192.0.2.1`. Case makes no difference in names. */
 function readEntry(entry: string): [name: string, address: string] {
   const [, name, address] = /^([^=]+?)\.?=(\d+\.\d+\.\d+\.\d+)$/.exec(entry) ?? [];
   if (address?.split(".").every((byte) => Number(byte) <= 255)) {
     return [name.toLowerCase(), address];
   }
-  refuse(`an entry is a name and an IPv4 address, such as example.com=192.0.2.1, not "${entry}"`);
+  exitWithProblem(
+    `an entry is a name and an IPv4 address, such as example.com=192.0.2.1, not "${entry}"`,
+  );
 }
 
-await using socket = await bindUdp(addressOf(where));
+await using socket = await bindUdp(readAddress(where));
 console.log(`answering on ${formatAddress(socket.address)}`);
 for await (const { from, bytes } of socket) {
   if (!isQuery(bytes)) continue;
@@ -30,7 +32,7 @@ for await (const { from, bytes } of socket) {
     const address = type === TYPE_A ? names.get(name.toLowerCase()) : undefined;
     await sendTo(socket, from, encodeAnswer(bytes, address));
   } catch (error) {
-    // Anybody can send anything to a UDP port: it must not end the server.
+    // Anybody can send anything to a UDP port, and it must not end the server.
     console.error(`${formatAddress(from)}: ${error instanceof Error ? error.message : error}`);
   }
 }

@@ -6,19 +6,19 @@
  * In your own program, import from "jsr:@aivi/sockets" instead.
  */
 import { bindUdp, closeWrite, connect, formatAddress, recvFrom, send, sendTo } from "../mod.ts";
-import { addressOf, refuse } from "./arguments.ts";
+import { exitWithProblem, readAddress } from "./arguments.ts";
 
 const [target, ...words] = Deno.args;
 if (target === undefined || words.length === 0) {
-  refuse("usage: echo_client.ts HOST:PORT WORD...");
+  exitWithProblem("usage: echo_client.ts HOST:PORT WORD...");
 }
-const address = addressOf(target);
+const address = readAddress(target);
 const message = new TextEncoder().encode(words.join(" "));
 
 {
   await using connection = await connect(address, { timeout: 5000 });
   await send(connection, message);
-  // The server sends back all that came before our end of stream, then ends its side.
+  // The server returns all that it got before our end of stream, then ends its side.
   await closeWrite(connection);
   let text = "";
   const decoder = new TextDecoder();
@@ -27,7 +27,7 @@ const message = new TextEncoder().encode(words.join(" "));
 }
 
 {
-  // Bound to the loopback or to every interface, whatever reaches the target.
+  // An IPv4 socket cannot send to IPv6.
   const local = address.host.includes(":") ? "::" : "0.0.0.0";
   await using socket = await bindUdp({ host: local, port: 0 });
   let answered = false;

@@ -21,20 +21,20 @@ import {
   type UdpSocket,
 } from "../mod.ts";
 import { readListenAddress } from "./arguments.ts";
-import { whenInterrupted } from "./signals.ts";
+import { waitInterrupt } from "./signals.ts";
 
 const connections = new Set<Connection>();
 
 async function echo(connection: Connection): Promise<void> {
   connections.add(connection);
   try {
-    // One buffer serves the whole connection: send() is done with it before the next bytes come.
+    // One buffer is enough for a connection: send() is done with it before the next bytes come.
     const buffer = new Uint8Array(64 * 1024);
     for (let count; (count = await recvInto(connection, buffer)) !== null;) {
       await send(connection, buffer.subarray(0, count));
     }
   } catch (error) {
-    // What a peer does to its connection is its own affair, but a mistake of ours is not.
+    // Failures of one connection are its peer's, but other errors are mistakes in this program.
     if (!(error instanceof SocketError)) throw error;
   } finally {
     await close(connection).catch(() => {});
@@ -44,12 +44,12 @@ async function echo(connection: Connection): Promise<void> {
 
 async function echoDatagrams(socket: UdpSocket): Promise<void> {
   for await (const { from, bytes } of socket) {
-    // Datagrams get lost on the way; one that cannot be answered is no reason to stop.
+    // Datagrams may get lost in any case, so one that cannot be answered is no reason to stop.
     await sendTo(socket, from, bytes).catch(() => {});
   }
 }
 
-const interrupted = whenInterrupted();
+const interrupted = waitInterrupt();
 const listener = await listen(readListenAddress("7777"));
 const socket = await bindUdp(listener.address);
 console.log(`echoing TCP and UDP on ${formatAddress(listener.address)}, Ctrl-C ends it`);

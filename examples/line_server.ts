@@ -3,8 +3,8 @@
  *
  *     deno run --allow-net line_server.ts --port 7001 [--host 127.0.0.1]
  *
- * A line that is too long, or is not UTF-8, is answered with an error, and the next one as if nothing had
- * happened. SIGTERM or Ctrl-C ends it when the lines that have come whole are answered. In your own program,
+ * A line that is too long, or is not UTF-8, is answered with an error, and the next line is answered as usual.
+ * SIGTERM or Ctrl-C ends it after all lines that have come whole are answered. In your own program,
  * import from "jsr:@aivi/sockets" instead.
  */
 import {
@@ -20,19 +20,19 @@ import {
   SocketError,
 } from "../mod.ts";
 import { readListenAddress } from "./arguments.ts";
-import { untilLastCall } from "./last_call.ts";
-import { whenInterrupted } from "./signals.ts";
+import { recvDraining } from "./draining.ts";
+import { waitInterrupt } from "./signals.ts";
 
-/** A server that ends lets go of a client that has sent no whole line for so many milliseconds. */
-const LAST_CALL = 100;
+/** A server that ends closes a client that has sent no whole line for this time (ms). */
+const DRAIN_MS = 100;
 
 async function answer(connection: Connection, { signal }: ServeContext): Promise<void> {
   const questions = framed(connection, lines({ maxLength: 1000 }));
-  // Longer ones: capitals may take more bytes.
+  // A larger limit, because capitals may take more bytes.
   const answers = framed(connection, lines());
   for (let number = 1;; number++) {
     try {
-      const line = await untilLastCall((until) => recvFrame(questions, until), signal, LAST_CALL);
+      const line = await recvDraining((until) => recvFrame(questions, until), signal, DRAIN_MS);
       if (line === null) return;
       await sendFrame(answers, `${number} ${line.trimEnd().toUpperCase()}`);
     } catch (error) {
@@ -43,7 +43,7 @@ async function answer(connection: Connection, { signal }: ServeContext): Promise
   }
 }
 
-const interrupted = whenInterrupted();
+const interrupted = waitInterrupt();
 const server = serve(await listen(readListenAddress("7001")), answer, {
   maxConnections: 1000,
   idleTimeout: 60_000,

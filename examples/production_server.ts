@@ -1,11 +1,11 @@
 /**
- * A server to be left running: it answers each line with what it was told, by whom, and its own process number.
+ * A server to be left running. It answers each line with the line, the client's host, and its own process id.
  *
  *     deno run --allow-net production_server.ts --port 7777 [--host 127.0.0.1] [--trust 10.0.0.0/8] [--share]
  *
  * `--trust` takes PROXY headers from load balancers at these addresses; `--share` shares the port with other
- * processes (needs `--unstable-net`). SIGTERM ends it when each request that has come whole is answered, or else
- * after ten seconds.
+ * processes (needs `--unstable-net`). SIGTERM ends it after each request that has come whole is answered, or after
+ * ten seconds.
  * In your own program, import from "jsr:@aivi/sockets" instead.
  */
 import {
@@ -18,26 +18,27 @@ import {
   type ServeContext,
   SocketError,
 } from "../mod.ts";
-import { portOf, readOptions, refused } from "./arguments.ts";
-import { untilLastCall } from "./last_call.ts";
+import { exitWithError, parsePort, readOptions } from "./arguments.ts";
+import { recvDraining } from "./draining.ts";
 import { onInterrupt } from "./signals.ts";
 
-/** A server that ends waits so many milliseconds for the first request of a client, and for the next ones. */
-const FIRST_CALL = 1000;
-const LAST_CALL = 100;
+/** Time that a server that ends waits for the first request of a client (ms). */
+const DRAIN_FIRST_MS = 1000;
+/** Time that it waits for each further request (ms). */
+const DRAIN_NEXT_MS = 100;
 
 async function answer(connection: Connection, { signal }: ServeContext): Promise<void> {
   const { host } = connection.remoteAddress;
-  // Who has just come may be about to speak, even to a server that ends.
-  let patience = FIRST_CALL;
-  const nextLine = () => untilLastCall((until) => recvLine(connection, until), signal, patience);
-  for (let line; (line = await nextLine()) !== null; patience = LAST_CALL) {
+  // A client that has just connected may be about to send its first request.
+  let drainMs = DRAIN_FIRST_MS;
+  const nextLine = () => recvDraining((until) => recvLine(connection, until), signal, drainMs);
+  for (let line; (line = await nextLine()) !== null; drainMs = DRAIN_NEXT_MS) {
     await send(connection, new TextEncoder().encode(`${line} (${host} to ${Deno.pid})\n`));
   }
 }
 
-/** A client that leaves as it likes, or a health check, is nothing to tell of. */
-function tell(error: unknown, connection?: Connection): void {
+/** Reports an error, except those of clients and health checks that just leave. */
+function report(error: unknown, connection?: Connection): void {
   const left = error instanceof SocketError &&
     (error.kind === "ConnectionReset" || error.kind === "BrokenPipe");
   if (!left) console.error(connection && formatAddress(connection.remoteAddress), error);
@@ -49,17 +50,17 @@ const { host, port, trust, share } = readOptions({
   trust: { type: "string" },
   share: { type: "boolean" },
 });
-const address = { host, port: portOf(port) };
+const address = { host, port: parsePort(port) };
 const server = await listen(address, { reusePort: share }).then((listener) =>
   serve(listener, answer, {
     maxConnections: 10_000,
     maxConnectionsPerHost: 1_000,
     firstByteTimeout: 10_000,
     idleTimeout: 60_000,
-    onError: tell,
+    onError: report,
     proxyProtocol: trust === undefined ? undefined : { trust: trust.split(",") },
   })
-).catch(refused);
+).catch(exitWithError);
 onInterrupt(() => void server.shutdown({ timeout: 10_000 }));
 console.log(`serving on ${formatAddress(server.address)} as ${Deno.pid}`);
 await server.finished;

@@ -32,14 +32,14 @@ import {
   toUtf8,
 } from "./resp_codec.ts";
 
-/** So many commands of the input may be without a reply. */
+/** Maximum number of commands of the input without a reply. */
 const MOST_IN_FLIGHT = 1000;
 
-/** A client whose commands may be called one after the other, or many at once. */
+/** Sends commands, one after the other or many at once. */
 export class RespClient implements AsyncDisposable {
   readonly #connection: Connection;
   readonly #requests: FramedConnection<Request>;
-  /** Calls without a reply, in order: replies come in the order of the requests. */
+  /** Calls without a reply, in the order of their requests, which is the order of the replies. */
   readonly #waiting = new Set<PromiseWithResolvers<Reply>>();
 
   private constructor(connection: Connection, limits: RespLimits) {
@@ -52,19 +52,19 @@ export class RespClient implements AsyncDisposable {
     return new RespClient(await connect(address, { timeout: 5000 }), limits);
   }
 
-  /** Sends a command, given as byte strings, and resolves to its reply; an error is a reply as well. */
+  /** Sends a command of byte strings. Resolves to its reply, which may be an error. */
   command(...words: string[]): Promise<Reply> {
     const call = Promise.withResolvers<Reply>();
     this.#waiting.add(call);
     sendFrame(this.#requests, words).catch((error) => {
-      // Nothing of it was sent, or else the connection is lost: then no reply comes any more.
+      // No reply will come: nothing was sent, or the connection is lost.
       this.#waiting.delete(call);
       call.reject(error);
     });
     return call.promise;
   }
 
-  /** Closes the connection; what waits for a reply rejects. */
+  /** Closes the connection. Calls without a reply reject. */
   async [Symbol.asyncDispose](): Promise<void> {
     await close(this.#connection);
   }
@@ -74,7 +74,9 @@ export class RespClient implements AsyncDisposable {
     try {
       for await (const reply of received) {
         const [call] = this.#waiting;
-        if (call === undefined) throw new SocketError("InvalidData", "recvFrame", "nobody asked");
+        if (call === undefined) {
+          throw new SocketError("InvalidData", "recvFrame", "a reply came without a request");
+        }
         this.#waiting.delete(call);
         call.resolve(reply);
       }
@@ -88,7 +90,7 @@ export class RespClient implements AsyncDisposable {
   }
 }
 
-/** A reply as text, in the manner of redis-cli. */
+/** Formats a reply as redis-cli does. */
 function show(reply: Reply, indent = ""): string {
   if (reply === NIL) return "(nil)";
   if (typeof reply === "string") return JSON.stringify(toUtf8(reply));
@@ -113,7 +115,7 @@ async function main([target, ...words]: readonly string[]): Promise<void> {
     const words = line.split(" ").filter((word) => word !== "");
     if (words.length === 0) continue;
     const reply = client.command(...words.map(fromUtf8));
-    // Whoever prints it, in its turn, is told if it fails.
+    // The await that prints it reports a failure.
     reply.catch(() => {});
     inFlight.push(reply);
     if (inFlight.length >= MOST_IN_FLIGHT) console.log(show(await inFlight.shift()!));

@@ -4,7 +4,7 @@
  *
  *     deno run --allow-net resp_server.ts --port 6379 [--host 127.0.0.1]
  *
- * Port 0 lets the system choose. SIGTERM or Ctrl-C ends it when what was received has been answered. In
+ * Port 0 lets the system choose. SIGTERM or Ctrl-C ends it after all requests that were received are answered. In
  * your own program, import from "jsr:@aivi/sockets" instead.
  */
 import { setImmediate } from "node:timers";
@@ -21,20 +21,20 @@ import {
 } from "../mod.ts";
 import { readListenAddress } from "./arguments.ts";
 import { bytesOf, NIL, type Reply, replyText, type Request, requests } from "./resp_codec.ts";
-import { whenInterrupted } from "./signals.ts";
+import { waitInterrupt } from "./signals.ts";
 
-/** So many bytes of replies may wait; above, nothing more is read from a client until it reads. */
-const MOST_WAITING = 256 * 1024;
+/** Maximum bytes of replies that wait. Above it, the server reads no more requests until the client reads. */
+const MOST_WAITING_BYTES = 256 * 1024;
 const OK: Reply = { status: "OK" };
 const PONG: Reply = { status: "PONG" };
-/** The same as `OK` to the client; here it ends the connection. */
+/** Looks like `OK` to the client, and ends the connection here. */
 const BYE: Reply = { status: "OK" };
 const NO_INTEGER: Reply = { error: "ERR value is not an integer or out of range" };
 const OVERFLOW: Reply = { error: "ERR increment or decrement would overflow" };
 
 const store = new Map<string, string>();
 
-/** How few and how many arguments there may be, and what is answered; the first word is the name. */
+/** Least and most arguments of a command, and its answer. The first word of a request is its name. */
 type Command = readonly [fewest: number, most: number, answer: (request: Request) => Reply];
 
 const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
@@ -45,7 +45,7 @@ const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["DEL", [1, Infinity, (request) => request.slice(1).filter((key) => store.delete(key)).length]],
   ["INCR", [1, 1, (request) => increment(request[1])]],
   ["QUIT", [0, Infinity, () => BYE]],
-  // What clients ask before they begin.
+  // Clients send these before they begin.
   ["COMMAND", [0, Infinity, () => []]],
   ["CONFIG", [2, 2, (request) => [request[2], ""]]],
   ["HELLO", [0, Infinity, () => ({ error: "NOPROTO unsupported protocol version" })]],
@@ -60,7 +60,7 @@ function set(request: Request): Reply {
 function increment(key: string): Reply {
   const text = store.get(key) ?? "0";
   if (!/^(?:0|-?[1-9]\d{0,18})$/.test(text)) return NO_INTEGER;
-  // Most are numbers that JavaScript counts exactly.
+  // JavaScript counts numbers of up to 15 digits exactly.
   const value = text.length < 16 ? Number(text) : BigInt(text);
   if (typeof value === "bigint" && BigInt.asIntN(64, value) !== value) return NO_INTEGER;
   if (value === 2n ** 63n - 1n) return OVERFLOW;
@@ -78,7 +78,7 @@ function execute(request: Request): Reply {
   return { error: `ERR wrong number of arguments for '${name.toLowerCase()}' command` };
 }
 
-/** The replies of one connection: those to requests that came together leave together. */
+/** Sends the replies of one connection. Replies to requests that came together leave together. */
 class Replies {
   readonly #connection: Connection;
   #text = "";
@@ -97,11 +97,11 @@ class Replies {
     this.#text += replyText(reply);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    // Its turn comes after all the requests that one read has brought.
+    // It runs after all requests of one read were answered.
     setImmediate(this.#onTurn);
   }
 
-  /** Resolves when all have been sent. There is one send at a time, so that no queue fills up. */
+  /** Resolves after all replies were sent. It sends one batch at a time, so that no queue fills up. */
   flush(): Promise<void> {
     if (this.#sending === undefined && this.#text !== "") this.#sending = this.#send();
     return this.#sending ?? Promise.resolve();
@@ -121,7 +121,7 @@ class Replies {
 
   readonly #onTurn = (): void => {
     this.#scheduled = false;
-    // Where the client is gone, the handler meets that as well.
+    // If the client is gone, the handler fails as well.
     this.flush().catch(() => {});
   };
 }
@@ -135,21 +135,21 @@ async function answer(connection: Connection, { signal }: ServeContext): Promise
     await answerAll(connection, replies);
     await replies.flush();
   } catch (error) {
-    // What a client does to its connection is its own affair, but a mistake of ours is not.
+    // Failures of one connection are its client's, but other errors are mistakes in this program.
     if (!(error instanceof SocketError)) throw error;
   } finally {
     signal.removeEventListener("abort", finish);
   }
 }
 
-/** Answers until the client ends, says so, or sends what is no request. */
+/** Answers until the client ends its side, sends QUIT, or sends something that is no request. */
 async function answerAll(connection: Connection, replies: Replies): Promise<void> {
   try {
     for await (const request of framed(connection, requests())) {
       const reply = execute(request);
       replies.add(reply);
       if (reply === BYE) return;
-      if (replies.waiting > MOST_WAITING) await replies.flush();
+      if (replies.waiting > MOST_WAITING_BYTES) await replies.flush();
     }
   } catch (error) {
     const { kind, message } = error as SocketError;
@@ -158,7 +158,7 @@ async function answerAll(connection: Connection, replies: Replies): Promise<void
   }
 }
 
-const interrupted = whenInterrupted();
+const interrupted = waitInterrupt();
 const server = serve(await listen(readListenAddress("6379")), answer);
 console.log(`RESP on ${formatAddress(server.address)}, Ctrl-C ends it`);
 

@@ -1,20 +1,23 @@
 import { checkBytes } from "../bytes/byte_arguments.ts";
-import { quote, toAddress } from "../address.ts";
-import type { Address } from "../types.ts";
+import { toAddress } from "../core/address_check.ts";
+import { quote } from "../core/quoted_text.ts";
+import type { Address, ProxyHeader, ProxyHeaderInit, ProxySsl, ProxyTlv } from "../types.ts";
 import { checkBoolean, checkWhole, describe, invalidInput } from "../core/arguments.ts";
-import { hostOf, octetsOf } from "../core/ip_octets.ts";
-import type { ProxyHeader, ProxyHeaderInit, ProxySsl, ProxyTlv } from "../types.ts";
-import { CLIENT_CERTIFICATE, TEXT_FIELDS } from "./tlv_ssl.ts";
-import { type Bytes, encodeText, hex, TLV_HEADER } from "./tlv.ts";
-import { FIELD_OF_TYPE, LONGEST_AUTHORITY, LONGEST_UNIQUE_ID, NOOP_TYPE } from "./tlv_fields.ts";
+import { hostOf, octetsOf } from "../core/ip_address.ts";
+import { SSL_FIELD_OF_TYPE } from "./tlv_ssl.ts";
+import { type Bytes, encodeText, hex, TLV_HEADER_BYTES, type Writable } from "./tlv.ts";
+import {
+  FIELD_OF_TYPE,
+  LONGEST_AUTHORITY_BYTES,
+  LONGEST_UNIQUE_ID_BYTES,
+  NOOP,
+} from "./tlv_fields.ts";
 
 const OPERATION = "encodeProxyHeader";
-/** More than a header can hold, so that what is too long is refused before it is put together. */
-const LONGEST_VALUE = 0xffff;
+/** More than a header can hold, so that a value that is too long is refused before the header is put together. */
+const LONGEST_VALUE_BYTES = 0xffff;
 
-type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
-
-/** The caller's header as the parser would give it, each property read once, or `InvalidInput`. */
+/** Reads the caller's header into the form that the parser gives, or throws `InvalidInput`. */
 export function checkHeaderInit(init: ProxyHeaderInit, version: 1 | 2): ProxyHeader {
   checkObject("the header", init);
   const header = { version, ...checkEndpoints(init), ...checkFields(init) };
@@ -46,7 +49,7 @@ function checkVersion1(header: ProxyHeader): void {
   if (header.transport === "udp") throw wrong("version 1 cannot say udp, version 2 can");
 }
 
-/** What of a header stands behind the addresses. */
+/** Lists the fields that stand behind the addresses. */
 function fieldNames(header: ProxyHeader): string[] {
   const names = ["alpn", "authority", "uniqueId", "ssl", "netns"] as const;
   const set: string[] = names.filter((name) => header[name] !== undefined);
@@ -93,7 +96,7 @@ function checkTransport(transport: unknown, hasAddresses: boolean): "tcp" | "udp
   return transport;
 }
 
-/** An address in the form that the parser gives: as for what is received, IPv4 in its own form. */
+/** Reads an address into the form that the parser gives: IPv4 that IPv6 carries becomes plain IPv4. */
 function checkEndpoint(name: string, address: unknown): Address {
   if (typeof address !== "object" || address === null) {
     throw wrong(`${name} is ${describe(address)}, not { host, port }`);
@@ -118,35 +121,37 @@ function checkFields(
   };
   if (alpn !== undefined) fields.alpn = checkAlpn(alpn);
   if (authority !== undefined) {
-    fields.authority = checkText("authority", authority, LONGEST_AUTHORITY);
+    fields.authority = checkText("authority", authority, LONGEST_AUTHORITY_BYTES);
   }
   if (uniqueId !== undefined) {
-    fields.uniqueId = checkValue("uniqueId", uniqueId, LONGEST_UNIQUE_ID);
+    fields.uniqueId = checkValue("uniqueId", uniqueId, LONGEST_UNIQUE_ID_BYTES);
   }
   if (ssl !== undefined) fields.ssl = checkSsl(ssl);
-  if (netns !== undefined) fields.netns = checkText("netns", netns, LONGEST_VALUE);
+  if (netns !== undefined) fields.netns = checkText("netns", netns, LONGEST_VALUE_BYTES);
   return fields;
 }
 
 function checkAlpn(alpn: unknown): string {
-  if (typeof alpn === "string" && alpn.length <= LONGEST_VALUE && !/[^\0-\xff]/.test(alpn)) {
+  if (typeof alpn === "string" && alpn.length <= LONGEST_VALUE_BYTES && !/[^\0-\xff]/.test(alpn)) {
     return alpn;
   }
   throw wrong(
-    `alpn is ${describe(alpn)}, not a text of at most ${LONGEST_VALUE} characters up to U+00FF`,
+    `alpn is ${
+      describe(alpn)
+    }, not a text of at most ${LONGEST_VALUE_BYTES} characters up to U+00FF`,
   );
 }
 
 function checkText(name: string, text: unknown, longest: number): string {
   if (typeof text !== "string") throw wrong(`${name} is ${describe(text)}, not a string`);
   if (!text.isWellFormed()) throw wrong(`${name} is ${quote(text)}, which UTF-8 cannot write`);
-  // The length in UTF-16 is the least that UTF-8 can have.
+  // UTF-8 takes at least one byte for each unit of UTF-16.
   const length = text.length > longest ? text.length : encodeText(text).length;
   if (length <= longest) return text;
   throw wrong(`${name} has ${length} bytes, at most ${longest} are allowed`);
 }
 
-/** A plain copy: a subclass may say any `length`. */
+/** Copies a value, so that the caller may change it meanwhile. */
 function checkValue(name: string, value: unknown, longest: number): Bytes {
   const bytes = new Uint8Array(checkBytes(OPERATION, name, value));
   if (bytes.length <= longest) return bytes;
@@ -161,11 +166,13 @@ function checkTlvs(
   if (tlvs === undefined) return [];
   if (!Array.isArray(tlvs)) throw wrong(`${name} is ${describe(tlvs)}, not an array`);
   const checked: ProxyTlv[] = [];
-  let room = LONGEST_VALUE;
-  for (let index = 0, { length } = tlvs; index < length; index++) {
-    const tlv = checkTlv(`${name}[${index}]`, tlvs[index], problem);
-    room -= TLV_HEADER + tlv.value.length;
-    if (room < 0) throw wrong(`${name} has more than the ${LONGEST_VALUE} bytes that fit a header`);
+  let room = LONGEST_VALUE_BYTES;
+  for (const [index, entry] of tlvs.entries()) {
+    const tlv = checkTlv(`${name}[${index}]`, entry, problem);
+    room -= TLV_HEADER_BYTES + tlv.value.length;
+    if (room < 0) {
+      throw wrong(`${name} has more than the ${LONGEST_VALUE_BYTES} bytes that fit a header`);
+    }
     checked.push(tlv);
   }
   return checked;
@@ -182,17 +189,17 @@ function checkTlv(
   const type = checkWhole(OPERATION, `the type of ${entry}`, tlv.type, 0, 255);
   const why = problem(type);
   if (why !== undefined) throw wrong(`the type of ${entry} is ${hex(type)}, ${why}`);
-  return { type, value: checkValue(`the value of ${entry}`, tlv.value, LONGEST_VALUE) };
+  return { type, value: checkValue(`the value of ${entry}`, tlv.value, LONGEST_VALUE_BYTES) };
 }
 
 function headerTypeProblem(type: number): string | undefined {
   const field = FIELD_OF_TYPE.get(type);
   if (field !== undefined) return `which the header has a property for: ${field}`;
-  return type === NOOP_TYPE ? "which says nothing" : undefined;
+  return type === NOOP ? "which says nothing" : undefined;
 }
 
 function sslTypeProblem(type: number): string | undefined {
-  const field = type === CLIENT_CERTIFICATE ? "clientCertificate" : TEXT_FIELDS.get(type);
+  const field = SSL_FIELD_OF_TYPE.get(type);
   return field === undefined ? undefined : `which ssl has a property for: ${field}`;
 }
 
@@ -200,7 +207,7 @@ function checkSsl(init: Partial<ProxySsl>): ProxySsl {
   checkObject("ssl", init);
   const flag = (name: "tls" | "certificateOnConnection" | "certificateInSession") =>
     checkBoolean(OPERATION, `ssl.${name}`, init[name], false);
-  const { verify = 1, clientCertificate } = init;
+  const { verify = 1 } = init;
   const ssl: Writable<ProxySsl> = {
     tls: flag("tls"),
     certificateOnConnection: flag("certificateOnConnection"),
@@ -208,16 +215,12 @@ function checkSsl(init: Partial<ProxySsl>): ProxySsl {
     verify: checkWhole(OPERATION, "ssl.verify", verify, 0, 0xffffffff),
     tlvs: checkTlvs("ssl.tlvs", init.tlvs, sslTypeProblem),
   };
-  for (const name of TEXT_FIELDS.values()) {
-    const text = init[name];
-    if (text !== undefined) ssl[name] = checkText(`ssl.${name}`, text, LONGEST_VALUE);
-  }
-  if (clientCertificate !== undefined) {
-    ssl.clientCertificate = checkValue(
-      "ssl.clientCertificate",
-      clientCertificate,
-      LONGEST_VALUE,
-    );
+  for (const name of SSL_FIELD_OF_TYPE.values()) {
+    const value = init[name];
+    if (value === undefined) continue;
+    if (name === "clientCertificate") {
+      ssl[name] = checkValue(`ssl.${name}`, value, LONGEST_VALUE_BYTES);
+    } else ssl[name] = checkText(`ssl.${name}`, value, LONGEST_VALUE_BYTES);
   }
   return ssl;
 }

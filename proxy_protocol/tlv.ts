@@ -1,21 +1,7 @@
 import { SocketError } from "../errors.ts";
-import type { Address } from "../types.ts";
-
-/** On whose behalf a header is read. */
-export interface ProxyContext {
-  /** The exported function that errors name. */
-  readonly operation: string;
-  /** Who sent the header. */
-  readonly peer?: Address;
-}
-
-/** The error for bytes that no header of the protocol has. */
-export function invalidHeader({ operation, peer }: ProxyContext, reason: string): SocketError {
-  return new SocketError("InvalidData", operation, reason, { address: peer });
-}
 
 /*
- * A field of version 2, and of the SSL field inside of it:
+ * A field of version 2 (type, length, value), and of the SSL field inside it:
  *
  *     +------+-------------+---------------------
  *     | type |   length    | value …
@@ -25,96 +11,92 @@ export function invalidHeader({ operation, peer }: ProxyContext, reason: string)
 
 /** Bytes in memory of their own. */
 export type Bytes = Uint8Array<ArrayBuffer>;
+/** A type whose properties may be set while it is put together. */
+export type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-/** What stands before a value. */
-export const TLV_HEADER = 3;
+/** Length of the type and the length of a field. */
+export const TLV_HEADER_BYTES = 3;
 
-/** One field where it stands. */
+/** One field, still in the bytes that it was read from. */
 export interface TlvView {
   readonly type: number;
   /** A view on the bytes that were given. */
   readonly value: Uint8Array;
-  /** Where the value begins in them. */
+  /** Offset of the value in these bytes. */
   readonly at: number;
 }
 
-/** The fields from `start` on, which must end where `bytes` end. */
+/** Makes the error for bytes that no header of the protocol has. */
+export function invalidHeader(reason: string): SocketError {
+  return new SocketError("InvalidData", "recvProxyHeader", reason);
+}
+
+/**
+ * Reads the fields from `start` to the end of `bytes`, and refuses any that does not fit.
+ *
+ * @param single Types that may come once: of two, one receiver would believe the first and the next one the last.
+ * @param place Name of the bytes in error messages.
+ */
 export function* splitTlvs(
   bytes: Uint8Array,
   start: number,
-  where: string,
-  context: ProxyContext,
+  single: ReadonlyMap<number, string>,
+  place: string,
 ): Generator<TlvView> {
+  const seen = new Set<number>();
   for (let next = start; next < bytes.length;) {
-    const left = bytes.length - next - TLV_HEADER;
+    const at = next + TLV_HEADER_BYTES;
+    const left = bytes.length - at;
     if (left < 0) {
-      throw invalidHeader(context, `${left + TLV_HEADER} bytes too many end the ${where}`);
+      throw invalidHeader(`the ${place} ends with ${left + TLV_HEADER_BYTES} bytes too many`);
     }
-    const at = next + TLV_HEADER;
     const type = bytes[next];
     const length = bytes[next + 1] << 8 | bytes[next + 2];
     if (length > left) {
       throw invalidHeader(
-        context,
-        `a field of type ${hex(type)} says ${length} bytes where ${left} are left in the ${where}`,
+        `a field of type ${hex(type)} claims ${length} bytes, but ${left} are left in the ${place}`,
       );
     }
+    if (single.has(type) && seen.has(type)) {
+      throw invalidHeader(`the ${place} has more than one field of type ${hex(type)}`);
+    }
+    seen.add(type);
     next = at + length;
     yield { type, value: bytes.subarray(at, next), at };
   }
 }
 
-/** `0x0a` for 10. */
+/** Writes 10 as `0x0a`. */
 export function hex(byte: number): string {
   return `0x${byte.toString(16).padStart(2, "0")}`;
-}
-
-/** Refuses a type that comes a second time. */
-export class OnceOnly {
-  readonly #seen = new Set<number>();
-  readonly #where: string;
-  readonly #context: ProxyContext;
-
-  constructor(where: string, context: ProxyContext) {
-    this.#where = where;
-    this.#context = context;
-  }
-
-  check(type: number): void {
-    if (this.#seen.has(type)) {
-      throw invalidHeader(
-        this.#context,
-        `the field of type ${hex(type)} stands more than once in the ${this.#where}`,
-      );
-    }
-    this.#seen.add(type);
-  }
 }
 
 // Without `ignoreBOM` the decoder would drop a byte order mark, which is part of the value here.
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The text in a value: UTF-8, of which the US-ASCII that the specification has for some is a part. */
-export function readText(what: string, value: Uint8Array, context: ProxyContext): string {
+/** Reads the text of a value: UTF-8, which includes the US-ASCII that the specification asks for in some fields. */
+export function readText(what: string, value: Uint8Array): string {
   try {
     return decoder.decode(value);
   } catch {
-    throw invalidHeader(context, `the ${what} in the PROXY header is not UTF-8`);
+    throw invalidHeader(`the ${what} in the PROXY header is not UTF-8`);
   }
 }
 
+/** Writes text as UTF-8. */
 export function encodeText(text: string): Bytes {
   return new TextEncoder().encode(text);
 }
 
+/** Writes one field. */
 export function encodeTlv(type: number, value: Uint8Array): Bytes {
-  const tlv = new Uint8Array(TLV_HEADER + value.length);
+  const tlv = new Uint8Array(TLV_HEADER_BYTES + value.length);
   tlv.set([type, value.length >> 8, value.length & 0xff]);
-  tlv.set(value, TLV_HEADER);
+  tlv.set(value, TLV_HEADER_BYTES);
   return tlv;
 }
 
-/** The pieces as one. */
+/** Joins pieces into one array of bytes. */
 export function joined(pieces: readonly Bytes[]): Bytes {
   const whole = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
   let at = 0;

@@ -1,13 +1,12 @@
-import { crc32c } from "./crc32c.ts";
+import { checkChecksum } from "./crc32c.ts";
 import {
   type Bytes,
   encodeText,
   encodeTlv,
   invalidHeader,
-  OnceOnly,
-  type ProxyContext,
   readText,
   splitTlvs,
+  type Writable,
 } from "./tlv.ts";
 import type { ProxyHeader, ProxyTlv } from "../types.ts";
 import { encodeSsl, parseSsl } from "./tlv_ssl.ts";
@@ -15,12 +14,13 @@ import { encodeSsl, parseSsl } from "./tlv_ssl.ts";
 const ALPN = 0x01;
 const AUTHORITY = 0x02;
 const CRC32C = 0x03;
-const NOOP = 0x04;
+/** Padding, which means nothing. */
+export const NOOP = 0x04;
 const UNIQUE_ID = 0x05;
 const SSL = 0x20;
 const NETNS = 0x30;
 
-/** The types that a header has a field for: they cannot be given as `tlvs` too. */
+/** Types that a header has a property for: they cannot be given as `tlvs` too. */
 export const FIELD_OF_TYPE: ReadonlyMap<number, string> = new Map([
   [ALPN, "alpn"],
   [AUTHORITY, "authority"],
@@ -30,53 +30,44 @@ export const FIELD_OF_TYPE: ReadonlyMap<number, string> = new Map([
   [NETNS, "netns"],
 ]);
 
-/** Padding, which says nothing. */
-export const NOOP_TYPE = NOOP;
-
-/** HAProxy refuses a longer one, and no host name is: the specification leaves it open. */
-export const LONGEST_AUTHORITY = 255;
-/** Section 2.2.5. */
-export const LONGEST_UNIQUE_ID = 128;
+/** HAProxy refuses a longer one, and no host name is longer; the specification has no limit. */
+export const LONGEST_AUTHORITY_BYTES = 255;
+/** The limit of section 2.2.5. */
+export const LONGEST_UNIQUE_ID_BYTES = 128;
 
 type Fields = Pick<
   ProxyHeader,
   "crc32c" | "alpn" | "authority" | "uniqueId" | "ssl" | "netns" | "tlvs"
 >;
-type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-/**
- * Reads what stands behind the addresses of a whole header. A type that has a field of its own may
- * come once: of two, one receiver would believe the first, the next one the last.
- */
-export function parseTlvs(header: Uint8Array, start: number, context: ProxyContext): Fields {
+/** Reads the fields of a whole header, from `start` on. */
+export function parseTlvs(header: Uint8Array, start: number): Fields {
   const tlvs: ProxyTlv[] = [];
   const fields: Writable<Fields> = { crc32c: false, tlvs };
-  const once = new OnceOnly("PROXY header", context);
-  for (const { type, value, at } of splitTlvs(header, start, "PROXY header", context)) {
-    if (FIELD_OF_TYPE.has(type)) once.check(type);
+  for (const { type, value, at } of splitTlvs(header, start, FIELD_OF_TYPE, "PROXY header")) {
     switch (type) {
       case ALPN:
         fields.alpn = Array.from(value, (byte) => String.fromCharCode(byte)).join("");
         break;
       case AUTHORITY:
-        checkLength("authority", value, LONGEST_AUTHORITY, context);
-        fields.authority = readText("authority", value, context);
+        checkLength("authority", value, LONGEST_AUTHORITY_BYTES);
+        fields.authority = readText("authority", value);
         break;
       case CRC32C:
-        checkCrc(header, at, value, context);
+        checkChecksum(header, at, value);
         fields.crc32c = true;
         break;
       case NOOP:
         break;
       case UNIQUE_ID:
-        checkLength("unique id", value, LONGEST_UNIQUE_ID, context);
+        checkLength("unique id", value, LONGEST_UNIQUE_ID_BYTES);
         fields.uniqueId = new Uint8Array(value);
         break;
       case SSL:
-        fields.ssl = parseSsl(value, context);
+        fields.ssl = parseSsl(value);
         break;
       case NETNS:
-        fields.netns = readText("network namespace", value, context);
+        fields.netns = readText("network namespace", value);
         break;
       default:
         tlvs.push(Object.freeze({ type, value: new Uint8Array(value) }));
@@ -86,49 +77,18 @@ export function parseTlvs(header: Uint8Array, start: number, context: ProxyConte
   return fields;
 }
 
-function checkLength(
-  what: string,
-  { length }: Uint8Array,
-  longest: number,
-  context: ProxyContext,
-): void {
+function checkLength(what: string, { length }: Uint8Array, longest: number): void {
   if (length <= longest) return;
   throw invalidHeader(
-    context,
     `the ${what} in the PROXY header has ${length} bytes, at most ${longest} are allowed`,
   );
 }
 
-const FOUR_ZEROS = new Uint8Array(4);
-
-/** The sum is over the whole header with zeros in the place of the sum itself (section 2.2.3). */
-function crcOf(header: Uint8Array, at: number): number {
-  return crc32c(header.subarray(0, at), FOUR_ZEROS, header.subarray(at + 4));
-}
-
-function checkCrc(
-  header: Uint8Array,
-  at: number,
-  value: Uint8Array,
-  context: ProxyContext,
-): void {
-  if (value.length !== 4) {
-    throw invalidHeader(
-      context,
-      `the CRC32C in the PROXY header has ${value.length} bytes instead of 4`,
-    );
-  }
-  const said = new DataView(value.buffer, value.byteOffset, 4).getUint32(0);
-  if (said !== crcOf(header, at)) {
-    throw invalidHeader(context, "the CRC32C in the PROXY header does not match its bytes");
-  }
-}
-
-/** What stands behind the addresses, for fields that were checked; the checksum, if any, is first. */
+/** Writes the fields that stand behind the addresses; room for the checksum, if there is one, comes first. */
 export function encodeTlvs(header: ProxyHeader): Bytes[] {
   const { alpn, authority, uniqueId, ssl, netns, tlvs } = header;
   const pieces: Bytes[] = [];
-  if (header.crc32c) pieces.push(encodeTlv(CRC32C, FOUR_ZEROS));
+  if (header.crc32c) pieces.push(encodeTlv(CRC32C, new Uint8Array(4)));
   if (alpn !== undefined) pieces.push(encodeTlv(ALPN, bytesOf(alpn)));
   if (authority !== undefined) pieces.push(encodeTlv(AUTHORITY, encodeText(authority)));
   if (uniqueId !== undefined) pieces.push(encodeTlv(UNIQUE_ID, uniqueId));
@@ -138,13 +98,7 @@ export function encodeTlvs(header: ProxyHeader): Bytes[] {
   return pieces;
 }
 
-/** Puts the checksum into a header whose first field behind the addresses is the one for it. */
-export function sealCrc(header: Bytes, start: number): void {
-  const at = start + 3;
-  new DataView(header.buffer).setUint32(at, crcOf(header, at));
-}
-
-/** ALPN names are bytes of any kind (RFC 7301, section 3.1), not UTF-8. */
+/** Writes one byte for each character: ALPN names are bytes of any kind (RFC 7301, section 3.1), not UTF-8. */
 function bytesOf(text: string): Bytes {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }

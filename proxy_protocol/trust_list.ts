@@ -1,95 +1,75 @@
-import { ipFamily, quote, unmapIPv4 } from "../address.ts";
+import { quote } from "../core/quoted_text.ts";
 import { describe, invalidInput, readArguments } from "../core/arguments.ts";
-import { octetsOf } from "../core/ip_octets.ts";
-
-type Family = "ipv4" | "ipv6";
-
-/** The part of `node:net` that matches addresses. */
-interface BlockList {
-  addSubnet(network: string, prefix: number, family: Family): void;
-  check(address: string, family: Family): boolean;
-}
-
-interface NodeProcess {
-  getBuiltinModule(name: "node:net"): { BlockList: new () => BlockList };
-}
-
-/** Asked only where somebody trusts a proxy, so that importing this package loads no `node:net`. */
-function newBlockList(): BlockList {
-  const { process } = globalThis as unknown as { process: NodeProcess };
-  return new (process.getBuiltinModule("node:net").BlockList)();
-}
+import { octetsOf, unmapIPv4 } from "../core/ip_address.ts";
 
 const RIGHT = 'write an address or a network, such as "10.0.0.0/8" or "::1"';
 
+interface Network {
+  /** The 4 or 16 bytes of its address. */
+  readonly octets: Uint8Array;
+  /** Leading bits that an address must share with it. */
+  readonly prefix: number;
+}
+
 /**
- * Who may say on whose behalf it connects: single addresses and networks in CIDR notation.
+ * Knows which peers may name their clients: single addresses, and networks in CIDR notation.
  *
- * IPv4 peers and IPv6 peers are matched apart, whatever socket they came through: an IPv4 peer that
- * reads `::ffff:a.b.c.d` is found in `a.b.c.0/24`, and `::/0` is all of IPv6 but no IPv4.
+ * IPv4 and IPv6 are matched apart, whatever socket a peer came through: `::ffff:a.b.c.d` is an IPv4 peer, which
+ * `a.b.c.0/24` includes, and `::/0` is all of IPv6 but no IPv4.
  */
 export class TrustList {
-  readonly #networks = newBlockList();
+  readonly #networks: readonly Network[];
 
-  /** @throws {SocketError} `InvalidInput`, where an entry is not such a network, or none is there. */
+  /** @throws {SocketError} `InvalidInput` if an entry is no network, or if there is no entry. */
   constructor(operation: string, entries: readonly string[]) {
-    const networks = readArguments(operation, () => readNetworks(operation, entries));
-    for (const { host, prefix, family } of networks) {
-      this.#networks.addSubnet(host, prefix, family);
-    }
+    this.#networks = readArguments(operation, () => readNetworks(operation, entries));
   }
 
-  /** Whether an address is in one of the networks; never so for a name or an empty host. */
+  /**
+   * Finds an address in one of the networks. A name, an empty host and an address with a zone are in none: the
+   * runtime gives peers without their zone.
+   */
   has(host: string): boolean {
-    // The runtime gives peers without their zone, so what has one did not come from there.
-    if (host.includes("%")) return false;
-    const plain = unmapIPv4(host);
-    const family = ipFamily(plain);
-    return family !== 0 && this.#networks.check(plain, familyName(family));
+    const octets = octetsOf(unmapIPv4(host));
+    return octets !== undefined && this.#networks.some((network) => contains(network, octets));
   }
 }
 
-function familyName(family: 4 | 6): Family {
-  return family === 4 ? "ipv4" : "ipv6";
-}
-
-interface Network {
-  readonly host: string;
-  readonly prefix: number;
-  readonly family: Family;
+function contains({ octets, prefix }: Network, address: Uint8Array): boolean {
+  if (octets.length !== address.length) return false;
+  for (let index = 0, bits = prefix; bits > 0; index++, bits -= 8) {
+    const mask = bits >= 8 ? 0xff : 0xff << 8 - bits;
+    if (((octets[index] ^ address[index]) & mask) !== 0) return false;
+  }
+  return true;
 }
 
 function readNetworks(operation: string, entries: readonly string[]): Network[] {
   if (!Array.isArray(entries)) {
     throw invalidInput(operation, `trust is ${describe(entries)}, not an array: ${RIGHT}`);
   }
-  const { length } = entries;
-  if (length === 0) {
+  if (entries.length === 0) {
     throw invalidInput(operation, `trust is empty, which trusts nobody: ${RIGHT}`);
   }
-  return Array.from({ length }, (_, index) => parseNetwork(operation, entries[index]));
+  return Array.from(entries, (entry) => readNetwork(operation, entry));
 }
 
-function parseNetwork(operation: string, entry: unknown): Network {
+function readNetwork(operation: string, entry: unknown): Network {
   const wrong = (reason: string) => invalidInput(operation, `trust has ${reason}`);
   if (typeof entry !== "string") throw wrong(`${describe(entry)}: ${RIGHT}`);
-  const match = /^([^/]*)(?:\/(0|[1-9][0-9]{0,2}))?$/.exec(entry);
-  const host = match?.[1] ?? "";
-  const octets = octetsOf(host);
-  if (octets === undefined) {
-    throw wrong(`${quote(entry)}, which is neither: ${RIGHT}`);
-  }
+  const [, host, bits] = /^([^/]*)(?:\/(0|[1-9][0-9]{0,2}))?$/.exec(entry) ?? [];
+  const octets = octetsOf(host ?? "");
+  if (octets === undefined) throw wrong(`${quote(entry)}, which is neither: ${RIGHT}`);
   const longest = octets.length * 8;
-  const prefix = match?.[2] === undefined ? longest : Number(match[2]);
+  const prefix = bits === undefined ? longest : Number(bits);
   if (prefix > longest) {
     throw wrong(`${quote(entry)}, whose prefix must be a number from 0 to ${longest}`);
   }
   const plain = unmapIPv4(host);
-  if (octets.length === 4 || plain === host) {
-    return { host, prefix, family: familyName(octets.length === 4 ? 4 : 6) };
-  }
+  if (plain === host) return { octets, prefix };
+  // Of `::ffff:a.b.c.d`, the first 96 bits say that it is IPv4.
   if (prefix < 96) {
     throw wrong(`${quote(entry)}: write the IPv4 network ${plain} in its own form`);
   }
-  return { host: plain, prefix: prefix - 96, family: "ipv4" };
+  return { octets: octets.subarray(12), prefix: prefix - 96 };
 }

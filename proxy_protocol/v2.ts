@@ -1,10 +1,10 @@
-import { toAddress } from "../address.ts";
+import { toAddress } from "../core/address_check.ts";
 import { SocketError } from "../errors.ts";
-import type { Address } from "../types.ts";
-import { hostOf, mapped, octetsOf } from "../core/ip_octets.ts";
-import { type Bytes, hex, invalidHeader, joined, type ProxyContext } from "./tlv.ts";
-import type { ProxyHeader, ProxyTransport } from "../types.ts";
-import { encodeTlvs, parseTlvs, sealCrc } from "./tlv_fields.ts";
+import type { Address, ProxyHeader, ProxyTransport } from "../types.ts";
+import { hostOf, mapped, octetsOf } from "../core/ip_address.ts";
+import { writeChecksum } from "./crc32c.ts";
+import { type Bytes, hex, invalidHeader, joined, TLV_HEADER_BYTES } from "./tlv.ts";
+import { encodeTlvs, parseTlvs } from "./tlv_fields.ts";
 
 /*
  * Version 2, all numbers big-endian:
@@ -28,80 +28,74 @@ import { encodeTlvs, parseTlvs, sealCrc } from "./tlv_fields.ts";
  *     IPv6   | source 16 | destination 16 | source port 2 | destination port 2 |    36 bytes
  *     Unix   | source path 108 | destination path 108 |                            216 bytes
  *
- * The fields are drawn in proxy_tlv.ts. What follows the 16 + `length` bytes is the stream's.
+ * The fields are drawn in tlv.ts. The bytes behind the 16 + `length` ones are the stream's.
  */
 export const SIGNATURE: readonly number[] = [
   ...[0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a],
 ];
-const FIXED_LENGTH = 16;
-const LONGEST_REST = 0xffff;
+const FIXED_BYTES = 16;
+const LONGEST_REST_BYTES = 0xffff;
 
 const LOCAL = 0x20;
 const PROXY = 0x21;
 
-/** How many bytes the addresses of a family take. */
-const ADDRESSES_LENGTH: readonly number[] = [0, 12, 36, 216];
+/** Length of the addresses, by family. */
+const ADDRESSES_BYTES: readonly number[] = [0, 12, 36, 216];
 
 const UNSPECIFIED = 0;
 const UNIX = 3;
 
 /**
- * Reads a header from the front of the stream: the header and its length, or how many bytes are needed
- * at least. Whatever the fixed part gives away is judged before anything more is waited for.
+ * Reads a header from the front of the stream: the header and its length, or the number of bytes needed at least. It
+ * judges each byte of the fixed part before it asks for more.
  */
 export function parseProxyV2(
   bytes: Uint8Array,
   maxLength: number,
-  context: ProxyContext,
 ): { header: ProxyHeader; length: number } | { atLeast: number } {
   const [command, family] = bytes.subarray(12, 14);
   if (command !== undefined && command !== LOCAL && command !== PROXY) {
     throw invalidHeader(
-      context,
       `version and command are ${hex(command)}, they must be 0x20 (LOCAL) or 0x21 (PROXY)`,
     );
   }
-  if (command === PROXY && family !== undefined) checkFamily(family, context);
-  if (bytes.length < FIXED_LENGTH) return { atLeast: FIXED_LENGTH };
+  if (command === PROXY && family !== undefined) checkFamily(family);
+  if (bytes.length < FIXED_BYTES) return { atLeast: FIXED_BYTES };
 
   const rest = bytes[14] << 8 | bytes[15];
-  const length = FIXED_LENGTH + rest;
+  const length = FIXED_BYTES + rest;
   if (length > maxLength) {
     throw new SocketError(
       "TooLarge",
-      context.operation,
+      "recvProxyHeader",
       `the PROXY header has ${length} bytes, the limit is ${maxLength}`,
-      { address: context.peer },
     );
   }
   const addresses = command === LOCAL ? 0 : addressesLength(family);
   if (rest < addresses) {
     throw invalidHeader(
-      context,
       `the PROXY header has ${rest} bytes for addresses of family ${hex(family)}, which take ` +
         `${addresses}`,
     );
   }
   if (bytes.length < length) return { atLeast: length };
-  return { header: readHeader(bytes.subarray(0, length), context), length };
+  return { header: readHeader(bytes.subarray(0, length)), length };
 }
 
 /**
- * "Unspecified" is no error in either half: a receiver may take it, and does without the addresses. All
- * other values that the specification does not name must be refused. LOCAL comes here not at all,
- * its family is to be ignored.
+ * Refuses a family that the specification does not name. "Unspecified" is no error in either half: a receiver may
+ * accept it, and does without the addresses. The family of LOCAL is not checked: it is to be ignored.
  */
-function checkFamily(family: number, context: ProxyContext): void {
+function checkFamily(family: number): void {
   if (family >> 4 <= 3 && (family & 0x0f) <= 2) return;
   throw invalidHeader(
-    context,
     `the family of the PROXY header is ${hex(family)}, which the protocol does not have`,
   );
 }
 
-/** Where one half is unspecified, so is the length of the addresses. */
+/** Gives the length of the addresses; if one half is unspecified, so is the length. */
 function addressesLength(family: number): number {
-  return isUnspecified(family) ? 0 : ADDRESSES_LENGTH[family >> 4];
+  return isUnspecified(family) ? 0 : ADDRESSES_BYTES[family >> 4];
 }
 
 function isUnspecified(family: number): boolean {
@@ -116,10 +110,10 @@ function transportOf(family: number): ProxyTransport {
 }
 
 /**
- * Of a header without addresses the rest is skipped, fields and checksum included: LOCAL is to be
- * discarded as a whole, and where the family is unspecified nothing says where addresses end.
+ * Reads a whole header. Without addresses it skips the rest, fields and checksum included: LOCAL is to be discarded
+ * as a whole, and if the family is unspecified nobody knows at which byte the addresses end.
  */
-function readHeader(bytes: Uint8Array, context: ProxyContext): ProxyHeader {
+function readHeader(bytes: Uint8Array): ProxyHeader {
   const [command, family] = bytes.subarray(12, 14);
   const start = { version: 2, command: command === LOCAL ? "LOCAL" : "PROXY" } as const;
   const transport = command === LOCAL ? "unknown" : transportOf(family);
@@ -127,7 +121,7 @@ function readHeader(bytes: Uint8Array, context: ProxyContext): ProxyHeader {
     return Object.freeze({ ...start, transport, crc32c: false, tlvs: Object.freeze([]) });
   }
   const endpoints = family >> 4 === UNIX ? undefined : readEndpoints(bytes, family >> 4 === 1);
-  const fields = parseTlvs(bytes, FIXED_LENGTH + addressesLength(family), context);
+  const fields = parseTlvs(bytes, FIXED_BYTES + addressesLength(family));
   return Object.freeze({ ...start, transport, ...endpoints, ...fields });
 }
 
@@ -138,16 +132,16 @@ interface Endpoints {
 
 function readEndpoints(bytes: Uint8Array, isIPv4: boolean): Endpoints {
   const size = isIPv4 ? 4 : 16;
-  const ports = FIXED_LENGTH + 2 * size;
+  const ports = FIXED_BYTES + 2 * size;
   const read = (index: 0 | 1) => {
-    const octets = bytes.subarray(FIXED_LENGTH + index * size, FIXED_LENGTH + (index + 1) * size);
+    const octets = bytes.subarray(FIXED_BYTES + index * size, FIXED_BYTES + (index + 1) * size);
     const port = ports + 2 * index;
     return toAddress(hostOf(octets), bytes[port] << 8 | bytes[port + 1]);
   };
   return { source: read(0), destination: read(1) };
 }
 
-/** The bytes for a header whose fields were checked; nothing where they are too many. */
+/** Writes a header whose fields were checked; gives nothing if its bytes are too many for its length field. */
 export function encodeProxyV2(header: ProxyHeader): Bytes | undefined {
   const { command, transport, source, destination } = header;
   const isLocal = command === "LOCAL";
@@ -158,17 +152,17 @@ export function encodeProxyV2(header: ProxyHeader): Bytes | undefined {
   const family = addresses === undefined ? 0 : (addresses.length === 12 ? 0x10 : 0x20) | protocol;
   const rest = [addresses ?? new Uint8Array(), ...encodeTlvs(header)];
   const length = rest.reduce((sum, piece) => sum + piece.length, 0);
-  if (length > LONGEST_REST) return undefined;
+  if (length > LONGEST_REST_BYTES) return undefined;
 
   const fixed = new Uint8Array(
     [...SIGNATURE, isLocal ? LOCAL : PROXY, family, length >> 8, length & 0xff],
   );
   const bytes = joined([fixed, ...rest]);
-  if (header.crc32c) sealCrc(bytes, FIXED_LENGTH + rest[0].length);
+  if (header.crc32c) writeChecksum(bytes, FIXED_BYTES + rest[0].length + TLV_HEADER_BYTES);
   return bytes;
 }
 
-/** IPv6 where one of the two is, the other one mapped into it, as HAProxy does. */
+/** Writes both addresses as IPv6 if one of them is, with the other one mapped into it, as HAProxy does. */
 function writeEndpoints(source: Address, destination: Address): Bytes {
   let hosts = [source, destination].map(({ host }) => octetsOf(host)!);
   if (hosts[0].length !== hosts[1].length) hosts = hosts.map(mapped);

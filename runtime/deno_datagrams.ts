@@ -1,31 +1,63 @@
 import { isStillThere, noLongerThere } from "../bytes/byte_arguments.ts";
-import { formatAddress, ipFamily, toAddress } from "../address.ts";
-import type { Address, BindUdpOptions, Datagram } from "../types.ts";
-import { fromRuntimeAddress, withZoneOf } from "../core/arguments.ts";
-import type { DatagramBackend } from "./datagram_backend.ts";
-import { netPermission } from "../core/error_mapping.ts";
-import { resolveName } from "./name_lookup.ts";
-import { type RuntimeSocket, unstableNet } from "./unstable_net.ts";
+import { formatAddress } from "../address.ts";
+import { fromRuntimeAddress, toAddress, withZoneOf } from "../core/address_check.ts";
+import { ipFamily } from "../core/ip_address.ts";
+import type { Address, Datagram } from "../types.ts";
+import type { DatagramSettings, DatagramSocket } from "./backend.ts";
+import { isGranted } from "./permissions.ts";
+import { explainSendFailure, resolveName } from "./datagram_support.ts";
 
-/** The largest payload is 65,527 bytes, on IPv6; the runtime cuts off what has no room. */
-const ROOM = 64 * 1024;
+/** The part of the runtime that needs `--unstable-net`. Its types are missing without the flag. */
+interface UnstableNet {
+  listenDatagram?(options: {
+    transport: "udp";
+    hostname: string;
+    port: number;
+    reuseAddress?: boolean;
+    /** `IP_MULTICAST_LOOP`, which the runtime turns off by default. */
+    loopback?: boolean;
+  }): RuntimeSocket;
+}
+
+/** A UDP socket of `Deno.listenDatagram`. The runtime's own declarations leave out `ref` and `unref`. */
+interface RuntimeSocket {
+  readonly addr: Deno.NetAddr;
+  receive(buffer: Uint8Array): Promise<[Uint8Array, Deno.NetAddr]>;
+  send(bytes: Uint8Array, to: Deno.NetAddr): Promise<number>;
+  /** Lets a pending receive keep the process alive, as it does at first. */
+  ref(): void;
+  /** Lets the process end although a receive is pending. */
+  unref(): void;
+  close(): void;
+}
+
+/** The global `Deno` object with the parts that the flag adds. */
+const unstableNet = Deno as unknown as UnstableNet;
+
+/** Says if the program runs with `--unstable-net`: without it, `Deno.listenDatagram` is missing. */
+export function hasUnstableNet(): boolean {
+  return typeof unstableNet.listenDatagram === "function";
+}
+
+/** The largest payload is 65,527 bytes, on IPv6. The runtime cuts off what does not fit. */
+const RECEIVE_BUFFER_BYTES = 64 * 1024;
 
 type Received = [Uint8Array, Deno.NetAddr];
 
-/** UDP on `Deno.listenDatagram`. What nobody asks for waits in the kernel. */
-export class DenoDatagrams implements DatagramBackend<Received> {
+/** A UDP socket on `Deno.listenDatagram`. Datagrams that nobody asks for wait in the kernel. */
+export class DenoDatagrams implements DatagramSocket<Received> {
   readonly address: Address;
-  /** The kernel drops without a word. */
+  /** Always 0: the kernel does not say what it drops. */
   readonly dropped = 0;
   readonly #socket: RuntimeSocket;
-  // One buffer for all: a fresh one a call, as the runtime makes, costs more than copying out of it.
+  // One buffer for all receives: a fresh one for each, as the runtime makes, costs more than a copy out of this one.
   #buffer: Uint8Array | undefined;
   #lastFrom: Address | undefined;
   #lastTo: Address | undefined;
   #lastTarget: Deno.NetAddr | undefined;
   #isName = false;
 
-  constructor(address: Address, { reuseAddress }: BindUdpOptions) {
+  constructor(address: Address, { reuseAddress }: DatagramSettings) {
     this.#socket = unstableNet.listenDatagram!({
       transport: "udp",
       hostname: address.host,
@@ -37,11 +69,11 @@ export class DenoDatagrams implements DatagramBackend<Received> {
   }
 
   receive(): Promise<Received> {
-    return this.#socket.receive(this.#buffer ??= new Uint8Array(ROOM));
+    return this.#socket.receive(this.#buffer ??= new Uint8Array(RECEIVE_BUFFER_BYTES));
   }
 
   toDatagram([bytes, { hostname, port }]: Received): Datagram {
-    // Peers mostly send many datagrams: one address serves them all.
+    // Most peers send many datagrams in a row, which share one address.
     const last = this.#lastFrom;
     const from = last?.host === hostname && last.port === port
       ? last
@@ -50,7 +82,7 @@ export class DenoDatagrams implements DatagramBackend<Received> {
   }
 
   send(bytes: Uint8Array, to: Address): Promise<unknown> {
-    // The same object again means the same target, for which nothing has to be made anew.
+    // The socket gives the same object for the same target.
     if (to !== this.#lastTo) {
       this.#lastTo = to;
       this.#lastTarget = { transport: "udp", hostname: to.host, port: to.port };
@@ -62,9 +94,14 @@ export class DenoDatagrams implements DatagramBackend<Received> {
     return sent.catch((error) => this.#sendByFamily(error, bytes, length, to));
   }
 
+  explainSendFailure(error: unknown, to: Address): unknown {
+    return explainSendFailure(error, this.address, to);
+  }
+
   /**
-   * A grant for `name:port` lets nobody look the name up but the runtime's own send, and a grant for the name does not
-   * reach the address behind it. Where the runtime would ask or refuse, it has to see the name as well.
+   * A grant for `name:port` lets only the runtime's own send look the name up, and a grant for the name does not cover
+   * the address behind it. So nothing is resolved here unless the name, the name with its port, and the address are
+   * granted: else the runtime has to see the name, to ask or to refuse.
    */
   async resolve(to: Address): Promise<Address | undefined> {
     if (!isGranted(to.host) || !isGranted(formatAddress(to))) return undefined;
@@ -77,26 +114,22 @@ export class DenoDatagrams implements DatagramBackend<Received> {
     else this.#socket.unref();
   }
 
-  // deno-lint-ignore require-await -- the caller knows when its receive has ended
+  // deno-lint-ignore require-await -- the caller waits for its pending receive
   async close(): Promise<void> {
     this.#socket.close();
   }
 
-  /** Where the name's first address is of a family that the socket can't send to, takes another. */
+  /** Tries another address if the socket cannot send to the family of the name's first one. */
   async #sendByFamily(
     error: { code?: string },
     bytes: Uint8Array,
     length: number,
     to: Address,
   ): Promise<unknown> {
-    // An IPv6 socket that is not bound to :: says ENETUNREACH of an IPv4 target.
+    // An IPv6 socket that is not bound to :: gives ENETUNREACH for an IPv4 target.
     if (error.code !== "EAFNOSUPPORT" && error.code !== "ENETUNREACH") throw error;
     const hostname = await resolveName("sendTo", to, this.address.host);
     if (!isStillThere(bytes, length)) throw noLongerThere();
     return await this.#socket.send(bytes, { transport: "udp", hostname, port: to.port });
   }
-}
-
-function isGranted(host: string): boolean {
-  return netPermission(host) === "granted";
 }

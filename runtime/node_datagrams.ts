@@ -1,54 +1,58 @@
 import type { RemoteInfo, Socket } from "node:dgram";
-import { ipFamily, toAddress, withoutZone } from "../address.ts";
+import { ipFamily, withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
-import type { Address, BindUdpOptions, Datagram } from "../types.ts";
-import type { DatagramBackend } from "./datagram_backend.ts";
-import { grantFor, missingPermission, netPermission } from "../core/error_mapping.ts";
-import { withZoneOf } from "../core/arguments.ts";
-import { resolveName } from "./name_lookup.ts";
+import { toAddress, withZoneOf } from "../core/address_check.ts";
+import type { Address, Datagram } from "../types.ts";
+import type { DatagramSettings, DatagramSocket } from "./backend.ts";
+import { grantFor, isGranted, missingPermission } from "./permissions.ts";
+import { explainSendFailure, resolveName } from "./datagram_support.ts";
 
-/** `node:dgram` hands over what comes, asked for or not: so much of it is kept. */
-const QUEUE_LIMIT = 2 * 1024 * 1024;
-/** What a queued datagram costs beside its payload, so that empty ones are bounded as well. */
-const OVERHEAD = 128;
+/** Bytes of datagrams that are kept: `node:dgram` delivers every datagram, asked for or not. */
+const RECEIVE_QUEUE_LIMIT_BYTES = 2 * 1024 * 1024;
+/** Bytes that a queued datagram counts beside its payload, so that empty ones are bounded as well. */
+const QUEUED_OVERHEAD_BYTES = 128;
 
-/** The longest interval that a timer of the runtime takes (ms). */
-const LONGEST_INTERVAL = 2 ** 31 - 1;
+/** The longest interval that a timer of the runtime takes. */
+const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
 
-/** UDP on `node:dgram`, which needs no unstable flag. */
-export class NodeDatagrams implements DatagramBackend<Datagram> {
+/** A UDP socket on `node:dgram`, which needs no unstable flag. */
+export class NodeDatagrams implements DatagramSocket<Datagram> {
   readonly address: Address;
   dropped = 0;
   readonly #socket: Socket;
   readonly #queue: Datagram[] = [];
+  /** Leading slots of the queue that are used up. */
   #taken = 0;
-  #queued = 0;
+  #queuedBytes = 0;
   #waiting: PromiseWithResolvers<Datagram> | undefined;
   #referenced = true;
   /**
-   * Keeps the process alive while a receive is pending, since `ref()` of a bound socket has no effect. It is one timer
-   * for the life of the socket: the sanitizers of tests then see it begin and end with the socket, and to hold
-   * and release it takes 45 ns, to start and stop one 1,400.
+   * Keeps the process alive while a receive is pending, since `ref()` of a bound socket has no effect. One timer lasts
+   * as long as the socket: the sanitizers of tests then see it begin and end with the socket. To hold and release it
+   * takes 45 ns; to start and stop a timer takes 1,400 ns.
    */
-  readonly #hold = setInterval(() => {}, LONGEST_INTERVAL);
+  readonly #hold = setInterval(() => {}, LONGEST_INTERVAL_MS);
 
-  static async bind(address: Address, options: BindUdpOptions): Promise<NodeDatagrams> {
-    const host = await resolveName("bindUdp", address, undefined);
-    // The runtime's bind throws past every handler where the permission is missing.
-    requirePermission("bindUdp", { host, port: address.port });
+  static async bind(address: Address, settings: DatagramSettings): Promise<NodeDatagrams> {
+    const host = await resolveName("bindUdp", address);
+    const grant = grantFor({ host, port: address.port });
+    // The runtime's bind throws past every handler if the permission is missing.
+    if (!isGranted(grant)) {
+      throw missingPermission(grant, "bindUdp", { host, port: address.port });
+    }
     const { createSocket } = await import("node:dgram");
     const socket = createSocket({
       type: ipFamily(host) === 6 ? "udp6" : "udp4",
-      reuseAddr: options.reuseAddress ?? false,
+      reuseAddr: settings.reuseAddress,
     });
-    // It reads all the time and would keep the process alive. After the bind this has no effect.
+    // The socket reads all the time and would keep the process alive. After the bind, `unref` has no effect.
     socket.unref();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     socket.once("error", reject);
     socket.bind({ address: host, port: address.port, exclusive: true }, resolve);
     try {
       await promise;
-      // As Deno.listenDatagram does; without it the system refuses to send to a broadcast address.
+      // Deno.listenDatagram does so too. Without it the system refuses to send to a broadcast address.
       socket.setBroadcast(true);
     } catch (error) {
       socket.close();
@@ -64,7 +68,7 @@ export class NodeDatagrams implements DatagramBackend<Datagram> {
     const { address, port } = socket.address();
     this.address = withZoneOf(host, toAddress(address, port));
     socket.on("message", this.#onMessage);
-    // Errors of single datagrams; they must not end the socket.
+    // These are errors of single datagrams, which must not end the socket.
     socket.on("error", () => {});
   }
 
@@ -89,34 +93,16 @@ export class NodeDatagrams implements DatagramBackend<Datagram> {
     else Deno.unrefTimer(this.#hold);
   }
 
-  async send(bytes: Uint8Array, to: Address): Promise<void> {
-    // The runtime reads them a tick later, and where the buffer was transferred meanwhile it throws past every
-    // handler.
+  send(bytes: Uint8Array, { host, port }: Address): Promise<void> {
+    // The runtime reads the bytes a tick later. If their buffer was transferred meanwhile, it throws past every handler.
     const own = new Uint8Array(bytes);
-    const { host, port } = to;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#socket.send(own, port, host, (error) => error === null ? resolve() : reject(error));
-    try {
-      await promise;
-    } catch (error) {
-      // For a missing permission the runtime says "UNKNOWN".
-      requirePermission("sendTo", to, error);
-      throw (error as { code?: string }).code === "UNKNOWN" ? this.#refused(to, error) : error;
-    }
+    return new Promise((resolve, reject) => {
+      this.#socket.send(own, port, host, (error) => error === null ? resolve() : reject(error));
+    });
   }
 
-  /** The runtime has dropped the system's code: what can be told without it. */
-  #refused(address: Address, cause: unknown): SocketError {
-    const { host } = address;
-    const own = this.address.host;
-    // Linux says EINVAL, or ENETUNREACH where the machine has no route.
-    if (isLoopbackIPv4(own) && !isLoopbackIPv4(host)) {
-      const reason = `the socket is bound to ${own}, which cannot send to other machines`;
-      return new SocketError("InvalidInput", "sendTo", reason, { address, cause });
-    }
-    const zone = withoutZone(host) === host ? "" : ", or there is no such zone";
-    const reason = `the operating system refused it${zone}, and node:dgram does not say why`;
-    return new SocketError("Other", "sendTo", reason, { address, cause });
+  explainSendFailure(error: unknown, to: Address): unknown {
+    return explainSendFailure(error, this.address, to);
   }
 
   async close(): Promise<void> {
@@ -126,12 +112,12 @@ export class NodeDatagrams implements DatagramBackend<Datagram> {
   }
 
   readonly #onMessage = (message: Uint8Array, { address, port }: RemoteInfo): void => {
-    const cost = message.length + OVERHEAD;
-    if (this.#waiting === undefined && this.#queued + cost > QUEUE_LIMIT) {
+    const cost = message.length + QUEUED_OVERHEAD_BYTES;
+    if (this.#waiting === undefined && this.#queuedBytes + cost > RECEIVE_QUEUE_LIMIT_BYTES) {
       this.dropped += 1;
       return;
     }
-    // The runtime's buffer has 64 KiB for each datagram, however small.
+    // A copy, since the runtime's buffer takes 64 KiB for each datagram, however small.
     const datagram: Datagram = { from: toAddress(address, port), bytes: new Uint8Array(message) };
     if (this.#waiting !== undefined) {
       this.#waiting.resolve(datagram);
@@ -139,15 +125,15 @@ export class NodeDatagrams implements DatagramBackend<Datagram> {
       if (this.#referenced) Deno.unrefTimer(this.#hold);
     } else {
       this.#queue.push(datagram);
-      this.#queued += cost;
+      this.#queuedBytes += cost;
     }
   };
 
   #dequeue(): Datagram {
     const datagram = this.#queue[this.#taken];
     this.#taken += 1;
-    this.#queued -= datagram.bytes.length + OVERHEAD;
-    // Taking from the front one by one would move the whole array each time.
+    this.#queuedBytes -= datagram.bytes.length + QUEUED_OVERHEAD_BYTES;
+    // Compact the array once half of its slots are empty: a shift for each datagram would move the whole array.
     if (this.#taken * 2 >= this.#queue.length) {
       this.#queue.splice(0, this.#taken);
       this.#taken = 0;
@@ -156,22 +142,12 @@ export class NodeDatagrams implements DatagramBackend<Datagram> {
   }
 }
 
-function isLoopbackIPv4(host: string): boolean {
-  return ipFamily(host) === 4 && host.startsWith("127.");
-}
-
-/** Only what it cannot read as an address gets no code; a bind that the system refuses has one. */
+/** `node:dgram` gives no code if it cannot read the address; a bind that the system refuses has one. */
 function isUnknownZone(error: unknown, host: string): boolean {
   return (error as { code?: string }).code === "UNKNOWN" && withoutZone(host) !== host;
 }
 
-/** As `Deno.listenDatagram` says it. */
+/** Makes the error that `Deno.listenDatagram` leads to for a zone that does not exist. */
 function noSuchZone(address: Address, cause: unknown): SocketError {
   return new SocketError("HostNotFound", "bindUdp", "host not found", { address, cause });
-}
-
-function requirePermission(operation: string, address: Address, cause?: unknown): void {
-  const host = grantFor(address);
-  if (netPermission(host) === "granted") return;
-  throw missingPermission(host, operation, cause === undefined ? { address } : { address, cause });
 }

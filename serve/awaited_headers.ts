@@ -1,20 +1,15 @@
 import type { SocketError } from "../errors.ts";
 import { ProxyHeaderReader } from "../proxy_protocol/read_header.ts";
-import type { ErrorReports } from "./error_reports.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
-import type { TrustList } from "../proxy_protocol/trust_list.ts";
+import type { ReceivedProxyHeader } from "../types.ts";
+import type { ErrorReports } from "./error_reports.ts";
+import type { ProxyTrust } from "./serve_options.ts";
 
 /**
- * Connections of proxies whose header may be awaited at once. One more takes the place of the oldest: proxies send
- * their header as they connect, so it is one that is silent.
+ * Maximum number of connections whose header is awaited at once. One more drops the oldest: proxies send their header
+ * as they connect, so the oldest is a silent one.
  */
-const MOST = 1000;
-
-/** Whom a server believes, and how long a header may take, in milliseconds. */
-export interface ProxyTrust {
-  readonly trusted: TrustList;
-  readonly timeout: number;
-}
+const MOST_AWAITED = 1000;
 
 /** Reads the PROXY headers of connections that are not served yet, and bounds their number. */
 export class AwaitedHeaders {
@@ -25,24 +20,24 @@ export class AwaitedHeaders {
     this.#reports = reports;
   }
 
-  /** Whether a proxy that is trusted has said on whose behalf it connects. */
-  async read(connection: StreamConnection, { trusted, timeout }: ProxyTrust): Promise<boolean> {
-    if (!trusted.has(connection.remoteAddress.host)) return false;
+  /** Receives the header of a trusted peer; gives nothing for other peers, and if no valid header comes in time. */
+  async read(
+    connection: StreamConnection,
+    { trusted, timeout }: ProxyTrust,
+  ): Promise<ReceivedProxyHeader | undefined> {
+    if (!trusted.has(connection.remoteAddress.host)) return undefined;
     this.#makeRoom();
     this.#connections.add(connection);
     try {
-      const reading = new ProxyHeaderReader(connection);
-      await connection.recvDecoded("recvProxyHeader", reading, { timeout });
-      return true;
+      const reader = new ProxyHeaderReader(connection);
+      return await connection.recvDecoded("recvProxyHeader", reader, { timeout }) ?? undefined;
     } catch (error) {
-      // A proxy that only looks whether the port is open says nothing, and leaves or stays.
-      const probe = connection.bytesArrived === 0;
-      // Where the server has dropped it meanwhile, that is no failure of the proxy's.
       const { kind } = error as SocketError;
-      if (!probe && kind !== "Closed") {
-        this.#reports.tell({ error, connection, said: `no PROXY header: ${kind}` });
+      // A proxy that only checks if the port is open says nothing. `Closed` is the server's own doing.
+      if (connection.bytesArrived > 0 && kind !== "Closed") {
+        this.#reports.report({ error, connection, line: `no PROXY header: ${kind}` });
       }
-      return false;
+      return undefined;
     } finally {
       this.#connections.delete(connection);
     }
@@ -50,7 +45,7 @@ export class AwaitedHeaders {
 
   #makeRoom(): void {
     for (const oldest of this.#connections) {
-      if (this.#connections.size < MOST) return;
+      if (this.#connections.size < MOST_AWAITED) return;
       this.#connections.delete(oldest);
       oldest.abort();
     }

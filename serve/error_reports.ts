@@ -1,85 +1,60 @@
 import { formatAddress } from "../address.ts";
 import { SocketError } from "../errors.ts";
-import type { Address, Connection } from "../types.ts";
+import type { Address, Connection, ServeOptions } from "../types.ts";
 
-/** Whom a server tells of failures. */
-export type OnError = (error: unknown, connection?: Connection) => void;
-
-/** What is told. */
+/** A failure to report. */
 export interface ServerFailure {
   readonly error: unknown;
   readonly connection?: Connection;
-  /** What may be said in public, where the error is the server's own. */
-  readonly said?: string;
+  /** Text for standard error, which quotes nothing; it is made from the error's kind or class if it is missing. */
+  readonly line?: string;
 }
 
 /**
- * Tells of failures, and outlives whoever is told: nothing that `onError` does ends the server.
+ * Reports failures to `onError`, or in lines on standard error. Nothing that `onError` does ends the server.
  *
- * A line on standard error has nothing of what was received or is to be sent. An error may quote it, even
- * one of this package where a codec threw it, so only its kind is written, or the name of its class.
+ * A line contains nothing that was received or sent. The message of an error may quote it, even in an error of this
+ * package if a codec threw it, so the line has only its kind, or the name of its class.
  */
 export class ErrorReports {
   readonly #address: Address;
-  readonly #onError: OnError | undefined;
+  readonly #onError: ServeOptions["onError"];
 
-  constructor(address: Address, onError: OnError | undefined) {
+  constructor(address: Address, onError: ServeOptions["onError"]) {
     this.#address = address;
     this.#onError = onError;
   }
 
-  tell({ error, connection, said }: ServerFailure): void {
-    if (this.#onError === undefined) {
-      this.#write(said ?? `the handler failed with ${summary(error)}`, connection);
-      return;
-    }
+  report(failure: ServerFailure): void {
+    if (this.#onError !== undefined) return void this.#call(this.#onError, failure);
+    const { error, connection, line = `the handler failed with ${summary(error)}` } = failure;
+    this.#write(line, connection);
+  }
+
+  async #call(
+    onError: (error: unknown, connection?: Connection) => unknown,
+    { error, connection }: ServerFailure,
+  ): Promise<void> {
     try {
-      const told: unknown = this.#onError(error, connection);
-      if (typeof told === "object" && told !== null) {
-        Promise.resolve(told).catch((mistake) => this.#mistaken(mistake, connection));
-      }
+      await onError(error, connection);
     } catch (mistake) {
-      this.#mistaken(mistake, connection);
+      this.#write(`onError failed with ${summary(mistake)}`, connection);
     }
   }
 
-  #mistaken(mistake: unknown, connection: Connection | undefined): void {
-    this.#write(`onError failed with ${summary(mistake)}`, connection);
-  }
-
-  #write(what: string, connection: Connection | undefined): void {
+  #write(line: string, connection: Connection | undefined): void {
     const who = connection === undefined ? "" : ` ${formatAddress(connection.remoteAddress)}:`;
-    console.error(`serve ${formatAddress(this.#address)}:${who} ${what}`);
+    console.error(`serve ${formatAddress(this.#address)}:${who} ${line}`);
   }
-}
-
-/** An error of this package, whatever was thrown: a proxy may throw when it is asked what it is. */
-export function asSocketError(error: unknown): SocketError | undefined {
-  try {
-    return error instanceof SocketError ? error : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The message of an error that quotes nothing, without what it is about. */
-export function reasonOf({ message }: SocketError): string {
-  return message.slice(message.indexOf(": ") + 2);
 }
 
 function summary(error: unknown): string {
-  const own = asSocketError(error);
-  if (own === undefined) return className(error);
-  const { kind, operation, code } = own;
-  return `${kind} of ${operation}${code === undefined ? "" : ` (${code})`}`;
-}
-
-function className(error: unknown): string {
-  if (typeof error !== "object" || error === null) return `a thrown ${typeof error}`;
-  try {
-    const { name } = error.constructor;
-    return /^[A-Za-z_$][\w$]{0,63}$/.test(name) ? name : "an object";
-  } catch {
-    return "an object";
+  if (error instanceof SocketError) {
+    const { kind, operation, code } = error;
+    return `${kind} of ${operation}${code === undefined ? "" : ` (${code})`}`;
   }
+  if (typeof error !== "object" || error === null) return `a thrown ${typeof error}`;
+  const name: unknown = error.constructor?.name;
+  const isName = typeof name === "string" && /^[A-Za-z_$][\w$]{0,63}$/.test(name);
+  return isName ? name : "an object";
 }

@@ -1,26 +1,23 @@
 import { SocketError } from "../errors.ts";
+import type { ServerSettings } from "./serve_options.ts";
 import type { Served, ServedConnections } from "./served_connections.ts";
 import { startDeadline } from "../core/timer.ts";
 
-/** It looks so many times within the shortest timeout, and is late by two of these at most. */
-const LOOKS = 8;
+/** Checks within the shortest timeout: a timeout is late by two of them at most. */
+const CHECKS_PER_TIMEOUT = 8;
 
-/** How long connections may be silent, in milliseconds. */
-export interface IdleLimits {
-  readonly firstByte: number;
-  readonly idle: number;
-}
+type IdleLimits = Pick<ServerSettings, "firstByteTimeout" | "idleTimeout">;
 
 /**
- * Ends connections that never say anything, and those on which nothing moves. One timer looks after all of
- * them: a timer for each that every read and write puts off would cost more than the reads.
+ * Ends connections whose client never says anything, and those on which no byte moves. One timer checks them all: a
+ * timer for each, which every read and write restarts, would cost more than the reads.
  */
 export class IdleTimeouts {
   readonly #connections: ServedConnections;
   readonly #limits: IdleLimits;
   readonly #end: (served: Served, why: SocketError) => void;
-  readonly #period: number;
-  #stop: (() => void) | undefined;
+  readonly #periodMs: number;
+  #stopTimer: (() => void) | undefined;
   #referenced = true;
 
   constructor(
@@ -31,73 +28,73 @@ export class IdleTimeouts {
     this.#connections = connections;
     this.#limits = limits;
     this.#end = end;
-    this.#period = Math.max(1, Math.min(limits.firstByte, limits.idle) / LOOKS);
+    const shortest = Math.min(limits.firstByteTimeout, limits.idleTimeout);
+    this.#periodMs = Math.max(1, shortest / CHECKS_PER_TIMEOUT);
   }
 
-  /** The handler of a connection is about to be called. */
+  /** Begins to watch a connection, whose handler is called next. */
   begin(served: Served): void {
-    if (this.#period === Infinity) return;
+    if (this.#periodMs === Infinity) return;
     const { connection } = served;
-    served.since = served.lastMove = performance.now();
-    served.arrivedBefore = connection.bytesReceived;
-    served.moved = connection.bytesArrived + connection.bytesSent;
+    served.handlerStart = served.lastMove = performance.now();
+    served.bytesBefore = connection.bytesReceived;
+    served.bytesMoved = connection.bytesArrived + connection.bytesSent;
     // A handler that speaks first may not read for long.
-    if (this.#limits.firstByte < Infinity) connection.readAhead();
-    if (this.#stop === undefined) this.#wait();
+    if (this.#limits.firstByteTimeout < Infinity) connection.readAhead();
+    if (this.#stopTimer === undefined) this.#startTimer();
   }
 
-  #wait(): void {
-    // A program that was busy has not read yet what has come meanwhile, and would take those who spoke for silent.
-    this.#stop = startDeadline(this.#period, () => {
-      this.#stop = undefined;
-      this.#look();
-      if (this.#connections.size > 0) this.#wait();
+  #startTimer(): void {
+    // A plain timer would fire, after the program was busy, before the bytes that came meanwhile were read.
+    this.#stopTimer = startDeadline(this.#periodMs, () => {
+      this.#stopTimer = undefined;
+      this.#checkAll();
+      if (this.#connections.size > 0) this.#startTimer();
     }, this.#referenced);
   }
 
-  /** Whether it keeps the process alive while there are connections. */
+  /** Sets whether the timer keeps the process alive while there are connections. */
   setReferenced(on: boolean): void {
     this.#referenced = on;
-    if (this.#stop === undefined) return;
-    this.#stop();
-    this.#wait();
+    if (this.#stopTimer === undefined) return;
+    this.#stopTimer();
+    this.#startTimer();
   }
 
-  /** A connection has gone; without any there is nothing to look at. */
-  over(): void {
-    if (this.#connections.size > 0) return;
-    this.#stop?.();
-    this.#stop = undefined;
+  /** Stops the timer, since there are no connections. */
+  stop(): void {
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
   }
 
-  #look(): void {
+  #checkAll(): void {
     const now = performance.now();
     for (const served of this.#connections) {
-      if (served.handler === "at work" && served.ended === undefined) this.#judge(served, now);
+      if (served.handler === "running" && served.ended === undefined) this.#check(served, now);
     }
   }
 
-  #judge(served: Served, now: number): void {
-    const { firstByte, idle } = this.#limits;
+  #check(served: Served, now: number): void {
+    const { firstByteTimeout, idleTimeout } = this.#limits;
     const { connection } = served;
-    const heard = connection.bytesArrived;
-    const moved = heard + connection.bytesSent;
-    if (moved !== served.moved) {
-      served.moved = moved;
+    const arrived = connection.bytesArrived;
+    const moved = arrived + connection.bytesSent;
+    if (moved !== served.bytesMoved) {
+      served.bytesMoved = moved;
       served.lastMove = now;
     }
-    // An end of stream says something as well: that the client only wants to listen.
-    const silent = heard === served.arrivedBefore && !connection.readEnded;
-    if (silent && now - served.since >= firstByte) {
-      this.#end(served, stalled(served, `not a byte came within ${firstByte} ms`));
-    } else if (now - served.lastMove >= idle) {
-      const { bytesQueued: unsent } = connection;
-      const waiting = unsent === 0 ? "" : `, ${unsent} bytes wait to be sent`;
-      this.#end(served, stalled(served, `nothing moved for ${idle} ms${waiting}`));
+    // An end of stream is no silence: it says that the client only wants to listen.
+    const silent = arrived === served.bytesBefore && !connection.readEnded;
+    if (silent && now - served.handlerStart >= firstByteTimeout) {
+      this.#end(served, timedOut(served, `not a byte came within ${firstByteTimeout} ms`));
+    } else if (now - served.lastMove >= idleTimeout) {
+      const { bytesQueued } = connection;
+      const waiting = bytesQueued === 0 ? "" : `, ${bytesQueued} bytes wait to be sent`;
+      this.#end(served, timedOut(served, `nothing moved for ${idleTimeout} ms${waiting}`));
     }
   }
 }
 
-function stalled({ connection }: Served, reason: string): SocketError {
+function timedOut({ connection }: Served, reason: string): SocketError {
   return new SocketError("TimedOut", "serve", reason, { address: connection.remoteAddress });
 }

@@ -1,72 +1,70 @@
+import { SocketError } from "../errors.ts";
 import type { RefusalReason, ServeOptions } from "../types.ts";
-import { asSocketError, type ErrorReports } from "./error_reports.ts";
+import type { ErrorReports } from "./error_reports.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 import { startDeadline } from "../core/timer.ts";
 
-export type { RefusalReason };
-export type OnRefused = NonNullable<ServeOptions["onRefused"]>;
+type OnRefused = NonNullable<ServeOptions["onRefused"]>;
 
-/** Time for `onRefused` to say why, and as much again for the client to take it and leave (ms). */
-const REFUSAL_TIME = 1000;
-/** Refused clients that are told at once; more of them are closed without a word, so that a flood costs little. */
-const MOST_TOLD = 100;
+/** Time for `onRefused` to say why, and once more for the client to take it and leave. */
+const REFUSAL_MS = 1000;
+/** Maximum number of calls of `onRefused` at once; further clients are closed at once, so that a flood costs little. */
+const MOST_CALLS = 100;
 
-/** Clients that are not served: told why, if the program wants that, and closed. */
+/** Closes the clients that are not served, after `onRefused` has said why. */
 export class Refusals {
   readonly #onRefused: OnRefused | undefined;
   readonly #reports: ErrorReports;
-  readonly #onLess: () => void;
-  /** Those that are being told, and what ends the wait for it. */
-  readonly #told = new Map<StreamConnection, () => void>();
+  readonly #onClosed: () => void;
+  /** Connections of `onRefused`, each with the function that ends the wait for it. */
+  readonly #calls = new Map<StreamConnection, () => void>();
 
-  /** @param onLess Called when one of those that were told has gone. */
-  constructor(onRefused: OnRefused | undefined, reports: ErrorReports, onLess: () => void) {
+  /** @param onClosed Called when the connection of a call of `onRefused` is closed. */
+  constructor(onRefused: OnRefused | undefined, reports: ErrorReports, onClosed: () => void) {
     this.#onRefused = onRefused;
     this.#reports = reports;
-    this.#onLess = onLess;
+    this.#onClosed = onClosed;
   }
 
-  /** Clients that are being told. */
+  /** Connections that `onRefused` was called for, and that are not closed yet. */
   get size(): number {
-    return this.#told.size;
+    return this.#calls.size;
   }
 
-  /** Closes a connection; `reason` is missing if it is not a client's that could be told. */
+  /** Closes a connection; without a `reason`, nobody says why. */
   refuse(connection: StreamConnection, reason: RefusalReason | undefined): void {
-    if (
-      reason === undefined || this.#onRefused === undefined || this.#told.size >= MOST_TOLD
-    ) return connection.abort();
-    void this.#tell(connection, reason, this.#onRefused);
+    const onRefused = this.#onRefused;
+    if (reason === undefined || onRefused === undefined || this.#calls.size >= MOST_CALLS) {
+      return connection.abort();
+    }
+    void this.#explain(connection, () => this.#call(connection, reason, onRefused));
   }
 
-  /** Drops those that are being told. */
+  /** Drops the connections of all calls. */
   abortAll(): void {
-    for (const [connection, giveUp] of this.#told) {
+    for (const [connection, giveUp] of this.#calls) {
       connection.abort();
       giveUp();
     }
   }
 
-  async #tell(
-    connection: StreamConnection,
-    reason: RefusalReason,
-    onRefused: OnRefused,
-  ): Promise<void> {
+  /** Gives a call of `onRefused` its time, then closes the connection. */
+  async #explain(connection: StreamConnection, call: () => Promise<void>): Promise<void> {
     const { promise: over, resolve: giveUp } = Promise.withResolvers<void>();
-    this.#told.set(connection, giveUp);
-    const stop = startDeadline(REFUSAL_TIME, giveUp);
-    await Promise.race([this.#call(connection, reason, onRefused), over]);
-    stop();
-    const limits = { linger: REFUSAL_TIME, flushTimeout: REFUSAL_TIME };
-    const stopClosing = startDeadline(REFUSAL_TIME, () => connection.abort());
-    // It was refused: that it did not take the reason is no failure.
-    await connection.finish(limits).catch(() => {});
+    this.#calls.set(connection, giveUp);
+    const stopWaiting = startDeadline(REFUSAL_MS, giveUp);
+    await Promise.race([call(), over]);
+    stopWaiting();
+    const stopClosing = startDeadline(REFUSAL_MS, () => connection.abort());
+    const limits = { linger: REFUSAL_MS, flushTimeout: REFUSAL_MS };
+    // If a refused client does not take the reason, that is no failure.
+    await connection.closeAfterHandler(limits).catch(() => {});
     stopClosing();
-    this.#told.delete(connection);
-    this.#onLess();
+    this.#calls.delete(connection);
+    this.#onClosed();
   }
 
-  /** Calls it, and reports what it fails with, be it after its time. */
+  /** Calls `onRefused`, and reports its failure, even a late one. */
   async #call(
     connection: StreamConnection,
     reason: RefusalReason,
@@ -75,9 +73,9 @@ export class Refusals {
     try {
       await onRefused(connection, reason);
     } catch (error) {
-      // Its time is up, and its connection was closed under it.
-      if (connection.closed && asSocketError(error)?.kind === "Closed") return;
-      this.#reports.tell({ error, connection });
+      // Its time was up, and the server closed the connection.
+      const late = connection.closed && error instanceof SocketError && error.kind === "Closed";
+      if (!late) this.#reports.report({ error, connection });
     }
   }
 }

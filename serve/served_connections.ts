@@ -1,34 +1,45 @@
 import type { SocketError } from "../errors.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
+import type { ReceivedProxyHeader } from "../types.ts";
 
-/** A connection that a server has taken on. */
-export interface Served {
+/** A connection of a server, from when it is accepted until it is closed. */
+export class Served {
   readonly connection: StreamConnection;
-  /** The host that it counts for, once that is known. */
+  /** The PROXY header that it began with, if one was received. */
+  proxy: ReceivedProxyHeader | undefined;
+  /** The host that it counts for, once it is counted. */
   host: string | undefined;
-  /** It is one of the `maxConnections`. */
-  hasPlace: boolean;
-  /** Whether its handler is at work, or has ended: what comes before and after has limits of its own. */
-  handler: "not called" | "at work" | "over";
-  /** When its handler was called, in milliseconds, and how many bytes had come before: a PROXY header. */
-  since: number;
-  arrivedBefore: number;
-  /** How many bytes had moved in both directions when one was last seen to, and when that was. */
-  moved: number;
-  lastMove: number;
-  /** Why the server ended it, if it did. */
+  /** True while it is one of the `maxConnections`. */
+  hasPlace = false;
+  /** State of its handler; the timeouts of `IdleTimeouts` hold while it is running. */
+  handler: "not called" | "running" | "over" = "not called";
+  /** Time of the call of its handler (ms). */
+  handlerStart = 0;
+  /** Bytes received before its handler was called: those of a PROXY header. */
+  bytesBefore = 0;
+  /** Total bytes in both directions at the last check. */
+  bytesMoved = 0;
+  /** Time of the last check that found more bytes (ms). */
+  lastMove = 0;
+  /** The error that the server ended it with. */
   ended: SocketError | undefined;
+
+  constructor(connection: StreamConnection) {
+    this.connection = connection;
+  }
 }
 
-/** The connections of a server that are under way, counted in all and by host. */
+/** The connections of a server that are not closed yet, counted in all and by host. */
 export class ServedConnections {
+  /** Called when the last connection has gone. */
+  onEmpty: (() => void) | undefined;
   readonly #all = new Set<Served>();
   readonly #byHost = new Map<string, number>();
   #places = 0;
   #waiting: { readonly served: Served; readonly letIn: () => void }[] = [];
-  #onLess: (() => void)[] = [];
+  #waiters: (() => void)[] = [];
 
-  /** Connections that have a place: no headers are awaited, and the server has not ended them. */
+  /** Connections that have a place: those whose header is awaited do not, nor do those that the server ended. */
   get places(): number {
     return this.#places;
   }
@@ -42,23 +53,13 @@ export class ServedConnections {
   }
 
   add(connection: StreamConnection): Served {
-    const served: Served = {
-      connection,
-      host: undefined,
-      hasPlace: false,
-      handler: "not called",
-      since: 0,
-      arrivedBefore: 0,
-      moved: 0,
-      lastMove: 0,
-      ended: undefined,
-    };
+    const served = new Served(connection);
     this.#all.add(served);
     return served;
   }
 
-  /** Counts it for its client's host, unless that has `most` already. */
-  countFor(served: Served, most: number): boolean {
+  /** Counts a connection for its client's host; false if the host has `most` already. */
+  countHost(served: Served, most: number): boolean {
     const { host } = served.connection.remoteAddress;
     const count = this.#byHost.get(host) ?? 0;
     if (count >= most) return false;
@@ -67,13 +68,13 @@ export class ServedConnections {
     return true;
   }
 
-  /** Gives it a place, whether there is one or not. */
+  /** Gives a connection a place, even beyond the limit. */
   place(served: Served): void {
     served.hasPlace = true;
     this.#places++;
   }
 
-  /** Resolves when it has a place: those that wait get one in order. Never, if it is deleted before. */
+  /** Resolves when the connection has a place, first come first served. Never resolves if it is deleted before. */
   waitPlace(served: Served): Promise<void> {
     return new Promise((letIn) => this.#waiting.push({ served, letIn }));
   }
@@ -81,24 +82,6 @@ export class ServedConnections {
   /** Gives all that wait a place. */
   placeAll(): void {
     while (this.#placeNext());
-  }
-
-  /** Gives back what it has of the limits, its place and its host's; it stays among them. */
-  release(served: Served): void {
-    if (served.host !== undefined) this.#discount(served.host);
-    served.host = undefined;
-    if (!served.hasPlace) return;
-    served.hasPlace = false;
-    this.#places--;
-    if (!this.#placeNext()) this.wake();
-  }
-
-  /** Whether it was still among them. */
-  delete(served: Served): boolean {
-    if (!this.#all.delete(served)) return false;
-    this.release(served);
-    this.wake();
-    return true;
   }
 
   #placeNext(): boolean {
@@ -111,21 +94,40 @@ export class ServedConnections {
     return false;
   }
 
-  /** Resolves when there are fewer than now, or those who wait should look again. */
-  waitLess(): Promise<void> {
-    return new Promise((resolve) => this.#onLess.push(resolve));
+  /** Gives back the place of a connection and the one of its host; the connection stays in the list. */
+  release(served: Served): void {
+    if (served.host !== undefined) this.#discountHost(served.host);
+    served.host = undefined;
+    if (!served.hasPlace) return;
+    served.hasPlace = false;
+    this.#places--;
+    if (!this.#placeNext()) this.wake();
   }
 
-  wake(): void {
-    const waiters = this.#onLess;
-    if (waiters.length === 0) return;
-    this.#onLess = [];
-    for (const wake of waiters) wake();
-  }
-
-  #discount(host: string): void {
+  #discountHost(host: string): void {
     const count = this.#byHost.get(host)! - 1;
     if (count === 0) this.#byHost.delete(host);
     else this.#byHost.set(host, count);
+  }
+
+  /** Removes a connection; false if it was removed before. */
+  delete(served: Served): boolean {
+    if (!this.#all.delete(served)) return false;
+    this.release(served);
+    this.wake();
+    if (this.#all.size === 0) this.onEmpty?.();
+    return true;
+  }
+
+  /** Resolves at the next `wake`: there are fewer connections, or the server ends. */
+  waitChange(): Promise<void> {
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  wake(): void {
+    const waiters = this.#waiters;
+    if (waiters.length === 0) return;
+    this.#waiters = [];
+    for (const resolve of waiters) resolve();
   }
 }

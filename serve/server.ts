@@ -1,79 +1,58 @@
 import { SocketError } from "../errors.ts";
-import type {
-  Address,
-  Connection,
-  ServeContext,
-  Server,
-  ShutdownOptions,
-  ShutdownResult,
-} from "../types.ts";
+import type { Address, Server, ShutdownOptions, ShutdownResult } from "../types.ts";
 import { checkLimit, checkOptions, readArguments } from "../core/arguments.ts";
-import { AwaitedHeaders, type ProxyTrust } from "./awaited_headers.ts";
-import { BacklogDrain } from "./backlog_drain.ts";
-import { DEFAULT_FLUSH_TIMEOUT } from "../connection/graceful_close.ts";
-import { HandlerContext } from "./handler_context.ts";
-import { type OnRefused, type RefusalReason, Refusals } from "./refusals.ts";
-import { type Served, ServedConnections } from "./served_connections.ts";
-import { asSocketError, ErrorReports, type OnError, reasonOf } from "./error_reports.ts";
-import { IdleTimeouts } from "./idle_timeouts.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 import type { StreamListener } from "../connection/stream_listener.ts";
 import { startDeadline } from "../core/timer.ts";
+import { AcceptLoop } from "./accept_loop.ts";
+import { Admission } from "./admission.ts";
+import { ErrorReports } from "./error_reports.ts";
+import { callHandler, HandlerContext } from "./handler_call.ts";
+import { IdleTimeouts } from "./idle_timeouts.ts";
+import type { ServerSettings } from "./serve_options.ts";
+import { type Served, ServedConnections } from "./served_connections.ts";
 
-/** What a server does with its connections; all of it has been checked. */
-export interface ServerPlan {
-  readonly handle: (connection: Connection, context: ServeContext) => void | Promise<void>;
-  /** Nothing for a line on standard error. */
-  readonly onError: OnError | undefined;
-  /** Nothing if clients that are refused are not told. */
-  readonly onRefused: OnRefused | undefined;
-  readonly maxConnections: number;
-  readonly whenFull: "wait" | "refuse";
-  readonly maxConnectionsPerHost: number;
-  readonly firstByteTimeout: number;
-  readonly idleTimeout: number;
-  readonly linger: number;
-  readonly proxies: ProxyTrust | undefined;
-}
-
-/** A loop that accepts, and the connections that came of it. */
+/** Serves the clients of a listener, and ends without losing what is under way. */
 export class ConnectionServer implements Server {
   readonly finished: Promise<void>;
   readonly #listener: StreamListener;
-  readonly #plan: ServerPlan;
-  readonly #backlog = new BacklogDrain();
+  readonly #settings: ServerSettings;
   readonly #connections = new ServedConnections();
-  readonly #watch: IdleTimeouts;
   readonly #reports: ErrorReports;
-  readonly #refusals: Refusals;
-  readonly #headers: AwaitedHeaders;
-  readonly #telling = new AbortController();
+  readonly #admission: Admission;
+  readonly #idleTimeouts: IdleTimeouts;
+  readonly #accepting: AcceptLoop;
+  /** Aborts the signal of the handlers. */
+  readonly #ending = new AbortController();
+  #referenced = true;
   #accepted = 0;
-  #refused = 0;
   #drained = 0;
   #aborted = 0;
   #shutdown: Promise<ShutdownResult> | undefined;
-  /** Whether the time for connections to end by themselves is up. */
+  /** True once the time for connections to end by themselves is up. */
   #timeIsUp = false;
 
-  #referenced = true;
-
-  /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
   static is(handle: unknown): handle is ConnectionServer {
-    return typeof handle === "object" && handle !== null && #plan in handle;
+    return handle instanceof ConnectionServer;
   }
 
-  constructor(listener: StreamListener, plan: ServerPlan) {
+  constructor(listener: StreamListener, settings: ServerSettings) {
     this.#listener = listener;
-    this.#plan = plan;
-    this.#reports = new ErrorReports(listener.address, plan.onError);
-    this.#headers = new AwaitedHeaders(this.#reports);
-    this.#refusals = new Refusals(plan.onRefused, this.#reports, () => this.#connections.wake());
-    this.#watch = new IdleTimeouts(
+    this.#settings = settings;
+    this.#reports = new ErrorReports(listener.address, settings.onError);
+    this.#admission = new Admission(settings, this.#connections, this.#reports);
+    this.#idleTimeouts = new IdleTimeouts(
       this.#connections,
-      { firstByte: plan.firstByteTimeout, idle: plan.idleTimeout },
+      settings,
       (served, why) => this.#endStalled(served, why),
     );
+    this.#accepting = new AcceptLoop(
+      listener,
+      this.#admission,
+      this.#take,
+      (error) => this.#reports.report({ error, line: error.reason }),
+    );
+    this.#connections.onEmpty = () => this.#idleTimeouts.stop();
     listener.onClose = () => this.#connections.wake();
     this.finished = this.#run();
   }
@@ -91,27 +70,26 @@ export class ConnectionServer implements Server {
   }
 
   get refused(): number {
-    return this.#refused;
+    return this.#admission.refused;
   }
 
-  /** Whether its clients, those that are there and those to come, keep the process alive. */
+  /** Sets whether clients, present and future, keep the process alive. */
   setReferenced(on: boolean): void {
     this.#referenced = on;
     this.#listener.setReferenced(on);
-    this.#watch.setReferenced(on);
+    this.#idleTimeouts.setReferenced(on);
     for (const { connection } of this.#connections) connection.setReferenced(on);
   }
 
   async shutdown(options?: ShutdownOptions): Promise<ShutdownResult> {
     const limit = readArguments("shutdown", () => checkOptions("shutdown", options).timeout);
     const timeout = checkLimit("shutdown", "timeout", limit, Infinity);
-    this.#backlog.limit(timeout);
+    this.#accepting.limitDrain(timeout);
     const stop = timeout === 0 ? this.#abortAll() : startDeadline(timeout, () => this.#abortAll());
     this.#shutdown ??= this.#end();
-    this.#connections.placeAll();
-    this.#connections.wake();
+    this.#admission.open();
     try {
-      // A call that comes later may be in more of a hurry: all are told the same.
+      // A later call may have a shorter timeout: all calls resolve to the same result.
       return await this.#shutdown;
     } finally {
       stop?.();
@@ -122,39 +100,21 @@ export class ConnectionServer implements Server {
     await this.shutdown();
   }
 
-  /** What a console shows: the figures that a reader of a log wants, not the machinery. */
-  [Symbol.for("Deno.customInspect")](
-    inspect: (value: unknown, options: unknown) => string,
+  /** Shows the figures that matter in a log, instead of the fields of this class. */
+  [Symbol.for("nodejs.util.inspect.custom")](
+    _depth: number,
     options: unknown,
+    inspect: (value: unknown, options: unknown) => string,
   ): string {
     const { address, active, accepted, refused } = this;
     return `Server ${inspect({ address, active, accepted, refused }, options)}`;
   }
 
   async #run(): Promise<void> {
-    await this.#accept();
+    await this.#accepting.run();
     await this.#listener.close(this.#take);
-    this.#tell();
-    while (this.active > 0 || this.#refusals.size > 0) await this.#connections.waitLess();
-  }
-
-  /** Accepts until the listener is closed, by whomever. */
-  async #accept(): Promise<void> {
-    while (!this.#listener.closed) {
-      if (this.#full) {
-        await this.#connections.waitLess();
-        continue;
-      }
-      let connection: StreamConnection;
-      try {
-        connection = await this.#listener.accept(undefined);
-      } catch (error) {
-        this.#notAccepted(error);
-        continue;
-      }
-      this.#backlog.accepted();
-      this.#take(connection);
-    }
+    this.#signalShutdown();
+    while (this.active > 0 || this.#admission.closing > 0) await this.#connections.waitChange();
   }
 
   readonly #take = (connection: StreamConnection): void => {
@@ -163,84 +123,15 @@ export class ConnectionServer implements Server {
     this.#aborted++;
   };
 
-  /** While it ends, those in the backlog are let in all the same: closing the port would reset them. */
-  get #full(): boolean {
-    const { maxConnections, whenFull } = this.#plan;
-    return whenFull === "wait" && this.#shutdown === undefined &&
-      this.#connections.places >= maxConnections;
-  }
-
-  /** A listener that is not closed tells only of what passes, and it pauses before the next try. */
-  #notAccepted(error: unknown): void {
-    if (this.#listener.closed) return;
-    this.#backlog.failed();
-    this.#reports.tell({ error, said: reasonOf(error as SocketError) });
-  }
-
   async #serve(connection: StreamConnection): Promise<void> {
-    const { proxies } = this.#plan;
     const served = this.#connections.add(connection);
     if (!this.#referenced) connection.setReferenced(false);
-    if (proxies !== undefined && !await this.#headers.read(connection, proxies)) {
-      return this.#refuse(served, undefined);
-    }
-    const refusal = this.#admit(served);
-    if (refusal !== undefined) return this.#refuse(served, refusal);
-    // The accept loop has looked whether there is a place, but that was before the header.
-    if (proxies !== undefined && this.#full) await this.#connections.waitPlace(served);
-    else this.#connections.place(served);
-    if (served.ended !== undefined) return;
-    await this.#handle(served);
-    if (!this.#connections.delete(served)) return;
-    this.#watch.over();
-    if (this.#shutdown !== undefined) this.#countEnd(served);
-  }
-
-  /** Counts it for its client's host, and says why it cannot be served, if so. */
-  #admit(served: Served): RefusalReason | undefined {
-    const { maxConnections, maxConnectionsPerHost, whenFull } = this.#plan;
-    if (
-      maxConnectionsPerHost !== Infinity &&
-      !this.#connections.countFor(served, maxConnectionsPerHost)
-    ) return "maxConnectionsPerHost";
-    const full = whenFull === "refuse" && this.#connections.places >= maxConnections;
-    return full ? "maxConnections" : undefined;
-  }
-
-  #refuse(served: Served, reason: RefusalReason | undefined): void {
-    if (served.ended !== undefined) return;
-    this.#refused++;
-    this.#refusals.refuse(served.connection, reason);
-    this.#connections.delete(served);
-    this.#watch.over();
-  }
-
-  async #handle(served: Served): Promise<void> {
-    const { connection } = served;
+    if (!await this.#admission.admit(served) || served.ended !== undefined) return;
     this.#accepted++;
-    served.handler = "at work";
-    this.#watch.begin(served);
-    const context = new HandlerContext(connection, this.#telling.signal, this);
-    try {
-      await this.#plan.handle(connection, context);
-    } catch (error) {
-      const expected = HandlerContext.endedBySignal(context, error) ||
-        served.ended !== undefined && asSocketError(error)?.kind === "Closed";
-      if (!expected) this.#reports.tell({ error, connection });
-    }
-    served.handler = "over";
-    const { linger, idleTimeout } = this.#plan;
-    const flushTimeout = idleTimeout === Infinity ? DEFAULT_FLUSH_TIMEOUT : idleTimeout;
-    try {
-      await connection.finish({ linger, flushTimeout });
-    } catch (error) {
-      if (served.ended !== undefined) return;
-      served.ended = error as SocketError;
-      this.#reports.tell({ error, connection, said: reasonOf(served.ended) });
-    }
-  }
-
-  #countEnd(served: Served): void {
+    this.#idleTimeouts.begin(served);
+    const context = new HandlerContext(served, this.#ending.signal, this);
+    await callHandler(served, context, this.#settings, this.#reports);
+    if (!this.#connections.delete(served) || this.#shutdown === undefined) return;
     if (served.ended === undefined) this.#drained++;
     else this.#aborted++;
   }
@@ -249,41 +140,40 @@ export class ConnectionServer implements Server {
     const { connection } = served;
     served.ended = why;
     connection.abort();
-    // Its handler may wait elsewhere for long. The client is gone, and others may have its place.
+    // The client is gone, so others may have its place, even if its handler goes on for long.
     this.#connections.release(served);
-    this.#reports.tell({ error: why, connection, said: reasonOf(why) });
+    this.#reports.report({ error: why, connection, line: why.reason });
   }
 
   async #end(): Promise<ShutdownResult> {
-    // Those who are told close their connections, whose descriptors let the others in.
-    await this.#backlog.run(() => this.#timeIsUp || this.#listener.closed, () => this.#tell());
+    // Without descriptors, handlers must end first: the descriptors of their connections let others in.
+    await this.#accepting.drain(() => this.#timeIsUp, () => this.#signalShutdown());
     await this.#listener.close(this.#take);
     await this.finished;
     return { drained: this.#drained, aborted: this.#aborted };
   }
 
-  #tell(): void {
-    if (!this.#telling.signal.aborted) this.#telling.abort(this.#ending());
+  #signalShutdown(): void {
+    if (!this.#ending.signal.aborted) this.#ending.abort(this.#endedError());
   }
 
-  #ending(): SocketError {
+  #endedError(): SocketError {
     return new SocketError("Closed", "serve", "the server ends", { address: this.address });
   }
 
-  /** Nobody waits for the handlers of these any more. */
+  /** Aborts all connections; nobody waits for their handlers any more. */
   #abortAll(): undefined {
     this.#timeIsUp = true;
-    this.#tell();
+    this.#signalShutdown();
     for (const served of this.#connections) {
       const { connection, handler } = served;
-      // What it has sent has left; that the client has not closed yet loses nothing.
+      // Everything it sent has left; if only its client has not closed yet, nothing is lost.
       if (handler === "over" && connection.bytesQueued === 0) this.#drained++;
       else this.#aborted++;
-      served.ended ??= this.#ending();
+      served.ended ??= this.#endedError();
       connection.abort();
       this.#connections.delete(served);
     }
-    this.#refusals.abortAll();
-    this.#watch.over();
+    this.#admission.abortRefused();
   }
 }

@@ -1,18 +1,61 @@
-/** What a TCP connection is set to when it opens. */
-export interface TcpTuning {
-  readonly noDelay: boolean;
-  readonly keepAlive: boolean;
+import {
+  checkBoolean,
+  checkLimit,
+  checkOptions,
+  checkWhole,
+  readArguments,
+} from "../core/arguments.ts";
+import { DEFAULT_SEND_QUEUE_LIMIT } from "../connection/stream_connection.ts";
+import type { ListenSettings, TcpSettings } from "../runtime/backend.ts";
+import type { ListenOptions, TcpOptions } from "../types.ts";
+
+/** Checked options of `connect` or `listen`. */
+export interface CheckedOptions<Settings> {
+  /** The part for the backend. */
+  readonly settings: Settings;
+  /** Bytes of sends that may wait in each connection. */
+  readonly sendQueueLimit: number;
 }
 
-/**
- * Sets it, where the runtime still can: on a connection that the peer has reset already setsockopt
- * fails, and the reset shows in the first send or recv.
- */
-export function tuneTcp(conn: Deno.TcpConn, { noDelay, keepAlive }: TcpTuning): void {
-  try {
-    if (noDelay) conn.setNoDelay(true);
-    if (keepAlive) conn.setKeepAlive(true);
-  } catch {
-    // See above.
-  }
+/** Reads the options of `connect`, but for `signal` and `timeout`. */
+export function readTcpOptions(
+  operation: string,
+  options: TcpOptions | undefined,
+): CheckedOptions<TcpSettings> {
+  return readArguments(operation, () => {
+    const { noDelay, keepAlive, sendQueueLimit } = checkOptions(operation, options);
+    return {
+      settings: {
+        noDelay: checkBoolean(operation, "noDelay", noDelay, true),
+        keepAlive: checkBoolean(operation, "keepAlive", keepAlive, true),
+      },
+      sendQueueLimit: checkLimit(
+        operation,
+        "sendQueueLimit",
+        sendQueueLimit,
+        DEFAULT_SEND_QUEUE_LIMIT,
+      ),
+    };
+  });
+}
+
+/** Reads the options of `listen`. */
+export function readListenOptions(
+  operation: string,
+  options: ListenOptions | undefined,
+): CheckedOptions<ListenSettings> {
+  const { settings, sendQueueLimit } = readTcpOptions(operation, options);
+  return readArguments(operation, () => {
+    const { backlog, reusePort } = options ?? {};
+    return {
+      settings: {
+        ...settings,
+        backlog: backlog === undefined
+          ? undefined
+          : checkWhole(operation, "backlog", backlog, 1, 2 ** 31 - 1),
+        reusePort: checkBoolean(operation, "reusePort", reusePort, false),
+      },
+      sendQueueLimit,
+    };
+  });
 }

@@ -1,3 +1,4 @@
+import denoJson from "../deno.json" with { type: "json" };
 import { runDeno } from "./_run.ts";
 
 interface ModuleGraph {
@@ -16,13 +17,13 @@ type Imports = ReadonlyMap<string, readonly string[]>;
 
 const ROOT = new URL("../", import.meta.url).href;
 /** The modules that users import. */
-const ENTRIES = ["mod.ts", "testing.ts"];
-/** Every room may import these, and they import only one another. */
+export const entries: readonly string[] = exportedModules(denoJson.exports);
+/** Every room may import these modules. They import only one another. */
 const VOCABULARY = ["types.ts", "errors.ts", "address.ts"];
 
 /**
- * The rooms that a room may import beside the vocabulary. A face, which is a file at the root, has the row of its
- * name; it also imports its own room, and never another face.
+ * The rooms that a room may import, besides the vocabulary. A face is a file at the root and has the row of its name.
+ * It also imports its own room, and never another face.
  */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   handles: ["serve", "connection", "udp", "core"],
@@ -38,7 +39,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   core: [],
 };
 
-/** Packages that a room may import, by the beginning of their specifier. */
+/** The packages that a room may import, by the beginning of their specifiers. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   runtime: ["node:"],
   testing: ["@std/assert", "@std/bytes"],
@@ -48,8 +49,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Finds imports of published modules that break the rules: an arrow between rooms that the table does not have, a
- * cycle (of types neither), a module that nothing reaches, a dependency that is not allowed.
+ * Finds imports of published modules that break the rules: an arrow between rooms that is not in the table, a cycle
+ * (also of types only), a module that no entry reaches, and a package that is not allowed.
  */
 export async function importProblems(sources: readonly string[]): Promise<string[]> {
   const imports = await readImports();
@@ -62,9 +63,14 @@ export async function importProblems(sources: readonly string[]): Promise<string
   ];
 }
 
+function exportedModules(exports: string | Readonly<Record<string, string>>): string[] {
+  const paths = typeof exports === "string" ? [exports] : Object.values(exports);
+  return paths.map((path) => path.replace(/^\.\//, ""));
+}
+
 async function readImports(): Promise<Imports> {
   const imports = new Map<string, string[]>();
-  for (const entry of ENTRIES) {
+  for (const entry of entries) {
     const { success, output, stdout } = await runDeno(["info", "--json", entry]);
     if (!success) throw new Error(output);
     const graph: ModuleGraph = JSON.parse(stdout);
@@ -82,7 +88,7 @@ async function readImports(): Promise<Imports> {
   return imports;
 }
 
-/** The stand-ins for `@std`, which the registry has itself. */
+/** Tells if a module is one of the local copies of `@std`, which users get from the registry. */
 function isTool(specifier: string): boolean {
   return specifier.startsWith(`${ROOT}tools/`);
 }
@@ -110,14 +116,14 @@ function arrowProblems(imports: Imports): string[] {
   return problems;
 }
 
-/** The rule that an import breaks, if it breaks one. */
+/** Returns the rule that an import breaks, if any. */
 function whyForbidden(from: string, to: string): string | undefined {
   const room = roomOf(from);
   if (!to.endsWith(".ts") || to.includes(":")) {
     const allowed = PACKAGES[room]?.some((start) => to.startsWith(start)) ?? false;
     return allowed ? undefined : `a package that ${room} may not use`;
   }
-  if (ENTRIES.includes(to)) return "an entry";
+  if (entries.includes(to)) return "an entry";
   if (from === "mod.ts") {
     return isFace(to) || VOCABULARY.includes(to) ? undefined : "which is no face";
   }

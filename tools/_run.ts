@@ -1,26 +1,26 @@
-/** How a command that a tool ran has ended. */
+/** The result of a command that a tool ran. */
 export interface CommandResult {
   readonly success: boolean;
-  /** What it wrote, both streams in arrival order. */
+  /** The output of both streams, in arrival order. */
   readonly output: string;
-  /** The part of it that a program reads: notices about downloads go elsewhere. */
+  /** The standard output alone, for programs that read it: it has no notices about downloads. */
   readonly stdout: string;
 }
 
 export interface RunOptions {
-  /** Also shows the output while it comes. */
+  /** Also shows the output as it arrives. */
   readonly stream?: boolean;
-  /** Milliseconds after which the command is killed, so that nothing runs for ever. */
+  /** Time after which the command is killed, so that nothing runs for ever (ms, 300,000 by default). */
   readonly timeout?: number;
   readonly cwd?: string | URL;
-  /** Replaces the environment, where the command must not see this one's. */
+  /** Replaces the environment if the command must not see this one. */
   readonly env?: Record<string, string>;
-  /** Ends the command where it aborts. */
+  /** Ends the command if it aborts. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Runs the Deno that runs this tool: `deno` need not be on the path.
+ * Runs the same Deno that runs this tool, so that `deno` need not be on the path.
  */
 export async function runDeno(
   args: readonly string[],

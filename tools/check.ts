@@ -1,12 +1,15 @@
 /**
- * Checks everything about the package that is no test: each step prints one line, what a failed
- * step wrote follows it, and one failed step fails the whole. Every step runs, so that one run
- * shows all that is wrong.
+ * Checks everything about the package except its tests. Each step prints one line, followed by the output of the step
+ * if it failed. All steps run even if one fails, so that one run shows everything that is wrong. One failed step makes
+ * the command fail.
  */
-import { importProblems } from "./_imports.ts";
+import { entries, importProblems } from "./_imports.ts";
 import { configurationProblems, publishedSources } from "./_manifest.ts";
+import { platformProblems } from "./_platform.ts";
+import { proseProblems } from "./_prose.ts";
 import { runDeno } from "./_run.ts";
 import { sizeProblems } from "./_sizes.ts";
+import { statementProblems } from "./_statements.ts";
 
 interface StepResult {
   readonly success: boolean;
@@ -22,7 +25,7 @@ function deno(title: string, ...args: string[]): Step {
   return { title, run: () => runDeno(args) };
 }
 
-/** A step of this project's own: it fails where it finds a problem. */
+/** Makes a step of this project's own. It fails if it finds a problem. */
 function own(title: string, find: () => string[] | Promise<string[]>): Step {
   return {
     title,
@@ -38,8 +41,9 @@ function own(title: string, find: () => string[] | Promise<string[]>): Step {
 }
 
 /**
- * Documentation examples count as checked only where there are some. One that never ends, a server
- * loop for example, is marked `ts ignore` where it stands.
+ * Makes a step that runs the examples of some files. `deno test --doc` succeeds without running anything if it finds no
+ * example, so its output must count at least one. An endless example, such as a server loop, is marked `ts ignore` in
+ * its code fence.
  */
 function examples(title: string, files: readonly string[]): Step {
   return {
@@ -65,14 +69,17 @@ async function steps(): Promise<Step[]> {
       "check",
       "--config",
       "tests/stable/deno.json",
-      "mod.ts",
+      ...entries,
     ),
-    deno("documentation of every export", "doc", "--lint", "mod.ts"),
+    deno("documentation of every export", "doc", "--lint", ...entries),
     examples("documentation examples", sources),
     examples("README examples", ["README.md"]),
-    own("imports point down, without cycles", () => importProblems(sources)),
+    own("imports follow the table of arrows, without cycles", () => importProblems(sources)),
+    own("only runtime/ names the platform", () => platformProblems(sources)),
     own("both configurations resolve alike", configurationProblems),
     own("file sizes", () => sizeProblems(sources)),
+    own("statements and test titles match", statementProblems),
+    own("plain English", proseProblems),
     deno("publish (dry run)", "publish", "--dry-run", "--allow-dirty"),
   ];
 }

@@ -1,22 +1,22 @@
 /**
- * Makes the faults of `tests/faults` happen, and sums them up in a last line like `123 passed, 0 failed`.
+ * Runs the tests of `tests/faults` and prints a last line like `123 passed, 0 failed`.
  *
- * It makes network namespaces, firewalls and slow links, lets system calls fail and stops processes: that takes
- * root on Linux. What it needs is installed from Debian; where something cannot be had, it says so and fails.
- * Its namespaces bear the id of this process, and are removed however it ends; so are those of a run that was
- * killed before.
+ * The tests make network namespaces, firewalls and slow links, let system calls fail, and stop processes. This needs
+ * root on Linux. Missing programs are installed from Debian; if one cannot be installed, the tool says so and fails.
+ * The names of its namespaces contain the id of this process. They are removed however the run ends, and so are the
+ * namespaces of earlier runs that were killed.
  *
- * Arguments go to `deno test`, for example `--filter silent`. `FAULTS_SEED=7` repeats a run's random choices.
+ * Arguments go to `deno test`, for example `--filter silent`. `FAULTS_SEED=7` repeats the random choices of a run.
  */
 import { runDeno } from "./_run.ts";
 import { type Count, countTests } from "./test.ts";
 
 const PREFIX = "sockets-faults";
-/** Most of the time is waiting, so there are more at once than most machines have cores. */
+/** Test files that run at once: more than most machines have cores, because most of the time is spent waiting. */
 const JOBS = 4;
-const TIMEOUT = 600_000;
+const TIMEOUT_MS = 600_000;
 
-/** A program, and the package that it is in. */
+/** The programs that the tests need, each with the Debian package that it is in. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   ip: "iproute2",
   tc: "iproute2",
@@ -26,7 +26,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   socat: "socat",
   gcc: "gcc",
 };
-/** What the compiler includes. */
+/** The package with the headers that the compiler includes. */
 const HEADERS = "libc6-dev";
 
 async function run(command: string, ...args: string[]): Promise<string | undefined> {
@@ -52,10 +52,10 @@ async function missingPackages(): Promise<string[]> {
   return [...missing];
 }
 
-/** Why the faults cannot be made to happen here, if they can't. */
+/** Returns the reason why the tests cannot run here, if there is one. */
 async function problem(): Promise<string | undefined> {
-  if (Deno.build.os !== "linux") return `it needs Linux, this is ${Deno.build.os}`;
-  if (Deno.uid() !== 0) return "it needs root: sudo deno task test:faults";
+  if (Deno.build.os !== "linux") return `they need Linux, and this is ${Deno.build.os}`;
+  if (Deno.uid() !== 0) return "they need root: sudo deno task test:faults";
   const wanted = await missingPackages();
   if (wanted.length > 0) {
     console.log(`installing ${wanted.join(", ")}`);
@@ -63,15 +63,15 @@ async function problem(): Promise<string | undefined> {
     await run("apt-get", "install", "--yes", "--no-install-recommends", ...wanted);
   }
   const missing = await missingPackages();
-  if (missing.length > 0) return `it needs ${missing.join(", ")}: apt-get install them`;
+  if (missing.length > 0) return `they need ${missing.join(", ")}: apt-get install them`;
   const space = `${PREFIX}-${Deno.pid}-probe`;
   const able = await run("ip", "netns", "add", space) !== undefined &&
     await run("ip", "netns", "exec", space, "nft", "add table inet probe") !== undefined;
   await run("ip", "netns", "del", space);
-  return able ? undefined : "this kernel, or what it runs in, lets it make no network namespaces";
+  return able ? undefined : "this kernel or container does not allow network namespaces";
 }
 
-/** Removes the namespaces of this run and of runs that are over, with the processes that are left in them. */
+/** Removes the namespaces of this run and of runs that have ended, and kills the processes that are left in them. */
 async function removeSpaces(): Promise<void> {
   const spaces = (await run("ip", "netns", "list") ?? "").matchAll(
     new RegExp(`^${PREFIX}-(\\d+)-\\S+`, "gm"),
@@ -92,11 +92,11 @@ async function isAlive(pid: string): Promise<boolean> {
 async function runTests(args: readonly string[], signal: AbortSignal): Promise<Count> {
   const seed = Deno.env.get("FAULTS_SEED") ??
     String(crypto.getRandomValues(new Uint32Array(1))[0]);
-  console.log(`\n== faults, with the seed ${seed}: deno test -A --parallel tests/faults`);
+  console.log(`\n== faults, seed ${seed}: deno test -A --parallel tests/faults`);
   const started = performance.now();
   const { success, output } = await runDeno(["test", "-A", "--parallel", "tests/faults", ...args], {
     stream: true,
-    timeout: TIMEOUT,
+    timeout: TIMEOUT_MS,
     signal,
     env: {
       ...Deno.env.toObject(),

@@ -1,11 +1,9 @@
 /**
- * Runs every test, each kind with the settings that it is for, and sums them up in a last line
- * like `123 passed, 0 failed`.
+ * Runs every test, each kind with the settings that it needs, and prints a last line like `123 passed, 0 failed`.
  *
- * `--portable` leaves out what needs more than a network: the rest runs on every system. `--interop` runs
- * the tests against programs of others alone, which root has installed where they are missing, and `--load`
- * those that take some minutes and thousands of connections.
- * Other arguments go to `deno test`, for example `--filter recv`.
+ * `--portable` runs only the tests that need nothing but a network, which pass on every system. `--interop` runs only
+ * the tests against programs of others; as root it installs the missing ones. `--load` runs only the load tests, which
+ * take some minutes and thousands of connections. Other arguments go to `deno test`, for example `--filter recv`.
  */
 import { runDeno } from "./_run.ts";
 
@@ -14,7 +12,7 @@ interface TestRun {
   readonly args: readonly string[];
 }
 
-/** How many tests a run passed and failed. */
+/** The number of tests of a run that passed and that failed. */
 export interface Count {
   passed: number;
   failed: number;
@@ -38,7 +36,7 @@ async function testRuns(kind: string | undefined): Promise<TestRun[]> {
   if (kind === "--load") return [{ title: "load", args: ["-A", "tests/load"] }];
   const udp = await testFiles("tests/unit/udp", /_test\.ts$/);
   const runs: TestRun[] = [
-    // Each file is a runtime of its own: 75 s on two cores, one after the other 164.
+    // Each file runs in a runtime of its own. On two cores that takes 75 s, and 164 s one after the other.
     { title: "hermetic tests", args: ["--parallel", "--allow-net"] },
     {
       title: "UDP tests without unstable features",
@@ -52,8 +50,8 @@ async function testRuns(kind: string | undefined): Promise<TestRun[]> {
 }
 
 /**
- * A run that failed without naming a test counts as one failure, and so does one that ran nothing,
- * unless a filter may have left nothing of it.
+ * Counts the tests of a run from its output. A run that failed without naming a test counts as one failure. So does a
+ * run without any test, unless `mayBeEmpty` says that a filter may have excluded all of them.
  */
 export function countTests(output: string, success: boolean, mayBeEmpty: boolean): Count {
   const count: Count = { passed: 0, failed: 0 };

@@ -1,37 +1,35 @@
 import type { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 import type { Cancellation } from "../core/cancellation.ts";
-import type { DatagramBackend } from "../runtime/datagram_backend.ts";
+import { toSocketError } from "../core/error_mapping.ts";
 import { LinkedList } from "../core/linked_list.ts";
-import { NamedDatagrams } from "./named_datagrams.ts";
 import { startDeadline } from "../core/timer.ts";
+import type { DatagramSocket } from "../runtime/backend.ts";
+import { NamedDatagrams, type NameUser } from "./named_datagrams.ts";
 import { type WaitingDatagram, WaitingDatagrams } from "./waiting_datagrams.ts";
 
 /**
- * Datagrams leave in the order of their calls, one at a time: those that are handed to the runtime at
- * once leave in the order in which it happens to look at them, the last one first.
+ * Sends datagrams in the order of their calls, one at a time: the runtime reorders those that it is given at once,
+ * the last one first.
  */
-export class DatagramSender {
-  readonly #backend: DatagramBackend;
-  readonly #toError: (error: unknown, to: Address) => SocketError;
+export class DatagramSender implements NameUser {
+  readonly #socket: DatagramSocket;
   readonly #waiting: WaitingDatagrams;
+  /** The datagrams that wait for their turn; those that wait for a name are in `#names`. */
   readonly #turns = new LinkedList<WaitingDatagram>();
   #names: NamedDatagrams | undefined;
   #sending = false;
-  /** Where the datagram goes that nobody had to wait for, for its error. */
+  /** The target of the datagram that was sent without waiting, for its error. */
   #directTo: Address | undefined;
   #direct: Promise<void> | undefined;
-  /** The datagram that the runtime has, if it had to wait. */
+  /** The datagram that the backend has, if it had to wait. */
   #current: WaitingDatagram | undefined;
   #onDrained: (() => void) | undefined;
+  /** Makes the error of everything that fails after {@linkcode close}. */
+  #closedError: (() => SocketError) | undefined;
 
-  constructor(
-    backend: DatagramBackend,
-    queueLimit: number,
-    toError: (error: unknown, to: Address) => SocketError,
-  ) {
-    this.#backend = backend;
-    this.#toError = toError;
+  constructor(socket: DatagramSocket, queueLimit: number) {
+    this.#socket = socket;
     this.#waiting = new WaitingDatagrams(queueLimit, this.#checkDrained);
   }
 
@@ -40,15 +38,15 @@ export class DatagramSender {
     if (!this.#sending && cancellation === undefined) {
       this.#sending = true;
       this.#directTo = to;
-      return this.#direct = this.#backend.send(bytes, to).then(this.#onSent, this.#onError);
+      return this.#direct = this.#socket.send(bytes, to).then(this.#onSent, this.#onError);
     }
     if (this.#sending) this.#waiting.checkRoom(bytes.length, to);
-    // The runtime cannot take a datagram back, so one that can be cancelled is a copy: once the call
-    // has settled, the bytes are the caller's again. The slice of a node:buffer would be no copy.
+    // The runtime cannot take a datagram back. One that can be cancelled is a copy, since the bytes belong to the
+    // caller again after the call. `slice` of a node:buffer would make no copy.
     const own = cancellation === undefined ? bytes : new Uint8Array(bytes);
-    const { promise } = this.#waiting.add(this.#turns, own, to, cancellation);
-    if (!this.#sending) this.#next();
-    return promise;
+    const sent = this.#waiting.add(this.#turns, own, to, cancellation);
+    if (!this.#sending) this.#sendNext();
+    return sent;
   }
 
   /** Sends to a name. */
@@ -58,31 +56,25 @@ export class DatagramSender {
     cancellation: Cancellation | undefined,
   ): Promise<void> {
     this.#waiting.checkRoom(bytes.length, to);
-    this.#names ??= new NamedDatagrams(
-      this.#backend,
-      this.#waiting,
-      this.#toError,
-      this.#onResolved,
-      this.#checkDrained,
-    );
+    this.#names ??= new NamedDatagrams(this.#socket, this.#waiting, this);
     const list = this.#names.listOf(to.host);
-    // A copy always: the caller may have the bytes to itself again long before the name is resolved.
-    const { promise } = this.#waiting.add(list, new Uint8Array(bytes), to, cancellation);
+    // Always a copy, taken within the call: a lookup may last for seconds.
+    const sent = this.#waiting.add(list, new Uint8Array(bytes), to, cancellation);
     this.#names.resolve(to.host, list);
-    return promise;
+    return sent;
   }
 
   /**
-   * Resolves once nothing waits any more and no name is looked up, or after `patience` ms; gives nothing if nothing waits now. Nobody needs
-   * to be watching what fails from now on, since this side closes.
+   * Resolves after nothing waits and no name is looked up any more, or after `patienceMs`. Gives nothing if that holds
+   * already. From now on failures need no handler, since this side closes.
    */
-  drain(patience: number): Promise<void> | undefined {
+  drain(patienceMs: number): Promise<void> | undefined {
     if (this.#idle) return undefined;
     this.#direct?.catch(() => {});
     this.#current?.promise.catch(() => {});
     for (const { promise } of this.#all()) promise.catch(() => {});
     const { promise, resolve } = Promise.withResolvers<void>();
-    const stopTimer = startDeadline(patience, () => this.#onDrained?.());
+    const stopTimer = startDeadline(patienceMs, () => this.#onDrained?.());
     this.#onDrained = () => {
       this.#onDrained = undefined;
       stopTimer();
@@ -91,14 +83,30 @@ export class DatagramSender {
     return promise;
   }
 
-  /** Rejects what waits. */
-  close(error: () => SocketError): void {
-    this.#current?.reject(error());
-    for (const datagram of [...this.#all()]) this.#waiting.fail(datagram, error());
+  /** Rejects everything that has not been sent. */
+  close(closedError: () => SocketError): void {
+    this.#closedError = closedError;
+    this.#current?.reject(closedError());
+    for (const datagram of [...this.#all()]) this.#waiting.fail(datagram, closedError());
+  }
+
+  toError(error: unknown, to: Address, target: Address): SocketError {
+    if (this.#closedError !== undefined) return this.#closedError();
+    const explained = this.#socket.explainSendFailure(error, target);
+    return toSocketError(explained, "sendTo", { address: to });
+  }
+
+  onResolved(datagram: WaitingDatagram): void {
+    this.#waiting.move(datagram, this.#turns);
+    if (!this.#sending) this.#sendNext();
+  }
+
+  onNameDone(): void {
+    this.#checkDrained();
   }
 
   get #idle(): boolean {
-    return !this.#sending && this.#waiting.empty && (this.#names?.quiet ?? true);
+    return !this.#sending && this.#waiting.empty && (this.#names?.idle ?? true);
   }
 
   *#all(): Generator<WaitingDatagram, void, void> {
@@ -106,45 +114,38 @@ export class DatagramSender {
     if (this.#names !== undefined) yield* this.#names;
   }
 
-  readonly #onResolved = (datagram: WaitingDatagram): void => {
-    this.#waiting.move(datagram, this.#turns);
-    if (!this.#sending) this.#next();
-  };
-
   readonly #checkDrained = (): void => {
-    if (this.#idle) this.#onDrained?.();
+    if (this.#onDrained !== undefined && this.#idle) this.#onDrained();
   };
 
   readonly #onSent = (): void => {
-    this.#sending = false;
-    this.#next();
+    this.#sendNext();
   };
 
   readonly #onError = (error: unknown): never => {
-    const mapped = this.#toError(error, this.#directTo!);
-    this.#onSent();
+    const to = this.#directTo!;
+    const mapped = this.toError(error, to, to);
+    this.#sendNext();
     throw mapped;
   };
 
   readonly #onTurnSent = (): void => {
-    const datagram = this.#current!;
-    datagram.stop?.();
-    datagram.resolve();
-    this.#next();
+    this.#waiting.succeed(this.#current!);
+    this.#sendNext();
   };
 
   readonly #onTurnError = (error: unknown): void => {
     const datagram = this.#current!;
-    datagram.stop?.();
-    datagram.reject(this.#toError(error, datagram.to));
-    this.#next();
+    this.#waiting.fail(datagram, this.toError(error, datagram.to, datagram.target));
+    this.#sendNext();
   };
 
-  #next(): void {
+  #sendNext(): void {
     const datagram = this.#current = this.#waiting.shift(this.#turns);
     this.#sending = datagram !== undefined;
-    if (datagram !== undefined) {
-      this.#backend.send(datagram.bytes, datagram.target).then(this.#onTurnSent, this.#onTurnError);
-    } else if (this.#onDrained !== undefined) this.#checkDrained();
+    if (datagram === undefined) this.#checkDrained();
+    else {
+      this.#socket.send(datagram.bytes, datagram.target).then(this.#onTurnSent, this.#onTurnError);
+    }
   }
 }

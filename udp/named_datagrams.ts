@@ -1,50 +1,45 @@
 import type { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
-import type { DatagramBackend } from "../runtime/datagram_backend.ts";
+import type { DatagramSocket } from "../runtime/backend.ts";
 import { LinkedList } from "../core/linked_list.ts";
 import type { WaitingDatagram, WaitingDatagrams } from "./waiting_datagrams.ts";
 
+/** The sender that {@linkcode NamedDatagrams} belongs to. */
+export interface NameUser {
+  /** Maps what the backend rejected with. */
+  toError(error: unknown, to: Address, target: Address): SocketError;
+  /** Takes a datagram whose `target` is an address now; it is still in the list of its name. */
+  onResolved(datagram: WaitingDatagram): void;
+  /** Called when no datagram to a name and no lookup of it are left. */
+  onNameDone(): void;
+}
+
 /**
- * Datagrams whose name is being resolved, each name by itself: a name server that does not answer keeps a lookup for
- * 10 s with the defaults of resolv.conf(5), and must delay nothing but the datagrams to its own names.
+ * Resolves names for the datagrams that wait for them, each name by itself: with the defaults of resolv.conf(5) a name
+ * server that does not answer holds a lookup for 10 s, which must delay only the datagrams to its own names.
  */
 export class NamedDatagrams {
-  readonly #backend: DatagramBackend;
+  readonly #socket: DatagramSocket;
   readonly #waiting: WaitingDatagrams;
-  readonly #toError: (error: unknown, to: Address) => SocketError;
-  readonly #onResolved: (datagram: WaitingDatagram) => void;
-  readonly #onQuiet: () => void;
+  readonly #user: NameUser;
   readonly #lists = new Map<string, LinkedList<WaitingDatagram>>();
 
-  /**
-   * @param onResolved Takes a datagram whose target is an address now; it is still in its list.
-   * @param onQuiet Called when the datagrams to one name and its lookup are over.
-   */
-  constructor(
-    backend: DatagramBackend,
-    waiting: WaitingDatagrams,
-    toError: (error: unknown, to: Address) => SocketError,
-    onResolved: (datagram: WaitingDatagram) => void,
-    onQuiet: () => void,
-  ) {
-    this.#backend = backend;
+  constructor(socket: DatagramSocket, waiting: WaitingDatagrams, user: NameUser) {
+    this.#socket = socket;
     this.#waiting = waiting;
-    this.#toError = toError;
-    this.#onResolved = onResolved;
-    this.#onQuiet = onQuiet;
+    this.#user = user;
   }
 
-  /** Says whether no lookup is under way, be it for calls that were cancelled meanwhile. */
-  get quiet(): boolean {
+  /** True if no lookup is under way, not even one whose calls were all cancelled. */
+  get idle(): boolean {
     return this.#lists.size === 0;
   }
 
-  /** Every datagram that waits here. */
   *[Symbol.iterator](): Generator<WaitingDatagram, void, void> {
     for (const list of this.#lists.values()) yield* list;
   }
 
-  /** The list of the datagrams to a name. {@linkcode resolve} must follow once one is in it. */
+  /** Gives the list of the datagrams to a name. Call {@linkcode resolve} after one was added to it. */
   listOf(host: string): LinkedList<WaitingDatagram> {
     return this.#lists.get(host) ?? new LinkedList();
   }
@@ -53,50 +48,48 @@ export class NamedDatagrams {
   resolve(host: string, list: LinkedList<WaitingDatagram>): void {
     if (this.#lists.has(host)) return;
     this.#lists.set(host, list);
-    void this.#serve(host, list);
+    void this.#resolveAll(host, list);
   }
 
   /** Never rejects. */
-  async #serve(host: string, list: LinkedList<WaitingDatagram>): Promise<void> {
+  async #resolveAll(host: string, list: LinkedList<WaitingDatagram>): Promise<void> {
     for (let first = list.first; first !== undefined; first = list.first) {
       const { to } = first;
       try {
-        const target = await this.#backend.resolve(to);
+        const target = await this.#socket.resolve(to);
         if (target === undefined) await this.#sendByName(list.first);
-        else this.#forSamePort(list, to, (datagram) => this.#pass(datagram, target));
+        else {
+          forSamePort(list, to, (datagram) => {
+            datagram.target = target;
+            this.#user.onResolved(datagram);
+          });
+        }
       } catch (error) {
-        const mapped = this.#toError(error, to);
-        this.#forSamePort(list, to, (datagram) => this.#waiting.fail(datagram, mapped));
+        const mapped = this.#user.toError(error, to, to);
+        forSamePort(list, to, (datagram) => this.#waiting.fail(datagram, mapped));
       }
     }
     this.#lists.delete(host);
-    this.#onQuiet();
+    this.#user.onNameDone();
   }
 
-  /** The calls that came during a lookup share its answer, as long as they name the port as well. */
-  #forSamePort(
-    list: LinkedList<WaitingDatagram>,
-    { port }: Address,
-    use: (datagram: WaitingDatagram) => void,
-  ): void {
-    while (list.first?.to.port === port) use(list.first);
-  }
-
-  #pass(datagram: WaitingDatagram, target: Address): void {
-    datagram.target = target;
-    this.#onResolved(datagram);
-  }
-
-  /** It stays in its list meanwhile, so that the next one to the name does not overtake it. */
+  /** Keeps the datagram in its list while it is sent, so that the next one to the name does not overtake it. */
   async #sendByName(datagram: WaitingDatagram | undefined): Promise<void> {
     if (datagram === undefined) return;
     try {
-      await this.#backend.send(datagram.bytes, datagram.to);
-      this.#waiting.remove(datagram);
-      datagram.stop?.();
-      datagram.resolve();
+      await this.#socket.send(datagram.bytes, datagram.to);
+      this.#waiting.succeed(datagram);
     } catch (error) {
-      this.#waiting.fail(datagram, this.#toError(error, datagram.to));
+      this.#waiting.fail(datagram, this.#user.toError(error, datagram.to, datagram.to));
     }
   }
+}
+
+/** Applies the answer of a lookup to the calls that came during it, as long as they have the same port. */
+function forSamePort(
+  list: LinkedList<WaitingDatagram>,
+  { port }: Address,
+  use: (datagram: WaitingDatagram) => void,
+): void {
+  while (list.first?.to.port === port) use(list.first);
 }

@@ -1,70 +1,65 @@
 import { checkBytes } from "../bytes/byte_arguments.ts";
-import { checkAddress, ipFamily, toAddress } from "../address.ts";
+import { checkAddress, toAddress } from "../core/address_check.ts";
+import { ipFamily } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
 import type { Address, Datagram, OperationOptions, UdpSocket } from "../types.ts";
 import { asInvalidInput, invalidInput } from "../core/arguments.ts";
 import { Cancellation, cancelledError } from "../core/cancellation.ts";
-import type { DatagramBackend } from "../runtime/datagram_backend.ts";
-import { toSocketError } from "../core/error_mapping.ts";
 import { CallQueue } from "../core/call_queue.ts";
+import type { DatagramSocket } from "../runtime/backend.ts";
 import { DatagramSender } from "./datagram_sender.ts";
 
-/** 65,535 less the headers: of UDP (8), and of IPv4 (20), which IPv6 does not count. */
-const LARGEST_IPV4 = 65507;
-const LARGEST_IPV6 = 65527;
+/** 65,535 bytes less the headers of UDP (8) and of IPv4 (20). */
+const LARGEST_IPV4_PAYLOAD_BYTES = 65507;
+/** 65,535 bytes less the header of UDP: the length of IPv6 does not count its own header. */
+const LARGEST_IPV6_PAYLOAD_BYTES = 65527;
+/** Time that datagrams accepted before `closeUdp` have to leave. */
+const CLOSE_PATIENCE_MS = 1000;
 
-/** Where a datagram may go, and how many bytes it may have there. */
+/** A checked target of datagrams. */
 interface Target {
   readonly to: Address;
   readonly isName: boolean;
-  readonly most: number;
+  readonly largestPayload: number;
 }
 
-/** Time for what was accepted before `closeUdp` to leave (ms). */
-const CLOSE_PATIENCE_MS = 1000;
-
-/** A bound UDP port over either backend. */
+/** A bound UDP port over any backend. */
 export class BoundUdpSocket implements UdpSocket {
   readonly address: Address;
-  readonly #backend: DatagramBackend;
-  readonly #datagrams: CallQueue<unknown, Datagram>;
-  readonly #turns: DatagramSender;
+  readonly #socket: DatagramSocket;
+  readonly #received: CallQueue<unknown, Datagram>;
+  readonly #sender: DatagramSender;
   #lastTarget: Target | undefined;
   #referenced = true;
   #closing: Promise<void> | undefined;
   #closed = false;
 
-  /** Asks for the fields, not the prototype, which a proxy or an heir has as well. */
   static is(handle: unknown): handle is BoundUdpSocket {
-    return typeof handle === "object" && handle !== null && #backend in handle;
+    return handle instanceof BoundUdpSocket;
   }
 
-  constructor(backend: DatagramBackend, sendQueueLimit: number) {
-    this.#backend = backend;
-    this.address = backend.address;
-    this.#turns = new DatagramSender(
-      backend,
-      sendQueueLimit,
-      (error, to) => this.#toError(error, to),
-    );
-    this.#datagrams = new CallQueue({
+  constructor(socket: DatagramSocket, sendQueueLimit: number) {
+    this.#socket = socket;
+    this.address = socket.address;
+    this.#sender = new DatagramSender(socket, sendQueueLimit);
+    this.#received = new CallQueue({
       operation: "recvFrom",
       address: this.address,
       noun: "socket",
-      next: () => backend.receive(),
-      open: (received) => backend.toDatagram(received),
-      // ICMP errors and the like are about one datagram that was sent; none ends the socket.
+      next: () => socket.receive(),
+      open: (received) => socket.toDatagram(received),
+      // An ICMP error and the like concern one datagram that was sent; none ends the socket.
       judge: () => "retry-after-pause",
       onAwaitedChange: () => this.#updateReference(),
     });
   }
 
   get dropped(): number {
-    return this.#backend.dropped;
+    return this.#socket.dropped;
   }
 
   recvFrom(options: OperationOptions | undefined): Promise<Datagram> {
-    return this.#datagrams.take(options);
+    return this.#received.take(options);
   }
 
   sendTo(
@@ -73,16 +68,16 @@ export class BoundUdpSocket implements UdpSocket {
     options: OperationOptions | undefined,
   ): Promise<void> {
     try {
-      const { to, isName, most } = this.#checkTarget(address);
+      const { to, isName, largestPayload } = this.#checkTarget(address);
       const bytes = checkBytes("sendTo", "bytes", given);
       const cancellation = Cancellation.read("sendTo", options);
-      if (bytes.length > most) throw tooLarge(bytes.length, most, to);
-      if (this.#closing !== undefined) throw this.#datagrams.closedError("sendTo");
+      if (bytes.length > largestPayload) throw tooLarge(bytes.length, largestPayload, to);
+      if (this.#closing !== undefined) throw this.#received.closedError("sendTo");
       const already = cancellation?.already;
       if (already !== undefined) throw cancelledError(already, "sendTo", to);
       return isName
-        ? this.#turns.sendToName(bytes, to, cancellation)
-        : this.#turns.send(bytes, to, cancellation);
+        ? this.#sender.sendToName(bytes, to, cancellation)
+        : this.#sender.send(bytes, to, cancellation);
     } catch (error) {
       return Promise.reject(asInvalidInput("sendTo", error));
     }
@@ -90,22 +85,22 @@ export class BoundUdpSocket implements UdpSocket {
 
   close(): Promise<void> {
     if (this.#closing === undefined) {
-      this.#datagrams.close();
+      this.#received.close();
       // An idle socket closes within the call.
-      const drained = this.#turns.drain(CLOSE_PATIENCE_MS);
+      const drained = this.#sender.drain(CLOSE_PATIENCE_MS);
       this.#closing = drained === undefined ? this.#close() : drained.then(() => this.#close());
     }
     return this.#closing;
   }
 
-  /** A pending receive keeps the process alive, as it does at first, or no longer. */
+  /** Sets if a pending receive keeps the process alive, which it does at first. */
   setReferenced(on: boolean): void {
     this.#referenced = on;
     if (!this.#closed) this.#updateReference();
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<Datagram, void, void> {
-    return this.#datagrams[Symbol.asyncIterator]();
+    return this.#received[Symbol.asyncIterator]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -113,19 +108,19 @@ export class BoundUdpSocket implements UdpSocket {
   }
 
   #updateReference(): void {
-    this.#backend.setReferenced(this.#referenced && this.#datagrams.awaited);
+    this.#socket.setReferenced(this.#referenced && this.#received.awaited);
   }
 
   async #close(): Promise<void> {
     this.#closed = true;
-    // The end of a pending receive is waited for: the process must not end before it.
-    this.#backend.setReferenced(true);
-    this.#turns.close(() => this.#datagrams.closedError("sendTo"));
-    await this.#backend.close();
-    await this.#datagrams.waitQuiet();
+    // The process must not end before a pending receive has ended.
+    this.#socket.setReferenced(true);
+    this.#sender.close(() => this.#received.closedError("sendTo"));
+    await this.#socket.close();
+    await this.#received.waitQuiet();
   }
 
-  /** Most calls send where the last one did: what was found out about that is not found out again. */
+  /** Checks a target. Most calls send to the same address as the one before, which is checked once. */
   #checkTarget(address: Address): Target {
     const last = this.#lastTarget;
     if (last !== undefined && last.to.host === address?.host && last.to.port === address.port) {
@@ -136,34 +131,26 @@ export class BoundUdpSocket implements UdpSocket {
     const family = ipFamily(to.host);
     const own = ipFamily(this.address.host);
     if (family !== 0 && family !== own && this.address.host !== "::") {
-      throw new SocketError(
-        "InvalidInput",
-        "sendTo",
-        `the socket is bound to ${this.address.host}, which cannot send to IPv${family}`,
-        { address: to },
-      );
+      const reason =
+        `the socket is bound to ${this.address.host}, which cannot send to IPv${family}`;
+      throw new SocketError("InvalidInput", "sendTo", reason, { address: to });
     }
-    const isName = family === 0;
     return this.#lastTarget = {
       to,
-      isName,
-      most: own === 4 || family === 4 ? LARGEST_IPV4 : LARGEST_IPV6,
+      isName: family === 0,
+      largestPayload: own === 4 || family === 4
+        ? LARGEST_IPV4_PAYLOAD_BYTES
+        : LARGEST_IPV6_PAYLOAD_BYTES,
     };
-  }
-
-  #toError(error: unknown, to: Address): SocketError {
-    return this.#closed
-      ? this.#datagrams.closedError("sendTo")
-      : toSocketError(error, "sendTo", { address: to });
   }
 }
 
-function tooLarge(length: number, most: number, to: Address): SocketError {
-  const reason = `a datagram has at most ${most} bytes, not ${length}`;
+function tooLarge(length: number, largest: number, to: Address): SocketError {
+  const reason = `a datagram has at most ${largest} bytes, not ${length}`;
   return new SocketError("TooLarge", "sendTo", reason, { address: to });
 }
 
-/** The error for a handle that is something else. */
+/** Makes the error for a handle that is something else. */
 export function notAUdpSocket(operation: string): SocketError {
   return invalidInput(operation, "the first argument is not a UdpSocket of bindUdp");
 }

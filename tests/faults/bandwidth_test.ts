@@ -8,7 +8,7 @@ import { closeBoth, connectedHosts } from "./support/pairs.ts";
 const SIZE = 16 * 1024;
 const LIMIT = 128 * 1024;
 
-/** All that comes; then the other side, which lingers, is told that it was all. */
+/** Receives until the end of stream, then closes, so that the lingering peer sees the end. */
 async function drainAndClose(host: Host, on: string): Promise<Received> {
   const received = await host.do("drain", { on });
   await host.do("close", { on });
@@ -16,9 +16,9 @@ async function drainAndClose(host: Host, on: string): Promise<Received> {
 }
 
 faultTest(
-  "1 Mbit/s: what waits is bounded, QueueFull, then every byte arrives",
+  "S3: 1 Mbit/s: the queue is bounded by QueueFull, and then every byte arrives",
   async (network) => {
-    // Small buffers of the kernel, so that what it holds itself is through in a few seconds.
+    // The kernel's buffers are small, so that their content is sent in a few seconds.
     await network.sh("a", "echo 4096 16384 65536 >/proc/sys/net/ipv4/tcp_wmem");
     const hosts = await connectedHosts(network, { connect: { sendQueueLimit: LIMIT } });
     const { client, server } = hosts;
@@ -27,7 +27,7 @@ faultTest(
 
     const { taken, refused } = await client.do("flood", { on: "it", size: SIZE, most: 1000 });
     assertEquals([refused?.kind, refused?.retryable], ["QueueFull", true]);
-    // One that is being written, as many as may wait, and what the kernel has taken.
+    // This counts the send that is being written, the full queue, and the bytes in the kernel.
     assert(taken * SIZE >= LIMIT && taken * SIZE <= LIMIT + 512 * 1024, `${taken} sends`);
 
     assertEquals(await server.do("take", { on: "it", length: taken * SIZE }), {
@@ -35,7 +35,7 @@ faultTest(
       intact: true,
     });
     assertEquals(await client.do("flooded", { on: "it" }), { sent: taken, failed: [] });
-    // It has recovered: there is room again, and nothing is missing in between.
+    // The queue has room again, and no byte is missing in between.
     const [again] = await Promise.all([
       server.do("take", { on: "it", length: SIZE }),
       client.do("send", { on: "it", length: SIZE }),
@@ -49,14 +49,14 @@ faultTest(
 );
 
 faultTest(
-  "K5: 128 kbit/s: close delivers all, and with a short flushTimeout tells what it gave up on",
+  "K5: 128 kbit/s: close delivers all bytes, or reports bytesSent after a short flushTimeout",
   async (network) => {
     const [client, server] = await network.hosts();
     const { host, port } = await server.do("listen", { as: "it", host: ADDRESSES.b[4] });
     const shape = ["root", "tbf", "rate", "128kbit", "burst", "4kb", "latency", "100ms"];
     await network.exec("a", "tc", "qdisc", "add", "dev", DEVICE, ...shape);
     await network.sh("a", "echo 4096 65536 65536 >/proc/sys/net/ipv4/tcp_wmem");
-    // The kernel says that there is room when a third of its buffer is free, and that takes longer than a second.
+    // The kernel reports room when a third of its buffer is free. Here that takes longer than a second.
     const length = 160 * 1024;
     for (const [as, flushTimeout] of [["hasty", 1000], ["patient", undefined]] as const) {
       await client.do("connect", { as, host, port });
@@ -75,7 +75,7 @@ faultTest(
   },
 );
 
-faultTest("5 % loss: close delivers all that waits", async (network) => {
+faultTest("K1: 5 % loss: close delivers all that waits", async (network) => {
   const hosts = await connectedHosts(network);
   const { client, server } = hosts;
   const length = 1024 * 1024;

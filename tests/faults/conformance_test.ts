@@ -8,11 +8,11 @@ const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 
 interface Link {
   readonly title: string;
-  /** What the program calls it. */
+  /** The name that the program uses. */
   readonly name: "lossy" | "slow";
   readonly relay: RelayOptions;
   readonly mbit?: number;
-  /** How many rows of the suite run there in one direction. */
+  /** The number of rows that run on this link in one direction. */
   readonly rows: number;
 }
 
@@ -21,15 +21,15 @@ const LINKS: readonly Link[] = [
   { title: "1 Mbit/s", name: "slow", relay: {}, mbit: 1, rows: 28 },
 ];
 
-/** Each direction over another family, and both at once: they are mostly waiting. */
+/** Both directions run at once, each over another family, because most of the time is spent waiting. */
 const DIRECTIONS = [
   { family: 4, filter: "/link: /" },
   { family: 6, filter: "/link, other direction: /" },
 ] as const;
 
 /**
- * What the kernel has taken of a connection that was aborted goes on over the link, into the time of the next
- * row: so it takes little.
+ * Limits the kernel's send buffer. After an abort, the kernel still sends the content of that buffer over the link, and
+ * so delays the next row.
  */
 const SMALL_BUFFERS = "echo 4096 16384 65536 >/proc/sys/net/ipv4/tcp_wmem";
 

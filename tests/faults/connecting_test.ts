@@ -7,7 +7,7 @@ const PORT = 4000;
 const SYN = "tcp flags & (syn | ack) == syn";
 
 faultTest(
-  "a SYN blackhole: connect is TimedOut at its deadline and leaves nothing",
+  "C1: a SYN blackhole: connect is TimedOut at its deadline and leaves nothing",
   async (network) => {
     const [client, server] = await network.hosts();
     const { host, port } = await server.do("listen", { as: "it", host: ADDRESSES.b[4] });
@@ -95,9 +95,9 @@ for (const host of ["127.0.0.1", "::1"]) {
   faultTest(
     `C2: connect to a dead local port at ${host} never connects to itself`,
     async (network) => {
-      // One port to choose from makes sure of what happens to two of 40,000 tries otherwise.
+      // With one port to choose from, every try connects to itself. Otherwise 2 of 40,000 tries do.
       await network.sh("a", `echo ${PORT} ${PORT} >/proc/sys/net/ipv4/ip_local_port_range`);
-      // Where a TIME-WAIT may remain, its port is not free.
+      // A port is not free while it is in TIME-WAIT, so TIME-WAIT sockets are limited.
       await network.sh("a", "echo 1000 >/proc/sys/net/ipv4/tcp_max_tw_buckets");
       const client = await network.host("a");
       for (const timeout of [undefined, 5000]) {

@@ -22,12 +22,12 @@ const SENDING: readonly Meaning[] = [
   ["EINVAL", "InvalidInput", false],
 ];
 
-/** Errors of datagrams that were sent, and of a kernel that is short of memory. */
+/** The errors that ICMP messages cause, and those of a kernel that is short of memory. */
 const RECEIVING = ["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENETDOWN", "ENOBUFS", "ENOMEM"];
 
 for (const { title, flags } of UDP_BACKENDS) {
   faultTest(
-    `sendto fails with each errno on ${title}: its kind, and the socket goes on`,
+    `U4: sendto fails with each errno on ${title}: its kind, and the socket goes on`,
     async (network) => {
       await forEach(SENDING, async ([errno, kind, retryable]) => {
         const hosts = await udpHosts(network, {
@@ -47,7 +47,7 @@ for (const { title, flags } of UDP_BACKENDS) {
   );
 
   faultTest(
-    `recvfrom fails with each errno on ${title}: nobody is told, nothing is lost`,
+    `U4: recvfrom fails with each errno on ${title}: no call fails, nothing is lost`,
     async (network) => {
       await forEach(RECEIVING, async (errno) => {
         const options = await inject("recvfrom", `error=${errno}`, "1..3");

@@ -13,7 +13,7 @@ import { DEVICE, type Network } from "./support/network.ts";
 const COUNT = 5000;
 const SIZE = 1024;
 
-/** How many datagrams the receiver's kernel had no room for. */
+/** Returns the number of datagrams that the receiver's kernel had no room for. */
 async function kernelDrops(network: Network): Promise<number> {
   const lines = (await network.sh("b", "grep ^Udp: /proc/net/snmp")).split("\n");
   const [names, values] = lines.map((line) => line.split(" "));
@@ -21,28 +21,31 @@ async function kernelDrops(network: Network): Promise<number> {
 }
 
 for (const { title, flags } of UDP_BACKENDS) {
-  faultTest(`5,000 x 1 KiB unread on ${title}: each is received, or counted`, async (network) => {
-    const hosts = await udpHosts(network, { flags });
-    const { sender, receiver, to } = hosts;
-    const sent = await sender.do("sendNumbered", { on: "it", to, count: COUNT, size: SIZE });
-    assertEquals(sent, { sent: COUNT, failures: [] });
-    const { numbers, intact } = await receiver.do("recvNumbered", {
-      on: "it",
-      most: COUNT,
-      timeout: 1000,
-    });
-    const dropped = await receiver.do("dropped", { on: "it" });
-    const lost = await kernelDrops(network);
-    assert(dropped + lost > 0, "nothing was lost");
-    if (title === "Deno.listenDatagram") assertEquals(dropped, 0);
-    assert(intact && ascending(numbers));
-    assertEquals(numbers.length + dropped + lost, COUNT);
-    await provesUdpWell(hosts);
-    await closeUdpBoth(hosts);
-  });
+  faultTest(
+    `U5: 5,000 x 1 KiB unread on ${title}: each is received, or counted`,
+    async (network) => {
+      const hosts = await udpHosts(network, { flags });
+      const { sender, receiver, to } = hosts;
+      const sent = await sender.do("sendNumbered", { on: "it", to, count: COUNT, size: SIZE });
+      assertEquals(sent, { sent: COUNT, failures: [] });
+      const { numbers, intact } = await receiver.do("recvNumbered", {
+        on: "it",
+        most: COUNT,
+        timeout: 1000,
+      });
+      const dropped = await receiver.do("dropped", { on: "it" });
+      const lost = await kernelDrops(network);
+      assert(dropped + lost > 0, "nothing was lost");
+      if (title === "Deno.listenDatagram") assertEquals(dropped, 0);
+      assert(intact && ascending(numbers));
+      assertEquals(numbers.length + dropped + lost, COUNT);
+      await provesUdpWell(hosts);
+      await closeUdpBoth(hosts);
+    },
+  );
 
   faultTest(
-    `a link that is down on ${title}: sendTo fails, the socket goes on`,
+    `U4: a link that is down on ${title}: sendTo fails, the socket goes on`,
     async (network) => {
       const hosts = await udpHosts(network, { flags });
       const { sender, to } = hosts;
@@ -57,7 +60,7 @@ for (const { title, flags } of UDP_BACKENDS) {
   );
 
   faultTest(
-    `a firewall that forbids on ${title}: sendTo fails, the socket goes on`,
+    `U4: a firewall that forbids on ${title}: sendTo fails, the socket goes on`,
     async (network) => {
       const hosts = await udpHosts(network, { flags });
       const { sender, to } = hosts;
@@ -71,7 +74,7 @@ for (const { title, flags } of UDP_BACKENDS) {
     },
   );
 
-  faultTest(`ICMP errors on ${title}: nobody is told, the socket goes on`, async (network) => {
+  faultTest(`U4: ICMP errors on ${title}: no call fails, the socket goes on`, async (network) => {
     const hosts = await udpHosts(network, { flags });
     const { sender, to } = hosts;
     const receiving = sender.do("recvNumbered", { on: "it", most: 1, timeout: 1000 });

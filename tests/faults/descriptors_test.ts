@@ -3,20 +3,20 @@ import { strace } from "../system/support/strace.ts";
 import { faultTest } from "./support/fault_test.ts";
 import { ADDRESSES } from "./support/network.ts";
 
-// The runtime raises its soft limit to the hard one: both are set.
+// Both limits are set, because the runtime raises its soft limit to the hard one.
 const LIMITED = ["sh", "-c", 'ulimit -S -n 64 && ulimit -H -n 64 && exec "$@"', "sh"];
 const CLIENTS = 100;
 const FRAME = 1000;
 
 faultTest(
-  "ulimit -n 64: a server waits without spinning, then serves everybody",
+  "V7: ulimit -n 64: a server waits without spinning, then serves everybody",
   async (network) => {
     const traced = await strace("-e", "trace=accept4");
     const server = await network.host("b", { under: [...traced, ...LIMITED], scarce: true });
     const client = await network.host("a");
     const { host, port } = await server.do("serve", { host: ADDRESSES.b[4] });
     const names = Array.from({ length: CLIENTS }, (_, at) => `${at}`);
-    // All of them are connected: those that the server has no descriptor for wait in its backlog.
+    // All clients are connected. Those that the server has no descriptor for wait in its backlog.
     for (const as of names) await client.do("connect", { as, host, port });
     const { accepted } = await server.do("served", { active: CLIENTS });
     assert(accepted > 0 && accepted < 64, `${accepted} accepted`);
@@ -34,7 +34,7 @@ faultTest(
     }
     const { accepted: all, errors, active } = await server.do("served", { active: 0 });
     assertEquals({ all, active }, { all: CLIENTS, active: 0 });
-    // It was told, and went on.
+    // `onError` got the errors, and the server went on.
     assert(errors.length > 0);
     assert(
       errors.every(({ kind, code, retryable }) =>
@@ -52,7 +52,7 @@ faultTest(
       const limited = await network.host("a", { under: LIMITED, flags, scarce: true });
       const server = await network.host("b");
       const { host, port } = await server.do("listen", { as: "it", host: ADDRESSES.b[4] });
-      // What it needs for the first time must not be what runs out.
+      // The first bind opens descriptors that the runtime keeps. It must not fail.
       const at = { host: ADDRESSES.a[4] };
       await limited.do("bindUdp", { as: "first", ...at });
       const names: string[] = [];

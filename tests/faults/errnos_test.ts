@@ -7,10 +7,10 @@ import { ADDRESSES, type Network } from "./support/network.ts";
 import { closeBoth, provesBroken } from "./support/pairs.ts";
 
 const LENGTH = 100_000;
-/** So much that a kernel takes it in many pieces. */
+/** A size that the kernel takes in many pieces (bytes). */
 const LARGE = 4 * 1024 * 1024;
 
-/** accept(2) on Linux passes on what the network has done to the client, or has no room for it. */
+/** The errors of accept(2) on Linux: of the network of one client, or of a kernel without room. */
 const ACCEPT = [
   ..."ECONNABORTED EINTR EPROTO EPERM ENETDOWN ENOPROTOOPT EHOSTDOWN ENONET EHOSTUNREACH".split(
     " ",
@@ -19,13 +19,13 @@ const ACCEPT = [
 ];
 
 faultTest(
-  "accept4 fails with each errno twice: iteration goes on and serves everybody",
+  "L1: accept4 fails with each errno twice: the iteration goes on and serves everybody",
   async (network) => {
     const client = await network.host("a");
     await forEach(ACCEPT, async (errno) => {
       const server = await network.host("b", await inject("accept4", `error=${errno}`, "1..2"));
       const { host, port } = await server.do("listen", { as: "it", host: ADDRESSES.b[4] });
-      const greeting = server.do("greet", { on: "it", clients: 3, length: LENGTH });
+      const serving = server.do("sendToClients", { on: "it", clients: 3, length: LENGTH });
       for (const as of [1, 2, 3].map((number) => `${errno} ${number}`)) {
         await client.do("connect", { as, host, port });
         const { length, intact, end } = await client.do("drain", { on: as });
@@ -36,7 +36,7 @@ faultTest(
         });
         await client.do("close", { on: as });
       }
-      assertEquals(await greeting, 3);
+      assertEquals(await serving, 3);
       await server.do("closeListener", { on: "it" });
       assertInjected(server, 2);
     });
@@ -68,7 +68,7 @@ faultTest(
   async (network) => {
     const server = await network.host("b");
     const { host, port } = await server.do("listen", { as: "it", host: ADDRESSES.b[4] });
-    const greeting = server.do("greet", { on: "it", clients: CONNECT.length, length: 10 });
+    const serving = server.do("sendToClients", { on: "it", clients: CONNECT.length, length: 10 });
     await forEach(CONNECT, async ([errno, kind, retryable]) => {
       const client = await network.host("a", await inject("connect", `error=${errno}`));
       const target = { as: "it", host, port };
@@ -80,12 +80,12 @@ faultTest(
       assertEquals((await client.do("drain", { on: "it" })).length, 10);
       await client.do("close", { on: "it" });
     });
-    assertEquals(await greeting, CONNECT.length);
+    assertEquals(await serving, CONNECT.length);
     await server.do("closeListener", { on: "it" });
   },
 );
 
-/** What breaks a stream where it meets recv(2) or send(2). */
+/** The errors of recv(2) and send(2) that break a stream. */
 const STREAM: readonly Meaning[] = [
   ["ECONNRESET", "ConnectionReset", false],
   ["ETIMEDOUT", "TimedOut", false],
@@ -98,7 +98,7 @@ const STREAM: readonly Meaning[] = [
 ];
 
 faultTest(
-  "recvfrom fails with each errno: its kind, what came before, and it stays broken",
+  "R4: recvfrom fails with each errno: the bytes before it, its kind, and it stays broken",
   async (network) => {
     await forEach(STREAM, async ([errno, kind, retryable]) => {
       const { client, server } = await streamUnder(
@@ -118,7 +118,7 @@ faultTest(
 );
 
 faultTest(
-  "sendto fails with each errno: its kind, bytesSent, and it stays broken",
+  "R4: sendto fails with each errno: its kind, bytesSent, and it stays broken",
   async (network) => {
     await forEach(STREAM, async ([errno, kind, retryable]) => {
       const { client, server } = await streamUnder(
@@ -140,7 +140,7 @@ faultTest(
 );
 
 faultTest(
-  "sendto fails with EPIPE: BrokenPipe, and what waits can still be received",
+  "R4: sendto fails with EPIPE: BrokenPipe, and the waiting bytes can still be received",
   async (network) => {
     const { client, server } = await streamUnder(network, await inject("sendto", "error=EPIPE"));
     await server.do("send", { on: "it", length: 10 });
@@ -151,10 +151,10 @@ faultTest(
   },
 );
 
-// EAGAIN and EINTR are left out for recvfrom and sendto: where there is something, or room, no kernel says the one,
-// and where a socket does not block, none says the other.
+// EAGAIN and EINTR are left out for recvfrom and sendto. No kernel gives EAGAIN if there is data or room, and none
+// gives EINTR on a socket that does not block.
 
-faultTest("short writes of a kernel with little room: every byte arrives", async (network) => {
+faultTest("S1: short writes of a kernel with little room: every byte arrives", async (network) => {
   await network.sh("a", "echo 4608 4608 4608 >/proc/sys/net/ipv4/tcp_wmem");
   const traced = { under: await strace("-e", "trace=sendto") };
   const { client, server } = await streamUnder(network, traced);
@@ -172,14 +172,14 @@ faultTest("short writes of a kernel with little room: every byte arrives", async
   await closeBoth({ client, server });
 });
 
-faultTest("sendto that says 3 of many bytes: the send goes on with the fourth", async (network) => {
-  // strace only pretends: the three bytes are gone, and all behind them has to come.
+faultTest("S1: sendto takes 3 of many bytes: the send goes on with the fourth", async (network) => {
+  // strace only pretends that sendto took 3 bytes. They are lost, and all bytes after them must arrive.
   const { client, server } = await streamUnder(network, await inject("sendto", "retval=3", "2"));
   await client.do("send", { on: "it", length: 10 });
   assertEquals(await server.do("take", { on: "it", length: 10 }), { length: 10, intact: true });
   const sending = client.do("send", { on: "it", length: LENGTH });
-  // The runtime takes a short write for a full socket and waits for room, of which a kernel that has had
-  // room all the while says nothing. Any news of the socket says so as well.
+  // After a short write, the runtime waits until the kernel reports room. This kernel had room all the time and reports
+  // nothing, so the server sends a byte: any event of the socket wakes the runtime.
   while (!client.errors.includes("(INJECTED)")) await new Promise((r) => setTimeout(r, 5));
   const news = server.do("send", { on: "it", length: 1 });
   const rest = await server.do("take", { on: "it", length: LENGTH - 3, lost: 3 });
@@ -190,7 +190,7 @@ faultTest("sendto that says 3 of many bytes: the send goes on with the fourth", 
   await closeBoth({ client, server });
 });
 
-/** A connection whose client runs under strace. */
+/** Makes a connection whose client runs under strace. */
 async function streamUnder(
   network: Network,
   options: { under: string[] },

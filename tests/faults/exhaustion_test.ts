@@ -3,7 +3,7 @@ import { faultTest } from "./support/fault_test.ts";
 import { ADDRESSES, type Network } from "./support/network.ts";
 import { endKind } from "./support/pairs.ts";
 
-/** Lets the kernel choose among so few ports where nothing else is said. */
+/** Sets the range of ports from which the kernel chooses. */
 async function narrow(network: Network, range: string): Promise<void> {
   await network.sh("a", `echo ${range} >/proc/sys/net/ipv4/ip_local_port_range`);
 }
@@ -35,7 +35,7 @@ faultTest(
 );
 
 faultTest(
-  "a range of ports that runs out: listen and bindUdp say AddressInUse",
+  "a range of ports that runs out: listen and bindUdp are AddressInUse",
   async (network) => {
     await narrow(network, "40000 40001");
     for (const flags of [["--unstable-net"], []]) {
@@ -77,8 +77,8 @@ faultTest(
       if (error !== undefined) assertEquals([error.kind, error.retryable], ["TimedOut", true]);
     }
     assert(connected.length > backlog && refused.length > 0, `${connected.length} are in`);
-    // Whoever is in the backlog was connected all the while.
-    const greeting = server.do("greet", { on: "it", clients: names.length, length: 10 });
+    // The clients in the backlog were connected all the time.
+    const serving = server.do("sendToClients", { on: "it", clients: names.length, length: 10 });
     for (const name of refused) {
       await client.do("connect", { as: name, host, port });
     }
@@ -87,20 +87,20 @@ faultTest(
       assertEquals({ length, intact, end }, { length: 10, intact: true, end: "end of stream" });
       await client.do("close", { on });
     }
-    assertEquals(await greeting, names.length);
+    assertEquals(await serving, names.length);
     await server.do("closeListener", { on: "it" });
   },
 );
 
 faultTest(
-  "a backlog that resets those it has no room for: ConnectionReset",
+  "a backlog that resets the clients it has no room for: ConnectionReset",
   async (network) => {
     await network.sh("b", "echo 1 >/proc/sys/net/ipv4/tcp_abort_on_overflow");
     await network.sh("b", "echo 0 >/proc/sys/net/ipv4/tcp_syncookies");
     const [client, server] = await network.hosts();
     const at = { as: "it", host: ADDRESSES.b[4], backlog: 4 };
     const { host, port } = await server.do("listen", at);
-    // The kernel answers more of the second wave than it will have room for when they are through.
+    // The kernel answers more SYNs of the second wave than it has room for when the handshakes end.
     const waves = [["0", "1", "2"], ["3", "4", "5", "6"]];
     for (const wave of waves) {
       await Promise.all(wave.map((as) => client.do("connect", { as, host, port })));
@@ -112,7 +112,7 @@ faultTest(
       kinds.push(endKind(end));
       await client.do("close", { on, linger: 0 });
     }
-    // Whoever has got in waits; who has not is told in the first call.
+    // A client that got in waits. The first call of one that did not get in fails.
     assertEquals(kinds.slice(0, 3), Array(3).fill("TimedOut"));
     assertEquals(new Set(kinds), new Set(["TimedOut", "ConnectionReset"]));
     await server.do("closeListener", { on: "it" });

@@ -6,23 +6,28 @@ import { connectedHosts, endKind } from "./support/pairs.ts";
 const FRAME = 1024 * 1024 - 7;
 const MANY = 100;
 
-faultTest("a sender killed in mid-transfer: whole frames, then UnexpectedEof", async (network) => {
-  const { client, server } = await connectedHosts(network);
-  // Nobody receives, so it is stuck in the middle of a frame when it is killed.
-  const sending = client.do("sendFrames", { on: "it", frames: MANY, size: FRAME }).catch(() => {});
-  await settled(async () => (await client.do("counts", { on: "it" })).bytesSent);
-  client.signal("SIGKILL");
-  await sending;
-  const { frames, intact, end } = await server.do("recvFrames", { on: "it" });
-  assertEquals({ intact, end: endKind(end) }, { intact: true, end: "UnexpectedEof" });
-  assert(frames < MANY);
-  const { bytesReceived } = await server.do("counts", { on: "it" });
-  assertEquals(bytesReceived, frames * (4 + FRAME));
-  await server.do("close", { on: "it" });
-});
+faultTest(
+  "F7: a sender killed in mid-transfer: whole frames, then UnexpectedEof",
+  async (network) => {
+    const { client, server } = await connectedHosts(network);
+    // The server does not receive yet, so the client is killed in the middle of a frame.
+    const sending = client.do("sendFrames", { on: "it", frames: MANY, size: FRAME }).catch(
+      () => {},
+    );
+    await settled(async () => (await client.do("counts", { on: "it" })).bytesSent);
+    client.signal("SIGKILL");
+    await sending;
+    const { frames, intact, end } = await server.do("recvFrames", { on: "it" });
+    assertEquals({ intact, end: endKind(end) }, { intact: true, end: "UnexpectedEof" });
+    assert(frames < MANY);
+    const { bytesReceived } = await server.do("counts", { on: "it" });
+    assertEquals(bytesReceived, frames * (4 + FRAME));
+    await server.do("close", { on: "it" });
+  },
+);
 
 faultTest(
-  "a receiver killed in mid-transfer: ConnectionReset, and how much had left",
+  "R4: a receiver killed in mid-transfer: ConnectionReset with bytesSent, also for recvFrame",
   async (network) => {
     const { client, server } = await connectedHosts(network);
     const sending = client.fails("ConnectionReset", "sendFrames", {
@@ -36,7 +41,7 @@ faultTest(
     const { bytesSent, retryable, operation } = await sending;
     assert(bytesSent! >= 0 && bytesSent! < 4 + FRAME && !retryable);
     assertEquals(operation, "sendFrame");
-    // A reset is told to one call only; the other one must not take what follows for an end.
+    // The kernel reports a reset to one call only. The other call must not report an end of stream.
     const { frames, end } = await receiving;
     assertEquals([frames, endKind(end)], [0, "ConnectionReset"]);
     const { bytesSent: all } = await client.do("counts", { on: "it" });
@@ -46,14 +51,14 @@ faultTest(
 );
 
 faultTest(
-  "clients that are killed leave a server nothing, and it serves the next",
+  "V7: clients that are killed leave nothing in a server, and it serves the next",
   async (network) => {
     const server = await network.host("b");
     const { host, port } = await server.do("serve", { host: ADDRESSES.b[4] });
     const killed = await Promise.all([1, 2, 3].map(() => network.host("a")));
     for (const client of killed) {
       await client.do("connect", { as: "it", host, port });
-      // Nobody takes the echo, so both are stuck.
+      // The client does not receive the echo, so both sides are stuck.
       void client.do("sendFrames", { on: "it", frames: MANY, size: FRAME }).catch(() => {});
     }
     await settled(async () => (await server.do("served", { active: killed.length })).accepted);
@@ -78,7 +83,7 @@ faultTest(
   },
 );
 
-/** Waits until a number has grown, and stays as it is for a while. */
+/** Waits until a number is above 0 and has stayed the same for 100 ms. */
 async function settled(read: () => Promise<number>): Promise<void> {
   for (let last = 0, since = 0, now: number; since < 5; last = now) {
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -14,8 +14,8 @@ for (const { title, flags } of UDP_BACKENDS) {
       const shown = await network.ip("a", "-o", "addr", "show", "dev", DEVICE, "scope", "link");
       const linkLocal = `${/inet6 ([^/]+)/.exec(shown)![1]}%${DEVICE}`;
       const deno = [Deno.execPath(), "run", "-A", ...STABLE, "--no-check", ...flags];
-      const told = await network.exec("a", ...deno, PROGRAM, ADDRESSES.a[4], linkLocal);
-      assertEquals(JSON.parse(told.split("\n").at(-1)!), {
+      const output = await network.exec("a", ...deno, PROGRAM, ADDRESSES.a[4], linkLocal);
+      assertEquals(JSON.parse(output.split("\n").at(-1)!), {
         four: 3,
         six: 3,
         udp: 3,

@@ -6,7 +6,7 @@ import { ascending, closeUdpBoth, UDP_BACKENDS, udpHosts } from "./support/datag
 
 const LENGTH = 96 * 1024;
 
-/** The last of a side's rules with a counter: how many packets it has met. */
+/** Returns the packet count of the first rule of side b that has a counter. */
 async function counted(network: Network): Promise<number> {
   return Number(/packets (\d+)/.exec(await network.exec("b", "nft", "list", "ruleset"))![1]);
 }

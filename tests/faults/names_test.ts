@@ -8,7 +8,7 @@ import { STABLE } from "./support/run.ts";
 
 const PROGRAM = new URL("programs/name_server.ts", import.meta.url).pathname;
 
-/** Side a asks this server; what it does not answer the resolver asks again once after a second. */
+/** Makes side a ask a name server, whose answer the resolver awaits for `timeout` seconds. */
 async function resolvesBy(network: Network, server: string, timeout = 1): Promise<void> {
   const folder = `/etc/netns/${network.space("a")}`;
   await Deno.mkdir(folder, { recursive: true });
@@ -23,22 +23,22 @@ async function nameServer(network: Network): Promise<Process> {
   return server;
 }
 
-/** Connects to a name on side b, and shows that the connection is one. */
+/** Connects to a name on side b, and checks that bytes arrive. */
 async function provesConnected(client: Host, server: Host, name: string): Promise<void> {
   const { port } = await server.do("listen", { as: "it", host: ADDRESSES.b[4] });
-  const greeting = server.do("greet", { on: "it", clients: 1, length: 10 });
+  const serving = server.do("sendToClients", { on: "it", clients: 1, length: 10 });
   const { remoteAddress } = await client.do("connect", { as: "it", host: name, port });
   assertEquals(remoteAddress, { host: ADDRESSES.b[4], port });
   assertEquals((await client.do("drain", { on: "it" })).length, 10);
   await client.do("close", { on: "it" });
-  await greeting;
+  await serving;
   await server.do("closeListener", { on: "it" });
 }
 
 const TARGET = { as: "it", port: 4000 };
 
 faultTest("no name server at all: HostNotFound", async (network) => {
-  // Nobody listens there, which ICMP says at once.
+  // No socket is bound there, and ICMP reports that at once.
   await resolvesBy(network, ADDRESSES.b[4]);
   const client = await network.host("a");
   const error = await client.fails("HostNotFound", "connect", { ...TARGET, host: "any.test" });
@@ -46,7 +46,7 @@ faultTest("no name server at all: HostNotFound", async (network) => {
 });
 
 faultTest(
-  "a name server that drops everything: TimedOut at the deadline, or HostNotFound",
+  "C1: a name server that drops everything: TimedOut at the deadline, or HostNotFound",
   async (network) => {
     await resolvesBy(network, ADDRESSES.b[4]);
     await network.filter("b", "input", "udp dport 53 drop");
@@ -55,13 +55,13 @@ faultTest(
     const error = await client.fails("TimedOut", "connect", { ...name, timeout: 200 });
     assertEquals([error.operation, error.retryable, error.code], ["connect", true, undefined]);
     await client.proveClean();
-    // Without a deadline it is the resolver that gives up.
+    // Without a deadline, the resolver gives up.
     assert((await client.fails("HostNotFound", "connect", name)).retryable);
   },
 );
 
 faultTest(
-  "a name server that is dead, broken or knows nothing, and one that is slow",
+  "a name server that is dead, broken or knows no name, and one that is slow",
   async (network) => {
     await resolvesBy(network, ADDRESSES.b[4], 2);
     await using _server = await nameServer(network);
@@ -73,18 +73,18 @@ faultTest(
     for (const host of ["dead.test", "1500.slow.test"]) {
       await client.fails("TimedOut", "connect", { ...TARGET, host, timeout: 200 });
     }
-    // Slow is no failure, and what was given up before does not come back.
+    // A slow answer is no failure, and the names given up before have no effect.
     await provesConnected(client, server, "1000.slow.test");
   },
 );
 
 faultTest(
-  "a name with a dead address before the good one: connect takes the good one",
+  "a name with a dead address before the good one: connect uses the good one",
   async (network) => {
     await resolvesBy(network, ADDRESSES.b[4]);
     await using _server = await nameServer(network);
     const [client, server] = await network.hosts();
-    // No route, a silent host, a host that refuses: each before the one that answers.
+    // The dead addresses are one without a route, one that refuses, and one that is silent.
     await network.ip("a", "route", "add", "unreachable", "10.78.0.1");
     await network.ip("b", "addr", "add", "10.77.0.3/24", "dev", "wire");
     await network.filter("b", "input", "ip daddr 10.77.0.4 drop");
@@ -95,7 +95,7 @@ faultTest(
     }
     const host = "10-78-0-1-10-77-0-3.hosts.test";
     const error = await client.attempt("connect", { ...TARGET, host });
-    // All addresses fail: one error, of one of them.
+    // If all addresses fail, the error is that of one of them.
     assert(error?.kind === "ConnectionRefused" || error?.kind === "Unreachable", error?.kind);
   },
 );
@@ -134,13 +134,13 @@ for (const { title, flags } of UDP_BACKENDS) {
       assertEquals(await Promise.all(sends), [
         ...["HostNotFound", "TimedOut", "sent", "sent", "sent"].map(five),
       ]);
-      // None waits for a name that is slower than its own.
+      // No datagram waits for a name that is slower than its own.
       assertEquals(settled.filter((what) => ["an address", "slow", "never"].includes(what)), [
         ...["an address", "slow", "never"],
       ]);
       assertEquals(settled[4], "never");
       assert(settled.indexOf("fast") < settled.indexOf("slow"), `${settled}`);
-      // The datagrams to each name came in the order of their calls.
+      // The datagrams to each name arrived in the order of their calls.
       const received = await server.do("recvNumbered", { on: "it", most: 15, timeout: 5000 });
       assertEquals(received.numbers, [0, 1, 2].flatMap(() => [0, 1, 2, 3, 4]));
       for (const host of [client, server]) await host.do("closeUdp", { on: "it" });
@@ -158,9 +158,9 @@ for (const { title, flags } of UDP_BACKENDS) {
       const sends = [undefined, 60_000].map((timeout) =>
         client.do("sendTogether", { ...send, count: 2, timeout })
       );
-      // The order of its commands is that of their lines.
+      // The host runs its commands in the order of their lines.
       await client.do("closeUdp", { on: "it" });
-      // A resolver that had given up first would have made it HostNotFound.
+      // If the resolver had given up first, this would be HostNotFound.
       assertEquals(await Promise.all(sends), [["Closed", "Closed"], ["Closed", "Closed"]]);
       assertEquals(await client.do("bindUdp", { as: "it", ...bound }), bound);
       await client.do("closeUdp", { on: "it" });

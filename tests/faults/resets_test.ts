@@ -5,23 +5,23 @@ import { Process } from "./support/process.ts";
 import { connectedHosts, endKind, provesBroken } from "./support/pairs.ts";
 
 const PART = 100_000;
-/** More than both kernels hold. */
+/** More bytes than both kernels hold. */
 const LARGE = 32 * 1024 * 1024;
 
-/** So much that any kernel takes it without a reader. */
+/** A size that every kernel takes without a reader (bytes). */
 const UNREAD = 20_000;
 
-/** Waits until all that side b has sent is with the other kernel. */
+/** Waits until the kernel of side a has acknowledged everything that side b sent. */
 async function acknowledged(network: Network, port: number): Promise<void> {
   for (let look = 0; look < 200; look++) {
     const [, , sending] = (await network.sh("b", `ss -tnH sport = :${port}`)).split(/\s+/);
     if (sending === "0") return;
   }
-  throw new Error("what was sent is never acknowledged");
+  throw new Error("the bytes were never acknowledged");
 }
 
 faultTest(
-  "a reset in the middle of a send: ConnectionReset, and how much had left",
+  "R4: a reset in the middle of a send: ConnectionReset with bytesSent, and it stays broken",
   async (network) => {
     const { client, server, port } = await connectedHosts(network);
     const sending = client.fails("ConnectionReset", "send", { on: "it", length: LARGE });
@@ -29,7 +29,7 @@ faultTest(
       length: PART,
       intact: true,
     });
-    // The firewall answers the client's next segment; the server hears nothing.
+    // The firewall answers the client's next segment. The server does not notice.
     await network.filter("b", "input", `tcp dport ${port} reject with tcp reset`);
     const rest = server.do("take", { on: "it", length: LARGE, timeout: 1000 });
     const { bytesSent, retryable } = await sending;
@@ -47,7 +47,7 @@ faultTest(
 );
 
 faultTest(
-  "a reset after N bytes: ConnectionReset, and what came before is whole",
+  "R4: a reset after N bytes: ConnectionReset, and the bytes before it are whole",
   async (network) => {
     const { client, server, port } = await connectedHosts(network);
     const quota = `tcp dport ${port} quota over ${PART} bytes`;
@@ -59,7 +59,7 @@ faultTest(
     });
     const { length, intact, end } = await receiving;
     assertEquals({ intact, end: endKind(end) }, { intact: true, end: "TimedOut" });
-    // Headers count as well, so a little less than the quota has come.
+    // The quota counts headers as well, so slightly fewer bytes arrived.
     assert(length > 0 && length <= PART && bytesSent! >= length, `${length} of ${bytesSent}`);
     await provesBroken(client);
     await Promise.all([client, server].map((host) => host.do("abort", { on: "it" })));
@@ -67,7 +67,7 @@ faultTest(
 );
 
 faultTest(
-  "a reset with data that nobody has read yet: the data, then ConnectionReset",
+  "R4: a reset with unread data: the data, then ConnectionReset",
   async (network) => {
     const { client, server, port } = await connectedHosts(network);
     await server.do("send", { on: "it", length: UNREAD });
@@ -83,11 +83,11 @@ faultTest(
   },
 );
 
-faultTest("a peer with SO_LINGER (1, 0): the data, then ConnectionReset", async (network) => {
+faultTest("R4: a peer with SO_LINGER (1, 0): the data, then ConnectionReset", async (network) => {
   const host = await network.host("a");
   const { port } = await host.do("listen", { as: "it", host: ADDRESSES.a[4] });
   const accepting = host.do("accept", { on: "it", as: "it" });
-  // A program that nobody here wrote. It ends its side in order, unless it is killed.
+  // socat is an independent program. It ends its side in order unless it is killed.
   const target = `TCP:${ADDRESSES.a[4]}:${port},so-linger=0`;
   const socat = ["netns", "exec", network.space("b"), "socat", "-u", "STDIN", target];
   await using peer = new Process("ip", socat);
@@ -104,7 +104,7 @@ faultTest("a peer with SO_LINGER (1, 0): the data, then ConnectionReset", async 
 });
 
 faultTest(
-  "a socket that ss -K kills: ConnectionReset on both sides, for what waits",
+  "R4: a socket that ss -K kills: ConnectionReset on both sides, for pending and later calls",
   async (network) => {
     const { client, server, port } = await connectedHosts(network);
     const waiting = [

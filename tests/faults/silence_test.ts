@@ -4,13 +4,13 @@ import { DEVICE } from "./support/network.ts";
 import { closeBoth, connectedHosts, endKind, provesBroken } from "./support/pairs.ts";
 
 const SMALL = 10_000;
-/** More than both kernels hold. */
+/** More bytes than both kernels hold. */
 const LARGE = 32 * 1024 * 1024;
-/** What a process may take beside what it was told to send: garbage that waits for its collection. */
+/** Memory that a process may need besides the queue: garbage that is not collected yet (bytes). */
 const CONSTANT = 96 * 1024 * 1024;
 
 faultTest(
-  "a peer that goes silent: TimedOut at the deadline, and nothing is lost",
+  "E6: a peer that goes silent: TimedOut at the deadline, and nothing is lost",
   async (network) => {
     const hosts = await connectedHosts(network);
     const { client, server } = hosts;
@@ -24,7 +24,7 @@ faultTest(
       }
     }
     await network.heal("b");
-    // The connection is as good as before, both ways.
+    // The connection works as before, in both directions.
     assertEquals(await server.do("take", { on: "it", length: SMALL }), {
       length: SMALL,
       intact: true,
@@ -39,7 +39,7 @@ faultTest(
 );
 
 faultTest(
-  "a send towards a silent peer: TimedOut with bytesSent, the rest is whole",
+  "S4: a send towards a silent peer: TimedOut with bytesSent, and the sent part is whole",
   async (network) => {
     const { client, server } = await connectedHosts(network);
     await network.filter("b", "input", "meta l4proto tcp drop");
@@ -50,7 +50,7 @@ faultTest(
     assertEquals((await client.do("counts", { on: "it" })).bytesSent, bytesSent);
     await client.proveClean();
     await network.heal("b");
-    // What the kernel had taken still arrives. That more was to come only framing can tell.
+    // The bytes in the kernel still arrive. Only framing can tell that the rest is missing.
     const { length, intact, end } = await server.do("drain", { on: "it" });
     assertEquals({ length, intact, end }, {
       length: bytesSent,
@@ -62,7 +62,7 @@ faultTest(
 );
 
 for (const [what, linger, length] of [["nothing", 200, SMALL], ["a lot", 0, LARGE]] as const) {
-  faultTest(`close towards a silent peer with ${what} left to send ends`, async (network) => {
+  faultTest(`K5: close towards a silent peer with ${what} left to send ends`, async (network) => {
     const { client, server } = await connectedHosts(network);
     await network.filter("b", "input", "meta l4proto tcp drop");
     if (length === SMALL) {
@@ -87,29 +87,32 @@ for (const [what, linger, length] of [["nothing", 200, SMALL], ["a lot", 0, LARG
   });
 }
 
-/** What a kernel says that has given up, by what the network had told it meanwhile. */
+/** The error after the kernel has given up, which depends on the last message of the network. */
 const GIVING_UP = [
   ["a silent peer", "drop", "TimedOut", "ETIMEDOUT"],
   ["an unreachable peer", "reject with icmp type host-unreachable", "Unreachable", "EHOSTUNREACH"],
 ] as const;
 
 for (const [what, verdict, kind, code] of GIVING_UP) {
-  faultTest(`the kernel gives ${what} up: ${kind} (${code}), and it stays so`, async (network) => {
-    const { client, server } = await connectedHosts(network);
-    await network.sh("a", "echo 2 >/proc/sys/net/ipv4/tcp_retries2");
-    await network.filter("b", "input", `meta l4proto tcp ${verdict}`);
-    await client.do("send", { on: "it", length: SMALL });
-    const { length, end } = await client.do("drain", { on: "it" });
-    assertEquals([length, endKind(end)], [0, kind]);
-    assert(typeof end === "object");
-    assertEquals([end.code, end.retryable], [code, false]);
-    await provesBroken(client, kind);
-    await client.do("close", { on: "it" });
-    await client.proveClean();
-    assertEquals(await network.sockets("a"), "");
-    await network.heal("b");
-    await server.do("abort", { on: "it" });
-  });
+  faultTest(
+    `R4: the kernel gives ${what} up: ${kind} (${code}), and it stays so`,
+    async (network) => {
+      const { client, server } = await connectedHosts(network);
+      await network.sh("a", "echo 2 >/proc/sys/net/ipv4/tcp_retries2");
+      await network.filter("b", "input", `meta l4proto tcp ${verdict}`);
+      await client.do("send", { on: "it", length: SMALL });
+      const { length, end } = await client.do("drain", { on: "it" });
+      assertEquals([length, endKind(end)], [0, kind]);
+      assert(typeof end === "object");
+      assertEquals([end.code, end.retryable], [code, false]);
+      await provesBroken(client, kind);
+      await client.do("close", { on: "it" });
+      await client.proveClean();
+      assertEquals(await network.sockets("a"), "");
+      await network.heal("b");
+      await server.do("abort", { on: "it" });
+    },
+  );
 }
 
 for (const keepAlive of [true, false]) {
@@ -152,30 +155,37 @@ faultTest(
   },
 );
 
-faultTest("a frozen peer: send is TimedOut, and memory stays within the limit", async (network) => {
-  const limit = 16 * 1024 * 1024;
-  const { client, server } = await connectedHosts(network);
-  const before = await client.do("memory");
-  server.signal("SIGSTOP");
-  const { taken, refused } = await client.do("flood", { on: "it", size: 64 * 1024, most: 10_000 });
-  assertEquals(refused?.kind, "QueueFull");
-  assert(taken < 10_000);
-  assert(await client.do("memory") - before < limit + CONSTANT);
-  await client.fails("TimedOut", "closeWrite", { on: "it", timeout: 200 });
-  await client.do("abort", { on: "it" });
-  const { sent, failed } = await client.do("flooded", { on: "it" });
-  assertEquals(sent + failed.length, taken);
-  assert(failed.every(({ kind, bytesSent }) => kind === "Closed" && bytesSent !== undefined));
+faultTest(
+  "S3: a frozen peer: send is QueueFull, and memory stays within the limit",
+  async (network) => {
+    const limit = 16 * 1024 * 1024;
+    const { client, server } = await connectedHosts(network);
+    const before = await client.do("memory");
+    server.signal("SIGSTOP");
+    const { taken, refused } = await client.do("flood", {
+      on: "it",
+      size: 64 * 1024,
+      most: 10_000,
+    });
+    assertEquals(refused?.kind, "QueueFull");
+    assert(taken < 10_000);
+    assert(await client.do("memory") - before < limit + CONSTANT);
+    await client.fails("TimedOut", "closeWrite", { on: "it", timeout: 200 });
+    await client.do("abort", { on: "it" });
+    const { sent, failed } = await client.do("flooded", { on: "it" });
+    assertEquals(sent + failed.length, taken);
+    assert(failed.every(({ kind, bytesSent }) => kind === "Closed" && bytesSent !== undefined));
 
-  server.signal("SIGCONT");
-  const { bytesSent } = await client.do("counts", { on: "it" });
-  const { length, intact } = await server.do("drain", { on: "it" });
-  assertEquals({ length, intact }, { length: bytesSent, intact: true });
-  await server.do("close", { on: "it" });
-});
+    server.signal("SIGCONT");
+    const { bytesSent } = await client.do("counts", { on: "it" });
+    const { length, intact } = await server.do("drain", { on: "it" });
+    assertEquals({ length, intact }, { length: bytesSent, intact: true });
+    await server.do("close", { on: "it" });
+  },
+);
 
 faultTest(
-  "a frozen peer: a send with a deadline is TimedOut and tells how much has left",
+  "S4: a frozen peer: a send with a deadline is TimedOut with bytesSent",
   async (network) => {
     const { client, server } = await connectedHosts(network);
     server.signal("SIGSTOP");
@@ -190,7 +200,7 @@ faultTest(
 );
 
 faultTest(
-  "a peer that is stopped past the deadline, then goes on: nothing is lost",
+  "E6: a peer that is stopped past the deadline, then goes on: nothing is lost",
   async (network) => {
     const hosts = await connectedHosts(network);
     const { client, server } = hosts;

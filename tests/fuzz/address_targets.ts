@@ -34,14 +34,14 @@ const WORDS = utf8(
   ...["127.0.0.1", "255", "256", "65535", "localhost", "a".repeat(63), "a.".repeat(127)],
 );
 
-/** Worst cases of anything that reads a text. */
+/** Makes the worst cases of a function that reads a text. */
 function textWorst(
   operation: string,
   read: (text: string) => unknown,
   wrap: (text: string) => string,
 ): Worst[] {
   return ["a", "a.", "1.", "0x1.", ":", "::", "ffff:", "[", "%", "\u{1f600}", "-"].map((unit) => ({
-    name: `${JSON.stringify(unit)} again and again`,
+    name: `${JSON.stringify(unit)} repeated`,
     size: 64 * 1024,
     make(size) {
       const text = wrap(unit.repeat(Math.ceil(size / unit.length)));
@@ -50,14 +50,14 @@ function textWorst(
   }));
 }
 
-/** What the URL standard makes of a host, which is another program's reading of it. */
+/** Returns the host as the URL standard reads it, which is an independent implementation. */
 function urlHost(host: string): string | undefined {
   const written = host.includes(":") ? `[${host}]` : host;
   const url = URL.parse(`http://${written}:81/`);
   return url === null || url.port !== "81" ? undefined : url.hostname;
 }
 
-/** Whoever resolves a host that was taken finds what it looks like, not what it hides. */
+/** Checks that an accepted host is what it looks like, and hides no other address. Returns its kind. */
 function checkHost(host: string): string {
   assert(/^[\x21-\x7e]+$/.test(host), `host ${JSON.stringify(host)}`);
   assert(!/[[\]/@?#\\]/.test(host), `host ${JSON.stringify(host)}`);
@@ -71,7 +71,7 @@ function checkHost(host: string): string {
   }
   assert(zone === undefined, `host ${JSON.stringify(host)}`);
   const isIPv4 = /^(\d{1,3}\.){3}\d{1,3}$/.test(host);
-  // Of names with punycode the standard refuses those that mean nothing.
+  // The standard refuses some names with punycode, because they decode to nothing.
   if (!/(^|\.)xn--/i.test(host)) assertEquals(urlHost(host), host.toLowerCase());
   else if (urlHost(host) !== undefined) assert(!/^[0-9.]+$/.test(urlHost(host)!));
   return isIPv4 ? "IPv4" : "a name";
@@ -81,7 +81,7 @@ function checkParse(input: Uint8Array): string {
   const text = textOf(input);
   const parsed = outcomeOf(() => parseAddress(text), "parseAddress", "InvalidInput");
   if ("error" in parsed) {
-    // Nothing that every browser reads as an address with such a port is refused.
+    // A text that every browser reads as an address with such a port must not be refused.
     assert(!isPlainAddress(text), `${JSON.stringify(text)} was refused`);
     return sortOf(parsed.error);
   }
@@ -90,7 +90,7 @@ function checkParse(input: Uint8Array): string {
   const sort = checkHost(host);
   const written = formatAddress(parsed.value);
   assertEquals(parseAddress(written), parsed.value);
-  // IPv4 that IPv6 carries is given as what it is; all else comes back to the letter.
+  // IPv4 in IPv6 becomes IPv4. All other hosts stay the same to the letter.
   if (written !== text) assert(/^\[[0:]*:ffff:/i.test(text) && sort === "IPv4", text);
   return sort;
 }
@@ -124,7 +124,7 @@ export const parseAddressTarget: Target = {
     .concat(textWorst("parseAddress", parseAddress, (text) => `[${text}]:80`)),
 };
 
-/** The host, then after the last `|` the port, as any value that JSON can say. */
+/** Reads the input as a host, the last `|`, and a port as a JSON value. */
 function checkFormat(input: Uint8Array): string {
   const text = textOf(input);
   const bar = text.lastIndexOf("|");
@@ -185,7 +185,7 @@ function isInside(host: string, network: string, prefix: number): boolean {
 const PEERS = ["127.0.0.1", "10.1.2.3", "192.0.2.7", "0.0.0.0", "::1", "::", "fd00::1"]
   .concat(["2001:db8::1", "::ffff:10.1.2.3", "255.255.255.255", "localhost", ""]);
 
-/** Networks, one a line; each must be judged as arithmetic judges it. */
+/** Reads networks, one a line, and compares the trust list with arithmetic. */
 function checkTrust(input: Uint8Array): string {
   const entries = textOf(input).split("\n");
   const made = outcomeOf(() => new TrustList("serve", entries), "serve", "InvalidInput");
@@ -195,7 +195,7 @@ function checkTrust(input: Uint8Array): string {
     const inside = isAddress && entries.some((entry) => {
       const [host, prefix] = entry.split("/");
       const length = octetsOf(host).length * 8;
-      // A network of IPv4 that is written as IPv6 has the 96 bits more in its prefix.
+      // A network of IPv4 that is written as IPv6 has 96 more bits in its prefix.
       const more = host.includes(":") && length === 32 ? 96 : 0;
       return isInside(peer, host, prefix === undefined ? length : Number(prefix) - more);
     });

@@ -4,41 +4,41 @@ import { minimised } from "./minimise.ts";
 import { mutated } from "./mutation.ts";
 import type { Target } from "./target.ts";
 
-/** How an asynchronous check that never settles is told from one that takes its time. */
-const PATIENCE = 20_000;
-/** So many inputs with outcomes of their own are kept beside the seeds. */
+/** An asynchronous check that takes longer never settles (ms). */
+const CHECK_TIMEOUT_MS = 20_000;
+/** The maximum number of inputs with new outcomes that are kept in addition to the seeds. */
 const CORPUS_LIMIT = 2000;
 
-/** An input for which something did not hold. */
+/** An input that failed, and its error. */
 export interface Finding {
   readonly input: Uint8Array;
   readonly error: unknown;
 }
 
-/** What came of a number of inputs. */
+/** The result of a campaign. */
 export interface CampaignResult {
   readonly inputs: number;
   readonly milliseconds: number;
-  /** How often each outcome came. */
+  /** The number of inputs with each outcome. */
   readonly outcomes: ReadonlyMap<string, number>;
   readonly finding: Finding | undefined;
 }
 
-/** Checks one input; gives the error where something does not hold. */
+/** Checks one input, and returns its error, if any. */
 export async function errorOf(target: Target, input: Uint8Array): Promise<unknown> {
   try {
     await settled(target.check(input));
     return undefined;
   } catch (error) {
-    return error ?? new Error("something empty was thrown");
+    return error ?? new Error("undefined or null was thrown");
   }
 }
 
 function settled<T>(value: T | Promise<T>): T | Promise<T> {
-  return value instanceof Promise ? deadline(value, PATIENCE) : value;
+  return value instanceof Promise ? deadline(value, CHECK_TIMEOUT_MS) : value;
 }
 
-/** Feeds the seeds and then mutations of them to a target, until one fails. `watch` sees each before. */
+/** Checks the seeds and then mutations of them until one fails. It calls `watch` with each input before its check. */
 export async function campaign(
   target: Target,
   inputs: number,
@@ -63,8 +63,8 @@ export async function campaign(
     watch(input);
     try {
       const checked = target.check(input);
-      // A promise for every input of a parser would be most of the work.
-      outcome = typeof checked === "string" ? checked : await deadline(checked, PATIENCE);
+      // An `await` for every input of a parser would take longer than the parser.
+      outcome = typeof checked === "string" ? checked : await deadline(checked, CHECK_TIMEOUT_MS);
     } catch (error) {
       return result(index + 1, await smallest(target, { input, error }));
     }
@@ -75,7 +75,7 @@ export async function campaign(
   return result(inputs);
 }
 
-/** The smallest input that fails with an error of the same class and, but for numbers, words. */
+/** Finds the smallest input that fails with the same class and, except for numbers, the same words. */
 async function smallest(target: Target, finding: Finding): Promise<Finding> {
   const same = kindOf(finding.error);
   const input = await minimised(
@@ -91,7 +91,7 @@ function kindOf(error: unknown): string {
   return `${error.name}: ${words}`;
 }
 
-/** The outcomes that a target must have shown and has not. */
+/** Returns the required outcomes that a target did not show. */
 export function missingOutcomes(target: Target, { outcomes }: CampaignResult): string[] {
   const shown = [...outcomes.keys()];
   return target.outcomes.filter((wanted) => !shown.some((outcome) => outcome.startsWith(wanted)));

@@ -3,14 +3,14 @@ import kept from "./cases/cases.json" with { type: "json" };
 /** An input that once failed. */
 export interface Case {
   readonly hex: string;
-  /** What was wrong. */
+  /** The error. */
   readonly why: string;
 }
 
-/** Failures of earlier runs by their target, which are tests ever since. */
+/** The failures of earlier runs by their targets. The unit tests run them. */
 export const cases: Readonly<Record<string, readonly Case[]>> = kept;
 
-/** Keeps a failure for the tests; `deno task fuzz` may write there and nowhere else. */
+/** Saves a failure for the tests. `deno task fuzz` may write only there. */
 export async function keepCase(target: string, { hex, why }: Case): Promise<void> {
   const file = new URL("./cases/cases.json", import.meta.url);
   const all: Record<string, Case[]> = JSON.parse(await Deno.readTextFile(file));

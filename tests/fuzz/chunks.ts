@@ -2,7 +2,7 @@ import { Random } from "../support/random.ts";
 import { cut } from "../support/codec_streams.ts";
 import { hashOf } from "./expectations.ts";
 
-/** Ways to cut an input into chunks: the same ones for the same input, always. */
+/** Cuts an input into chunks in several ways, which depend only on the input. */
 export function cuttings(input: Uint8Array, count: number): Uint8Array[][] {
   const random = new Random(hashOf(input));
   const ways = Array.from({ length: count }, () => {

@@ -20,17 +20,17 @@ import {
 import { rawV2 } from "../support/proxy_bytes.ts";
 import { utf8 } from "./expectations.ts";
 
-/** A connection reads so much at once at most, on top of what a frame may have. */
+/** The size of the largest read of a connection, which may wait in addition to a frame (bytes). */
 const LARGEST_READ = 128 * 1024;
 
-/** Somebody who sends without an end, and a program that reads it. */
+/** A peer that sends without end, and a program that receives it. */
 export interface Endless {
   readonly name: string;
-  /** The most bytes that may be held for the program's sake. */
+  /** The maximum number of bytes that the call may hold. */
   readonly limit: number;
-  /** What is sent again and again. */
+  /** The bytes that the peer repeats. */
   readonly pattern: Uint8Array;
-  /** One call, made again until it fails twice without taking anything. */
+  /** Returns a call, which is repeated until it fails twice without taking bytes. */
   receive(connection: Connection): () => Promise<unknown>;
 }
 
@@ -49,7 +49,7 @@ function frames(name: string, codec: Codec<never>, pattern: Uint8Array, around: 
   };
 }
 
-/** `prefix`, then so many bytes, then `suffix`. */
+/** Returns `prefix`, then `length` bytes, then `suffix`. */
 function around(prefix: readonly number[], length: number, suffix: number[] = []): Uint8Array {
   const bytes = new Uint8Array(prefix.length + length + suffix.length).fill(65);
   bytes.set(prefix);
@@ -65,7 +65,7 @@ export const ENDLESS: readonly Endless[] = [
     receive: (connection) => () => recvLine(connection, { maxLength: LIMIT }),
   },
   {
-    name: "recvUntil, a delimiter that almost comes",
+    name: "recvUntil, a delimiter that almost appears",
     limit: LIMIT + 64,
     pattern: A,
     receive: (connection) => {
@@ -80,7 +80,7 @@ export const ENDLESS: readonly Endless[] = [
     receive: (connection) => () => recvExactly(connection, LIMIT),
   },
   frames(
-    "lines that are as long as they may be",
+    "lines of the greatest length",
     lines({ maxLength: LIMIT }) as Codec<never>,
     around([], LIMIT, [10]),
     2,
@@ -147,7 +147,7 @@ export const ENDLESS: readonly Endless[] = [
   },
 ];
 
-/** What was held at most, in bytes. */
+/** The result of an endless input: the limit, the sent bytes and the most bytes that were held. */
 export interface Held {
   readonly name: string;
   readonly limit: number;
@@ -156,8 +156,8 @@ export interface Held {
 }
 
 /**
- * Sends so many bytes and reads them; throws where more is held than the limit and one read. `watch` is
- * called before each read.
+ * Sends `total` bytes and receives them. It throws if the connection holds more than the limit and one read, and calls
+ * `watch` before each read.
  */
 export async function readEndless(
   { name, limit, pattern, receive }: Endless,
@@ -169,7 +169,10 @@ export async function readEndless(
     read(buffer) {
       const waiting = sent - connection.bytesReceived;
       most = Math.max(most, waiting);
-      assert(waiting <= limit + LARGEST_READ, `${name}: ${waiting} bytes wait, ${limit} may`);
+      assert(
+        waiting <= limit + LARGEST_READ,
+        `${name}: ${waiting} bytes wait, at most ${limit} may`,
+      );
       watch(sent);
       if (sent >= total) return Promise.resolve(null);
       fill(buffer, pattern, sent);

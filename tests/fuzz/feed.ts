@@ -1,6 +1,6 @@
 import { type Connection, connectionOver } from "../../mod.ts";
 
-/** A connection on which these chunks come in, and then the end of stream. */
+/** Makes a connection that receives these chunks and then the end of stream. */
 export function feed(chunks: readonly Uint8Array[]): Connection {
   const left = chunks.filter((chunk) => chunk.length > 0);
   let at = 0;

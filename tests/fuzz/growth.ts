@@ -1,27 +1,28 @@
 import type { Target, Worst } from "./target.ts";
 
-/** Double the input may cost so many times as much. */
+/** The maximum factor of the time when the input doubles. */
 export const MOST = 2.5;
 const DOUBLINGS = 3;
-/** One measurement takes so many milliseconds at least, by doing the same again. */
-const SHORTEST = 4;
+/** Minimum time of one measurement, which repeats the run until then (ms). */
+const SHORTEST_MS = 4;
 const REPEATS = 7;
-/** A machine has other things to do: what looks too slow is measured again, so often in all. */
+/** The maximum number of measurements of a case that looks too slow, because the machine may be busy. */
 const ATTEMPTS = 4;
 
-/** How the time of a worst case grows. */
+/** The growth of a worst case's time. */
 export interface Growth {
   readonly name: string;
   readonly size: number;
-  /** Milliseconds for once the smallest size. */
+  /** Time of one run at the smallest size (ms). */
   readonly milliseconds: number;
-  /** How many times as long twice as much took, in the mean over all doublings. */
+  /** The factor of the time when the size doubles: the geometric mean over all doublings. */
   readonly factor: number;
 }
 
 /**
- * Measures what doubling costs: the quickest of several runs at sizes from one to eight times the first, since what
- * else a machine does only adds. Medians passed the limit by 0.02 once in 94 cases on a busy one.
+ * Measures the factor of the time when the size doubles, at sizes from one to eight times the first. It uses the
+ * fastest of several runs, because other work of the machine only adds time. With medians, one of 94 cases exceeded
+ * the limit by 0.02 on a busy machine.
  */
 export async function growthOf(worst: Worst): Promise<Growth> {
   let best: Growth | undefined;
@@ -45,10 +46,10 @@ async function measure({ name, size, make }: Worst): Promise<Growth> {
   return { name, size, milliseconds: quickest[0] / times, factor };
 }
 
-/** How often it must run to be timed; it has been compiled by then. */
+/** Returns the number of runs that takes at least `SHORTEST_MS`. The code is compiled by then. */
 async function calibrate(run: () => unknown): Promise<number> {
   let times = 1;
-  while (await timed(run, times) < SHORTEST) times *= 2;
+  while (await timed(run, times) < SHORTEST_MS) times *= 2;
   return times;
 }
 
@@ -61,7 +62,7 @@ async function timed(run: () => unknown, times: number): Promise<number> {
   return performance.now() - started;
 }
 
-/** Does each worst case once at a size at which quadratic time would be minutes. */
+/** Runs each worst case once, at a size that would take minutes in quadratic time. */
 export async function readWorstCases({ worst }: Target): Promise<void> {
   for (const { size, make } of worst) await make(size * 8)();
 }

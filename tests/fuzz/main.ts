@@ -1,13 +1,13 @@
 /**
- * Fuzzing at length: a million mutations of valid inputs for everything that reads what strangers send,
- * ten thousand sequences of calls on pairs of connections against a model of what they may give, then how
- * the time of the worst cases grows, and what endless input makes a connection hold.
+ * Fuzzes for a long time. It checks a million mutations of valid inputs for every parser of foreign bytes, and ten
+ * thousand sequences of calls on pairs of connections against a model. Then it measures the growth of the worst cases'
+ * time, and the memory that a connection holds for endless input.
  *
  *     deno task fuzz                            everything
  *     deno task fuzz --target "PROXY v2 parser" one target, or model, growth or memory
- *     deno task fuzz --inputs 100000 --seed 7   fewer inputs or sequences, and the same ones again
+ *     deno task fuzz --inputs 100000 --seed 7   fewer inputs or sequences, with the same random choices
  *
- * What fails is made small and kept in cases/cases.json, whose inputs are tests. The last line is JSON.
+ * A failed input is made small and saved in cases/cases.json, which the unit tests run. The last line is JSON.
  */
 import { Random } from "../support/random.ts";
 import { keepCase } from "./cases.ts";
@@ -24,7 +24,7 @@ import { watchedCampaign } from "./watched.ts";
 const INPUTS = 1_000_000;
 const SEQUENCES = 10_000;
 const ENDLESS_BYTES = 256 * 1024 * 1024;
-/** Garbage that no collection has been to, and what the runtime keeps for its own use. */
+/** Memory for uncollected garbage and for the runtime itself (bytes). */
 const MEMORY_CONSTANT = 4 * 1024 * 1024;
 
 interface Row {
@@ -59,11 +59,11 @@ async function fuzz(target: Target, inputs: number, seed: number): Promise<Row> 
   }
   const missing = missingOutcomes(target, { ...answer, finding: undefined });
   if (missing.length === 0) return shown;
-  console.log(`  FAILED: never came to ${missing.join(", ")}`);
+  console.log(`  FAILED: never had the outcomes ${missing.join(", ")}`);
   return { ...shown, finding: `never ${missing.join(", ")}` };
 }
 
-/** Sequences of calls on the functions and on the stream views, over transports in memory and over TCP. */
+/** Checks sequences of calls on the functions and on the stream views, over transports in memory and over TCP. */
 async function model(sequences: number, seed: number): Promise<Row[]> {
   const rows: Row[] = [];
   for (const [what, check] of [["model", checkSequences], ["views", checkViewSequences]] as const) {
@@ -102,9 +102,9 @@ async function growth(): Promise<(Growth & { target: string })[]> {
 
 type HeldRow = Held & { readonly memory: number; readonly failed: boolean };
 
-/** What the process has of memory that is not garbage. */
+/** Returns the memory of the process after garbage collection (bytes). */
 function memoryInUse(): number {
-  // What the first one finds is freed beside it, and is certain to be gone with the second.
+  // The first collection may free its garbage concurrently. After the second one, it is certainly freed.
   for (let time = 0; time < 2; time++) (globalThis as unknown as { gc(): void }).gc();
   const { heapUsed, external } = Deno.memoryUsage();
   return heapUsed + external;
@@ -120,7 +120,7 @@ async function memory(): Promise<HeldRow[]> {
       next += ENDLESS_BYTES / 16;
       most = Math.max(most, memoryInUse() - before);
     });
-    // A queue that grows keeps room for twice what is in it.
+    // A growing queue may reserve twice the memory of its content.
     const failed = most > 2 * held.limit + MEMORY_CONSTANT;
     rows.push({ ...held, memory: most, failed });
     console.log(
@@ -144,7 +144,7 @@ async function main(args: readonly string[]): Promise<boolean> {
   const chosen = targets.filter(({ name }) => wanted(name));
   if (chosen.length === 0 && !["model", "growth", "memory"].includes(only!)) {
     const names = [...targets.map(({ name }) => name), "model", "growth", "memory"];
-    throw new Error(`no target ${only}, there are: ${names.join(", ")}`);
+    throw new Error(`no target ${only}, the targets are: ${names.join(", ")}`);
   }
   console.log(`seed ${seed}`);
   const rows: Row[] = [];

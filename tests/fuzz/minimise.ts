@@ -1,6 +1,6 @@
 /**
- * A smaller input that fails as well: parts are left out, then bytes made plain, until neither helps
- * any more or `tries` are used up.
+ * Finds a smaller input that fails as well. It leaves out parts and then simplifies bytes, until neither helps or
+ * `tries` are used up.
  */
 export async function minimised(
   input: Uint8Array,

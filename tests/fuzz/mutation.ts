@@ -4,28 +4,28 @@ import type { Target } from "./target.ts";
 
 type Mutate = (input: Uint8Array, random: Random, material: Material) => Uint8Array;
 
-/** What mutations are made of beside the input. */
+/** The material of mutations besides the input. */
 interface Material {
   readonly words: readonly Uint8Array[];
   readonly other: Uint8Array;
 }
 
-/** Numbers at which something overflows, ends or begins. */
+/** Numbers at the limits of integer types, sizes and prefixes. */
 const INTERESTING = [0, 1, 2, 7, 8, 15, 16, 31, 32, 63, 64, 100, 127, 128, 255, 256, 300, 1023]
   .concat([4095, 16383, 16384, 32767, 32768, 65507, 65535, 65536, 2 ** 24, 2 ** 31 - 1])
   .concat([2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1, 2 ** 53, 2 ** 63, 2 ** 64 - 1]);
 
-/** What a parser of decimal numbers may stumble over. */
+/** Texts that are hard for a parser of decimal numbers. */
 const DECIMALS = ["0", "00", "01", "-1", "+1", "1.5", "1e3", "0x50", "٣", "65535", "65536"]
   .concat(["4294967295", "4294967296", "9007199254740993", "18446744073709551616", "9".repeat(40)])
   .map((text) => new TextEncoder().encode(text));
 
-/** Where something happens in an input: as likely at its beginning, where headers are, as anywhere. */
+/** Chooses a position. Half of the time it is in the first 24 bytes, which contain the headers. */
 function place(length: number, random: Random): number {
   return random.below(random.below(2) === 0 ? length + 1 : Math.min(length, 24) + 1);
 }
 
-/** `count` bytes from `at` on replaced by others. */
+/** Replaces `count` bytes from `at` on by others. */
 function splice(
   input: Uint8Array,
   at: number,
@@ -39,7 +39,7 @@ function pick<T>(list: readonly T[], random: Random): T {
   return list[random.below(list.length)];
 }
 
-/** A part of it, mostly short. */
+/** Returns a part of an input, mostly a short one. */
 function part(input: Uint8Array, random: Random): Uint8Array {
   const at = place(input.length, random);
   return input.subarray(at, at + random.below(random.below(8) === 0 ? input.length + 1 : 9));
@@ -60,7 +60,7 @@ const flipBit: Mutate = (input, random) => {
 const setByte: Mutate = (input, random) =>
   changed(input, place(input.length, random), random.below(256));
 
-/** Adds a little to a byte: what a length field is then off by. */
+/** Adds -4 to 4 to a byte, which makes a length field slightly wrong. */
 const addToByte: Mutate = (input, random) => {
   const at = place(input.length, random);
   return changed(input, at, (input[at] ?? 0) + random.below(9) - 4 & 255);
@@ -72,7 +72,7 @@ const removeRange: Mutate = (input, random) =>
 const insertBytes: Mutate = (input, random) =>
   splice(input, place(input.length, random), 0, random.bytes(1 + random.below(4)));
 
-/** One byte again and again, as what fills a buffer does. */
+/** Inserts one byte repeatedly, to fill buffers. */
 const insertRun: Mutate = (input, random) => {
   const run = new Uint8Array(1 + random.below(300)).fill(random.below(256));
   return splice(input, place(input.length, random), 0, run);
@@ -107,7 +107,7 @@ const overwriteWord: Mutate = (input, random, { words }) => {
   return splice(input, place(input.length, random), word.length, word);
 };
 
-/** An interesting number of 1, 2, 4 or 8 bytes, in either order, in the place of others. */
+/** Overwrites bytes with an interesting number of 1, 2, 4 or 8 bytes, in either byte order. */
 const setNumber: Mutate = (input, random) => {
   const size = 1 << random.below(4);
   const bytes = new Uint8Array(8);
@@ -120,7 +120,7 @@ const setNumber: Mutate = (input, random) => {
   return splice(input, place(input.length, random), size, number);
 };
 
-/** Another number in the place of one that is written in digits, or anywhere where there is none. */
+/** Replaces a number in digits by another, or inserts one if there is none. */
 const setDecimal: Mutate = (input, random) => {
   const isDigit = (at: number) => input[at] >= 0x30 && input[at] <= 0x39;
   let at = place(input.length, random);
@@ -130,7 +130,7 @@ const setDecimal: Mutate = (input, random) => {
   return splice(input, at, end - at, pick(DECIMALS, random));
 };
 
-/** Makes a length, if it is one, say what really follows it, or a little less or more. */
+/** Overwrites bytes with the length of the rest, or a slightly different one, as if they were a length field. */
 const setLength: Mutate = (input, random) => {
   const size = 1 << random.below(3);
   const at = place(input.length, random);
@@ -158,7 +158,7 @@ const MUTATIONS: readonly Mutate[] = [
   ...[setNumber, setDecimal, setLength, swapRanges],
 ];
 
-/** A relative of inputs that are known, one to six mutations away. */
+/** Makes an input from known ones by one to six mutations. */
 export function mutated(
   target: Target,
   corpus: readonly Uint8Array[],
@@ -166,7 +166,7 @@ export function mutated(
 ): Uint8Array {
   let input = pick(corpus, random);
   const material: Material = { words: target.words, other: pick(corpus, random) };
-  // One mutation more often than many: most of those leave nothing that is still half right.
+  // One mutation is more frequent than many, because many mostly make an input that is all wrong.
   for (let count = 0; count < 6 && (count === 0 || random.below(2) === 0); count++) {
     input = pick(MUTATIONS, random)(input, random, material);
   }

@@ -1,4 +1,4 @@
-/** Options of a command, `--name value`, of those that it has. */
+/** Reads the options of a command, `--name value`. An unknown name is an error. */
 export function optionsOf(args: readonly string[], names: readonly string[]): Map<string, string> {
   const options = new Map<string, string>();
   for (let at = 0; at < args.length; at += 2) {
@@ -12,7 +12,7 @@ export function optionsOf(args: readonly string[], names: readonly string[]): Ma
   return options;
 }
 
-/** An option that is a number of at least 0. */
+/** Reads an option that is a number of at least 0. */
 export function numberOf(
   options: ReadonlyMap<string, string>,
   name: string,

@@ -52,7 +52,7 @@ const SSL = {
   tlvs: [{ type: 0x40, value: new Uint8Array(2) }],
 };
 
-/** Headers of every kind, as a caller says them. */
+/** Headers of every kind, as a caller gives them. */
 export const HEADERS: readonly ProxyHeaderInit[] = [
   {},
   { command: "LOCAL" },
@@ -83,7 +83,7 @@ export const V2_WORDS = [
   rawTlv(0x20, "\x01\0\0\0\0"),
 ];
 
-/** Makes the header's length what is there, and its checksum, where it has one, the right one. */
+/** Corrects the header's length, and its checksum if it has one. */
 export function repairV2(input: Uint8Array): Uint8Array {
   const fixed = new Uint8Array(input.length < 16 ? 16 : input.length);
   fixed.set(SIGNATURE);

@@ -17,18 +17,18 @@ import { HEADERS, repairV2, V1_SEEDS, V1_WORDS, V2_SEEDS, V2_WORDS } from "./pro
 import { type ReferenceHeader, referenceV1, referenceV2 } from "./reference_proxy.ts";
 import type { Target, Worst } from "./target.ts";
 
-/** What one of HAProxy's buffers holds. */
-const LONGEST = 16 * 1024;
+/** Size of one of HAProxy's buffers. */
+const LONGEST_BYTES = 16 * 1024;
 const KINDS = ["InvalidData", "TooLarge"] as const;
 
-/** A verdict that holds for the input, for every beginning of it and for what goes on. */
+/** Checks the verdict on the input, on its beginnings and on the input with more bytes. */
 function checkParser(input: Uint8Array): string {
   const said = verdict(input);
   checkAgainstReference(input, said);
   checkBeginnings(input, said);
   if ("atLeast" in said) {
     assert(Number.isInteger(said.atLeast) && said.atLeast > input.length);
-    assert(said.atLeast <= LONGEST);
+    assert(said.atLeast <= LONGEST_BYTES);
     return "incomplete";
   }
   const more = concat([input, Uint8Array.of(13, 10, 0, 88)]);
@@ -43,14 +43,14 @@ function checkParser(input: Uint8Array): string {
   return `${said.header.version} ${said.header.command} ${said.header.transport}`;
 }
 
-/** The reference takes what the parser takes, with the same addresses and fields. */
+/** Checks that the reference reads the same headers, with the same addresses and fields. */
 function checkAgainstReference(input: Uint8Array, said: Verdict): void {
   const reference = input[0] === 0x50 ? referenceV1(input) : referenceV2(input);
   if (!("header" in said)) {
-    // The reference does not look into fields or at checksums, nor has it a limit.
-    const judged = reference !== undefined && reference.length <= LONGEST &&
+    // The reference does not read fields or checksums, and has no limit.
+    const judged = reference !== undefined && reference.length <= LONGEST_BYTES &&
       (reference.tlvs ?? []).length === 0 &&
-      !("error" in said && /CRC|more than once/.test(said.error.message));
+      !("error" in said && /CRC|more than one field/.test(said.error.message));
     assert(!judged, "the reference reads a header");
     return;
   }
@@ -68,7 +68,7 @@ function unknownFields({ tlvs = [] }: ReferenceHeader): (readonly [number, Uint8
   return tlvs.filter(([type]) => ![1, 2, 5, 0x20, 0x30].includes(type));
 }
 
-/** Nobody waits for more than the header has, and an early refusal is a late one too. */
+/** Checks that a beginning never needs more than the header has, and is refused only if the whole input is. */
 function checkBeginnings(input: Uint8Array, said: Verdict): void {
   const whole = "header" in said ? said.length : input.length;
   for (let length = 0; length < Math.min(input.length, whole); length += 1 + (length >> 4)) {
@@ -82,13 +82,13 @@ function checkBeginnings(input: Uint8Array, said: Verdict): void {
   }
 }
 
-/** What was read can be written, but for Unix sockets, and says the same then. */
+/** Checks that a header that was read can be written, and reads the same then; Unix sockets cannot be written. */
 function checkWrittenAgain(header: ProxyHeader): void {
   assert(Object.isFrozen(header) && Object.isFrozen(header.tlvs));
   const { version, transport } = header;
   if (transport === "unix" || transport === "unixpacket") return;
   const written = encodeProxyHeader(header, { version });
-  assertEquals(verdict(written, { maxLength: Infinity }), { header, length: written.length });
+  assertEquals(verdict(written, Infinity), { header, length: written.length });
 }
 
 const parserWorst: Worst[] = ([
@@ -102,8 +102,8 @@ const parserWorst: Worst[] = ([
     const fields = Array.from({ length: Math.floor(size / field().length) }, field);
     const header = rawV2({}, new Uint8Array(12), ...fields);
     return () => {
-      // What fits the 64 KiB of a header is parsed too quickly to be timed once.
-      for (let times = 0; times < 8; times++) parseProxyHeader(header, { maxLength: Infinity });
+      // The 64 KiB of one header are parsed too quickly to be timed.
+      for (let times = 0; times < 8; times++) parseProxyHeader(header, Infinity);
     };
   },
 }));
@@ -115,7 +115,7 @@ parserWorst.push({
     const fields = "\x50\0\0".repeat(Math.floor(size / 3));
     const header = rawV2({}, new Uint8Array(12), rawTlv(0x20, `\x01\0\0\0\0${fields}`));
     return () => {
-      for (let times = 0; times < 8; times++) parseProxyHeader(header, { maxLength: Infinity });
+      for (let times = 0; times < 8; times++) parseProxyHeader(header, Infinity);
     };
   },
 });
@@ -144,7 +144,7 @@ export const proxyV2Target: Target = {
   worst: parserWorst,
 };
 
-/** The header through a connection, cut anyhow: as the parser says, and nothing of the rest is lost. */
+/** Receives the header through a connection, in pieces: the result is the parser's, and the rest stays whole. */
 async function checkReceiving(input: Uint8Array): Promise<string> {
   const said = verdict(input);
   for (const chunks of cuttings(input, 2)) {
@@ -160,13 +160,13 @@ async function checkReceiving(input: Uint8Array): Promise<string> {
       assertEquals(result.header, { ...said.header, peer: result.header.peer });
       assertEquals(connection.remoteAddress, said.header.source ?? { host: "", port: 0 });
       assert(connection.bytesReceived === said.length, `${connection.bytesReceived} bytes counted`);
-      assert(equals(await rest(connection), input.slice(said.length)), "the rest is another");
+      assert(equals(await rest(connection), input.slice(said.length)), "the rest differs");
     } else if ("error" in said) {
       assertEquals(sortOf(result.error), sortOf(said.error));
     } else {
       assert("atLeast" in said);
       assertEquals(result.error.kind, "UnexpectedEof");
-      assert(equals(await rest(connection), input), "what came is not left to others");
+      assert(equals(await rest(connection), input), "the bytes are not left in the stream");
     }
   }
   if ("error" in said) return sortOf(said.error);
@@ -207,7 +207,7 @@ export const recvProxyHeaderTarget: Target = {
   }],
 };
 
-/** A header as a caller says it: JSON, with bytes as `"hex:…"` and one digit for the version before it. */
+/** Writes a header from JSON, with bytes as `"hex:…"` and one digit for the version before it. */
 function checkEncoder(input: Uint8Array): string {
   const text = textOf(input);
   const version = Number(text[0]) as 1 | 2;
@@ -220,10 +220,13 @@ function checkEncoder(input: Uint8Array): string {
   const encode = () => encodeProxyHeader(init as ProxyHeaderInit, { version });
   const written = outcomeOf(encode, "encodeProxyHeader", "InvalidInput");
   if ("error" in written) return sortOf(written.error);
-  const said = verdict(written.value, { maxLength: Infinity });
-  assert("header" in said && said.length === written.value.length, "nobody reads what was written");
+  const said = verdict(written.value, Infinity);
+  assert(
+    "header" in said && said.length === written.value.length,
+    "the parser does not read what was written",
+  );
   const again = encodeProxyHeader(said.header, { version });
-  assert(equals(again, written.value), "what was read is written otherwise");
+  assert(equals(again, written.value), "writing what was read gives other bytes");
   return `${version} ${said.header.command} ${said.header.transport}`;
 }
 

@@ -2,17 +2,17 @@ import type { LengthPrefixedOptions } from "../../mod.ts";
 import type { Decoded, Result } from "../support/codec_streams.ts";
 
 /*
- * What each format says of a stream that lies there as a whole. They are written for being read beside
- * the specification, with an array, loops and no care for speed, and share nothing with the codecs.
+ * Reference decoders, which decode a whole stream at once. They follow the wording of the specifications, with an array
+ * and loops and no care for speed. They share no code with the codecs.
  */
 
-/** One step at a place in the stream: a result and how far it goes, or that the rest is no frame. */
+/** The result at a position of the stream with its size, or the reason why the rest is no frame. */
 type Step<T> =
   | { readonly frame: T; readonly size: number }
   | { readonly kind: "TooLarge" | "InvalidData"; readonly size?: number }
   | "incomplete";
 
-/** The steps one after the other. An error without a size is the end: the next frame is lost. */
+/** Decodes a stream step by step. It stops at an error without a size, because the next frame cannot be found. */
 function walk<T>(stream: Uint8Array, step: (rest: Uint8Array) => Step<T>): Decoded<T> {
   const results: Result<T>[] = [];
   for (let at = 0;;) {
@@ -51,7 +51,7 @@ export function varintReference(maxLength: number): (stream: Uint8Array) => Deco
   return (stream) =>
     walk<Uint8Array>(stream, (rest) => {
       const last = rest.findIndex((byte) => byte < 128);
-      // 53 bits are seven bytes of seven bits and four more.
+      // 53 bits are seven bytes of seven bits, and four bits of the eighth.
       if (rest.length >= 8 && (last < 0 || last >= 7) && rest[7] > 15) {
         return { kind: "InvalidData" };
       }
@@ -72,7 +72,7 @@ export function netstringReference(
     walk<Uint8Array>(stream, (rest) => {
       const text = String.fromCharCode(...rest.subarray(0, 40));
       const [digits] = /^[0-9]*/.exec(text)!;
-      // The first digit too many decides, whatever follows.
+      // The first digit over the maximum decides, whatever follows it.
       for (let count = 1; count <= digits.length; count++) {
         if (count > 1 && digits[0] === "0") return { kind: "InvalidData" };
         if (BigInt(digits.slice(0, count)) > BigInt(maxLength)) return { kind: "TooLarge" };
@@ -97,7 +97,7 @@ export function delimitedReference(
       const text = String.fromCharCode(...rest);
       const end = text.indexOf(wanted);
       if (end < 0) {
-        // What may still become the delimiter is not yet a part of the frame.
+        // Bytes that may be the beginning of the delimiter are not yet a part of the frame.
         let begun = Math.min(wanted.length - 1, text.length);
         while (!text.endsWith(wanted.slice(0, begun))) begun--;
         const certain = text.length - begun;

@@ -1,21 +1,20 @@
 import type { Address } from "../../mod.ts";
 
 /*
- * What the specification says of a header that lies there as a whole, read with regular expressions and the
- * URL standard's addresses: it shares nothing with the parser. It says less than the parser does: who
- * is meant, how long the header is, or that it is none.
+ * The specification of a whole header, written with regular expressions and the URL standard's addresses: it shares no
+ * code with the parser. It gives less than the parser: the addresses and the length, or nothing if it is no header.
  */
 
-/** The addresses, where there are some, and the length. */
+/** A header as the reference reads it; without addresses if it has none. */
 export interface ReferenceHeader {
   readonly length: number;
   readonly source?: Address;
   readonly destination?: Address;
-  /** Types and values in their order, padding and checksums left out; only in version 2. */
+  /** Types and values in order, without padding and checksums. Only version 2 has them. */
   readonly tlvs?: readonly (readonly [number, Uint8Array])[];
 }
 
-/** `undefined` for what is no header, or is not whole. */
+/** Reads a header of version 1; `undefined` if it is none, or not whole. */
 export function referenceV1(bytes: Uint8Array): ReferenceHeader | undefined {
   const text = String.fromCharCode(...bytes.subarray(0, 107));
   const unknown = /^PROXY UNKNOWN(?: [^\r\n]*)?\r\n/.exec(text);
@@ -41,7 +40,7 @@ function ipv4(text: string): string | undefined {
   return new RegExp(`^${part}(?:\\.${part}){3}$`).test(text) ? text : undefined;
 }
 
-/** In the shortest form; IPv4 where IPv6 carries it. */
+/** Gives an IPv6 address in its shortest form, or the IPv4 address that it carries. */
 function ipv6(text: string): string | undefined {
   const url = text.includes(":") ? URL.parse(`http://[${text}]/`) : null;
   if (url === null) return undefined;
@@ -54,7 +53,7 @@ function ipv6(text: string): string | undefined {
 
 const SIGNATURE = "\r\n\r\n\0\r\nQUIT\n";
 
-/** Its checksum is not looked at, nor what is in the values of its fields. */
+/** Reads a header of version 2, without its checksum and the values of its fields. */
 export function referenceV2(bytes: Uint8Array): ReferenceHeader | undefined {
   if (String.fromCharCode(...bytes.subarray(0, 12)) !== SIGNATURE || bytes.length < 16) {
     return undefined;
@@ -88,7 +87,7 @@ function fields(bytes: Uint8Array): [number, Uint8Array][] | undefined {
   const found: [number, Uint8Array][] = [];
   for (let at = 0; at < bytes.length;) {
     const end = at + 3 + bytes[at + 1] * 256 + bytes[at + 2];
-    // A length that is cut off makes this NaN, which is not within either.
+    // A length that is cut off makes this NaN.
     if (!(end <= bytes.length)) return undefined;
     if (bytes[at] !== 3 && bytes[at] !== 4) found.push([bytes[at], bytes.slice(at + 3, end)]);
     at = end;

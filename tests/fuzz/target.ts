@@ -1,30 +1,30 @@
-/** Something that reads what strangers send, and what must hold of it whatever that is. */
+/** A parser of foreign bytes, and the check that must pass for every input. */
 export interface Target {
   readonly name: string;
-  /** Inputs that are right, and some that nearly are: what mutations begin with. */
+  /** Valid inputs, and some that are almost valid, which the mutations begin with. */
   readonly seeds: readonly Uint8Array[];
-  /** Pieces that mean something in the format. */
+  /** Pieces that have a meaning in the format. */
   readonly words: readonly Uint8Array[];
-  /** What is longer is cut off here. */
+  /** The maximum length of an input (bytes). Longer mutations are cut off. */
   readonly longest: number;
-  /** Makes a mutated input's lengths and checksums right again, so that it gets further. */
+  /** Corrects the lengths and checksums of a mutated input, so that the parser reads more of it. */
   readonly repair?: (input: Uint8Array) => Uint8Array;
   /**
-   * Feeds it an input and throws where anything does not hold. What it gives says in a few words what
-   * came of the input: an input with a new outcome is worth mutating further.
+   * Parses an input, and throws if a check fails. It returns the outcome in a few words. An input with a new outcome is
+   * mutated further.
    */
   readonly check: (input: Uint8Array) => string | Promise<string>;
-  /** Outcomes without which the fuzzing would be shallow; the beginning of each is enough. */
+  /** The beginnings of outcomes that every campaign must show, so that it is not shallow. */
   readonly outcomes: readonly string[];
-  /** Its most expensive inputs, at any size. */
+  /** The most expensive inputs, at any size. */
   readonly worst: readonly Worst[];
 }
 
-/** A kind of input that costs much, of which twice the size should cost twice as much. */
+/** A kind of expensive input. Its cost must be linear in its size. */
 export interface Worst {
   readonly name: string;
-  /** The smallest size that is timed: reading it takes some milliseconds. */
+  /** The smallest size that is timed. It takes some milliseconds. */
   readonly size: number;
-  /** What reads an input of this size; it is made beforehand. */
+  /** Makes an input of this size, and returns a function that parses it. */
   readonly make: (size: number) => () => unknown;
 }

@@ -9,7 +9,7 @@ import {
 import { readerTargets } from "./reader_targets.ts";
 import type { Target } from "./target.ts";
 
-/** Everything that reads what strangers send. */
+/** All parsers of foreign bytes. */
 export const targets: readonly Target[] = [
   parseAddressTarget,
   formatAddressTarget,

@@ -1,6 +1,6 @@
 import type { CampaignResult } from "./campaign.ts";
 
-/** What a run in a worker is asked for. */
+/** The order for a campaign in a Web Worker. */
 export interface Job {
   readonly target: string;
   readonly inputs: number;
@@ -8,35 +8,35 @@ export interface Job {
   readonly window: SharedArrayBuffer;
 }
 
-/** What a worker answers; an error crosses the border as its text. */
+/** The answer of the Web Worker. It contains an error as text. */
 export interface Answer extends Omit<CampaignResult, "finding"> {
   readonly finding: { readonly input: Uint8Array; readonly error: string } | undefined;
 }
 
-/** An input that has not come to its end for so many milliseconds never will. */
-const HANG = 60_000;
-const LOOK = 1000;
-const LONGEST = 64 * 1024;
+/** An input whose check takes longer hangs (ms). */
+const HANG_MS = 60_000;
+const CHECK_INTERVAL_MS = 1000;
+const LONGEST_BYTES = 64 * 1024;
 
-/** What a worker is at, where somebody outside can see it even if it spins. */
+/** Shared memory that shows the current input of a worker, even while the worker is in an endless loop. */
 export class Window {
   readonly buffer: SharedArrayBuffer;
   readonly #numbers: Int32Array;
   readonly #bytes: Uint8Array;
 
-  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(8 + LONGEST)) {
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(8 + LONGEST_BYTES)) {
     this.buffer = buffer;
     this.#numbers = new Int32Array(buffer, 0, 2);
     this.#bytes = new Uint8Array(buffer, 8);
   }
 
   show(input: Uint8Array): void {
-    this.#bytes.set(input.subarray(0, LONGEST));
+    this.#bytes.set(input.subarray(0, LONGEST_BYTES));
     Atomics.store(this.#numbers, 1, input.length);
     Atomics.add(this.#numbers, 0, 1);
   }
 
-  /** How many inputs have begun. */
+  /** The number of inputs that have begun. */
   get count(): number {
     return Atomics.load(this.#numbers, 0);
   }
@@ -46,7 +46,7 @@ export class Window {
   }
 }
 
-/** Runs a campaign in a worker, which is ended where it hangs: the input that did it is the finding. */
+/** Runs a campaign in a Web Worker. If it hangs, it is ended, and the current input is the finding. */
 export function watchedCampaign(job: Omit<Job, "window">): Promise<Answer> {
   const window = new Window();
   const started = performance.now();
@@ -56,15 +56,15 @@ export function watchedCampaign(job: Omit<Job, "window">): Promise<Answer> {
   const timer = setInterval(() => {
     const now = performance.now();
     if (window.count !== count) [count, since] = [window.count, now];
-    else if (now - since > HANG) {
+    else if (now - since > HANG_MS) {
       resolve({
         inputs: count,
         milliseconds: now - started,
         outcomes: new Map(),
-        finding: { input: window.input, error: `does not end within ${HANG} ms` },
+        finding: { input: window.input, error: `does not end within ${HANG_MS} ms` },
       });
     }
-  }, LOOK);
+  }, CHECK_INTERVAL_MS);
   worker.onmessage = ({ data }) => resolve(data);
   worker.onerror = (event) => {
     event.preventDefault();

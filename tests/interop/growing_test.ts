@@ -1,6 +1,6 @@
 /**
- * The ways of the README's page on growth, with the programs and the configuration that it names: one
- * process, one per core, many machines behind HAProxy.
+ * The stages of growth that the documentation describes, with its programs and its configuration: one process, one
+ * per core, many machines behind HAProxy.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { deadline } from "@std/async";
@@ -8,14 +8,14 @@ import { close, connect, parseAddress, recvLine, send } from "../../mod.ts";
 import { Example } from "../system/support/example.ts";
 import { BareClient } from "../support/bare_client.ts";
 import { bytesOf, textOf } from "../support/text.ts";
-import { tellHAProxy } from "./support/accounting.ts";
+import { commandHAProxy } from "./support/accounting.ts";
 import { startHAProxy } from "./support/haproxy.ts";
 import { needProgram } from "./support/packages.ts";
 
 const SERVING = /serving on (127\.0\.0\.1:\d+) as (\d+)/;
 const ENDED = /ended after \d+ clients, (\d+) drained, (\d+) aborted/g;
 
-/** Which process answers a new client, and whom it takes the client for. */
+/** Connects a client; gives the process that answers, and the host that it sees. */
 async function ask(port: number, from = "127.0.0.1"): Promise<{ host: string; process: string }> {
   const client = await BareClient.connect({ host: "127.0.0.1", port }, from);
   client.write(bytesOf("hello\n"));
@@ -33,7 +33,7 @@ async function freePort(): Promise<number> {
   return (listener.addr as Deno.NetAddr).port;
 }
 
-Deno.test("one process: SIGTERM lets those who are there have their answer, then it exits with 0", async () => {
+Deno.test("V6: one process: after SIGTERM each client gets its answer, then it exits with 0", async () => {
   await using server = Example.start("production_server", "--port", "0");
   const address = parseAddress((await server.until(SERVING))[1]);
   const between = await connect(address);
@@ -42,7 +42,7 @@ Deno.test("one process: SIGTERM lets those who are there have their answer, then
   const fresh = await connect(address);
   await send(fresh, bytesOf("a request that is half"));
   server.signal("SIGTERM");
-  // The one between requests is let go, and tells that the signal has come.
+  // The client between requests is closed, which shows that the signal has come.
   assertEquals(await recvLine(between), null);
   await send(fresh, bytesOf(" there\n"));
   assertMatch((await recvLine(fresh))!, /^a request that is half there \(/);
@@ -68,14 +68,18 @@ Deno.test("one per core: processes share a port, a lost one is replaced, SIGTERM
   await serving(3);
   for (let count = 0; count < 60; count++) processes.add((await ask(port)).process);
   assertEquals(processes.size, 3);
-  assertEquals((await ask(port)).process === lost, false, `${kept} answers, or the new one`);
+  assertEquals(
+    (await ask(port)).process === lost,
+    false,
+    `only ${kept} and the new process answer`,
+  );
 
   cluster.signal("SIGTERM");
   assertEquals(await cluster.end(), 0);
   assertEquals([...cluster.output.matchAll(ENDED)].length, 2);
 });
 
-Deno.test("one per core: all processes are replaced under load, and no client notices", async () => {
+Deno.test("V6: one per core: all processes are replaced under load, and no client fails", async () => {
   await needProgram("ip", "-V", "iproute2");
   await needProgram("unshare", "-V", "util-linux");
   const program = new URL("programs/rolling_restart.ts", import.meta.url).pathname;
@@ -89,12 +93,12 @@ Deno.test("one per core: all processes are replaced under load, and no client no
     60_000,
   );
   assertEquals([code, textOf(stderr)], [0, ""]);
-  const { answers, ...told } = JSON.parse(textOf(stdout)!.trimEnd().split("\n").at(-1)!);
-  assertEquals(told, { code: 0, failures: [], processes: 6, aborted: Array(6).fill(0) });
+  const { answers, ...outcome } = JSON.parse(textOf(stdout)!.trimEnd().split("\n").at(-1)!);
+  assertEquals(outcome, { code: 0, failures: [], processes: 6, aborted: Array(6).fill(0) });
   assert(answers > 1000, `${answers} answers`);
 });
 
-Deno.test("many machines: HAProxy spreads the clients, tells who they are, and takes a server out", async () => {
+Deno.test("P4: many machines: HAProxy spreads the clients, names them, and takes a server out", async () => {
   const start = () => Example.start("production_server", "--port", "0", "--trust", "127.0.0.1");
   await using one = start();
   await using two = start();
@@ -119,15 +123,15 @@ Deno.test("many machines: HAProxy spreads the clients, tells who they are, and t
   }
   assertEquals(processes.size, 2);
 
-  // Somebody who speaks to a server itself is not heard.
+  // A client that connects to a server directly is refused.
   const stranger = await BareClient.connect(parseAddress(first), "127.0.0.9");
   stranger.write(bytesOf("hello\n"));
   await stranger.closed();
   assertEquals(stranger.received.length, 0);
 
-  // As the README has it: out of rotation first, then SIGTERM.
+  // As the documentation advises: out of rotation first, then SIGTERM.
   const admin = `${haproxy.folder}/admin.sock`;
-  assertEquals(await tellHAProxy(admin, "set server lines/one state drain"), "");
+  assertEquals(await commandHAProxy(admin, "set server lines/one state drain"), "");
   one.signal("SIGTERM");
   assertEquals(await one.end(), 0);
   assertMatch(one.output, /, 0 aborted\n$/);

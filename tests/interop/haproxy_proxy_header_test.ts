@@ -1,6 +1,6 @@
 /**
- * HAProxy as a receiver: what encodeProxyHeader() writes it accepts and understands as it was meant,
- * and what the parser accepts it accepts with the same addresses.
+ * HAProxy as a receiver: it understands what encodeProxyHeader() writes, and accepts what the parser accepts, with the
+ * same addresses.
  */
 import { assert, assertEquals } from "@std/assert";
 import { concat } from "@std/bytes";
@@ -18,10 +18,10 @@ import {
 import { ACCEPTED_LINES, REFUSED_LINES } from "../support/proxy_lines.ts";
 import { type Agreement, compare, differences, read } from "./support/agreement.ts";
 import { type HAProxy, startHAProxy } from "./support/haproxy.ts";
-import { ask, REQUEST, tellingFrontend } from "./support/understanding.ts";
+import { ask, explainingFrontend, REQUEST } from "./support/understanding.ts";
 
-function startTelling(): Promise<HAProxy> {
-  return startHAProxy(["telling"], ({ ports }) => tellingFrontend(ports.telling));
+function startExplaining(): Promise<HAProxy> {
+  return startHAProxy(["explaining"], ({ ports }) => explainingFrontend(ports.explaining));
 }
 
 const IPV4 = {
@@ -75,40 +75,40 @@ const ENCODED: readonly (readonly [1 | 2, ProxyHeaderInit])[] = [
   [2, { ...IPV4, authority: "a".repeat(255) }],
 ];
 
-Deno.test("HAProxy understands what encodeProxyHeader() writes as it was meant", async () => {
-  await using haproxy = await startTelling();
+Deno.test("P6: HAProxy understands what encodeProxyHeader() writes", async () => {
+  await using haproxy = await startExplaining();
   for (const [version, init] of ENCODED) {
     const bytes = encodeProxyHeader(init, { version });
-    const theirs = await ask(haproxy.ports.telling, bytes);
+    const theirs = await ask(haproxy.ports.explaining, bytes);
     assert(theirs !== undefined, `HAProxy dropped ${Deno.inspect(init)}`);
     const { source, destination, authority, uniqueId } = init;
-    // What was asked for counts here, not what our own parser makes of it.
-    const meant = { ...read(bytes), source, destination, authority, uniqueId };
-    assertEquals(differences(meant, theirs), undefined);
+    // These are the fields that the test gave, not those that the parser reads.
+    const expected = { ...read(bytes), source, destination, authority, uniqueId };
+    assertEquals(differences(expected, theirs), undefined);
   }
 });
 
-Deno.test("HAProxy refuses a checksum of ours once a bit of the header is flipped", async () => {
-  await using haproxy = await startTelling();
+Deno.test("P5: HAProxy refuses our checksum after a bit of the header was flipped", async () => {
+  await using haproxy = await startExplaining();
   const good = encodeProxyHeader({ ...IPV4, crc32c: true, alpn: "h2" }, { version: 2 });
-  assertEquals(await compare(haproxy.ports.telling, good), "both accept");
-  // Addresses, ports, the checksum itself, what stands behind it.
+  assertEquals(await compare(haproxy.ports.explaining, good), "both accept");
+  // Bits of the addresses, the ports, the checksum and the field behind it.
   for (const at of [16, 20, 24, 27, 31, 34, good.length - 1]) {
     const bad = good.slice();
     bad[at] ^= 1;
-    assertEquals(await compare(haproxy.ports.telling, bad), "both refuse", `byte ${at}`);
+    assertEquals(await compare(haproxy.ports.explaining, bad), "both refuse", `byte ${at}`);
   }
 });
 
-Deno.test("HAProxy takes headers as long as the parser does by default, and no longer", async () => {
-  await using haproxy = await startTelling();
+Deno.test("P2: HAProxy has the same limit on the length of a header as the parser", async () => {
+  await using haproxy = await startExplaining();
   const padded = (length: number) =>
     rawV2({}, IPV4_ADDRESSES, rawTlv(0xe0, new Uint8Array(length - 16 - 12 - 3)));
-  assertEquals(await compare(haproxy.ports.telling, padded(16 * 1024)), "both accept");
-  assertEquals(await compare(haproxy.ports.telling, padded(16 * 1024 + 1)), "both refuse");
+  assertEquals(await compare(haproxy.ports.explaining, padded(16 * 1024)), "both accept");
+  assertEquals(await compare(haproxy.ports.explaining, padded(16 * 1024 + 1)), "both refuse");
 });
 
-/** HAProxy reads an IPv4 address and a port up to the first byte that it cannot use. */
+/** Lines that HAProxy accepts: it reads an IPv4 address and a port up to the first byte that it cannot use. */
 const LAX_LINES = [
   "PROXY TCP4    \r\n",
   "PROXY TCP4 1.2.3 5.6.7.8 1 2\r\n",
@@ -122,24 +122,24 @@ const LAX_LINES = [
   "PROXY TCP4 255.255.255.255 255.255.255.255 65535 655350\r\n",
 ];
 
-Deno.test("HAProxy and the parser agree on the lines of version 1, but for these", async () => {
-  await using haproxy = await startTelling();
+Deno.test("P2: HAProxy and the parser agree on lines of version 1, except for a list", async () => {
+  await using haproxy = await startExplaining();
   const found = new Map<string, Agreement>();
   for (const [line] of ACCEPTED_LINES) {
-    found.set(line, await compare(haproxy.ports.telling, ascii(`${line}\r\n`)));
+    found.set(line, await compare(haproxy.ports.explaining, ascii(`${line}\r\n`)));
   }
   for (const [line] of REFUSED_LINES) {
     if (!("error" in verdict(ascii(line)))) continue;
-    found.set(line, await compare(haproxy.ports.telling, ascii(line)));
+    found.set(line, await compare(haproxy.ports.explaining, ascii(line)));
   }
-  // The specification has receivers ignore what stands behind UNKNOWN.
+  // The specification has receivers ignore the bytes behind UNKNOWN.
   const ignored = ACCEPTED_LINES.map(([line]) => line).filter((line) =>
     /^PROXY UNKNOWN ./.test(line + ".")
   );
   expectDifferences(haproxy, found, { stricter: LAX_LINES, haproxyStricter: ignored });
 });
 
-/** The exact lists hold for the version that they were made with; others may be stricter or laxer. */
+/** Compares with exact lists, which hold for HAProxy 2.6 only: others may be stricter or laxer. */
 function expectDifferences(
   { version }: HAProxy,
   found: ReadonlyMap<string, Agreement>,
@@ -156,8 +156,8 @@ function hex(byte: number): string {
   return byte.toString(16).padStart(2, "0");
 }
 
-Deno.test("HAProxy and the parser agree on the family bytes of version 2, but for these", async () => {
-  await using haproxy = await startTelling();
+Deno.test("P2: HAProxy and the parser agree on the family bytes of version 2, except for a list", async () => {
+  await using haproxy = await startExplaining();
   const found = new Map<string, Agreement>();
   for (let family = 0; family < 256; family++) {
     const addresses = family === 0x11
@@ -168,11 +168,11 @@ Deno.test("HAProxy and the parser agree on the family bytes of version 2, but fo
     for (const command of [0x20, 0x21]) {
       const bytes = rawV2({ command, family }, addresses ?? new Uint8Array(216));
       const name = `${hex(command)} ${hex(family)}`;
-      found.set(name, await compare(haproxy.ports.telling, bytes));
+      found.set(name, await compare(haproxy.ports.explaining, bytes));
       if (command === 0x20) assertEquals(found.get(name), "both accept");
     }
   }
-  // It knows TCP only, and drops what the specification lets it use the connection's own addresses for.
+  // It knows TCP only, and drops others, although the specification lets it use the connection's own addresses.
   const others = [0x00, 0x01, 0x02, 0x10, 0x12, 0x20, 0x22, 0x30, 0x31, 0x32];
   expectDifferences(haproxy, found, {
     stricter: [],
@@ -222,22 +222,24 @@ const FIELDS: readonly (readonly [string, Uint8Array, stricter?: "we are stricte
   ["another command", rawV2({ command: 0x22 }, IPV4_ADDRESSES)],
   ["another version", rawV2({ command: 0x11 }, IPV4_ADDRESSES)],
   ["a TLS field", tlvs(rawTlv(0x20, "\x01\0\0\0\0"))],
-  // What it does not use, HAProxy does not look into.
+  // HAProxy does not look into fields that it does not use.
   ["a short TLS field", tlvs(rawTlv(0x20, "\0\0\0\0")), "we are stricter"],
   ["a TLS field that overruns", tlvs(rawTlv(0x20, "\0\0\0\0\0\x21\0\x01")), "we are stricter"],
   ["a namespace that is no text", tlvs(rawTlv(0x30, "\xff")), "we are stricter"],
-  // It takes the authority for bytes.
+  // It accepts any bytes as authority.
   ["an authority that is no text", tlvs(rawTlv(0x02, "\xff")), "we are stricter"],
-  // Of two, it takes the last one, and other receivers may take the first.
+  // Of two fields it takes the last one; other receivers may take the first.
   ["two authorities", tlvs(rawTlv(0x02, "a"), rawTlv(0x02, "b")), "we are stricter"],
   ["two unique ids", tlvs(rawTlv(0x05, "a"), rawTlv(0x05, "b")), "we are stricter"],
   ["two protocols", tlvs(rawTlv(0x01, "a"), rawTlv(0x01, "b")), "we are stricter"],
 ];
 
-Deno.test("HAProxy and the parser agree on the fields of version 2, but for these", async () => {
-  await using haproxy = await startTelling();
+Deno.test("P2: HAProxy and the parser agree on the fields of version 2, except for a list", async () => {
+  await using haproxy = await startExplaining();
   const found = new Map<string, Agreement>();
-  for (const [name, bytes] of FIELDS) found.set(name, await compare(haproxy.ports.telling, bytes));
+  for (const [name, bytes] of FIELDS) {
+    found.set(name, await compare(haproxy.ports.explaining, bytes));
+  }
   const stricter = FIELDS.filter(([, , how]) => how !== undefined).map(([name]) => name);
   expectDifferences(haproxy, found, { stricter, haproxyStricter: [] });
 });
@@ -257,7 +259,7 @@ function lineOf(keyword: string, ...hosts: fc.Arbitrary<string>[]): fc.Arbitrary
   );
 }
 
-/** Lines that are right, or nearly so. */
+/** Lines that are valid, or nearly. */
 const line = fc.oneof(
   lineOf("TCP4", fc.ipV4(), fc.ipV4(), fc.ipV4(), fc.ipV4Extended()),
   lineOf("TCP6", fc.ipV6(), fc.ipV6(), fc.ipV6(), fc.ipV4()),
@@ -265,7 +267,7 @@ const line = fc.oneof(
   fc.constant(ascii("PROXY UNKNOWN\r\n")),
 );
 
-/** Binary headers that are right, or nearly so. */
+/** Binary headers that are valid, or nearly. */
 const binary = fc.tuple(
   fc.constantFrom(0x21, 0x21, 0x21, 0x20, 0x22),
   fc.constantFrom(0x11, 0x21, 0x11, 0x21, 0x12, 0x31, 0x00, 0x41),
@@ -295,19 +297,19 @@ const binary = fc.tuple(
 });
 
 for (const [name, header] of [["lines", line], ["binary headers", binary]] as const) {
-  Deno.test(`what the parser accepts of random ${name}, HAProxy accepts with the same addresses`, async () => {
-    await using haproxy = await startTelling();
+  Deno.test(`P2: HAProxy accepts the random ${name} that the parser accepts, with the same addresses`, async () => {
+    await using haproxy = await startExplaining();
     const counts = new Map<Agreement, number>();
     await fc.assert(
       fc.asyncProperty(header, async (header) => {
         const ours = verdict(concat([header, REQUEST]));
         fc.pre(!("atLeast" in ours) && (!("length" in ours) || ours.length === header.length));
-        const agreement = await compare(haproxy.ports.telling, header);
+        const agreement = await compare(haproxy.ports.explaining, header);
         counts.set(agreement, (counts.get(agreement) ?? 0) + 1);
       }),
       { numRuns: RUNS },
     );
-    // A property that never met a header that both accept would prove nothing.
+    // Without headers that both accept, the property would prove nothing.
     assert((counts.get("both accept") ?? 0) > RUNS / 20, Deno.inspect(counts));
   });
 }

@@ -1,5 +1,5 @@
 /**
- * HAProxy as a sender: the parser reads what it writes, of every kind that it can write.
+ * HAProxy as a sender: the parser reads every kind of header that it writes.
  */
 import { assert, assertEquals } from "@std/assert";
 import { concat } from "@std/bytes";
@@ -19,16 +19,16 @@ import { type HAProxy, type Places, startHAProxy } from "./support/haproxy.ts";
 import { HeaderListener } from "./support/header_listener.ts";
 
 interface Relay {
-  /** What HAProxy binds, beside its address. */
+  /** Options of HAProxy's `bind`, beside the address. */
   readonly bind?: string;
-  /** How the server behind it is told. */
+  /** Options of HAProxy's `server`, such as `send-proxy`. */
   readonly how: string;
-  /** What a health check does. */
+  /** Lines of the configuration for health checks. */
   readonly check?: readonly string[];
   readonly uniqueId?: string;
 }
 
-/** A HAProxy that passes on to the listener what comes to its port `relay`, or to a Unix socket. */
+/** Starts a HAProxy that relays its port `relay`, and a Unix socket, to the listener. */
 function startRelay(
   listener: HeaderListener,
   relay: Relay | ((places: Places) => Promise<Relay>),
@@ -53,7 +53,7 @@ listen relay
   });
 }
 
-/** What the listener is told of a client that says hello through HAProxy. */
+/** Sends hello through HAProxy, and gives the header that the listener gets. */
 async function headerOf(listener: HeaderListener, client: Connection): Promise<ProxyHeader> {
   try {
     await send(client, bytesOf("hello"));
@@ -68,7 +68,7 @@ async function headerOf(listener: HeaderListener, client: Connection): Promise<P
 const BARE = { command: "PROXY", crc32c: false, tlvs: [] } as const;
 
 for (const [version, how] of [[1, "send-proxy"], [2, "send-proxy-v2"]] as const) {
-  Deno.test(`${how}: HAProxy tells the client's addresses, of both families`, async () => {
+  Deno.test(`P4: ${how}: HAProxy names a client of either family`, async () => {
     using listener = new HeaderListener();
     await using haproxy = await startRelay(listener, { how });
     for (const host of ["127.0.0.1", "::1"]) {
@@ -83,7 +83,7 @@ for (const [version, how] of [[1, "send-proxy"], [2, "send-proxy-v2"]] as const)
     }
   });
 
-  Deno.test(`${how}: HAProxy knows no addresses of a client on a Unix socket`, async () => {
+  Deno.test(`P4: ${how}: HAProxy names no client of a Unix socket`, async () => {
     using listener = new HeaderListener();
     await using haproxy = await startRelay(listener, { how });
     const path = `${haproxy.folder}/relay.sock`;
@@ -96,9 +96,9 @@ for (const [version, how] of [[1, "send-proxy"], [2, "send-proxy-v2"]] as const)
     });
   });
 
-  Deno.test(`${how}: HAProxy's health check begins with a header too`, async () => {
+  Deno.test(`P2: ${how}: HAProxy's health check begins with a header too`, async () => {
     using listener = new HeaderListener();
-    // A plain check resets the connection at once, maybe before its header is read.
+    // A plain check resets the connection at once, perhaps before its header is read.
     const check = ["option tcp-check", "tcp-check connect default", "tcp-check expect string ok"];
     await using _haproxy = await startRelay(listener, { how: `${how} check`, check });
     using connection = await listener.next();
@@ -107,12 +107,12 @@ for (const [version, how] of [[1, "send-proxy"], [2, "send-proxy-v2"]] as const)
     if (version === 2) {
       assertEquals(header, { ...BARE, version, command: "LOCAL", transport: "unknown" });
     } else {
-      // Its own addresses, or none.
+      // The header has HAProxy's own addresses, or none.
       assert(header.source === undefined || header.source.host === "127.0.0.1");
     }
   });
 
-  Deno.test(`${how}: HAProxy passes on what it is told in a header of ours`, async () => {
+  Deno.test(`P6: ${how}: HAProxy passes on the addresses of a header of ours`, async () => {
     using listener = new HeaderListener();
     await using haproxy = await startRelay(listener, { bind: "accept-proxy", how });
     const [v4, v6] = [{ host: "192.0.2.1", port: 0 }, { host: "2001:db8:0:1::1", port: 65535 }];
@@ -128,31 +128,31 @@ for (const [version, how] of [[1, "send-proxy"], [2, "send-proxy-v2"]] as const)
   });
 }
 
-Deno.test("send-proxy-v2: HAProxy's checksum is right, its unique id and the authority are read", async () => {
+Deno.test("P5: send-proxy-v2: HAProxy's checksum is right, its unique id and the authority are read", async () => {
   using listener = new HeaderListener();
   const how = "send-proxy-v2 proxy-v2-options crc32c,unique-id,authority";
   const uniqueId = "from-%ci-%cp";
   await using haproxy = await startRelay(listener, { bind: "accept-proxy", how, uniqueId });
-  const said: ProxyHeaderInit = {
+  const init: ProxyHeaderInit = {
     source: { host: "192.0.2.1", port: 56324 },
     destination: { host: "192.0.2.2", port: 443 },
     authority: "exämple.com",
-    uniqueId: bytesOf("ours, which HAProxy keeps for itself"),
+    uniqueId: bytesOf("ours, which HAProxy does not pass on"),
     crc32c: true,
   };
   for (let times = 0; times < 20; times++) {
     const source = { host: "192.0.2.1", port: 50_000 + times };
     const client = await connect({ host: "127.0.0.1", port: haproxy.ports.relay });
-    await send(client, encodeProxyHeader({ ...said, source }, { version: 2 }));
+    await send(client, encodeProxyHeader({ ...init, source }, { version: 2 }));
     const header = await headerOf(listener, client);
     assertEquals(header, {
       ...BARE,
       version: 2,
       transport: "tcp",
       source,
-      destination: said.destination,
+      destination: init.destination,
       crc32c: true,
-      authority: said.authority,
+      authority: init.authority,
       uniqueId: bytesOf(`from-192.0.2.1-${source.port}`),
     });
   }
@@ -162,7 +162,7 @@ const EVERY_OPTION = [
   ...["ssl", "cert-cn", "ssl-cipher", "cert-sig", "cert-key", "authority", "crc32c", "unique-id"],
 ];
 
-/** A HAProxy that ends TLS and asks for a certificate, which may be one that it does not know. */
+/** Starts a HAProxy that ends TLS and asks for a certificate, which it need not know. */
 function startTlsRelay(listener: HeaderListener): Promise<HAProxy> {
   return startRelay(listener, async ({ folder }) => {
     const own = await makeCertificate(folder, "localhost");
@@ -195,7 +195,7 @@ async function connectTls(haproxy: HAProxy, name?: string): Promise<Connection> 
   return connectionOver(connection);
 }
 
-Deno.test("send-proxy-v2: all that HAProxy tells of TLS is read", async () => {
+Deno.test("P2: send-proxy-v2: HAProxy's details of TLS are read", async () => {
   using listener = new HeaderListener();
   await using haproxy = await startTlsRelay(listener);
   const ssl = {

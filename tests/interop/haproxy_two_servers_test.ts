@@ -1,20 +1,20 @@
 /**
- * HAProxy before two of our servers, each in its own process: health checks all the time, and one after
- * the other is stopped under load and started again.
+ * HAProxy in front of two of our servers, each in its own process: health checks go on all the time, and each server
+ * is stopped under load and started again.
  */
 import { assert, assertEquals } from "@std/assert";
-import { type Account, AccountingServer, Load, tellHAProxy } from "./support/accounting.ts";
+import { type Account, AccountingServer, commandHAProxy, Load } from "./support/accounting.ts";
 import { type HAProxy, startHAProxy } from "./support/haproxy.ts";
 
 const CLIENTS = 16;
-const ENOUGH = 100;
+const ENOUGH_ANSWERS = 100;
 
 interface Farm {
-  /** How HAProxy tells the servers of their clients. */
+  /** Options of HAProxy's `server`, such as `send-proxy`. */
   readonly how: string;
 }
 
-/** The ports of the servers are free ones too, which nobody takes meanwhile. */
+/** Starts HAProxy in front of two servers; their ports are free ones too. */
 function startFarm({ how }: Farm): Promise<HAProxy> {
   return startHAProxy(["front", "one", "two"], ({ ports, folder }) => `
 global
@@ -37,7 +37,7 @@ listen farm
 `);
 }
 
-/** Every request that a server accepted was answered, whole; nothing but health checks went wrong. */
+/** Checks that every accepted request was answered as a whole, and that only health checks failed. */
 function assertNothingLost(accounts: readonly Account[], load: Load): void {
   for (const { accepted, errors, aborted } of accounts) {
     const lost = accepted.filter((name) => !load.answers.has(name));
@@ -56,23 +56,23 @@ for (
     { how: "send-proxy-v2 proxy-v2-options crc32c,unique-id", version: 2 },
   ]
 ) {
-  Deno.test(`${how}: no accepted request is lost when servers behind HAProxy are stopped and started under load`, async () => {
+  Deno.test(`V6: ${how}: no accepted request is lost when servers behind HAProxy are stopped and started under load`, async () => {
     await using haproxy = await startFarm({ how });
     const { front, one, two } = haproxy.ports;
     await using first = await AccountingServer.start(one);
     await using second = await AccountingServer.start(two);
     const load = new Load(front, CLIENTS);
-    await load.answered(first.pid, ENOUGH);
-    await load.answered(second.pid, ENOUGH);
+    await load.answered(first.pid, ENOUGH_ANSWERS);
+    await load.answered(second.pid, ENOUGH_ANSWERS);
 
     const accounts = [await first.end()];
-    await load.answered(second.pid, ENOUGH);
+    await load.answered(second.pid, ENOUGH_ANSWERS);
     await using firstAgain = await AccountingServer.start(one);
-    await load.answered(firstAgain.pid, ENOUGH);
+    await load.answered(firstAgain.pid, ENOUGH_ANSWERS);
     accounts.push(await second.end());
-    await load.answered(firstAgain.pid, ENOUGH);
+    await load.answered(firstAgain.pid, ENOUGH_ANSWERS);
     await using secondAgain = await AccountingServer.start(two);
-    await load.answered(secondAgain.pid, ENOUGH);
+    await load.answered(secondAgain.pid, ENOUGH_ANSWERS);
     await load.stop();
     accounts.push(await firstAgain.end(), await secondAgain.end());
 
@@ -87,14 +87,14 @@ for (
         uniqueId: version === 2 ? uniqueId : undefined,
       });
     }
-    // More than requests had come: health checks were there throughout.
+    // Health checks came too, beside the requests.
     for (const { clients, accepted, refused } of accounts) {
       assert(clients + refused >= accepted.length, `${clients} clients`);
     }
   });
 }
 
-Deno.test("no request at all is lost when HAProxy is told before a server is stopped", async () => {
+Deno.test("V6: no request is lost if HAProxy takes a server out before it is stopped", async () => {
   const how = "send-proxy-v2 proxy-v2-options crc32c,unique-id";
   await using haproxy = await startFarm({ how });
   const { front, one, two } = haproxy.ports;
@@ -102,14 +102,14 @@ Deno.test("no request at all is lost when HAProxy is told before a server is sto
   await using first = await AccountingServer.start(one);
   await using second = await AccountingServer.start(two);
   const load = new Load(front, CLIENTS);
-  await load.answered(first.pid, ENOUGH);
-  await load.answered(second.pid, ENOUGH);
+  await load.answered(first.pid, ENOUGH_ANSWERS);
+  await load.answered(second.pid, ENOUGH_ANSWERS);
 
-  assertEquals(await tellHAProxy(admin, "set server farm/one state drain"), "");
+  assertEquals(await commandHAProxy(admin, "set server farm/one state drain"), "");
   const accounts = [await first.end()];
   await using firstAgain = await AccountingServer.start(one);
-  assertEquals(await tellHAProxy(admin, "set server farm/one state ready"), "");
-  await load.answered(firstAgain.pid, ENOUGH);
+  assertEquals(await commandHAProxy(admin, "set server farm/one state ready"), "");
+  await load.answered(firstAgain.pid, ENOUGH_ANSWERS);
   await load.stop();
   accounts.push(await firstAgain.end(), await second.end());
 

@@ -1,4 +1,4 @@
-/** The line server driven by nc and socat: line endings, half-close, lines that are too long. */
+/** The line server with nc and socat as clients: line endings, half-close, lines that are too long. */
 import { assertEquals } from "@std/assert";
 import { parseAddress } from "../../mod.ts";
 import { Example } from "../system/support/example.ts";
@@ -18,20 +18,20 @@ const CLIENTS: readonly Client[] = [
     name: "nc",
     async say(host, port, input) {
       await needProgram("nc.openbsd", "-h", "netcat-openbsd");
-      return heard(await talk("nc.openbsd", ["-N", host, `${port}`], input));
+      return outputOf(await talk("nc.openbsd", ["-N", host, `${port}`], input));
     },
   },
   {
     name: "socat",
     async say(host, port, input) {
       await needProgram("socat", "-V");
-      // Without -t it leaves half a second after its own end, whatever still comes.
-      return heard(await talk("socat", ["-t", "60", "-", `TCP:${host}:${port}`], input));
+      // Without -t it exits half a second after its own end, although input still comes.
+      return outputOf(await talk("socat", ["-t", "60", "-", `TCP:${host}:${port}`], input));
     },
   },
 ];
 
-function heard({ code, output, errors }: Awaited<ReturnType<typeof talk>>): string {
+function outputOf({ code, output, errors }: Awaited<ReturnType<typeof talk>>): string {
   assertEquals({ code, errors }, { code: 0, errors: "" });
   return output;
 }
@@ -46,9 +46,9 @@ async function withServer(use: (host: string, port: number) => Promise<void>): P
 }
 
 for (const { name, say } of CLIENTS) {
-  Deno.test(`${name} gets an answer for each line, ended by LF or CRLF, and for the last without`, async () => {
+  Deno.test(`${name} gets an answer for each line, ended by LF, by CRLF or by the end of the stream`, async () => {
     await withServer(async (host, port) => {
-      // The last one is complete only with the end of what the client sends.
+      // The last line ends with the client's stream.
       const answers = "1 ONE\n2 TWO\n3 \n4 GRÜSSE\n5 LAST\n";
       assertEquals(await say(host, port, "one\ntwo\r\n\r\ngrüße\nlast"), answers);
     });
@@ -59,13 +59,13 @@ for (const { name, say } of CLIENTS) {
       const questions = Array.from({ length: MANY }, (_, index) => `line ${index}\r\n`);
       const answers = Array.from({ length: MANY }, (_, index) => `${index + 1} LINE ${index}\n`);
       const output = await say(host, port, questions.join(""));
-      // Not the texts themselves: a difference between them takes minutes to print.
+      // The texts are not compared directly: printing their difference would take minutes.
       assertEquals(output.length, answers.join("").length);
       assertEquals(output === answers.join(""), true);
     });
   });
 
-  Deno.test(`${name} is told of a line that is too long or no UTF-8, and the stream goes on`, async () => {
+  Deno.test(`F9: ${name} gets one error for a line that is too long or not UTF-8, and the stream goes on`, async () => {
     await withServer(async (host, port) => {
       const parts = ["one\n", "x".repeat(1001), "\n\xff\xfe\r\n", "x".repeat(1000), "\r\n"];
       const input = parts.join("") + "x".repeat(100_000) + "\nend\n";

@@ -1,6 +1,6 @@
 /**
- * RESP against programs that everyone trusts: redis-cli and redis-benchmark talk to the example's
- * server, its client to a redis-server, and both servers give the same replies.
+ * RESP with the original programs: redis-cli and redis-benchmark use the example's server, its client uses a
+ * redis-server, and both servers give the same replies.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
@@ -16,7 +16,7 @@ interface RespServer extends AsyncDisposable {
   readonly port: number;
 }
 
-/** The example's server; when it is disposed of it must end cleanly, and have complained of nothing. */
+/** Starts the example's server; its disposal checks that it ends cleanly, with no errors. */
 async function startOurs(): Promise<RespServer> {
   const server = Example.start("resp_server", "--port", "0");
   const { host, port } = parseAddress((await server.until(/127\.0\.0\.1:\d+/))[0]);
@@ -66,7 +66,7 @@ Deno.test("redis-cli gets from our server what it gets from redis-server", async
       ["QUIT"],
     ]
   ) assertEquals(await cli(ours, args), await cli(redis, args), args.join(" "));
-  // Commands from its input, and a value of 900,000 bytes.
+  // These commands come from its input, with a value of 900,000 bytes.
   const script = `SET big ${"x".repeat(900_000)}\nGET big\nset a 1\nincr a\nGET a\nDEL a big\n`;
   assertEquals(await cli(ours, [], script) === await cli(redis, [], script), true);
 });
@@ -91,13 +91,13 @@ for (const [pipeline, count] of [[1, 20_000], [64, 500_000]]) {
       ...["-h", ours.host, "-p", `${ours.port}`, "-P", `${pipeline}`, "-n", `${count}`],
       ...["-t", tests.join(",").toLowerCase(), "-q"],
     ]);
-    // It ends with 1 at the first error that a server replies.
+    // It exits with 1 at the first error reply.
     assertEquals({ code, errors }, { code: 0, errors: "" }, output);
     assert(!/error|warning/i.test(output), output);
     for (const test of tests) {
       assertMatch(output, new RegExp(`${test}: [\\d.]+ requests per second`));
     }
-    // It says nothing of the replies; the server counted.
+    // It does not report the replies, but the server has counted them.
     assert(Number(await cli(ours, ["GET", "counter:__rand_int__"])) >= count);
   });
 }
@@ -157,7 +157,7 @@ const command = fc.oneof(
   fc.tuple(fc.constantFrom("GET", "INCR", "incr", "DEL", "ECHO"), key),
   fc.tuple(fc.constantFrom("ECHO", "PING"), value),
   fc.tuple(fc.constant("DEL"), key, key, key),
-  // Too few or too many arguments.
+  // These have too few or too many arguments.
   fc.tuple(fc.constantFrom("PING", "Get", "SET", "del", "INCR", "ECHO")),
   fc.tuple(fc.constantFrom("PING", "GET", "INCR", "ECHO"), value, value),
 );
@@ -169,7 +169,7 @@ Deno.test("our server gives the same replies as redis-server to any sequence of 
   await using other = await RespClient.connect(redis);
   await fc.assert(
     fc.asyncProperty(fc.array(command, { maxLength: 20, size: "max" }), async (commands) => {
-      // Each sequence begins with nothing stored.
+      // Each sequence begins with an empty store.
       const all = [["DEL", "a", "b", "c", ""], ...commands];
       const [replies, expected] = await Promise.all(
         [one, other].map((client) => Promise.all(all.map((words) => client.command(...words)))),
@@ -180,7 +180,7 @@ Deno.test("our server gives the same replies as redis-server to any sequence of 
   );
 });
 
-/** Sends bytes, and takes down all that comes until the server ends the connection. */
+/** Sends bytes, and gives all replies until the server ends the connection. */
 async function exchange({ host, port }: RespServer, bytes: string): Promise<string> {
   using conn = await Deno.connect({ hostname: host, port });
   await conn.write(new TextEncoder().encode(bytes));

@@ -1,5 +1,5 @@
 /**
- * What a server holds. Figures are printed; what is asserted is that nobody is lost and nothing grows.
+ * Holds a server under load. The tests print figures, and assert that no client is lost and that nothing grows.
  */
 import { assert, assertEquals } from "@std/assert";
 import { abort, close, connect, type Connection, recvExactly, recvLine, send } from "../../mod.ts";
@@ -14,7 +14,7 @@ import {
 
 const MESSAGE = crypto.getRandomValues(new Uint8Array(64));
 
-/** How long each of so many echoes took, in milliseconds. */
+/** Makes `count` echoes, and returns the time of each (ms). */
 async function echoes(connection: Connection, count: number): Promise<number[]> {
   const took: number[] = [];
   for (let done = 0; done < count; done++) {
@@ -26,8 +26,8 @@ async function echoes(connection: Connection, count: number): Promise<number[]> 
   return took;
 }
 
-Deno.test("10,000 idle connections are held while others have their echo", async () => {
-  // The watch looks at each of them four times a second.
+Deno.test("10,000 idle connections stay open while another one gets its echoes", async () => {
+  // The idle timeouts check each connection four times a second.
   await using server = await startServer("echo", { firstByteTimeout: 2_000, idleTimeout: 300_000 });
   const alone = await connect(server.address);
   await echoes(alone, 2_000);
@@ -61,7 +61,7 @@ Deno.test("100,000 connections in turn leave descriptors and memory as they were
   };
   const figures = [];
   const begin = performance.now();
-  // The first two tenths are for the memory that stays.
+  // The memory of the first two tenths is not compared, because some of it stays.
   for (let part = 0; part < 10; part++) {
     left = IN_TURN / 10;
     await Promise.all(Array.from({ length: AT_ONCE }, work));
@@ -78,7 +78,7 @@ Deno.test("100,000 connections in turn leave descriptors and memory as they were
   assert(figures[9].rss - figures[1].rss < 20 * 1024 * 1024);
 });
 
-/** How long each request took, one after the other for so long. */
+/** Makes requests one after the other for a time, and returns the time of each (ms). */
 async function requests(server: LoadServer, milliseconds: number): Promise<number[]> {
   const took: number[] = [];
   const good = await connect(server.address);
@@ -92,7 +92,7 @@ async function requests(server: LoadServer, milliseconds: number): Promise<numbe
   return took;
 }
 
-Deno.test("5,000 clients that trickle a byte a second do not keep a good one from its answers", async () => {
+Deno.test("5,000 clients that trickle a byte a second do not block the answers of another one", async () => {
   await using server = await startServer("lines", { firstByteTimeout: 10_000, idleTimeout: 5_000 });
   console.log(`alone: ${latencies(await requests(server, 3_000))}`);
   await using crowd = await startCrowd(server.address, 5_000, "trickling");
@@ -104,7 +104,7 @@ Deno.test("5,000 clients that trickle a byte a second do not keep a good one fro
   assertEquals([await crowd.open(), ended], [5_000, {}]);
 });
 
-Deno.test("10 clients that flood empty lines do not keep a good one from its answers", async () => {
+Deno.test("10 clients that flood empty lines do not block the answers of another one", async () => {
   await using server = await startServer("silent lines", { idleTimeout: 5_000 });
   console.log(`alone: ${latencies(await requests(server, 3_000))}`);
   await using crowd = await startCrowd(server.address, 10, "flooding");
@@ -114,14 +114,14 @@ Deno.test("10 clients that flood empty lines do not keep a good one from its ans
   const { rss, ended } = await server.figures();
   console.log(`memory: ${mebibytes(rss)}`);
   assertEquals([await crowd.open(), ended], [10, {}]);
-  // Each waited for 6.5 s where nothing let the event loop turn.
+  // Each answer took 6.5 s before receiving calls let the event loop turn.
   assert(took.length > 10, `${took.length} answers`);
 });
 
 const PEERS = 1_000;
 const MAX_LENGTH = 1024 * 1024;
 
-/** The memory of a server that holds so many frames, each without its last byte. */
+/** Returns the memory of a server that holds frames without their last bytes (bytes). */
 async function memoryWithUnfinished(server: LoadServer): Promise<number> {
   await using crowd = await startCrowd(server.address, PEERS, "stalling");
   let { rss } = await figuresWhen(server, ({ active }) => active === PEERS);
@@ -140,7 +140,7 @@ async function memoryWithUnfinished(server: LoadServer): Promise<number> {
   return rss;
 }
 
-Deno.test("1,000 hostile peers that stall a byte before the end of a frame cost what the limits say", async () => {
+Deno.test("1,000 hostile peers that stall a byte before the end of a frame cost no more than the limits", async () => {
   await using server = await startServer("frames", { idleTimeout: 10_000 });
   const { rss: before } = await server.figures();
   const first = await memoryWithUnfinished(server);
@@ -153,8 +153,8 @@ Deno.test("1,000 hostile peers that stall a byte before the end of a frame cost 
       `(${((first - before) / PEERS / MAX_LENGTH).toFixed(2)} times what they have sent), ` +
       `${mebibytes(after)} after they were ended, ${mebibytes(second)} with as many once more`,
   );
-  // What was sent, one read of at most 128 KiB, and as much again for what goes with a connection and its garbage;
-  // the second time in the memory of the first.
+  // The limit is the received bytes and one read of at most 128 KiB, twice because of the connection itself and its
+  // garbage. The second crowd must fit into the memory of the first.
   const most = before + PEERS * (MAX_LENGTH + 2 * 128 * 1024);
   assert(first < most, mebibytes(first));
   assert(second < most, mebibytes(second));

@@ -38,7 +38,7 @@ const { signal } = lasting;
 
 type Fault = (world: World, random: Random) => Promise<void>;
 
-/** A peer that can reset: `node:net` sets SO_LINGER (1, 0), the runtime itself always sends FIN. */
+/** Makes a peer that can reset. `node:net` sets SO_LINGER (1, 0), but the runtime always sends FIN. */
 async function resettingPeer({ address: { host, port } }: Server): Promise<Socket> {
   const peer = nodeConnect({ host, port });
   peer.on("error", () => {});
@@ -56,7 +56,7 @@ function encoded(frame: Uint8Array): Uint8Array {
   return new Uint8Array([codec.encode(frame)].flat().flatMap((piece) => [...piece as Uint8Array]));
 }
 
-/** Reads to the end: nothing but an end is due, however it comes. */
+/** Receives until the end of stream or a reset. Any other error is a failure. */
 async function untilOver(connection: Connection): Promise<void> {
   try {
     while (await recv(connection, { signal, timeout: 10_000 }) !== null);
@@ -100,8 +100,10 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     const length = new DataView(new ArrayBuffer(4));
     length.setUint32(0, FRAME_LIMIT + 1 + random.below(2 ** 31));
     await send(connection, new Uint8Array(length.buffer));
-    // It is refused by its header, before a byte of it has come.
-    if (await recv(connection, { timeout: 10_000 }) !== null) ledger.fail("an answer to too much");
+    // The header alone makes the server refuse the frame, before its content arrives.
+    if (await recv(connection, { timeout: 10_000 }) !== null) {
+      ledger.fail("an answer to an oversize frame");
+    }
     await hangUp(connection);
   },
 
@@ -126,7 +128,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 
   async "silence"({ echo, ledger }) {
     const connection = await dial(echo);
-    if (await recv(connection, { timeout: 10_000 }) !== null) ledger.fail("words out of nothing");
+    if (await recv(connection, { timeout: 10_000 }) !== null) ledger.fail("bytes that nobody sent");
     await hangUp(connection);
   },
 
@@ -196,7 +198,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
 };
 
-/** One fault after the other. */
+/** The load that makes one fault after the other. */
 export const faults: Load = async (name, world, random) => {
   const names = Object.keys(FAULTS);
   while (await world.gate.pass(name)) {
@@ -208,7 +210,7 @@ export const faults: Load = async (name, world, random) => {
   }
 };
 
-/** A listener of its own, on which accepts give up again and again: each client is accepted once. */
+/** The load with a listener of its own, whose accepts time out repeatedly. Each client is accepted once. */
 export const acceptor: Load = async (name, { gate, ledger }, random) => {
   while (await gate.pass(name)) {
     const listener = await listen({ host: "127.0.0.1", port: 0 });

@@ -1,5 +1,5 @@
 /**
- * Lets loads be stopped between two of their rounds, so that what is open is known when it is counted.
+ * Stops all loads between two of their rounds, so that the open resources can be counted.
  */
 export class Gate {
   #open = Promise.withResolvers<void>();
@@ -12,7 +12,7 @@ export class Gate {
     this.#open.resolve();
   }
 
-  /** Goes on with the load's next round when that may begin; false where there is none any more. */
+  /** Waits until the load's next round may begin. Resolves to false if there is none any more. */
   async pass(name: string): Promise<boolean> {
     this.leave(name);
     if (!this.#isOpen) await this.#open.promise;
@@ -21,20 +21,20 @@ export class Gate {
     return true;
   }
 
-  /** The load's round is over. */
+  /** Ends the load's round. */
   leave(name: string): void {
     this.#inside.delete(name);
     if (this.#inside.size === 0) this.#onEmpty?.();
   }
 
-  /** Stops all loads after the round they are in; gives those that did not end it in time. */
-  async close(patience: number): Promise<string[]> {
+  /** Stops all loads after their current rounds. Returns the loads whose rounds did not end within `timeout` ms. */
+  async close(timeout: number): Promise<string[]> {
     this.#isOpen = false;
     this.#open = Promise.withResolvers<void>();
     if (this.#inside.size > 0) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#onEmpty = resolve;
-      const timer = setTimeout(resolve, patience);
+      const timer = setTimeout(resolve, timeout);
       await promise;
       clearTimeout(timer);
       this.#onEmpty = undefined;

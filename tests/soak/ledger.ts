@@ -1,4 +1,4 @@
-/** What happened, in numbers: it is what the tables show, and what must add up. */
+/** The counts of a run, which the tables show, and its failures. */
 export class Ledger {
   readonly counts = {
     connections: 0,
@@ -9,13 +9,13 @@ export class Ledger {
     cancels: 0,
     faults: 0,
   };
-  /** Faults by their name. */
+  /** The number of faults by their names. */
   readonly faults = new Map<string, number>();
-  /** What servers were told by `onError`, by kind. */
+  /** The number of errors that `onError` of the servers got, by kind. */
   readonly serverErrors = new Map<string, number>();
-  /** What is not as it should be; one is one too many. */
+  /** The first 20 failures. One failure fails the run. */
   readonly wrongs: string[] = [];
-  /** How often something was wrong, also where it is no longer listed. */
+  /** The number of all failures. */
   wrong = 0;
 
   fault(name: string): void {

@@ -24,7 +24,7 @@ import { checksum, dial, dialFramed, hangUp, type Load, numbered, pause } from "
 
 const { signal } = lasting;
 
-/** Connects, sends numbered frames with several under way, gets each of them back, hangs up. */
+/** Connects, sends numbered frames with several under way, receives each of them back, and closes. */
 export const framedClient: Load = async (name, world, random) => {
   const { gate, ledger, echo } = world;
   while (await gate.pass(name)) {
@@ -52,7 +52,7 @@ export const framedClient: Load = async (name, world, random) => {
   }
 };
 
-/** One of the ways to end a conversation in which everything was said. */
+/** Ends a finished conversation in one of several ways. */
 async function partFrom(
   connection: Connection,
   name: string,
@@ -74,8 +74,8 @@ async function partFrom(
 }
 
 /**
- * One connection for as long as the program runs: each frame is asked for by calls that give up at once,
- * again and again, until it is there.
+ * Keeps one connection as long as the program runs. It receives each frame with calls that time out at once, until one
+ * of them gives the frame.
  */
 export const lastingClient: Load = async (name, { gate, ledger, echo }, random) => {
   const stream = await dialFramed(echo);
@@ -99,7 +99,7 @@ export const lastingClient: Load = async (name, { gate, ledger, echo }, random) 
   await close(stream.connection);
 };
 
-/** A client behind a proxy, which says so, and is answered by its own address. */
+/** Sends a PROXY header and lines, and checks that the answers contain the header's address. */
 export const proxiedClient: Load = async (name, { gate, ledger, proxied }, random) => {
   while (await gate.pass(name)) {
     const connection = await dial(proxied);
@@ -129,8 +129,8 @@ export const proxiedClient: Load = async (name, { gate, ledger, proxied }, rando
 };
 
 /**
- * Sends more than a slow reader takes: some sends find the queue full, some are cancelled while they wait. What
- * was sent after all is what the reader has counted, unless a cancel came too late and tore the stream.
+ * Sends more than a slow reader takes. Some sends are QueueFull, and some are cancelled while they wait. The reader
+ * must count exactly the bytes of the other sends, unless a late cancel tore the stream.
  */
 export const bulkClient: Load = async (name, { gate, ledger, slow }, random) => {
   while (await gate.pass(name)) {
@@ -140,7 +140,7 @@ export const bulkClient: Load = async (name, { gate, ledger, slow }, random) => 
     for (let left = 4 + random.below(12); left > 0; left--) {
       const bytes = random.bytes(1 + random.below(48 * 1024));
       const controller = new AbortController();
-      // What is with the runtime already cannot be taken back: behind others it mostly waits.
+      // Most cancelled sends still wait behind others. The runtime cannot take back a send that it has begun.
       const cancelled = pieces.length % 4 === 2 && random.below(3) === 0;
       const sent = send(connection, bytes, cancelled ? { signal: controller.signal } : undefined)
         .then(() => undefined, (error) => error);
@@ -175,7 +175,7 @@ export const bulkClient: Load = async (name, { gate, ledger, slow }, random) => 
   }
 };
 
-/** Datagrams there and back, one after the other, on sockets that are bound anew now and then. */
+/** Sends datagrams there and back, one after the other, on sockets that are rebound now and then. */
 export const udpClient: Load = async (name, { gate, ledger }, random) => {
   const address = { host: "127.0.0.1", port: 0 };
   while (await gate.pass(name)) {

@@ -1,12 +1,11 @@
 /**
- * Servers, clients, datagrams, cancels and faults, all at once and for long: whether memory, descriptors, timers
- * and listeners stay flat from the first quarter to the last, and every byte is accounted for.
+ * Runs servers, clients, datagrams, cancels and faults at once for a long time. It checks that memory, descriptors,
+ * timers and listeners stay flat from the first quarter to the last, and that no byte is lost.
  *
  *     deno task soak --minutes 30
  *     deno task soak --minutes 2 --seed 7
  *
- * It prints a line a minute, and as the last one a summary in JSON. It fails where something is lost, wrong
- * or not flat.
+ * It prints a line a minute, and a summary in JSON as the last line. It fails if something is lost, wrong or not flat.
  */
 import { numberOf, optionsOf } from "../fuzz/options.ts";
 import { Random } from "../support/random.ts";
@@ -27,11 +26,11 @@ const LOADS: readonly (readonly [name: string, load: Load, count: number])[] = [
   ["faults", faults, 4],
 ];
 
-/** So often is everything stopped for a moment, and counted. */
-const PERIOD = 5000;
-/** A round of a load that takes longer hangs. */
-const PATIENCE = 45_000;
-const SETTLE = 10_000;
+/** Time between two pauses in which everything is counted (ms). */
+const PERIOD_MS = 5000;
+/** A round of a load that takes longer hangs (ms). */
+const ROUND_TIMEOUT_MS = 45_000;
+const SETTLE_TIMEOUT_MS = 10_000;
 
 const { setTimeout: startTimer } = globalThis;
 
@@ -39,9 +38,9 @@ function wait(ms: number): Promise<void> {
   return new Promise((resolve) => startTimer(resolve, ms));
 }
 
-/** Connections that last are all that is open when no load is in a round. */
+/** Waits until only the lasting connections are open, as it must be if no load is in a round. */
 async function settled({ echo, proxied, slow }: World, lasting: number): Promise<boolean> {
-  for (const end = performance.now() + SETTLE; performance.now() < end; await wait(20)) {
+  for (const end = performance.now() + SETTLE_TIMEOUT_MS; performance.now() < end; await wait(20)) {
     if (echo.active === lasting && proxied.active === 0 && slow.active === 0) return true;
   }
   return false;
@@ -64,7 +63,7 @@ function startLoads(world: World, random: Random): { lasting: number; all: Promi
   return { lasting, all: Promise.all(all) };
 }
 
-/** How late the event loop was at worst: what says whether timeouts are the machine's doing. */
+/** Measures the longest delay of the event loop, which shows if timeouts are the machine's fault. */
 function watchLag(): { takeWorst(): number } {
   let [due, worst] = [performance.now() + 20, 0];
   setInterval(() => {
@@ -120,10 +119,12 @@ async function soak(minutes: number, seed: number): Promise<boolean> {
   const samples: Sample[] = [];
   const end = started + minutes * 60_000;
   for (let minute = 1; performance.now() < end;) {
-    await wait(Math.min(PERIOD, Math.max(0, end - performance.now())));
-    const stuck = await gate.close(PATIENCE);
+    await wait(Math.min(PERIOD_MS, Math.max(0, end - performance.now())));
+    const stuck = await gate.close(ROUND_TIMEOUT_MS);
     if (stuck.length > 0) ledger.fail(`stuck: ${stuck.join(", ")}`);
-    if (!await settled(world, lasting)) ledger.fail("connections are left that nobody has");
+    if (!await settled(world, lasting)) {
+      ledger.fail("a server still has connections whose clients are gone");
+    }
     samples.push(await sample(started));
     if (stuck.length > 0) break;
     gate.open();
@@ -132,10 +133,12 @@ async function soak(minutes: number, seed: number): Promise<boolean> {
     minute = 1 + Math.floor((performance.now() - started) / 60_000);
   }
   gate.end();
-  await Promise.race([all, wait(PATIENCE)]);
+  await Promise.race([all, wait(ROUND_TIMEOUT_MS)]);
   const { echo, proxied, slow } = world;
   const servers = [echo, proxied, slow];
-  const ends = await Promise.all(servers.map((server) => server.shutdown({ timeout: SETTLE })));
+  const ends = await Promise.all(
+    servers.map((server) => server.shutdown({ timeout: SETTLE_TIMEOUT_MS })),
+  );
   const aborted = ends.reduce((sum, { aborted }) => sum + aborted, 0);
   if (aborted > 0) ledger.fail(`${aborted} connections had to be aborted at the end`);
   return summarise(ledger, samples, { minutes, seed, servers });

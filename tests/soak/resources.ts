@@ -3,7 +3,7 @@ import { countedSignal } from "../support/listener_count.ts";
 const { setTimeout: startTimer, clearTimeout: stopTimer } = globalThis;
 const timers = new Set<unknown>();
 
-/** Counts timers from here on; what this package uses it asks the global object for. */
+/** Counts the timers that are started from now on. This package uses the timers of the global object. */
 export function countTimers(): void {
   Object.assign(globalThis, {
     setTimeout(fire: (...args: unknown[]) => void, ms?: number, ...args: unknown[]): unknown {
@@ -21,10 +21,10 @@ export function countTimers(): void {
   });
 }
 
-/** A signal that lives as long as the program: calls without number are given it, and must let go of it. */
+/** A signal that lives as long as the program. Countless calls use it, and must remove their listeners. */
 export const lasting = countedSignal();
 
-/** What the process holds while nothing is going on. */
+/** The resources of the process while no load runs. */
 export interface Sample {
   readonly seconds: number;
   readonly rss: number;
@@ -55,7 +55,7 @@ export async function sample(started: number): Promise<Sample> {
 
 type Measure = "rss" | "heap" | "external" | "descriptors" | "timers" | "listeners";
 
-/** What a measure may have more in the last quarter than in the first: a share of it, or so much. */
+/** The allowed growth from the first quarter to the last: a share of the first, or an amount, if that is more. */
 const ALLOWANCE: Readonly<Record<Measure, { readonly share: number; readonly more: number }>> = {
   rss: { share: 0.15, more: 32 * 2 ** 20 },
   heap: { share: 0.1, more: 2 * 2 ** 20 },
@@ -65,7 +65,7 @@ const ALLOWANCE: Readonly<Record<Measure, { readonly share: number; readonly mor
   listeners: { share: 0, more: 0 },
 };
 
-/** How a measure has gone from the first quarter of the samples to the last, in medians. */
+/** The medians of a measure in the first and in the last quarter of the samples. */
 export interface Trend {
   readonly measure: Measure;
   readonly first: number;

@@ -18,36 +18,36 @@ import type { Random } from "../support/random.ts";
 import type { Gate } from "./gate.ts";
 import type { Ledger } from "./ledger.ts";
 
-/** Frames of the echo server: what is longer is too large. */
+/** The largest frame that the echo server takes (bytes). */
 export const FRAME_LIMIT = 64 * 1024;
 export const codec = lengthPrefixed({ maxLength: FRAME_LIMIT });
-/** Connections that never say anything are ended after so many milliseconds; on a busy machine all take long. */
-const FIRST_BYTE_TIMEOUT = 1500;
+/** Time after which a silent connection is ended (ms). On a busy machine, honest clients are slow as well. */
+const FIRST_BYTE_TIMEOUT_MS = 1500;
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 
-/** What a load works on. */
+/** The servers that loads use. */
 export interface World {
   readonly gate: Gate;
   readonly ledger: Ledger;
-  /** Echoes frames. */
+  /** The server that echoes frames. */
   readonly echo: Server;
-  /** Takes a PROXY header, then answers each line with the client's address and the line. */
+  /** The server that takes a PROXY header, then answers each line with the client's address and the line. */
   readonly proxied: Server;
-  /** Reads slowly to the end, then says how many bytes there were and their checksum. */
+  /** The server that reads slowly to the end, then answers with the number of bytes and their checksum. */
   readonly slow: Server;
 }
 
-/** A load: rounds of something, until the gate ends it. */
+/** A load works in rounds until the gate ends it. */
 export type Load = (name: string, world: World, random: Random) => Promise<void>;
 
 export async function startWorld(gate: Gate, ledger: Ledger): Promise<World> {
   const options = {
-    firstByteTimeout: FIRST_BYTE_TIMEOUT,
+    firstByteTimeout: FIRST_BYTE_TIMEOUT_MS,
     idleTimeout: 60_000,
     onError: (error: unknown) => noteServerError(ledger, error),
   };
-  const proxyProtocol = { trust: ["127.0.0.1"], timeout: FIRST_BYTE_TIMEOUT };
+  const proxyProtocol = { trust: ["127.0.0.1"], timeout: FIRST_BYTE_TIMEOUT_MS };
   return {
     gate,
     ledger,
@@ -57,7 +57,7 @@ export async function startWorld(gate: Gate, ledger: Ledger): Promise<World> {
   };
 }
 
-/** What hostile clients make a server say; anything else is a mistake of the server's own. */
+/** The errors that hostile clients cause in a server. Any other error is a mistake of the server. */
 const EXPECTED: ReadonlySet<string> = new Set([
   ...["InvalidData", "TooLarge", "UnexpectedEof", "ConnectionReset", "BrokenPipe", "TimedOut"],
   ...["Closed"],
@@ -66,7 +66,7 @@ const EXPECTED: ReadonlySet<string> = new Set([
 function noteServerError(ledger: Ledger, error: unknown): void {
   const kind = error instanceof SocketError ? error.kind : `${error}`;
   ledger.serverError(kind);
-  if (!EXPECTED.has(kind)) ledger.fail(`a server met ${kind}: ${error}`);
+  if (!EXPECTED.has(kind)) ledger.fail(`a server had ${kind}: ${error}`);
 }
 
 async function echoFrames(connection: Connection): Promise<void> {
@@ -96,7 +96,7 @@ async function readSlowly(connection: Connection): Promise<void> {
   await send(connection, new Uint8Array(answer.buffer));
 }
 
-/** It depends on every byte and on its place, however the bytes come in pieces. */
+/** Updates a checksum that depends on every byte and its position, but not on the pieces. */
 export function checksum(bytes: Uint8Array, before: number): number {
   let sum = before;
   for (const byte of bytes) sum = (Math.imul(sum, 31) + byte) >>> 0;
@@ -115,7 +115,7 @@ export async function dialFramed(server: Server): Promise<FramedConnection<Uint8
   return framed(await dial(server), codec);
 }
 
-/** The numbered frame of a conversation: what comes back in its place is not it. */
+/** Makes the numbered frame of a conversation, which differs from every other frame. */
 export function numbered(number: number, random: Random): Uint8Array<ArrayBuffer> {
   const length = 8 + random.below(random.below(10) === 0 ? 20_000 : 200);
   const frame = new Uint8Array(length);
@@ -126,7 +126,7 @@ export function numbered(number: number, random: Random): Uint8Array<ArrayBuffer
   return frame;
 }
 
-/** Ends a connection whatever has become of it. */
+/** Closes a connection in any state, and ignores its errors. */
 export async function hangUp(connection: Connection): Promise<void> {
   await close(connection, { linger: 200 }).catch(() => {});
 }

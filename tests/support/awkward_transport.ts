@@ -1,21 +1,21 @@
 import type { Transport } from "../../mod.ts";
 import type { Random } from "./random.ts";
 
-/** So much a direction holds until its writer has to wait, as a kernel's buffers do. */
-const CAPACITY = 256 * 1024;
+/** The capacity of one direction, like that of a kernel's buffers (bytes). A writer waits if it is full. */
+const CAPACITY_BYTES = 256 * 1024;
 
 /** One direction of a pair of transports. */
 class Pipe {
   #chunks: Uint8Array[] = [];
   #length = 0;
   #ended = false;
-  /** Nobody will read any more. */
+  /** True after the reader has closed. */
   abandoned = false;
   #error: Error | undefined;
   #changed = Promise.withResolvers<void>();
 
   get room(): number {
-    return CAPACITY - this.#length;
+    return CAPACITY_BYTES - this.#length;
   }
 
   push(bytes: Uint8Array): void {
@@ -29,7 +29,7 @@ class Pipe {
     this.#wake();
   }
 
-  /** What is in it can still be read; then the error is told, once, as a kernel does. */
+  /** Breaks the pipe. Its content can still be read, and then it reports the error once, as a kernel does. */
   break(error: Error): void {
     this.#error = error;
     this.#ended = true;
@@ -47,7 +47,7 @@ class Pipe {
     return error;
   }
 
-  /** Bytes, the end as `null`, or nothing for now. */
+  /** Fills a buffer and returns the number of bytes, `null` at the end, or `undefined` if it must wait. */
   pull(buffer: Uint8Array): number | null | undefined {
     const chunk = this.#chunks[0];
     if (chunk === undefined) {
@@ -74,7 +74,7 @@ class Pipe {
   }
 }
 
-/** A transport in memory that reads and writes in awkward pieces: odd ones, single bytes, none. */
+/** A transport in memory that reads and writes awkward pieces: odd ones, single bytes, none. */
 export class AwkwardTransport implements Transport {
   readonly #random: Random;
   readonly #input: Pipe;
@@ -131,7 +131,7 @@ export class AwkwardTransport implements Transport {
     this.#closed.reject(Object.assign(new Error("operation canceled"), { code: "EINTR" }));
   }
 
-  /** Breaks the other side as a reset does: what has arrived there can be read, then the error. */
+  /** Breaks the other side as a reset does. Bytes that have arrived there can be read, and then it gets the error. */
   reset(): void {
     this.#output.break(
       Object.assign(new Error("Connection reset by peer (os error 104)"), { code: "ECONNRESET" }),

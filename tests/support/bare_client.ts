@@ -3,17 +3,17 @@ import { connect, type Socket } from "node:net";
 import type { Address } from "../../mod.ts";
 
 /**
- * A client that tells every end apart: the runtime's own reads take a reset for an end of stream where a
- * write was told of it first.
+ * A client that distinguishes a reset from an end of stream. The runtime's own reads give an end of stream for a reset
+ * that a write has already reported.
  */
 export class BareClient {
   readonly #socket: Socket;
   readonly #chunks: Uint8Array[] = [];
   readonly #over = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
-  /** The system's name of what broke the connection. */
+  /** The system's code of the error that broke the connection. */
   code: string | undefined;
-  /** Whether the server has ended its side in order. */
+  /** True after the server has ended its side in order. */
   ended = false;
 
   private constructor(socket: Socket, take?: (bytes: Uint8Array) => void) {
@@ -31,7 +31,7 @@ export class BareClient {
     });
   }
 
-  /** @param take Gets what comes, which is kept in `received` otherwise. */
+  /** @param take Gets the received bytes. By default they are kept in `received`. */
   static async connect(
     { host, port }: Address,
     localAddress?: string,
@@ -51,12 +51,12 @@ export class BareClient {
     this.#socket.write(bytes);
   }
 
-  /** Ends its own side. */
+  /** Ends the client's side. */
   finish(): void {
     this.#socket.end();
   }
 
-  /** Drops the connection, with a reset. */
+  /** Resets the connection. */
   reset(): void {
     this.#socket.resetAndDestroy();
   }
@@ -66,12 +66,12 @@ export class BareClient {
     await this.#over.promise;
   }
 
-  /** Waits until both sides are over. */
+  /** Waits until both sides have ended. */
   async closed(): Promise<void> {
     await this.#closed.promise;
   }
 
-  /** What has come so far. */
+  /** The bytes received until now. */
   get received(): Uint8Array {
     const all = new Uint8Array(this.#chunks.reduce((sum, { length }) => sum + length, 0));
     let at = 0;

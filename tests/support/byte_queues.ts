@@ -1,17 +1,17 @@
 import { ByteQueue } from "../../mod.ts";
 import { Random } from "./random.ts";
 
-/** From this size on a queue keeps what is pushed as a chunk of its own. */
+/** The minimum size of a push that a queue keeps as a chunk of its own (bytes). */
 export const LARGE = 4096;
 
-/** A queue with these pushes, all of them small. */
+/** Makes a queue from small pushes. */
 export function queueOf(...chunks: readonly (readonly number[])[]): ByteQueue {
   const queue = new ByteQueue();
   for (const chunk of chunks) queue.push(new Uint8Array(chunk));
   return queue;
 }
 
-/** Bytes that differ, in a queue that keeps every 4 KiB as a chunk of its own. */
+/** Makes a queue of different bytes, with every 4 KiB in a chunk of its own. */
 export function inChunks(count: number): { queue: ByteQueue; bytes: Uint8Array } {
   const bytes = new Random(count).bytes(count * LARGE);
   const queue = new ByteQueue();

@@ -5,20 +5,20 @@ import { TRANSFER_ROWS } from "./check_stream_transfer.ts";
 import { type Random, withSeed } from "./random.ts";
 import { type StreamKind, swapped } from "./stream_kinds.ts";
 
-/** One thing that must hold of every kind of stream. */
+/** One check that every kind of stream must pass. */
 export interface Row {
   readonly what: string;
   run(kind: StreamKind, random: Random): Promise<void>;
 }
 
-/** What has not ended by then hangs. */
-const CAP = 60_000;
+/** A row that takes longer hangs (ms). */
+const ROW_TIMEOUT_MS = 60_000;
 
 /**
- * Registers the conformance suite for a kind of stream, in both directions. A failure names the seed
- * of all that was random in it.
+ * Registers the conformance suite for a kind of stream, in both directions. A failure names the seed of its random
+ * choices.
  *
- * @param leftOut Rows that this kind cannot keep to, or not in time, by the beginnings of what they say.
+ * @param leftOut The beginnings of the titles of rows that this kind cannot pass, or not in time.
  */
 export function checkStream(
   name: string,
@@ -28,8 +28,8 @@ export function checkStream(
   for (const { what, run } of [...TRANSFER_ROWS, ...CALL_ROWS, ...ENDING_ROWS]) {
     if (leftOut.some((beginning) => what.startsWith(beginning))) continue;
     Deno.test(`${name}: ${what}`, () =>
-      withSeed((random) => deadline(run(makeKind(random), random), CAP)));
+      withSeed((random) => deadline(run(makeKind(random), random), ROW_TIMEOUT_MS)));
     Deno.test(`${name}, other direction: ${what}`, () =>
-      withSeed((random) => deadline(run(swapped(makeKind(random)), random), CAP)));
+      withSeed((random) => deadline(run(swapped(makeKind(random)), random), ROW_TIMEOUT_MS)));
   }
 }

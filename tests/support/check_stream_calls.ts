@@ -93,7 +93,7 @@ export const CALL_ROWS: readonly Row[] = [
       const received: Uint8Array[] = [];
       const buffer = new Uint8Array(5);
       for (let count = 0; count < tries; count++) {
-        // Sent in the middle of the wait, so that the deadline and the bytes meet now and then.
+        // The send comes in the middle of the wait, so that the deadline and the bytes sometimes coincide.
         const into = count % 3 === 0;
         const waiting = into
           ? recvInto(pair.far, buffer, { timeout: 1 }).then((n) => buffer.slice(0, n!))

@@ -14,10 +14,10 @@ import type { Row } from "./check_stream.ts";
 import { rejects } from "./check_stream_calls.ts";
 import { recvAll, recvExactly } from "./check_stream_transfer.ts";
 
-/** More than the buffers between two ends hold. */
+/** More bytes than the buffers between two ends hold. */
 const TOO_MUCH = 32 * 1024 * 1024;
 
-/** Sends until the connection says that it is broken. */
+/** Sends until the connection is broken, and returns the error. */
 async function sendUntilBroken(connection: Connection): Promise<SocketError> {
   for (let attempt = 0; attempt < 1000; attempt++) {
     try {
@@ -26,7 +26,7 @@ async function sendUntilBroken(connection: Connection): Promise<SocketError> {
       assert(error instanceof SocketError);
       return error;
     }
-    // The break travels outside this program: the event loop has to turn.
+    // The event loop has to turn, because the reset comes from outside of this program.
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
   throw new Error("the connection did not break");

@@ -6,7 +6,7 @@ import type { Random } from "./random.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
-/** Random bytes of this length, cheaply: a random block again and again, each with its number. */
+/** Makes many random bytes quickly: it repeats a random block, with a number in each. */
 function bulk(random: Random, length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
   const block = random.bytes(4099);
@@ -99,7 +99,7 @@ export const TRANSFER_ROWS: readonly Row[] = [
     what: "row 4: send resolves only when all its bytes were taken, with a slow reader",
     async run(kind, random) {
       await using pair = await kind.makePair();
-      // Far more than both ends' buffers hold, so that it can't be taken at once.
+      // This is far more than both ends' buffers hold, so the send has to wait.
       const bytes = bulk(random, 16 * MEBIBYTE);
       let resolved = false;
       const sending = send(pair.near, bytes).then(() => {

@@ -1,13 +1,13 @@
 import type { Transport } from "../../mod.ts";
 
-/** A transport that gives chunks, one a read where there is room, then the end; and takes everything. */
+/** A transport that gives one chunk a read if it fits, then the end. It takes all writes. */
 export class ChunkTransport implements Transport {
-  /** What was written, whole writes or parts of them. */
+  /** The written bytes, a piece for each call of `write`. */
   readonly written: Uint8Array[] = [];
   readonly #chunks: Uint8Array[];
   readonly #most: () => number;
 
-  /** It takes at most so many bytes of the next write. */
+  /** The maximum number of bytes that it takes of the next write. */
   constructor(chunks: readonly Uint8Array[], most: () => number = () => Infinity) {
     this.#chunks = chunks.filter(({ length }) => length > 0);
     this.#most = most;

@@ -5,19 +5,19 @@ import { ByteQueue, type Codec, SocketError, type SocketErrorKind } from "../../
 /** A frame, or the kind of an error. */
 export type Result<T> = { readonly frame: T } | { readonly kind: SocketErrorKind };
 
-/** What came out of a stream. */
+/** The results of decoding a stream. */
 export interface Decoded<T> {
   readonly results: readonly Result<T>[];
-  /** What no frame was made of, from the first byte on that is left. */
+  /** The bytes that are left after the last result. */
   readonly left: Uint8Array;
 }
 
-/** The codec's bytes for frames, one after the other. */
+/** Encodes frames, and joins their bytes. */
 export function encodeAll<T>(codec: Codec<T>, ...frames: readonly T[]): Uint8Array<ArrayBuffer> {
   return concat(frames.flatMap((frame) => codec.encode(frame)));
 }
 
-/** The stream in chunks of these sizes, the last of which goes on. */
+/** Cuts a stream into chunks of these sizes, and one more with the rest. */
 export function cut(stream: Uint8Array, sizes: readonly number[]): Uint8Array[] {
   const chunks: Uint8Array[] = [];
   let at = 0;
@@ -27,8 +27,8 @@ export function cut(stream: Uint8Array, sizes: readonly number[]): Uint8Array[] 
 }
 
 /**
- * Decodes a stream as a connection does: each chunk is pushed, then every frame taken. It goes on after
- * an error unless that comes again at once. `drained` sees what waits then.
+ * Decodes a stream as a connection does. It pushes each chunk and then takes all frames. It goes on after an error,
+ * unless the error repeats at the same byte. It calls `drained` with the number of waiting bytes after each chunk.
  */
 export function decodeStream<T>(
   codec: Codec<T>,
@@ -48,7 +48,7 @@ export function decodeStream<T>(
   attempt(() => decoder.end?.(input));
   return { results, left: input.take(input.length) };
 
-  /** Whether the decoder is still good for more. */
+  /** Takes all frames. Returns false if the decoder has failed for good. */
   function drain(): boolean {
     let failedAt: number | undefined;
     for (;;) {
@@ -78,7 +78,7 @@ export function decodeStream<T>(
   }
 }
 
-/** The frames of a stream that has nothing else. */
+/** Decodes a stream that has only whole frames. */
 export function framesOf<T>(codec: Codec<T>, ...chunks: readonly Uint8Array[]): T[] {
   const { results, left } = decodeStream(codec, chunks);
   assert(left.length === 0, `${left.length} bytes are left`);

@@ -2,24 +2,24 @@ import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std
 import { type Address, formatAddress, type SocketError, type SocketErrorKind } from "../../mod.ts";
 import { type OpenHandles, openHandles } from "./open_handles.ts";
 
-/** What a failure must look like from outside. */
+/** The expected error of a failure. */
 export interface Failure {
   readonly what: string;
   readonly kind: SocketErrorKind;
   readonly operation: string;
   readonly reason: string;
   readonly code?: string;
-  /** The class of the runtime's own error; without one, the failure is this package's own. */
+  /** The class of the runtime's error in `cause`. A failure of this package itself has none. */
   readonly cause?: new (message: string) => Error;
   readonly retryable?: boolean;
-  /** Makes it happen, and gives the address that it is about. */
+  /** Causes the failure, and returns the error and its expected address. */
   provoke(handles: OpenHandles): Promise<[address: Address | undefined, error: SocketError]>;
 }
 
-/** Makes each of them happen for real, and looks at every part of the error. */
+/** Registers a test for each failure, which causes it and checks every part of the error. */
 export function testFailures(failures: readonly Failure[]): void {
   for (const failure of failures) {
-    Deno.test(`E1, E2: ${failure.operation} says ${failure.kind} where ${failure.what}`, async () => {
+    Deno.test(`E1, E2: ${failure.operation} is ${failure.kind} if ${failure.what}`, async () => {
       await using handles = await openHandles();
       check(failure, ...await failure.provoke(handles));
     });

@@ -10,7 +10,7 @@ import { SocketError } from "../../mod.ts";
 
 const MOST_ATTEMPTS = 20;
 
-/** A port that neither accepts nor refuses: the kernel drops what comes once its backlog is full. */
+/** Makes a listener with a full backlog. The kernel drops further SYNs, so a connect neither succeeds nor fails. */
 export async function fullListener(): Promise<{ listener: Listener } & AsyncDisposable> {
   const listener = await listen({ host: "127.0.0.1", port: 0 }, { backlog: 1 });
   const waiting: Connection[] = [];

@@ -13,7 +13,7 @@ export function revokedProxy(): object {
   return proxy;
 }
 
-/** Values that are no object of the right kind, whatever the kind; `undefined` is not among them. */
+/** Values that are no object of any kind that a function here takes; `undefined` is not among them. */
 export const WRONG_TYPES: readonly (readonly [what: string, value: unknown])[] = [
   ["null", null],
   ["true", true],
@@ -26,12 +26,9 @@ export const WRONG_TYPES: readonly (readonly [what: string, value: unknown])[] =
   ["an array", [1, 2, 3]],
   ["a function", () => {}],
   ["a class", class {}],
-  ["a throwing proxy", throwingProxy()],
-  ["a throwing function proxy", throwingProxy(() => {})],
-  ["a revoked proxy", revokedProxy()],
 ];
 
-/** The same where an object without the right properties is wrong as well. */
+/** The same, and `undefined` and objects without the right properties. */
 export const WRONG_OBJECTS: readonly (readonly [what: string, value: unknown])[] = [
   ["undefined", undefined],
   ...WRONG_TYPES,
@@ -41,7 +38,7 @@ export const WRONG_OBJECTS: readonly (readonly [what: string, value: unknown])[]
   ["a promise", Promise.resolve()],
 ];
 
-/** What is not a `Uint8Array`, however much it may look like one. */
+/** Values that are no `Uint8Array`, though some look like one. */
 export const WRONG_BYTES: readonly (readonly [string, unknown])[] = [
   ...WRONG_OBJECTS,
   ["an array buffer", new ArrayBuffer(4)],
@@ -49,8 +46,4 @@ export const WRONG_BYTES: readonly (readonly [string, unknown])[] = [
   ["16-bit numbers", new Uint16Array(4)],
   ["clamped bytes", new Uint8ClampedArray(4)],
   ["something with a length", { length: 4 }],
-  ["a proxy of bytes", new Proxy(new Uint8Array(4), {})],
-  ["a child of bytes", Object.create(new Uint8Array(4))],
-  ["a child of their prototype", Object.create(Uint8Array.prototype)],
-  ["another array as bytes", Object.setPrototypeOf(new Uint16Array(4), Uint8Array.prototype)],
 ];

@@ -1,4 +1,4 @@
-/** An abort signal that knows how many listeners it has. */
+/** Makes an abort signal that counts its listeners. */
 export function countedSignal(
   { signal } = new AbortController(),
 ): { signal: AbortSignal; listeners: () => number } {

@@ -26,7 +26,7 @@ export interface OpenHandles extends AsyncDisposable {
   readonly client: Connection;
   readonly server: Connection;
   readonly udp: UdpSocket;
-  /** Uses them all: they must be as good as new, with nothing sent or received before. */
+  /** Checks that all handles work as if they were new, with nothing sent or received before. */
   prove(): Promise<void>;
 }
 
@@ -52,7 +52,7 @@ async function prove(
   { listener, client, server, udp }: Omit<OpenHandles, "prove" | typeof Symbol.asyncDispose>,
 ): Promise<void> {
   const [fresh, accepted] = await Promise.all([connect(listener.address), accept(listener)]);
-  // The client that is accepted is this one: nobody else has connected.
+  // If no other client has connected, the accepted one is this one.
   assertEquals(accepted.remoteAddress, fresh.localAddress);
   abort(fresh);
   abort(accepted);

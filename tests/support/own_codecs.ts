@@ -12,7 +12,7 @@ import { bytesOf } from "./text.ts";
 
 export type Bytes = Uint8Array;
 
-/** One byte of length, and that many bytes. */
+/** A correct codec: one byte with the length, then the bytes. */
 export const RIGHT: Codec<Bytes> = lengthPrefixed({ bytes: 1 });
 export const STREAM = encodeAll(
   RIGHT,
@@ -22,7 +22,7 @@ export const STREAM = encodeAll(
   bytesOf("seven"),
 );
 
-/** The right codec, but for what it decodes with. */
+/** Makes the correct codec with another `decode`. */
 export function decoding(
   decode: () => Decoder<Bytes>["decode"],
   end?: Decoder<Bytes>["end"],
@@ -30,7 +30,7 @@ export function decoding(
   return { encode: RIGHT.encode, decoder: () => ({ decode: decode(), end }) };
 }
 
-/** The same, where a frame that has come whole is given to `change` first. */
+/** Makes the correct codec with another function that takes each whole frame from the input. */
 export function spoiling(change: (input: ByteQueue, length: number) => Bytes): Codec<Bytes> {
   return decoding(() => (input) => {
     if (input.length === 0 || input.length <= input.at(0)) return undefined;
@@ -40,7 +40,7 @@ export function spoiling(change: (input: ByteQueue, length: number) => Bytes): C
   });
 }
 
-/** The right codec, but for what it does at the end. */
+/** Makes the correct codec with another `end`. */
 export function ending(end: Decoder<Bytes>["end"]): Codec<Bytes> {
   return decoding(() => {
     const decoder = RIGHT.decoder();
@@ -52,7 +52,10 @@ export function fail(kind: SocketErrorKind): never {
   throw new SocketError(kind, "recvFrame", "no");
 }
 
-/** The right codec, but that it takes a header before the rest has come; `end` is called then. */
+/**
+ * Makes the correct codec, but it takes a header before the rest has arrived. It calls `end` if the stream ends
+ * there.
+ */
 export function eatingHeaders(end?: () => undefined): Codec<Bytes> {
   return {
     encode: RIGHT.encode,
@@ -75,7 +78,7 @@ export function eatingHeaders(end?: () => undefined): Codec<Bytes> {
   };
 }
 
-/** A digit on each line; for any other line it throws before it takes that, or after. */
+/** Makes a codec with a digit on each line. It throws before or after it takes any other line. */
 export function digits(
   throws: "before" | "after",
   error: () => unknown = () => new SocketError("InvalidData", "recvFrame", "no digit"),
@@ -95,7 +98,7 @@ export function digits(
   };
 }
 
-/** Lines of JSON, as one writes them who does not think of `null`. */
+/** Makes a codec for lines of JSON that forgets the special meaning of `null`. */
 export function jsonLines(): Codec<unknown> {
   return {
     encode: (value) => bytesOf(`${JSON.stringify(value)}\n`),

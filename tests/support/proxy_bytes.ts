@@ -1,11 +1,8 @@
 import { concat } from "@std/bytes";
-import {
-  parseProxyHeader,
-  type ParseProxyHeaderOptions,
-} from "../../proxy_protocol/read_header.ts";
+import { type ParsedProxyHeader, parseProxyHeader } from "../../proxy_protocol/read_header.ts";
 import { SocketError, type SocketErrorKind } from "../../mod.ts";
 
-/** Written out once more, so that the tests do not believe the code under test. */
+/** Written out again, so that the tests do not depend on the code under test. */
 export const SIGNATURE = Uint8Array.fromHex("0d0a0d0a000d0a515549540a");
 
 /** 192.0.2.1:56324 to 192.0.2.2:443. */
@@ -19,11 +16,11 @@ export interface RawHeader {
   /** Version and command. */
   readonly command?: number;
   readonly family?: number;
-  /** What the header says; what `rest` has where it is left out. */
+  /** Value of the length field; the length of `rest` by default. */
   readonly length?: number;
 }
 
-/** A version 2 header, whatever it says. */
+/** Makes a version 2 header, valid or not. */
 export function rawV2(raw: RawHeader, ...rest: Uint8Array[]): Uint8Array<ArrayBuffer> {
   const body = concat(rest);
   const { command = 0x21, family = 0x11, length = body.length } = raw;
@@ -31,48 +28,45 @@ export function rawV2(raw: RawHeader, ...rest: Uint8Array[]): Uint8Array<ArrayBu
   return concat([SIGNATURE, fixed, body]);
 }
 
-/** A field; its length is what `length` says, where that is given. */
+/** Makes a field; `length` replaces the value of its length field. */
 export function rawTlv(
   type: number,
   value: Uint8Array | string,
   length?: number,
 ): Uint8Array<ArrayBuffer> {
   const bytes = typeof value === "string" ? ascii(value) : value;
-  const said = length ?? bytes.length;
-  return concat([new Uint8Array([type, said >> 8, said & 0xff]), bytes]);
+  const claimed = length ?? bytes.length;
+  return concat([new Uint8Array([type, claimed >> 8, claimed & 0xff]), bytes]);
 }
 
-/** One byte a character. */
+/** Writes one byte for each character. */
 export function ascii(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-/** What the parser says of the bytes: a header with its length, how many it needs, or an error. */
-export type Verdict =
-  | Exclude<ReturnType<typeof parseProxyHeader>, { atLeast: number }>
-  | { readonly atLeast: number }
-  | { readonly error: SocketError };
+/** Outcome of the parser: a header with its length, the number of bytes it needs, or an error. */
+export type Verdict = ParsedProxyHeader | { readonly error: SocketError };
 
-/** The parser's verdict; whatever it throws that is no `SocketError` is thrown on. */
-export function verdict(bytes: Uint8Array, options?: ParseProxyHeaderOptions): Verdict {
+/** Runs the parser; anything that it throws must be a `SocketError`. */
+export function verdict(bytes: Uint8Array, maxLength?: number): Verdict {
   try {
-    return parseProxyHeader(bytes, options);
+    return parseProxyHeader(bytes, maxLength);
   } catch (error) {
     if (error instanceof SocketError) return { error };
     throw error;
   }
 }
 
-/** The reason that the parser gives for refusing the bytes, which must be of this kind. */
+/** Gives the reason for which the parser refuses the bytes; the error must be of this kind. */
 export function refusal(
   bytes: Uint8Array,
   kind: SocketErrorKind = "InvalidData",
-  options?: ParseProxyHeaderOptions,
+  maxLength?: number,
 ): string {
-  const said = verdict(bytes, options);
-  if (!("error" in said)) throw new Error(`not refused, but ${JSON.stringify(said)}`);
-  if (said.error.kind !== kind) throw said.error;
+  const outcome = verdict(bytes, maxLength);
+  if (!("error" in outcome)) throw new Error(`not refused, but ${JSON.stringify(outcome)}`);
+  const { error } = outcome;
   const prefix = "recvProxyHeader: ";
-  if (!said.error.message.startsWith(prefix)) throw said.error;
-  return said.error.message.slice(prefix.length);
+  if (error.kind !== kind || !error.message.startsWith(prefix)) throw error;
+  return error.message.slice(prefix.length);
 }

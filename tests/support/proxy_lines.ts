@@ -1,7 +1,7 @@
 import type { ProxyHeader } from "../../mod.ts";
 
-function line(said: Partial<ProxyHeader>): ProxyHeader {
-  return { version: 1, command: "PROXY", transport: "tcp", crc32c: false, tlvs: [], ...said };
+function line(parts: Partial<ProxyHeader>): ProxyHeader {
+  return { version: 1, command: "PROXY", transport: "tcp", crc32c: false, tlvs: [], ...parts };
 }
 
 function tcp(source: string, sourcePort: number, destination: string, port: number): ProxyHeader {
@@ -14,7 +14,7 @@ function tcp(source: string, sourcePort: number, destination: string, port: numb
 const UNKNOWN = line({ transport: "unknown" });
 const FULL_IPV6 = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff";
 
-/** Lines without their CRLF, and what they say. */
+/** Lines without their CRLF, and their headers. */
 export const ACCEPTED_LINES: readonly (readonly [string, ProxyHeader])[] = [
   [
     "PROXY TCP4 192.168.0.1 192.168.0.11 56324 443",
@@ -28,13 +28,13 @@ export const ACCEPTED_LINES: readonly (readonly [string, ProxyHeader])[] = [
   ["PROXY TCP6 2001:db8::1 2001:db8::2 1 2", tcp("2001:db8::1", 1, "2001:db8::2", 2)],
   ["PROXY TCP6 :: ::1 0 65535", tcp("::", 0, "::1", 65535)],
   [`PROXY TCP6 ${FULL_IPV6} ${FULL_IPV6} 65535 65535`, tcp(FULL_IPV6, 65535, FULL_IPV6, 65535)],
-  // One address has one text, however the line writes it.
+  // An address is given in one form, in whatever form the line has it.
   [
     "PROXY TCP6 2001:0DB8:0:0::1 2001:DB8:0:0:1:0:0:1 1 2",
     tcp("2001:db8::1", 1, "2001:db8::1:0:0:1", 2),
   ],
   ["PROXY TCP6 0:0:0:0:0:0:0:0 1:2:3:4:5:6:7:: 1 2", tcp("::", 1, "1:2:3:4:5:6:7:0", 2)],
-  // What HAProxy writes where it relays from IPv4 to IPv6.
+  // HAProxy writes this if it relays from IPv4 to IPv6.
   ["PROXY TCP6 ::ffff:1.2.3.4 2001:db8::2 1 2", tcp("1.2.3.4", 1, "2001:db8::2", 2)],
   ["PROXY TCP6 ::ffff:102:304 ::FFFF:5.6.7.8 1 2", tcp("1.2.3.4", 1, "5.6.7.8", 2)],
   ["PROXY UNKNOWN", UNKNOWN],
@@ -55,7 +55,7 @@ const PORT = "the source port of the PROXY line is not a decimal number from 0 t
 const LONE_CR = "the PROXY line has a CR that no LF follows";
 const LONE_LF = "the PROXY line ends in LF, not in CRLF";
 
-/** What is no line of the protocol, and why; `undefined` where more bytes may still make it one. */
+/** Texts that are no line of the protocol, and why; `undefined` if more bytes may still make it a header. */
 export const REFUSED_LINES: readonly (readonly [string, string | undefined])[] = [
   // Other protocols.
   ["GET / HTTP/1.1\r\n", NO_HEADER],

@@ -1,4 +1,4 @@
-/** Random numbers that the same seed gives again (mulberry32). */
+/** Random numbers that depend only on a seed (mulberry32). */
 export class Random {
   readonly seed: number;
   #state: number;
@@ -8,7 +8,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** From 0 up to, but not including, `end`; whole. */
+  /** Returns a whole number from 0 to `end` - 1. */
   below(end: number): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
@@ -22,7 +22,7 @@ export class Random {
   }
 }
 
-/** Runs it with a new seed, which a failure names. */
+/** Runs a test with a new seed. A failure names the seed. */
 export async function withSeed(run: (random: Random) => Promise<void>): Promise<void> {
   const random = new Random();
   try {

@@ -20,20 +20,20 @@ import {
 import { encodeAll } from "./codec_streams.ts";
 import { bytesOf, textOf } from "./text.ts";
 
-/** One of the ways to receive, as a reader of short texts. */
+/** A way to receive, used to read short texts. */
 export interface Reader {
   readonly name: string;
   /** The function that its errors name. */
   readonly operation: string;
-  /** The bytes that a text travels in; it has no control characters, no brackets and no spaces. */
+  /** Encodes a text, which has no control characters, no brackets and no spaces. */
   wire(text: string): Uint8Array<ArrayBuffer>;
-  /** Receives a text of `length` characters, `null` at the end of stream. */
+  /** Receives a text of `length` characters, or `null` at the end of stream. */
   read(connection: Connection, length: number, options?: OperationOptions): Promise<string | null>;
-  /** It takes all that there is, and no options. */
+  /** True if it takes all waiting bytes, and no options. */
   readonly greedy?: true;
-  /** It takes what there is, also where that is only a part. */
+  /** True if it may give a part of a text. */
   readonly partial?: true;
-  /** It has no text to give at the end of stream: it is `UnexpectedEof` there. */
+  /** True if it rejects with `UnexpectedEof` at the end of stream. */
   readonly wantsAll?: true;
 }
 
@@ -56,7 +56,7 @@ function ofFrames(name: string, codec: Codec<Uint8Array>): Reader {
   };
 }
 
-/** A text is the authority of the header. */
+/** The reader of PROXY headers. The text is the authority. */
 const ofHeaders: Reader = {
   name: "recvProxyHeader()",
   operation: "recvProxyHeader",
@@ -69,7 +69,7 @@ const ofHeaders: Reader = {
   wantsAll: true,
 };
 
-/** Those that give what there is. */
+/** The readers that give any waiting bytes. */
 const OF_ANY_BYTES: readonly Reader[] = [
   {
     name: "recv()",
@@ -114,7 +114,7 @@ const OF_ANY_BYTES: readonly Reader[] = [
   },
 ];
 
-/** Those that look for more than any bytes. */
+/** The readers that look for a boundary. */
 export const FRAMING_READERS: readonly Reader[] = [
   {
     name: "recvExactly()",
@@ -161,7 +161,7 @@ export const FRAMING_READERS: readonly Reader[] = [
 
 export const READERS: readonly Reader[] = [...OF_ANY_BYTES, ...FRAMING_READERS];
 
-/** Those of them that take `signal` and `timeout`. */
+/** The framing readers that take `signal` and `timeout`. */
 export const CANCELLABLE: readonly Reader[] = FRAMING_READERS.filter(({ name }) =>
   !name.includes("iteration")
 );

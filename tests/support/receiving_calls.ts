@@ -13,19 +13,19 @@ import {
 } from "../../mod.ts";
 import { bytesOf } from "./text.ts";
 
-/** A function that receives, asking for anything. */
+/** A call of a receiving function. */
 export interface ReceivingCall {
   readonly name: string;
   call(connection: Connection, options?: OperationOptions): Promise<unknown>;
-  /** Bytes that answer it, wholly. */
+  /** The bytes that it takes. */
   readonly answer: Uint8Array<ArrayBuffer>;
-  /** What it gives then. */
+  /** The result for these bytes. */
   readonly given: unknown;
 }
 
 const ABC = bytesOf("abc");
 
-/** Those that look for frames; each new call of the last one has a decoder of its own. */
+/** The calls that look for a boundary. Each call of `recvFrame` has a decoder of its own. */
 export const FRAMING_CALLS: readonly ReceivingCall[] = [
   {
     name: "recvExactly",
@@ -59,7 +59,7 @@ export const FRAMING_CALLS: readonly ReceivingCall[] = [
   },
 ];
 
-/** Every one. */
+/** All receiving calls. */
 export const RECEIVING_CALLS: readonly ReceivingCall[] = [
   { name: "recv", call: recv, answer: ABC, given: ABC },
   {

@@ -3,8 +3,8 @@ import { connect } from "node:net";
 import { accept, type Connection, type Listener } from "../../mod.ts";
 
 /**
- * A connection whose peer has reset it. The runtime itself always ends a connection with FIN;
- * `node:net` can reset one.
+ * Makes a connection that its peer has reset. The runtime always ends a connection with FIN, so the peer uses
+ * `node:net`.
  */
 export async function resetByPeer(listener: Listener): Promise<Connection> {
   const { host, port } = listener.address;

@@ -4,8 +4,8 @@ import { abort, accept, closeListener, type Connection, listen } from "../../mod
 import { LOOPBACK } from "./tcp_pair.ts";
 
 /**
- * A connection whose peer can reset it. The runtime itself always ends a connection with FIN;
- * `node:net` sets SO_LINGER (1, 0) first.
+ * Makes a connection whose peer can reset it. The runtime always ends a connection with FIN, so the peer uses
+ * `node:net`, which sets SO_LINGER (1, 0) first.
  */
 export interface ResettablePair extends AsyncDisposable {
   readonly connection: Connection;
@@ -13,7 +13,7 @@ export interface ResettablePair extends AsyncDisposable {
   write(bytes: Uint8Array): Promise<void>;
   /** Ends the peer's sending side in order. */
   end(): Promise<void>;
-  /** Drops the peer with a reset: `connection` meets it in its next call. */
+  /** Resets the connection from the peer's side. The next call on `connection` reports it. */
   reset(): Promise<void>;
 }
 
@@ -23,7 +23,7 @@ export async function resettablePair(): Promise<ResettablePair> {
   const peer: Socket = nodeConnect({ host, port, allowHalfOpen: true });
   const [connection] = await Promise.all([accept(listener), once(peer, "connect")]);
   peer.pause();
-  // Once this side has written to a peer that is gone, it is the peer that meets an error.
+  // After this side has written to a peer that is gone, the peer's socket has the error.
   peer.on("error", () => {});
   await closeListener(listener);
   const closed = once(peer, "close");

@@ -1,4 +1,4 @@
-/** What the runtime throws, as a transport under test throws it. */
+/** Errors of the runtime, which a transport under test throws. */
 
 export function connectionReset(): Error {
   const error = new Deno.errors.ConnectionReset("Connection reset by peer (os error 104)");
@@ -20,7 +20,7 @@ export function notConnected(): Error {
   return Object.assign(error, { code: "ENOTCONN" });
 }
 
-/** An error that the runtime has no class for. */
+/** Makes an error that has no class in the runtime. */
 export function plainError(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
 }

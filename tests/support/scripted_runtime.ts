@@ -1,4 +1,4 @@
-/** What a test puts in place of a function of the runtime, until it is disposed of. */
+/** Replaces a function of the runtime until the result is disposed of. */
 function replace<Name extends "listen" | "connect">(
   name: Name,
   replacement: (options: unknown) => unknown,
@@ -8,11 +8,11 @@ function replace<Name extends "listen" | "connect">(
   return { [Symbol.dispose]: () => void Object.assign(Deno, { [name]: real }) };
 }
 
-/** The runtime's connection, of which only the settings and the end matter. */
+/** Stands in for the runtime's connection. Only its settings and its end matter. */
 export class ScriptedConn {
   readonly localAddr: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
   readonly remoteAddr: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 2 };
-  /** What was asked of it, in order. */
+  /** The calls of its methods, in order. */
   readonly log: string[] = [];
   readonly #ended = Promise.withResolvers<null>();
 
@@ -32,7 +32,7 @@ export class ScriptedConn {
     return Promise.resolve(bytes.length);
   }
 
-  /** The peer ends its side as soon as this one does. */
+  /** Ends the sending side, and the peer's at once. */
   closeWrite(): Promise<void> {
     this.#ended.resolve(null);
     return Promise.resolve();
@@ -46,13 +46,13 @@ export class ScriptedConn {
 
 type Outcome = ScriptedConn | Error;
 
-/** So often the fallback of a listener fails: code that spins ends here instead of never. */
+/** Failures of a listener after which it stays pending, so that code that spins comes to an end. */
 const MOST_FAILURES = 1000;
 
-/** The runtime's listener: each accept takes the next outcome; without one it stays pending. */
+/** Stands in for the runtime's listener. Each accept takes the next outcome; without one it stays pending. */
 export class ScriptedListener implements Disposable {
   readonly addr: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 3 };
-  /** How often it was asked to accept. */
+  /** Number of accepts. */
   accepts = 0;
   readonly #outcomes: Outcome[];
   readonly #fallback: (() => Error) | undefined;
@@ -60,7 +60,7 @@ export class ScriptedListener implements Disposable {
   readonly #installed: Disposable;
   #wanted: ((outcome: Outcome) => void) | undefined;
 
-  /** @param fallback What accepting fails with once the outcomes are used up. */
+  /** @param fallback Makes the error of each accept after the outcomes are used up. */
   constructor(outcomes: Outcome[], fallback?: () => Error) {
     this.#outcomes = [...outcomes];
     this.#fallback = fallback;
@@ -78,7 +78,7 @@ export class ScriptedListener implements Disposable {
     return Promise.race([promise.then(settle), this.#closed.promise]);
   }
 
-  /** Answers the pending accept, or the next. */
+  /** Answers the pending accept, or the next one. */
   give(outcome: Outcome): void {
     if (this.#wanted === undefined) this.#outcomes.push(outcome);
     else this.#wanted(outcome);
@@ -98,9 +98,9 @@ function settle(outcome: Outcome): Promise<ScriptedConn> {
   return outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome);
 }
 
-/** A connect of the runtime that the test answers, whatever its signal says. */
+/** Stands in for the runtime's connect. The test answers it, whatever its signal says. */
 export class ScriptedConnect implements Disposable {
-  /** How often it was called. */
+  /** Number of calls. */
   calls = 0;
   /** The signal of the last call. */
   signal: AbortSignal | undefined;

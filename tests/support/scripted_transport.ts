@@ -1,31 +1,31 @@
 import type { Transport } from "../../mod.ts";
 
-/** A read that the connection has asked for and the test answers. */
+/** A read of the connection, which the test answers. */
 export interface PendingRead {
-  /** What the connection wants filled. */
+  /** The buffer to fill. */
   readonly buffer: Uint8Array;
   give(bytes: Uint8Array): void;
   end(): void;
   fail(error: unknown): void;
 }
 
-/** A write that the connection has asked for and the test answers. */
+/** A write of the connection, which the test answers. */
 export interface PendingWrite {
-  /** A copy of what the connection wants written, as it was when it asked. */
+  /** A copy of the bytes at the time of the call. */
   readonly bytes: Uint8Array;
   take(count?: number): void;
   fail(error: unknown): void;
 }
 
 export interface ScriptOptions {
-  /** Leaves pending calls alone at `close`, as a transport that is slow to let go does. */
+  /** Makes `close` leave pending calls pending, as a slow transport does. */
   readonly deafToClose?: boolean;
   readonly withoutCloseWrite?: boolean;
   readonly localAddr?: Deno.Addr;
   readonly remoteAddr?: Deno.Addr;
 }
 
-/** Calls of one kind: those that the test has not looked at yet, or the test that waits for one. */
+/** A queue of calls of one kind. Either calls wait for the test, or the test waits for a call. */
 class Calls<T> {
   count = 0;
   readonly #waiting: T[] = [];
@@ -46,16 +46,16 @@ class Calls<T> {
 }
 
 /**
- * A transport that does nothing by itself: it records each call, in `log` too, and the call stays
- * pending until the test answers it. As the runtime's own, it ends what is pending when it is closed.
+ * A transport that the test controls. It records each call, also in `log`, and the call stays pending until the test
+ * answers it. Like the runtime's own, its `close` ends the pending calls.
  */
 export class ScriptedTransport implements Transport {
   readonly localAddr: Deno.Addr | undefined;
   readonly remoteAddr: Deno.Addr | undefined;
-  /** What was asked of it, in order: `read`, `write 5`, `closeWrite`, `close`. */
+  /** The calls in order: `read`, `write 5`, `closeWrite`, `close`. */
   readonly log: string[] = [];
   readonly closeWrite: (() => Promise<void>) | undefined;
-  /** What `closeWrite` does. */
+  /** The implementation of `closeWrite`. */
   onCloseWrite: () => Promise<void> = () => Promise.resolve();
   readonly #reads = new Calls<PendingRead>();
   readonly #writes = new Calls<PendingWrite>();
@@ -107,12 +107,12 @@ export class ScriptedTransport implements Transport {
     for (const reject of this.#cancel) reject(error);
   }
 
-  /** The next read that the test has not seen yet. */
+  /** Waits for the next read that the test has not seen yet. */
   nextRead(): Promise<PendingRead> {
     return this.#reads.next();
   }
 
-  /** The next write that the test has not seen yet. */
+  /** Waits for the next write that the test has not seen yet. */
   nextWrite(): Promise<PendingWrite> {
     return this.#writes.next();
   }

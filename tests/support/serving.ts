@@ -16,14 +16,16 @@ import { turns } from "./turns.ts";
 
 export type Handler = (connection: Connection, context: ServeContext) => void | Promise<void>;
 
-/** A server on loopback that is aborted with its clients, and what its `onError` was told. */
+/** A server on loopback; its end aborts it and its clients. */
 export interface Serving extends AsyncDisposable {
   readonly server: Server;
+  /** Errors that `onError` has heard. */
   readonly errors: readonly unknown[];
-  /** Connects, and has the client aborted at the end. */
+  /** Connects a client, which is aborted at the end. */
   client(): Promise<Connection>;
 }
 
+/** Starts a server on loopback. */
 export async function serving(handler: Handler, options: ServeOptions = {}): Promise<Serving> {
   const listener = await listen(LOOPBACK);
   const errors: unknown[] = [];
@@ -41,30 +43,30 @@ export async function serving(handler: Handler, options: ServeOptions = {}): Pro
     async [Symbol.asyncDispose](): Promise<void> {
       await server.shutdown({ timeout: 0 });
       clients.forEach(abort);
-      // The handlers that were aborted meet their errors, and the runtime lets go of its reads.
+      // Aborted handlers get their errors now, and the runtime ends its reads.
       await turns();
     },
   };
 }
 
-/** Sends back what comes, until the client's end. */
+/** Sends back what the client sends, until its end. */
 export async function echo(connection: Connection): Promise<void> {
   for await (const bytes of connection) await send(connection, bytes);
 }
 
-/** A handler that waits for the client, and for nothing else. */
+/** Waits for the end of the client's stream. */
 export async function untilEnd(connection: Connection): Promise<void> {
   while (await recv(connection) !== null);
 }
 
-/** What of the errors a table of expectations has. */
+/** Shortens errors to the kinds and operations that tests expect. */
 export function kinds(errors: readonly unknown[]): string[] {
   return errors.map((error) =>
     error instanceof SocketError ? `${error.kind} ${error.operation}` : String(error)
   );
 }
 
-/** Waits until it holds: what the network brings has no other event to wait for. */
+/** Waits until the condition holds, for effects of the network that no event announces. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
   for (let turn = 0; turn < 20_000; turn++) {
     if (condition()) return;
@@ -73,19 +75,19 @@ export async function until(condition: () => boolean, what: string): Promise<voi
   throw new Error(`never: ${what}`);
 }
 
-/** Each call gives the next of what was pushed, or waits for it. */
+/** A queue of values: `next` gives the next one that was pushed, or waits for it. */
 export class Arrivals<T> {
-  readonly #come: T[] = [];
+  readonly #arrived: T[] = [];
   readonly #wanted: ((value: T) => void)[] = [];
 
   readonly push = (value: T): void => {
     const wanted = this.#wanted.shift();
-    if (wanted === undefined) this.#come.push(value);
+    if (wanted === undefined) this.#arrived.push(value);
     else wanted(value);
   };
 
   next(): Promise<T> {
-    if (this.#come.length > 0) return Promise.resolve(this.#come.shift()!);
+    if (this.#arrived.length > 0) return Promise.resolve(this.#arrived.shift()!);
     return new Promise((resolve) => this.#wanted.push(resolve));
   }
 }

@@ -2,17 +2,17 @@ import { assertEquals, assertInstanceOf } from "@std/assert";
 import { deadline } from "@std/async";
 import { SocketError, type SocketErrorKind } from "../../mod.ts";
 
-/** Longer than anything here takes: what has not settled by then never will. */
+/** A promise that has not settled by then never will (ms). */
 const PATIENCE = 20_000;
 
-/** The promise, or a failure where it does not settle. */
+/** Awaits a promise, and fails if it does not settle. */
 export function soon<T>(promise: Promise<T>): Promise<T> {
   return deadline(promise, PATIENCE);
 }
 
 /**
- * The error that a call rejects with, which must be a `SocketError` of this kind. A call that throws
- * synchronously fails the test, and so does one that gives no promise.
+ * Returns the error of a call, which must reject with a `SocketError` of this kind. A call that throws synchronously,
+ * or that returns no promise, fails the test.
  */
 export async function rejection(
   call: () => Promise<unknown>,
@@ -26,18 +26,18 @@ export async function rejection(
   } catch (error) {
     throw new Error(`${what} threw synchronously: ${named(error)}`, { cause: error });
   }
-  assertInstanceOf(promise, Promise, `${what} gave no promise`);
+  assertInstanceOf(promise, Promise, `${what} returned no promise`);
   const error = await soon(promise.then(resolved, (error) => error));
   assertInstanceOf(error, SocketError, `${what} rejected with ${named(error)}`);
   assertEquals([error.kind, error.operation], [kind, operation], `${what}: ${error.message}`);
   return error;
 
   function resolved(): never {
-    throw new Error(`${what} resolved, ${kind} was expected`);
+    throw new Error(`${what} resolved, but ${kind} was expected`);
   }
 }
 
-/** The error that a synchronous call throws, which must be a `SocketError` of this kind. */
+/** Returns the error of a synchronous call, which must throw a `SocketError` of this kind. */
 export function thrown(
   call: () => unknown,
   kind: SocketErrorKind,
@@ -51,10 +51,10 @@ export function thrown(
     assertEquals([error.kind, error.operation], [kind, operation], `${what}: ${error.message}`);
     return error;
   }
-  throw new Error(`${what} returned, ${kind} was expected`);
+  throw new Error(`${what} returned, but ${kind} was expected`);
 }
 
-/** A value that was thrown, in words; it may be anything. */
+/** Describes a thrown value of any type. */
 function named(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : typeof error;
 }

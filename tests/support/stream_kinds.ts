@@ -12,19 +12,19 @@ import {
 import { AwkwardTransport } from "./awkward_transport.ts";
 import type { Random } from "./random.ts";
 
-/** Two ends of one stream; disposing drops both. */
+/** Two ends of one stream. Disposing drops both. */
 export interface StreamPair extends AsyncDisposable {
   readonly near: Connection;
   readonly far: Connection;
 }
 
-/** One end, and a peer that sends these bytes and then resets. */
+/** One end, whose peer sends some bytes and then resets. */
 export interface ResetStream extends AsyncDisposable {
   readonly near: Connection;
   reset(bytes: Uint8Array): Promise<void>;
 }
 
-/** A kind of stream that the conformance suite runs over. */
+/** A kind of stream for the conformance suite. */
 export interface StreamKind {
   makePair(): Promise<StreamPair>;
   makeReset(): Promise<ResetStream>;
@@ -42,7 +42,7 @@ function pairOf(near: Connection, far: Connection, end: () => Promise<void>): St
   };
 }
 
-/** TCP on a host; `reach` is where its listeners are found, where a link stands between. */
+/** Makes the kind of TCP on a host. `reach` is the address of its listeners if there is a link in between. */
 export function tcpKind(host: string, reach = host): StreamKind {
   return {
     async makePair(): Promise<StreamPair> {
@@ -53,7 +53,7 @@ export function tcpKind(host: string, reach = host): StreamKind {
     },
     async makeReset(): Promise<ResetStream> {
       const listener = await listen({ host, port: 0 });
-      // The runtime itself ends every connection with FIN; node:net can reset one.
+      // The runtime ends every connection with FIN, so this peer uses node:net, which can reset one.
       const peer = nodeConnect(listener.address.port, reach);
       const [near] = await Promise.all([accept(listener), once(peer, "connect")]);
       return {
@@ -74,7 +74,7 @@ export function tcpKind(host: string, reach = host): StreamKind {
   };
 }
 
-/** `connectionOver` on transports that read and write in awkward pieces. */
+/** Makes the kind of `connectionOver`, on transports that read and write awkward pieces. */
 export function awkwardKind(random: Random): StreamKind {
   return {
     makePair(): Promise<StreamPair> {
@@ -100,7 +100,7 @@ export function awkwardKind(random: Random): StreamKind {
   };
 }
 
-/** The same kind with its ends exchanged. */
+/** Makes the same kind with its ends exchanged. */
 export function swapped(kind: StreamKind): StreamKind {
   return {
     ...kind,

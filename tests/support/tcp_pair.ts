@@ -12,7 +12,7 @@ import {
 
 export const LOOPBACK = { host: "127.0.0.1", port: 0 };
 
-/** Two ends of one TCP connection, which are dropped together with their listener. */
+/** Two ends of one TCP connection. Disposing drops them and their listener. */
 export interface TcpPair extends AsyncDisposable {
   readonly listener: Listener;
   readonly client: Connection;
@@ -37,7 +37,7 @@ export async function tcpPair(options?: ConnectOptions): Promise<TcpPair> {
   };
 }
 
-/** All that comes until the peer's end. */
+/** Receives until the end of stream. */
 export async function receiveAll(connection: Connection): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for (let bytes = await recv(connection); bytes !== null; bytes = await recv(connection)) {

@@ -12,16 +12,17 @@ import { LOOPBACK } from "./tcp_pair.ts";
 import { turns } from "./turns.ts";
 import { type VirtualTime, virtualTime } from "./virtual_time.ts";
 
-/** A server, and one client that it has accepted, in a time that the test passes. */
+/** A server and one client that it has accepted, in virtual time. */
 export interface TimedServing extends AsyncDisposable {
   readonly time: VirtualTime;
   readonly server: Server;
-  /** Has not said a thing. */
+  /** A client that has sent nothing. */
   readonly client: Connection;
-  /** What `onError` was told. */
+  /** Errors that `onError` has heard. */
   readonly errors: readonly unknown[];
 }
 
+/** Starts a server in virtual time, and connects one client. */
 export async function timedServing(handler: Handler, options: ServeOptions): Promise<TimedServing> {
   const time = virtualTime();
   const listener = await listen(LOOPBACK);
@@ -29,7 +30,7 @@ export async function timedServing(handler: Handler, options: ServeOptions): Pro
   const onError = (error: unknown) => void errors.push(error);
   const server = serve(listener, handler, { onError, ...options });
   const client = await connect(server.address);
-  // Behind a proxy it is no client's before its header.
+  // With `proxyProtocol` it is not handled before its header.
   await until(() => server.accepted + server.active > 0, "it is accepted");
   return {
     time,

@@ -1,9 +1,9 @@
-/** Gives a buffer away, as one does to a worker: what looks at it has no bytes any more. */
+/** Transfers a buffer, as to a worker. Its views have no bytes afterwards. */
 export function transfer(bytes: Uint8Array): void {
   structuredClone(null, { transfer: [bytes.buffer as ArrayBuffer] });
 }
 
-/** Bytes whose buffer was given away. */
+/** Makes bytes whose buffer was transferred. */
 export function transferred(): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(8);
   transfer(bytes);

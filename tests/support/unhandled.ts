@@ -1,8 +1,8 @@
 import { turns } from "./turns.ts";
 
-/** The unhandled rejections since it was made; they no longer end the process. */
+/** Collects unhandled rejections, which no longer end the process. */
 export interface UnhandledRejections extends Disposable {
-  /** All of them, once everything has run that can run. */
+  /** Returns all of them after everything has run that can run. */
   seen(): Promise<unknown[]>;
 }
 

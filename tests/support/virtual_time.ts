@@ -5,19 +5,19 @@ interface Timer {
   readonly fire: () => void;
 }
 
-/** Time that passes only when a test says so. */
+/** A clock that only the test advances. */
 export interface VirtualTime extends Disposable {
-  /** The lengths of the timers that were started, in order, those of 0 ms left out. */
+  /** The lengths of the started timers in order, without those of 0 ms (ms). */
   readonly started: number[];
-  /** How many timers run. */
+  /** The number of running timers. */
   readonly running: number;
-  /** Lets so much time pass, and all that it sets off happen. */
+  /** Advances the clock, and lets its timers and their effects happen. */
   pass(ms: number): Promise<void>;
-  /** Lets so much time pass in which nothing can happen, as where code runs for long. */
+  /** Advances the clock without letting timers fire, as long-running code does. */
   block(ms: number): void;
 }
 
-/** Puts a clock in place of timers and `performance.now()` until it is disposed of. */
+/** Replaces timers and `performance.now()` by a clock until it is disposed. */
 export function virtualTime(): VirtualTime {
   const real = {
     setTimeout: globalThis.setTimeout,
@@ -26,7 +26,7 @@ export function virtualTime(): VirtualTime {
   };
   const timers = new Map<number, Timer>();
   const started: number[] = [];
-  // A moment that was noted before stays one: a clock that was set back made a pause of 5 ms one of seconds.
+  // The clock goes on from the real time. A clock that was set back turned a pause of 5 ms into one of seconds.
   let now = Math.ceil(performance.now());
   let lastId = 0;
   const install = {

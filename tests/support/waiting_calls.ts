@@ -17,19 +17,19 @@ import { ScriptedConn, ScriptedConnect, ScriptedListener } from "./scripted_runt
 import { ScriptedTransport } from "./scripted_transport.ts";
 import { LOOPBACK } from "./tcp_pair.ts";
 
-/** A function that waits for a peer, and a peer that does what the test says. */
+/** A function that waits for a peer, and a peer that the test controls. */
 export interface Scene extends AsyncDisposable {
-  /** Calls the function; it then waits for the peer. */
+  /** Calls the function, which then waits for the peer. */
   call(options: OperationOptions): Promise<unknown>;
-  /** What was asked of the runtime or the transport. */
+  /** The calls of the runtime or the transport. */
   asked(): readonly string[];
-  /** Lets the peer do what the function waits for. */
+  /** Makes the peer do what the function waits for. */
   finish(): Promise<void>;
-  /** Lets what the function waits for fail underneath. */
+  /** Makes the runtime's or the transport's call fail. */
   fail(error: Error): Promise<void>;
 }
 
-/** The functions that take `signal` and `timeout`, each waiting for its peer. */
+/** The functions that take `signal` and `timeout`. Each waits for its peer. */
 export const WAITING_CALLS: readonly { name: string; open(): Promise<Scene> }[] = [
   { name: "accept", open: openAccept },
   { name: "connect", open: () => Promise.resolve(openConnect()) },
@@ -82,7 +82,7 @@ function openSend(): Scene {
   };
 }
 
-/** A frame in pieces, which are written one after the other. */
+/** A codec whose frames are pieces that are written one after the other. */
 function openSendFrame(): Scene {
   const transport = new ScriptedTransport();
   const stream = framed(connectionOver(transport), lengthPrefixed());
@@ -103,7 +103,7 @@ function openFlush(): Scene {
   send(connection, new Uint8Array(3)).catch(() => {});
   return {
     call: (options) => flush(connection, options),
-    // The write is the send's.
+    // The write belongs to the send.
     asked: () => transport.log.slice(1),
     finish: async () => (await transport.nextWrite()).take(),
     fail: async (error) => (await transport.nextWrite()).fail(error),
@@ -130,7 +130,7 @@ function openCloseWrite(): Scene {
   const connection = connectionOver(transport);
   return {
     call: (options) => closeWrite(connection, options),
-    // Cancelled or not, it ends the sending side (K2).
+    // It ends the sending side, even if it is cancelled (K2).
     asked: () => transport.log.filter((entry) => entry !== "closeWrite"),
     finish: () => Promise.resolve(resolve()),
     fail: (error) => Promise.resolve(reject(error)),
@@ -143,7 +143,7 @@ function openClose(): Scene {
   const connection = connectionOver(transport);
   return {
     call: (options) => close(connection, { linger: Infinity, ...options }),
-    // Cancelled or not, it closes (K1).
+    // It closes, even if it is cancelled (K1).
     asked: () => transport.log.filter((entry) => entry !== "close"),
     finish: async () => (await transport.nextRead()).end(),
     fail: async (error) => (await transport.nextRead()).fail(error),

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
-import { charts } from "../../bench/peers/charts.ts";
-import { report, writeReport } from "../../bench/peers/report.ts";
-import type { Results } from "../../bench/peers/results.ts";
+import { charts } from "../../bench/comparison/charts.ts";
+import { report, writeReport } from "../../bench/comparison/report.ts";
+import type { Results } from "../../bench/comparison/results.ts";
 
 /** Invented: each of the names says what the report must make of it. */
 const RESULTS: Results = {
@@ -126,7 +126,7 @@ Deno.test("bench report: every target missed is listed, and none that is met", (
   ]);
 });
 
-Deno.test("bench report: says so where nobody is faster and nothing is missed", () => {
+Deno.test("bench report: says so if no peer is faster and nothing is missed", () => {
   const good = report({ ...RESULTS, rows: RESULTS.rows.slice(2), limits: [], curves: [] });
   assertEquals(section(good, "Where others are faster"), "No peer's ratio is below 1.00.");
   assertEquals(section(good, "Targets missed"), "No target and no limit is missed.");

@@ -1,4 +1,4 @@
-/** The cluster example, whose processes each report here, so that one that is left behind is seen. */
+/** Runs the cluster example. Each of its processes reports to the test, which so notices one that is left behind. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   abort,
@@ -17,7 +17,7 @@ import { Example } from "./support/example.ts";
 
 const WAIT = { timeout: 15_000 };
 
-/** Reports, serves when it is told to, drains for so many milliseconds; without the test, it ends. */
+/** Returns a program that reports, serves on request and drains for `drain` ms. It ends if the test is gone. */
 function program(version: string, drain = 0): string {
   return `
     const report = await Deno.connect({ hostname: "127.0.0.1", port: Number(Deno.args[0]) });
@@ -34,7 +34,7 @@ interface Worker {
   readonly process: number;
 }
 
-/** A cluster of two, and the reports of its processes. */
+/** A cluster of two processes, and their reports. */
 class Reports implements AsyncDisposable {
   readonly cluster: Example;
   readonly #listener: Listener;
@@ -58,7 +58,7 @@ class Reports implements AsyncDisposable {
     await Deno.writeTextFile(`${this.#folder}/worker.ts`, source);
   }
 
-  /** The next process that reports. */
+  /** Waits for the next process that reports. */
   async next(version: string): Promise<Worker> {
     const report = await accept(this.#listener, WAIT);
     const [found, process] = (await recvLine(report, WAIT))!.split(" ");
@@ -68,16 +68,16 @@ class Reports implements AsyncDisposable {
     return worker;
   }
 
-  /** The next process, which serves. */
+  /** Waits for the next process, and makes it serve. */
   async nextServing(version: string): Promise<Worker> {
     const worker = await this.next(version);
     await serveOn(worker);
     return worker;
   }
 
-  /** Waits until the cluster and all that have reported are gone, and sees that nobody else was started. */
+  /** Waits until the cluster and all its processes have ended, and checks that no other process was started. */
   async end(): Promise<void> {
-    // These first: who is left behind would keep the output of the cluster open.
+    // The processes come first, because one that is left behind would keep the output of the cluster open.
     for (const worker of this.#workers) await over(worker);
     assertEquals(await this.cluster.end(), 0);
     const last = await connect(this.#listener.address);
@@ -121,8 +121,8 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-Deno.test("cluster: nobody takes the place of a lost process once SIGTERM has come", async () => {
-  // Longer than the second after which a lost one is replaced.
+Deno.test("cluster: after SIGTERM, no process replaces one that was lost", async () => {
+  // This is longer than the second after which a lost process is replaced.
   await using reports = await Reports.start(program("v1", 2000));
   const lost = await reports.nextServing("v1");
   await reports.nextServing("v1");
@@ -133,7 +133,7 @@ Deno.test("cluster: nobody takes the place of a lost process once SIGTERM has co
   await reports.end();
 });
 
-Deno.test("cluster: SIGHUP onto a program that cannot serve leaves the old, the next one replaces them", async () => {
+Deno.test("cluster: after SIGHUP with a program that cannot serve, the old processes stay until the next SIGHUP", async () => {
   await using reports = await Reports.start(program("v1"));
   const old = [await reports.nextServing("v1"), await reports.nextServing("v1")];
   await reports.cluster.until(/serving\nserving\n/);
@@ -144,7 +144,7 @@ Deno.test("cluster: SIGHUP onto a program that cannot serve leaves the old, the 
   await reports.change(program("v3"));
   reports.cluster.signal("SIGHUP");
   const first = await reports.next("v3");
-  // The old ones are there as long as the new one does not serve.
+  // The old processes stay until the new one serves.
   await serveOn(old[0]);
   await serveOn(old[1]);
   await reports.cluster.until(/(?:serving\n){4}/);
@@ -156,7 +156,7 @@ Deno.test("cluster: SIGHUP onto a program that cannot serve leaves the old, the 
   assertStringIncludes(await reports.cluster.errors(), "ended before it served");
 });
 
-Deno.test("cluster: says how it is used where no number and program are given", async () => {
+Deno.test("cluster: prints its usage if the number or the program is missing", async () => {
   for (const args of [[], ["2"], ["x", "server.ts"], ["-1", "server.ts"]]) {
     await using cluster = Example.startWith(["--allow-run"], "cluster", ...args);
     assertEquals(await cluster.end(), 2);

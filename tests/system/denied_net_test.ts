@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { runProgram } from "./support/run_program.ts";
 
-type Told = Record<string, { kind: string; message: string; permission: unknown }>;
+type Report = Record<string, { kind: string; message: string; permission: unknown }>;
 
 const MISSING = "net access is missing, run again with";
 const DENIED = "net access is denied by --deny-net, which wins over";
@@ -29,17 +29,17 @@ const CASES = [
 ];
 
 for (const { flags, host, says } of CASES) {
-  Deno.test(`E3: under "${flags.join(" ")}" ${host} is told: ${says}`, async () => {
-    const { told } = await runProgram<Told>("connect_and_listen.ts", {
+  Deno.test(`E3: under "${flags.join(" ")}", for ${host}: ${says}`, async () => {
+    const { report } = await runProgram<Report>("connect_and_listen.ts", {
       flags: ["--no-prompt", ...flags],
       args: [host],
     });
-    const where = host.includes(":") ? `[${host}]:9` : `${host}:9`;
+    const address = host.includes(":") ? `[${host}]:9` : `${host}:9`;
     for (const name of ["connect", "listen"]) {
-      assertEquals(told[name], {
+      assertEquals(report[name], {
         kind: "PermissionDenied",
-        message: `${name} ${where}: ${says}`,
-        permission: { name: "net", host: where },
+        message: `${name} ${address}: ${says}`,
+        permission: { name: "net", host: address },
       });
     }
   });
@@ -47,13 +47,13 @@ for (const { flags, host, says } of CASES) {
 
 for (const flags of [[], ["--unstable-net"]]) {
   const title = `${["--allow-net=127.0.0.1:9", ...flags].join(" ")}`;
-  Deno.test(`E3: under "${title}" a host with a zone is granted without it`, async () => {
-    const { told } = await runProgram<Told>("connect_and_listen.ts", {
+  Deno.test(`E3: under "${title}" the permission for a host with a zone names the host without it`, async () => {
+    const { report } = await runProgram<Report>("connect_and_listen.ts", {
       flags: ["--no-prompt", "--allow-net=127.0.0.1:9", ...flags],
       args: ["fe80::1%lo"],
     });
     for (const name of ["connect", "listen", "bindUdp"]) {
-      assertEquals(told[name], {
+      assertEquals(report[name], {
         kind: "PermissionDenied",
         message: `${name} [fe80::1%lo]:9: ${MISSING} --allow-net=[fe80::1]:9`,
         permission: { name: "net", host: "[fe80::1]:9" },

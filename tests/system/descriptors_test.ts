@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { runProgram } from "./support/run_program.ts";
 
-interface Told {
+interface Report {
   readonly clients: number;
   readonly connecting: unknown;
   readonly bare: unknown;
@@ -10,16 +10,16 @@ interface Told {
   readonly accepted: number;
 }
 
-// The runtime raises its soft limit to the hard one: both are set.
+// Both limits are set, because the runtime raises its soft limit to the hard one.
 const LIMITED = ["sh", "-c", 'ulimit -S -n 64 && ulimit -H -n 64 && exec "$@"', "sh"];
 
 Deno.test("L2: out of descriptors the loop waits without spinning, then goes on", async () => {
-  const { told } = await runProgram<Told>("descriptors.ts", { under: LIMITED });
+  const { report } = await runProgram<Report>("descriptors.ts", { under: LIMITED });
   const failure = { kind: "ResourceExhausted", code: "EMFILE", retryable: true };
-  assertEquals(told.connecting, { ...failure, operation: "connect" });
-  assertEquals(told.bare, { ...failure, operation: "accept" });
-  assert(told.clients > 0 && told.clients < 64, `${told.clients} clients`);
-  assertEquals(told.acceptedMeanwhile, 0);
-  assert(told.acceptsInASecond < 50, `${told.acceptsInASecond} accepts in a second`);
-  assertEquals(told.accepted, told.clients);
+  assertEquals(report.connecting, { ...failure, operation: "connect" });
+  assertEquals(report.bare, { ...failure, operation: "accept" });
+  assert(report.clients > 0 && report.clients < 64, `${report.clients} clients`);
+  assertEquals(report.acceptedMeanwhile, 0);
+  assert(report.acceptsInASecond < 50, `${report.acceptsInASecond} accepts in a second`);
+  assertEquals(report.accepted, report.clients);
 });

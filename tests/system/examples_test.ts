@@ -23,7 +23,7 @@ import { Example } from "./support/example.ts";
 
 const ADDRESS = /127\.0\.0\.1:\d+/;
 
-/** That it says so in one line, and ends with 2. */
+/** Asserts that an example prints the problem as one line, and exits with 2. */
 async function assertRefused(name: string, problem: string, ...args: string[]): Promise<void> {
   await using example = Example.start(name, ...args);
   assertEquals([await example.end(), await example.errors()], [2, `${problem}\n`]);
@@ -61,7 +61,7 @@ Deno.test("the echo client gets back from the echo server what it sent, over TCP
   assertEquals(code, 0);
 });
 
-Deno.test("the echo client says so where only TCP is answered", async () => {
+Deno.test("the echo client reports that only TCP is answered", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
   await using client = Example.start("echo_client", `127.0.0.1:${port}`, "hello");
@@ -72,7 +72,7 @@ Deno.test("the echo client says so where only TCP is answered", async () => {
   assertEquals(await client.errors(), `udp 127.0.0.1:${port}: no answer to 3 datagrams\n`);
 });
 
-Deno.test("the echo server serves a client of another make, half-close included", async () => {
+Deno.test("the echo server serves a client that uses Deno.connect and closeWrite", async () => {
   await using server = Example.start("echo_server", "--port", "0");
   const { host, port } = parseAddress((await server.until(ADDRESS))[0]);
   using conn = await Deno.connect({ hostname: host, port });
@@ -105,7 +105,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-Deno.test("chat members read what the others write, and not what they wrote themselves", async () => {
+Deno.test("chat members read the lines of the others, but not their own", async () => {
   await using server = Example.start("chat_server", "127.0.0.1:0");
   const [address] = await server.until(ADDRESS);
   const raw = await connect(parseAddress(address));
@@ -131,7 +131,7 @@ Deno.test("chat members read what the others write, and not what they wrote them
 });
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  Deno.test(`the chat server ends at ${signal}, and its members with it while their input is open`, async () => {
+  Deno.test(`the chat server ends at ${signal}, and its members end too, even while their input is open`, async () => {
     await using server = Example.start("chat_server", "127.0.0.1:0");
     const [address] = await server.until(ADDRESS);
     const raw = await connect(parseAddress(address));
@@ -145,7 +145,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-Deno.test("a chat member whose server is lost says so and ends, while its input is open", async () => {
+Deno.test("a chat member whose server is lost prints the error and ends, even while its input is open", async () => {
   // The runtime itself always ends a connection with FIN; `node:net` can reset one.
   const server = createServer((member) => member.once("data", () => member.resetAndDestroy()));
   await once(server.listen(0, "127.0.0.1"), "listening");
@@ -168,7 +168,7 @@ Deno.test("the DNS query gets its answer from the DNS server", async () => {
   assertStringIncludes(await unknown.errors(), "example.org: no such name");
 });
 
-Deno.test("the DNS server answers on after a datagram that is no question", async () => {
+Deno.test("the DNS server goes on after a datagram that is no question", async () => {
   await using server = Example.start("dns_server", "127.0.0.1:0", "a.example=192.0.2.7");
   const [address] = await server.until(ADDRESS);
   const { host, port } = parseAddress(address);
@@ -179,7 +179,7 @@ Deno.test("the DNS server answers on after a datagram that is no question", asyn
   assertEquals((await Example.run("dns_query", "a.example", address)).output, "192.0.2.7\n");
 });
 
-Deno.test("the DNS query and server: a server by its name, names in any case and with a final dot", async () => {
+Deno.test("the DNS query takes the name of a server, and names in any case and with a final dot", async () => {
   const entries = ["Example.com=192.0.2.1", "full.example.=192.0.2.2"];
   await using server = Example.start("dns_server", "127.0.0.1:0", ...entries);
   const { port } = parseAddress((await server.until(ADDRESS))[0]);
@@ -188,7 +188,7 @@ Deno.test("the DNS query and server: a server by its name, names in any case and
   assertEquals(await ask("full.example"), { code: 0, output: "192.0.2.2\n" });
 });
 
-Deno.test("the DNS server answers no answer", async () => {
+Deno.test("the DNS server does not answer an answer", async () => {
   await using server = Example.start("dns_server", "127.0.0.1:0", "a.example=192.0.2.7");
   const { host, port } = parseAddress((await server.until(ADDRESS))[0]);
   const socket = Deno.listenDatagram({ transport: "udp", hostname: host, port: 0 });
@@ -197,12 +197,12 @@ Deno.test("the DNS server answers no answer", async () => {
   const target: Deno.NetAddr = { transport: "udp", hostname: host, port };
   await socket.send(answer, target);
   await socket.send(query, target);
-  // It answers in order.
+  // It answers in the order of the questions.
   assertEquals((await socket.receive())[0][1], 1);
   socket.close();
 });
 
-Deno.test("an answer is taken for this very query alone", () => {
+Deno.test("an answer is accepted only for its own query", () => {
   const query = encodeQuery(0x1234, "a.example", TYPE_A);
   const answer = encodeAnswer(query, "192.0.2.7");
   assert(isAnswerTo(query, answer));
@@ -218,7 +218,7 @@ Deno.test("an answer is taken for this very query alone", () => {
   for (const other of others) assert(!isAnswerTo(query, encodeAnswer(other, "192.0.2.7")));
 });
 
-Deno.test("the DNS programs refuse in one line what DNS cannot carry", async () => {
+Deno.test("the DNS programs refuse names and entries that DNS cannot carry, in one line", async () => {
   const label = "a".repeat(63), server = "127.0.0.1:53";
   const query = encodeQuery(1, `${label}.${label}.${label}.${"a".repeat(61)}`, TYPE_A);
   assertEquals(query.length, 12 + 255 + 4, "the longest name");
@@ -239,7 +239,7 @@ Deno.test("the DNS programs refuse in one line what DNS cannot carry", async () 
   }
 });
 
-Deno.test("the DNS query says so where nobody answers", async () => {
+Deno.test("the DNS query reports that no answer came", async () => {
   const silent = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const { port } = silent.addr as Deno.NetAddr;
   await using query = Example.start("dns_query", "example.com", `127.0.0.1:${port}`);
@@ -258,14 +258,14 @@ Deno.test("the port check tells open ports from closed ones", async () => {
   assertEquals(code, 0);
 });
 
-Deno.test("the port check refuses what is no port and no range", async () => {
+Deno.test("the port check refuses an argument that is neither a port nor a range", async () => {
   for (const ports of ["abc", "80-", "-80", "0", "65536", "90-80", "1-65536", ""]) {
     const problem = `ports are from 1 to 65535, such as 80 or 8000-8010, not "${ports}"`;
     await assertRefused("port_check", problem, "127.0.0.1", "80", ports);
   }
 });
 
-Deno.test("the RESP client gets from the RESP server what it stored there, and typed replies", async () => {
+Deno.test("the RESP client gets back the values that it stored in the RESP server, and typed replies", async () => {
   await using server = Example.start("resp_server", "--port", "0");
   const [address] = await server.until(ADDRESS);
   const say = async (...words: string[]) => {
@@ -295,7 +295,7 @@ Deno.test("the RESP client sends the commands of its input without waiting for e
   assertEquals(client.output, '(integer) 1\n(integer) 2\n(integer) 3\n"done"\n');
 });
 
-Deno.test("RESP clients that never read disturb nobody, and lose nothing where they read at last", async () => {
+Deno.test("RESP clients that never read disturb no others, and lose nothing if they read at last", async () => {
   await using server = Example.start("resp_server", "--port", "0");
   const { host, port } = parseAddress((await server.until(ADDRESS))[0]);
   await using client = await RespClient.connect({ host, port });
@@ -319,7 +319,7 @@ Deno.test("RESP clients that never read disturb nobody, and lose nothing where t
 });
 
 for (const name of ["resp_server", "line_server"]) {
-  Deno.test(`${name} answers what came before SIGTERM, ends its clients and exits with 0`, async () => {
+  Deno.test(`${name} answers what arrived before SIGTERM, ends its clients and exits with 0`, async () => {
     await using server = Example.start(name, "--port", "0");
     const address = parseAddress((await server.until(ADDRESS))[0]);
     const client = await connect(address);
@@ -347,8 +347,8 @@ Deno.test("the line server answers lines, and goes on after one that is too long
 });
 
 for (const name of ["echo_server", "line_server", "production_server", "resp_server"]) {
-  Deno.test(`${name} ends in order where SIGTERM comes as soon as it says that it serves`, async () => {
-    // A signal that comes before its handler kills: most starts lost that race, but not each.
+  Deno.test(`${name} ends in order if SIGTERM comes as soon as it prints that it serves`, async () => {
+    // A signal that comes before its handler is set kills: most starts lost that race, but not each.
     for (let start = 1; start <= 3; start++) {
       await using server = Example.start(name, "--port", "0");
       await server.until(ADDRESS);
@@ -357,7 +357,7 @@ for (const name of ["echo_server", "line_server", "production_server", "resp_ser
     }
   });
 
-  Deno.test(`${name} refuses in one line what it cannot be told`, async () => {
+  Deno.test(`${name} refuses wrong arguments in one line`, async () => {
     const refused: [problem: string, ...args: string[]][] = [
       ["Unknown option '--prot'", "--prot", "7777"],
       ["Option '--port <value>' argument missing", "--port"],
@@ -377,7 +377,7 @@ for (const name of ["line_server", "production_server", "resp_server"]) {
     const count = 20_000;
     await using server = Example.start(name, "--port", "0");
     const client = await connect(parseAddress((await server.until(ADDRESS))[0]));
-    // It is being served when the signal comes: who waits in the backlog is another matter.
+    // It is being served when the signal comes, and does not wait in the backlog.
     await send(client, new TextEncoder().encode("ping\n"));
     await recvLine(client);
     await send(client, new TextEncoder().encode("ping\n".repeat(count)));

@@ -37,12 +37,12 @@ for (const { title, flags } of SETTINGS) {
     ] as const
   ) {
     for (const state of states) {
-      Deno.test(`U9: the process ${verb} where ${state}, ${title}`, async () => {
-        const { told } = await runProgram<string>("idle_udp.ts", {
+      Deno.test(`U9: the process ${verb} if ${state}, ${title}`, async () => {
+        const { report } = await runProgram<string>("idle_udp.ts", {
           flags: ["--no-prompt", "--allow-net", ...flags],
           args: verb === "stays" ? [state, "wake"] : [state],
         });
-        assertEquals(told, expected);
+        assertEquals(report, expected);
       });
     }
   }

@@ -12,7 +12,7 @@ import { type Aims, FUNCTIONS } from "./support/functions.ts";
 import { readPublished } from "./support/published_files.ts";
 import { runProgram } from "./support/run_program.ts";
 
-interface Told {
+interface Report {
   readonly done?: true;
   readonly kind?: string;
   readonly operation?: string;
@@ -20,7 +20,7 @@ interface Told {
   readonly permission?: Deno.NetPermissionDescriptor;
 }
 
-/** Each of them is refused without a question. */
+/** Denies every permission but net, so that each is refused without a prompt. */
 const DENIED = ["read", "write", "env", "run", "ffi", "sys", "import"].map((name) =>
   `--deny-${name}`
 );
@@ -31,7 +31,7 @@ const SETTINGS = [
   { title: "without unstable features", flags: [], unstable: false },
 ];
 
-/** Addresses at which every function would work: of this process, or of nobody. */
+/** Makes addresses at which every function works. Some belong to this process, the others are free. */
 async function withAims<T>(host: string, use: (aims: Aims) => Promise<T>): Promise<T> {
   const free = await freeAddress(host);
   const listener = await listen({ host, port: 0 });
@@ -53,7 +53,7 @@ async function withAims<T>(host: string, use: (aims: Aims) => Promise<T>): Promi
   }
 }
 
-/** An address at which nobody is, TCP or UDP. */
+/** Finds an address that is free for TCP or UDP. */
 async function freeAddress(host: string): Promise<Address> {
   for (;;) {
     const listener = await listen({ host, port: 0 });
@@ -69,20 +69,20 @@ async function freeAddress(host: string): Promise<Address> {
 function run(
   task: { name: string; host?: string; aims: Aims; revoke: readonly string[] | "all" },
   flags: readonly string[],
-): Promise<Told> {
-  return runProgram<Told>("one_function.ts", {
+): Promise<Report> {
+  return runProgram<Report>("one_function.ts", {
     flags: [NO_PROMPT, ...DENIED, ...flags],
     args: [JSON.stringify(task)],
-  }).then(({ told }) => told);
+  }).then(({ report }) => report);
 }
 
-function checkMissing(told: Told, name: string, host: string): void {
+function checkMissing(report: Report, name: string, host: string): void {
   assertEquals(
-    [told.kind, told.operation, told.permission],
+    [report.kind, report.operation, report.permission],
     ["PermissionDenied", name, { name: "net", host }],
-    told.message,
+    report.message,
   );
-  assert(told.message!.endsWith(`run again with --allow-net=${host}`), told.message);
+  assert(report.message!.endsWith(`run again with --allow-net=${host}`), report.message);
 }
 
 for (const { title, flags } of SETTINGS) {
@@ -102,7 +102,7 @@ for (const { title, flags } of SETTINGS) {
         const written = host.includes(":") ? `[${host}]` : host;
         const needed = formatAddress(aims.sendTo);
         const all = [...flags, `--allow-net=${written},${needed}`];
-        // Only what was needed to bind the sender is taken away, then the target as well.
+        // First only the permission to bind the sender is revoked, then the target's as well.
         const task = { name: "sendTo", host, aims };
         assertEquals(await run({ ...task, revoke: [written] }, all), { done: true });
         checkMissing(await run({ ...task, revoke: [written, needed] }, all), "sendTo", needed);
@@ -129,7 +129,7 @@ Deno.test("E3: sendTo() to a name says in turn which of its permissions is missi
     };
     const bound = "127.0.0.1";
     for (const { flags, unstable } of SETTINGS) {
-      // What the README names: the name and its port, or the bare name and the address behind it.
+      // The README names these permissions: the name with its port, or the bare name and the address behind it.
       const needed = unstable ? [`localhost:${port}`] : ["localhost", `127.0.0.1:${port}`];
       const all = [...flags, `--allow-net=${[bound, ...needed].join()}`];
       assertEquals(await run({ ...task, revoke: [bound] }, all), { done: true });
@@ -152,7 +152,7 @@ for (const { title, flags } of SETTINGS) {
     }));
 }
 
-/** What a program asked for while it ran, by the runtime's own book. */
+/** Returns the permissions that a program asked for while it ran, by the runtime's own audit log. */
 async function askedFor(program: string, flags: readonly string[]): Promise<string[]> {
   const book = await Deno.makeTempFile();
   try {
@@ -169,27 +169,27 @@ async function askedFor(program: string, flags: readonly string[]): Promise<stri
 }
 
 for (const { title, flags } of SETTINGS) {
-  Deno.test(`no function ever asks for anything but net, ${title}`, async () => {
+  Deno.test(`E3: no function asks for a permission other than net, ${title}`, async () => {
     assertEquals(await askedFor("all_functions.ts", [...flags, "--allow-net"]), ["net"]);
   });
 
-  Deno.test(`every exported function is among those that are called, ${title}`, async () => {
-    const { told, errors } = await runProgram<{ names: string[]; called: string[] }>(
+  Deno.test(`the test above calls every exported function, ${title}`, async () => {
+    const { report, errors } = await runProgram<{ names: string[]; called: string[] }>(
       "all_functions.ts",
       { flags: [NO_PROMPT, ...DENIED, ...flags, "--allow-net"], args: ["127.0.0.1"] },
     );
-    assertEquals(told.called, told.names);
+    assertEquals(report.called, report.names);
     assert(!/NotCapable|Requires/.test(errors), errors);
   });
 }
 
-Deno.test("what asks for more than net is noticed, denied or not", async () => {
-  // Of programs that are run the runtime keeps no book: see the next test.
+Deno.test("the audit log shows each permission that a program asks for, denied or not", async () => {
+  // The audit log does not contain programs that are run. The next test checks those.
   const asked = await askedFor("asks_for_everything.ts", ["--allow-net"]);
   assertEquals(asked, ["env", "ffi", "read", "sys", "write"]);
 });
 
-Deno.test("nothing that is published knows how to run a program", async () => {
+Deno.test("no published module can run a program", async () => {
   const { files } = await readPublished();
   const sources = [...files].filter(([path]) => path.endsWith(".ts"));
   assert(sources.length > 20);

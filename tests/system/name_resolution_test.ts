@@ -5,10 +5,10 @@ import { strace } from "./support/strace.ts";
 const HOSTS = "/etc/hosts";
 
 Deno.test("C1: timeout and signal cover the resolution of a name", async () => {
-  // The system resolves a name with one look at least into this file; here that takes 3 s.
+  // The system opens this file at least once to resolve a name. Here that takes 3 s.
   const slow = ["-P", HOSTS, "-e", "trace=openat", "-e", "inject=openat:delay_enter=3s"];
   const under = await strace(...slow);
-  const { told, errors } = await runProgram<unknown>("slow_name.ts", { under });
-  assertEquals(told, { timedOut: "TimedOut", aborted: "Aborted" });
+  const { report, errors } = await runProgram<unknown>("slow_name.ts", { under });
+  assertEquals(report, { timedOut: "TimedOut", aborted: "Aborted" });
   assert(errors.includes(HOSTS), `the name was not resolved: ${errors}`);
 });

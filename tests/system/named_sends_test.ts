@@ -5,7 +5,7 @@ import { runProgram } from "./support/run_program.ts";
 
 const COUNT = 20;
 
-/** Each takes another way: this side looks the name up, or only the runtime may. */
+/** Permissions that select who resolves the name: this package, or only the runtime. */
 const GRANTS: readonly { flags: readonly string[]; grants: (port: number) => string }[] = [
   { flags: [], grants: () => "localhost,127.0.0.1" },
   { flags: ["--unstable-net"], grants: () => "localhost,127.0.0.1" },
@@ -18,11 +18,11 @@ for (const { flags, grants } of GRANTS) {
   Deno.test(`U7, U8: datagrams to a name leave in order before closeUdp(), under ${title}`, async () => {
     await using receiver = await bindUdp({ host: "127.0.0.1", port: 0 });
     const { port } = receiver.address;
-    const { told } = await runProgram("named_sends.ts", {
+    const { report } = await runProgram("named_sends.ts", {
       flags: ["--no-prompt", `--allow-net=${grants(port)}`, ...flags],
       args: ["localhost", `${port}`, `${COUNT}`],
     });
-    assertEquals(told, "closed");
+    assertEquals(report, "closed");
     for (let number = 0; number < COUNT; number++) {
       assertEquals((await soon(recvFrom(receiver))).bytes[0], number);
     }

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { bindUdp, closeListener, closeUdp, listen } from "../../mod.ts";
 import { runProgram } from "./support/run_program.ts";
 
-interface Told {
+interface Report {
   readonly done?: true;
   readonly operation?: string;
   readonly message?: string;
@@ -10,7 +10,7 @@ interface Told {
   readonly state?: Deno.PermissionState;
 }
 
-/** A port that is free for TCP and for UDP. */
+/** Finds a port that is free for TCP and for UDP. */
 async function freePort(host: string): Promise<number> {
   for (;;) {
     const listener = await listen({ host, port: 0 });
@@ -23,7 +23,7 @@ async function freePort(host: string): Promise<number> {
   }
 }
 
-/** Grants what each run says is missing until one works: who said so, and what it took. */
+/** Grants what each run reports as missing until a run succeeds. It returns the failed operations and the grants. */
 async function grantUntilDone(
   flags: readonly string[],
   args: readonly string[],
@@ -32,18 +32,18 @@ async function grantUntilDone(
   const operations: string[] = [];
   for (;;) {
     const net = granted.length === 0 ? [] : [`--allow-net=${granted.join(",")}`];
-    const { told } = await runProgram<Told>("every_function.ts", {
+    const { report } = await runProgram<Report>("every_function.ts", {
       flags: ["--no-prompt", ...flags, ...net],
       args,
     });
-    if (told.done) return { operations, granted };
-    const host = told.permission?.host;
-    assert(host !== undefined && !granted.includes(host), `${told.message} does not help`);
-    assertEquals(told.permission, { name: "net", host });
-    assertEquals(told.state, "prompt");
-    assert(told.message!.endsWith(`run again with --allow-net=${host}`), told.message);
+    if (report.done) return { operations, granted };
+    const host = report.permission?.host;
+    assert(host !== undefined && !granted.includes(host), `${report.message} does not help`);
+    assertEquals(report.permission, { name: "net", host });
+    assertEquals(report.state, "prompt");
+    assert(report.message!.endsWith(`run again with --allow-net=${host}`), report.message);
     granted.push(host);
-    operations.push(told.operation!);
+    operations.push(report.operation!);
   }
 }
 
@@ -58,14 +58,14 @@ for (const { title, flags } of SETTINGS) {
       const port = await freePort(host);
       const { operations, granted } = await grantUntilDone(flags, [host, `${port}`]);
       const written = host.includes(":") ? `[${host}]` : host;
-      // The address itself serves TCP and UDP alike; port 0 is a permission of its own.
+      // The address is used for TCP and UDP. Port 0 is a permission of its own.
       assertEquals(granted, [`${written}:${port}`, `${written}:0`]);
       assertEquals(operations, ["listen", "bindUdp"]);
     });
   }
 }
 
-Deno.test("E3: sending to a name takes the name as it is written, with --unstable-net", async () => {
+Deno.test("E3: sending to a name needs the name as it is written, with --unstable-net", async () => {
   const port = await freePort("127.0.0.1");
   const args = ["127.0.0.1", `${port}`, "localhost"];
   const { operations, granted } = await grantUntilDone(["--unstable-net"], args);
@@ -73,20 +73,20 @@ Deno.test("E3: sending to a name takes the name as it is written, with --unstabl
   assertEquals(operations, ["listen", "sendTo", "bindUdp"]);
 });
 
-Deno.test("E3: sending to a name takes the bare name without unstable features", async () => {
+Deno.test("E3: sending to a name needs the bare name, without unstable features", async () => {
   const port = await freePort("127.0.0.1");
   const { operations, granted } = await grantUntilDone([], ["127.0.0.1", `${port}`, "localhost"]);
   assertEquals(granted, [`127.0.0.1:${port}`, "localhost", "127.0.0.1:0"]);
   assertEquals(operations, ["listen", "sendTo", "bindUdp"]);
 });
 
-Deno.test("E3: what --deny-net takes away from a name is said of the address behind it", async () => {
+Deno.test("E3: if --deny-net denies the address behind a name, the message names the address", async () => {
   const port = await freePort("127.0.0.1");
-  const { told } = await runProgram<Told>("every_function.ts", {
+  const { report } = await runProgram<Report>("every_function.ts", {
     flags: ["--no-prompt", "--allow-net", `--deny-net=127.0.0.1:${port}`],
     args: ["localhost", `${port}`],
   });
-  assertEquals(told.permission, { name: "net", host: `127.0.0.1:${port}` });
-  assertEquals(told.state, "denied");
-  assert(told.message!.includes("denied by --deny-net"), told.message);
+  assertEquals(report.permission, { name: "net", host: `127.0.0.1:${port}` });
+  assertEquals(report.state, "denied");
+  assert(report.message!.includes("denied by --deny-net"), report.message);
 });

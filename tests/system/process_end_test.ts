@@ -29,7 +29,7 @@ const EXPECTED: Readonly<Record<string, "held" | "ended">> = {
 
 for (const [what, expected] of Object.entries(EXPECTED)) {
   Deno.test(`a process with ${what}: ${expected}`, async () => {
-    const { told } = await runProgram<string>("ends.ts", { args: [what] });
-    assertEquals(told, expected);
+    const { report } = await runProgram<string>("ends.ts", { args: [what] });
+    assertEquals(report, expected);
   });
 }

@@ -17,7 +17,7 @@ import { resetByPeer } from "../support/reset_by_peer.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 
-/** The sockets that this process holds, by the kernel's own numbers for them. */
+/** Returns the inode numbers of the sockets that this process holds. */
 async function ownSockets(): Promise<string[]> {
   const sockets: string[] = [];
   for await (const { name } of Deno.readDir("/proc/self/fd")) {
@@ -27,7 +27,7 @@ async function ownSockets(): Promise<string[]> {
   return sockets.sort();
 }
 
-/** Those of them that /proc/net knows as TCP or UDP, with their states. */
+/** Lists the process's TCP and UDP sockets in /proc/net, with their states. */
 async function ownEntries(): Promise<string[]> {
   const own = new Set((await ownSockets()).map((target) => target.slice(8, -1)));
   const entries: string[] = [];
@@ -41,7 +41,7 @@ async function ownEntries(): Promise<string[]> {
   return entries.sort();
 }
 
-/** Each uses sockets and gives them back, in one way or another. */
+/** Ways to open sockets and to close them again. */
 const SCENARIOS: Record<string, () => Promise<void>> = {
   async "connections that close"() {
     const listener = await listen(LOOPBACK);
@@ -113,11 +113,11 @@ const SCENARIOS: Record<string, () => Promise<void>> = {
 };
 
 for (const [what, run] of Object.entries(SCENARIOS)) {
-  Deno.test(`row 28: ${what} leave the process's sockets as before`, async () => {
+  Deno.test(`E5: ${what} leave the process's sockets as before`, async () => {
     const sockets = await ownSockets();
     const entries = await ownEntries();
     await run();
-    // The runtime lets go of a descriptor when its event loop comes round.
+    // The runtime closes a descriptor in a later turn of its event loop.
     for (let turn = 0; turn < 50 && (await ownSockets()).length !== sockets.length; turn++) {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }

@@ -10,12 +10,12 @@ import {
 import { type Failure, failureOf, outcomeOf } from "./failure.ts";
 import type { Pattern } from "./pattern.ts";
 
-/** Before the pattern: the number of the datagram. */
+/** The size of the datagram's number, which stands before the pattern (bytes). */
 const NUMBER = 4;
 
 type On<Options = unknown> = { readonly on: string } & Options;
 
-/** What a host does with datagrams; every socket has a name. */
+/** Makes the commands for datagrams. Every socket has a name. */
 export function datagramCommands(pattern: Pattern) {
   const sockets = new Map<string, UdpSocket>();
 
@@ -32,7 +32,7 @@ export function datagramCommands(pattern: Pattern) {
       sockets.set(as, socket);
       return socket.address;
     },
-    /** Sends numbered datagrams of a size; a few at a time where nobody should overflow. */
+    /** Sends numbered datagrams. It pauses 1 ms after each `pace` datagrams, so that no queue overflows. */
     async sendNumbered(
       { on, to, count, size, pace = Infinity, timeout }: On<
         { to: Address; count: number; size: number; pace?: number; timeout?: number }
@@ -47,7 +47,7 @@ export function datagramCommands(pattern: Pattern) {
       }
       return { sent: count - failures.length, failures };
     },
-    /** Sends numbered datagrams without waiting for one before the next, and gives how each ended. */
+    /** Sends numbered datagrams all at once, and returns the outcome of each. */
     async sendTogether(
       { on, to, count, size, timeout }: On<
         { to: Address; count: number; size: number; timeout?: number }
@@ -61,7 +61,7 @@ export function datagramCommands(pattern: Pattern) {
       const outcomes = await Promise.all(sends.map(outcomeOf));
       return outcomes.map((outcome) => outcome?.kind ?? "sent");
     },
-    /** Receives until `most` have come, or none for so long. */
+    /** Receives until `most` datagrams have arrived, or until a call fails, for example with its timeout. */
     async recvNumbered({ on, most, ...options }: On<{ most: number } & OperationOptions>) {
       const numbers: number[] = [];
       let intact = true;

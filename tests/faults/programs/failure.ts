@@ -1,6 +1,6 @@
 import { SocketError, type SocketErrorKind } from "../../../mod.ts";
 
-/** A `SocketError` as a program tells it. */
+/** The fields of a `SocketError` as JSON. */
 export interface Failure {
   readonly kind: SocketErrorKind;
   readonly operation: string;
@@ -10,14 +10,14 @@ export interface Failure {
   readonly message: string;
 }
 
-/** What a public function rejected with. Anything but a `SocketError` is a failure of the test itself. */
+/** Describes a rejection of a public function. Anything but a `SocketError` fails the test. */
 export function failureOf(error: unknown): Failure {
   if (!(error instanceof SocketError)) throw error;
   const { kind, operation, code, retryable, bytesSent, message } = error;
   return { kind, operation, code, retryable, bytesSent, message };
 }
 
-/** How a call went: what it gave, or how it failed. */
+/** Returns the result of a call, or its failure. */
 export async function outcomeOf<T>(call: Promise<T>): Promise<T | Failure> {
   try {
     return await call;

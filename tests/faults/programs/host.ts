@@ -1,6 +1,6 @@
 /**
- * One host of a network under test: does what each line of its input says, with the public functions, and
- * tells how each went, all in JSON. Commands run side by side.
+ * One host of a network under test. It runs the command of each input line with the public functions, and prints the
+ * result of each, all as JSON. Commands run concurrently.
  *
  * host.ts SEED
  */
@@ -13,23 +13,23 @@ import { servingCommands } from "./serving.ts";
 import { streamCommands } from "./streams.ts";
 import { textLines } from "./text_lines.ts";
 
-/** A line of input. */
+/** One line of input. */
 export interface Order {
   readonly id: number;
   readonly command: string;
   readonly values: unknown;
 }
 
-/** A line of output. */
+/** One line of output. */
 export interface Reply {
   readonly id: number;
   readonly value?: unknown;
   readonly failure?: Failure;
-  /** What no public function may give. */
+  /** An error that is no `SocketError`, which no public function may give. */
   readonly raw?: string;
 }
 
-/** What a host can be told to do. */
+/** The commands that a host can run. */
 export type Commands =
   & ReturnType<typeof streamCommands>
   & ReturnType<typeof datagramCommands>
@@ -46,7 +46,7 @@ async function answer(commands: Commands, { id, command, values }: Order): Promi
       ? { id, failure: failureOf(error) }
       : { id, raw: Deno.inspect(error) };
   }
-  // One write a line: lines of commands that run side by side must not mix.
+  // Each line is one write, so that the lines of concurrent commands do not mix.
   Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(reply)}\n`));
 }
 

@@ -1,6 +1,6 @@
 /**
- * Talks to itself over a multicast group and a link-local address of one device, with the public functions, and says
- * in JSON what came. The group is joined with `node:dgram`, since that needs no flag.
+ * Sends to itself over a multicast group and a link-local address of one device, with the public functions, and prints
+ * the received sizes as JSON. It joins the group with `node:dgram`, because that needs no flag.
  *
  * link_local.ts MULTICAST_INTERFACE LINK_LOCAL
  */
@@ -23,7 +23,7 @@ const [own, linkLocal] = Deno.args;
 const device = linkLocal.split("%")[1];
 const BYTES = new Uint8Array([1, 2, 3]);
 
-/** A member of a group, and the first datagram that comes to it. */
+/** Joins a group, and returns the socket and its first datagram. */
 async function member(
   type: "udp4" | "udp6",
   group: string,
@@ -53,7 +53,7 @@ async function multicast(
 
 async function udp(): Promise<number> {
   await using socket = await bindUdp({ host: linkLocal, port: 0 });
-  // The zone survives as text, and it is in the address that the socket says it has.
+  // The zone stays in the text of the socket's own address.
   await sendTo(socket, parseAddress(formatAddress(socket.address)), BYTES);
   const { from, bytes } = await recvFrom(socket, { timeout: 3000 });
   await sendTo(socket, from, bytes);
@@ -70,11 +70,11 @@ async function tcp(): Promise<string> {
 
 await using four = await bindUdp({ host: own, port: 0 });
 await using six = await bindUdp({ host: "::", port: 0 });
-const told = {
+const report = {
   four: await multicast(four, "udp4", GROUP, own),
   six: await multicast(six, "udp6", "ff02::7777", `::%${device}`, `ff02::7777%${device}`),
   udp: await udp(),
   tcp: await tcp(),
 };
-console.log(JSON.stringify(told));
+console.log(JSON.stringify(report));
 Deno.exit(0);

@@ -1,11 +1,11 @@
 /**
- * A name server that is good for tests only. What it says is in the name that it is asked for:
+ * A name server for tests. The queried name determines its answer:
  *
  * - `IPV4-IPV4.hosts.test`, dashes for dots: these addresses
- * - `MS.slow.test`: 10.77.0.2, after so many milliseconds
- * - `dead.test`: nothing at all
- * - `broken.test`: that it failed (SERVFAIL)
- * - anything else: that there is no such name (NXDOMAIN)
+ * - `MS.slow.test`: 10.77.0.2, after MS milliseconds
+ * - `dead.test`: no answer
+ * - `broken.test`: a failure (SERVFAIL)
+ * - anything else: no such name (NXDOMAIN)
  *
  * name_server.ts HOST
  */
@@ -19,7 +19,7 @@ const HEADER = 12;
 interface Question {
   readonly name: string;
   readonly type: number;
-  /** The header and the question itself, for the answer. */
+  /** The header and the question, which the answer repeats. */
   readonly bytes: Uint8Array;
 }
 
@@ -60,9 +60,9 @@ function answerTo(name: string): Answer | undefined {
 }
 
 function encode({ bytes, type }: Question, { addresses = [], code = 0 }: Answer): Uint8Array {
-  // To AAAA it says that there is such a name, and nothing of this type.
+  // The answer to AAAA says that the name exists, but has no record of this type.
   const records = (type === A ? addresses : []).flatMap((address) => {
-    // A pointer to the name of the question, A, IN, 0 s to live, 4 bytes.
+    // A record: a pointer to the name of the question, A, IN, a TTL of 0 s, 4 bytes.
     return [0xc0, HEADER, 0, A, 0, 1, 0, 0, 0, 0, 0, 4, ...address.split(".").map(Number)];
   });
   const encoded = new Uint8Array([...bytes, ...records]);

@@ -1,11 +1,11 @@
 import { Random } from "../../support/random.ts";
 
-/** A prime, and no divisor of any length that packets, buffers and frames have. */
+/** A prime, so that it divides no length of packets, buffers and frames (bytes). */
 const LENGTH = 65_521;
 
 /**
- * Bytes that a seed and their place in the stream determine: a receiver knows what has to come, so that
- * one byte that is lost, doubled, changed or out of place shows, wherever the stream breaks off.
+ * A stream of bytes that depend on a seed and on their position. A receiver knows the expected bytes, so it notices
+ * every byte that is lost, doubled, changed or moved, at any position of the stream.
  */
 export class Pattern {
   readonly #block: Uint8Array<ArrayBuffer>;
@@ -14,7 +14,7 @@ export class Pattern {
     this.#block = new Random(seed).bytes(LENGTH);
   }
 
-  /** What stands from `start` on. */
+  /** Returns the bytes from `start` on. */
   bytes(start: number, length: number): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(length);
     for (let at = 0; at < length;) {
@@ -26,7 +26,7 @@ export class Pattern {
     return bytes;
   }
 
-  /** Whether these are the bytes from `start` on. */
+  /** Tells if these are the bytes from `start` on. */
   matches(bytes: Uint8Array, start: number): boolean {
     return bytes.every((byte, at) => byte === this.#block[(start + at) % LENGTH]);
   }

@@ -1,19 +1,19 @@
-/** What a process still has at its end, beyond what it had in the beginning. */
+/** The rejections and descriptors that a process has left at its end. */
 export interface Leftovers {
   readonly unhandled: readonly string[];
   readonly descriptors: readonly string[];
 }
 
 /**
- * All that the process has open, but for the pair of Unix sockets by which the runtime hears of signals: it opens
- * them when it first needs them.
+ * Lists the open descriptors of the process, except for Unix sockets. The runtime opens a pair of these for signals
+ * when it first needs them.
  */
 async function descriptors(): Promise<string[]> {
   const unix = await Deno.readTextFile("/proc/net/unix");
   const targets: string[] = [];
   for await (const { name } of Deno.readDir("/proc/self/fd")) {
     const target = await Deno.readLink(`/proc/self/fd/${name}`).catch(() => undefined);
-    // The directory itself is open while it is read.
+    // The directory is open while it is read.
     if (target === undefined || target.startsWith("/proc/")) continue;
     const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
     if (inode === undefined || !unix.includes(` ${inode}`)) targets.push(target);
@@ -21,7 +21,7 @@ async function descriptors(): Promise<string[]> {
   return targets.sort();
 }
 
-/** What is in the one list and not in the other, as often as it is there more often. */
+/** Returns the items of a list without those of another. Each item of the other removes one. */
 function without(list: readonly string[], others: readonly string[]): string[] {
   const rest = [...list];
   for (const other of others) {
@@ -31,7 +31,7 @@ function without(list: readonly string[], others: readonly string[]): string[] {
   return rest;
 }
 
-/** What a host says about its own process. */
+/** Makes the commands about the host's own process. */
 export function processCommands() {
   const unhandled: string[] = [];
   globalThis.addEventListener("unhandledrejection", (event) => {
@@ -41,18 +41,18 @@ export function processCommands() {
   let before: string[] = [];
 
   return {
-    /** The runtime opens its signal pipe when it first needs it, and ends where it cannot. */
+    /** Makes the runtime open its signal pipe now. Later, without a free descriptor, the runtime would exit. */
     openSignals: () => Deno.addSignalListener("SIGUSR1", () => {}),
-    /** Notes what it has before it opens anything, its own input and output among it. */
+    /** Records the descriptors that are open at the beginning, such as the input and the output. */
     begin: async () => {
       before = await descriptors();
     },
     memory: () => Deno.memoryUsage().rss,
-    /** Which sockets it has now. */
+    /** Lists the open descriptors. */
     descriptors,
     /**
-     * The runtime lets go of a descriptor when its event loop comes round, the system's resolver of its own when
-     * it gives up, whoever has stopped waiting meanwhile.
+     * Waits until everything is closed, at most 5 s, and returns the rest. The runtime closes a descriptor in a later
+     * turn of its event loop. The system's resolver closes its own after it has given up, even if the call has ended.
      */
     async leftovers(): Promise<Leftovers> {
       let left: string[] = [];

@@ -1,15 +1,15 @@
 /*
- * A link that misbehaves. It makes a TUN device in each of two network namespaces and carries packets
- * between them, or makes one and sends each packet back as if it came from the address it went to: then
- * a process talks to itself through the link, and both ends of a connection can be in one program.
+ * A faulty link. It makes a TUN device in each of two network namespaces and carries packets between them. With one
+ * namespace, it sends each packet back as if it came from the address it went to: then a process talks to itself
+ * through the link, and both ends of a connection can be in one program.
  *
- * On its way a packet may be lost, duplicated, held back behind later ones, or have a bit flipped; each
- * meets at most one of these fates, so that the counts add up: received = sent - lost - corrupted +
- * duplicated. The bit is flipped where a checksum covers it, and a checksum finds every single bit.
+ * A packet may be lost, duplicated, held back behind later ones, or have a bit flipped. Each packet has at most one of
+ * these faults, so that the counts add up: received = sent - lost - corrupted + duplicated. The flipped bit is in the
+ * part that a checksum covers, and a checksum detects every single flipped bit.
  *
  * relay SEED LOSS DUPLICATION REORDERING CORRUPTION DELAY DEVICE NAMESPACE [NAMESPACE]
- * The four fates are in percent of all packets, the delay is in ms. It prints "ready" when the devices
- * are there, and at SIGTERM what became of the packets, as JSON.
+ * The four faults are in percent of all packets, and the delay is in ms. It prints "ready" after it has made the
+ * devices, and the counts of the packets as JSON at SIGTERM.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -64,7 +64,7 @@ static uint64_t now(void) {
   return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-/* xorshift64*: the same seed gives the same numbers again. */
+/* xorshift64*: the same seed gives the same numbers. */
 static uint64_t state;
 static double percent(void) {
   state ^= state >> 12;
@@ -110,7 +110,7 @@ static void enqueue(const unsigned char *bytes, size_t length, int to, struct co
   push((struct packet){now() + delay, numbers++, to, counts, length, copy});
 }
 
-/* Back to where it came from. The sums of addresses stay the same, and so do the checksums. */
+/* Swaps the addresses. Their sum stays the same, and so do the checksums. */
 static void mirror(unsigned char *bytes) {
   size_t size = bytes[0] >> 4 == 4 ? 4 : 16, at = size == 4 ? 12 : 8;
   unsigned char swapped[16];
@@ -180,20 +180,20 @@ int main(int count, char **words) {
         struct counts *counts = counts_of(bytes);
         int to = many - 1 - from;
         if (many == 1) mirror(bytes);
-        double fate = percent();
+        double fault = percent();
         uint64_t later = 0;
         counts->packets++;
-        if (fate < loss) {
+        if (fault < loss) {
           counts->lost++;
           continue;
         }
-        if (fate < duplication) {
+        if (fault < duplication) {
           counts->duplicated++;
           enqueue(bytes, (size_t)length, to, counts, delay);
-        } else if (fate < reordering) {
+        } else if (fault < reordering) {
           counts->reordered++;
           later = HELD_BACK_MS * 1000000u;
-        } else if (fate < corruption && counts != &other) {
+        } else if (fault < corruption && counts != &other) {
           counts->corrupted++;
           bytes[length - 1] ^= (unsigned char)(1u << ((unsigned)percent() & 7));
         }
@@ -202,7 +202,7 @@ int main(int count, char **words) {
     }
     for (time = now(); waiting > 0 && heap[0].due <= time;) {
       struct packet packet = pop();
-      /* A device whose queue is full, or that is down, loses it: as a link would. */
+      /* A device loses the packet if its queue is full or if it is down, as a link would. */
       if (write(ends[packet.to].fd, packet.bytes, packet.length) < 0) {
         packet.counts->overflowed++;
       }

@@ -9,7 +9,7 @@ import {
 import { framed, lengthPrefixed } from "../../../mod.ts";
 import { failureOf } from "./failure.ts";
 
-/** What a host does as a server: each frame that comes is sent back. */
+/** Makes the commands for a server, which sends each frame back. */
 export function servingCommands() {
   let server: Server;
   const errors: unknown[] = [];
@@ -29,7 +29,7 @@ export function servingCommands() {
       }, { ...options, onError: (error) => errors.push(error) });
       return server.address;
     },
-    /** Once no more than so many connections are left. */
+    /** Waits until at most `active` connections are left, and returns the state of the server. */
     async served({ active }: { active: number }) {
       while (server.active > active) await new Promise((resolve) => setTimeout(resolve, 5));
       return status();

@@ -25,27 +25,28 @@ import {
 import { type Failure, failureOf, outcomeOf } from "./failure.ts";
 import type { Pattern } from "./pattern.ts";
 
-/** What a connection has sent, and what of the other side's has come. */
+/** A connection with the patterns of both directions. */
 interface Stream {
   readonly connection: Connection;
   readonly outgoing: Pattern;
   readonly incoming: Pattern;
   readonly frames: FramedConnection<Uint8Array>;
   readonly floods: Promise<Failure | void>[];
-  /** Where the next send begins in the pattern. */
+  /** The position of the next send in the pattern. */
   at: number;
 }
 
-/** What came in a row of receiving calls, and what ended it: nothing where it was enough. */
+/** The result of a series of receiving calls. It has no `end` if enough bytes arrived. */
 export interface Received {
   readonly length: number;
-  /** Whether each byte was the one that had to come. */
+  /** True if each byte was the expected one. */
   readonly intact: boolean;
   readonly end?: "end of stream" | Failure;
 }
 
-/** How to receive in a row; `lost` bytes before these have not come, and will not. */
+/** The options of a series of receiving calls. */
 interface Taking extends RecvOptions {
+  /** The number of bytes before these that are lost. */
   readonly lost?: number;
 }
 
@@ -56,7 +57,7 @@ export interface Counts {
 
 type On<Options = unknown> = { readonly on: string } & Options;
 
-/** What a host does with streams of bytes; every connection has a name. */
+/** Makes the commands for streams of bytes. Every connection has a name. */
 export function streamCommands(there: Pattern, back: Pattern) {
   const streams = new Map<string, Stream>();
   const listeners = new Map<string, Listener>();
@@ -101,15 +102,15 @@ export function streamCommands(there: Pattern, back: Pattern) {
     async connect({ as, host, port, ...options }: { as: string } & Address & ConnectOptions) {
       return add(as, await connect({ host, port }, options), there, back);
     },
-    /** Iterates over the clients, and greets each with as many bytes as were asked for. */
-    async greet({ on, clients, length }: On<{ clients: number; length: number }>) {
-      let greeted = 0;
+    /** Iterates over clients, sends `length` bytes to each and closes the connection. */
+    async sendToClients({ on, clients, length }: On<{ clients: number; length: number }>) {
+      let served = 0;
       for await (const connection of listeners.get(on)!) {
         await send(connection, back.bytes(0, length));
         await close(connection);
-        if (++greeted === clients) break;
+        if (++served === clients) break;
       }
-      return greeted;
+      return served;
     },
     async send({ on, length, ...options }: On<{ length: number } & OperationOptions>) {
       const stream = streams.get(on)!;
@@ -117,7 +118,7 @@ export function streamCommands(there: Pattern, back: Pattern) {
       stream.at += length;
       await send(stream.connection, bytes, Object.keys(options).length === 0 ? undefined : options);
     },
-    /** Sends without waiting until nothing more fits into the queue. */
+    /** Sends without awaiting until a send is QueueFull, at most `most` times. */
     async flood({ on, size, most }: On<{ size: number; most: number }>) {
       const stream = streams.get(on)!;
       for (let taken = 0; taken < most; taken++) {
@@ -129,14 +130,14 @@ export function streamCommands(there: Pattern, back: Pattern) {
       }
       return { taken: most, refused: undefined };
     },
-    /** How the sends of the floods have ended, all of them. */
+    /** Waits for all sends of the floods, and returns their outcomes. */
     async flooded({ on }: On) {
       const ends = await Promise.all(streams.get(on)!.floods.splice(0));
       return { sent: ends.filter((end) => !end).length, failed: ends.filter((end) => !!end) };
     },
     take: ({ on, length, ...options }: On<{ length: number } & Taking>) =>
       take(on, length, options),
-    /** All that comes until the stream ends, in order or not. */
+    /** Receives until the end of stream or an error. */
     drain: ({ on, ...options }: On<Taking>) => take(on, Infinity, options),
     async sendFrames({ on, frames, size }: On<{ frames: number; size: number }>) {
       const stream = streams.get(on)!;
@@ -163,7 +164,7 @@ export function streamCommands(there: Pattern, back: Pattern) {
     close: ({ on, ...options }: On<CloseOptions>) => close(streams.get(on)!.connection, options),
     abort: ({ on }: On) => abort(streams.get(on)!.connection),
     closeListener: ({ on }: On) => closeListener(listeners.get(on)!),
-    /** Whether a call says that it is broken, however often it is asked. */
+    /** Calls `recv` and `send` several times, and returns their failures. */
     async broken({ on, times }: On<{ times: number }>) {
       const { connection } = streams.get(on)!;
       const failures: Failure[] = [];

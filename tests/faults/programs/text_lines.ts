@@ -1,4 +1,4 @@
-/** The lines of a stream of bytes, without their ends. */
+/** Iterates over the lines of a stream of bytes, without their line endings. */
 export async function* textLines(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
 ): AsyncGenerator<string, void, void> {

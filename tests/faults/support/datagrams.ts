@@ -4,19 +4,19 @@ import type { Failure } from "../programs/failure.ts";
 import type { Host, HostOptions } from "./host.ts";
 import { ADDRESSES, type Network } from "./network.ts";
 
-/** What UDP sockets run on, with and without unstable features. */
+/** The two backends of UDP sockets, with and without unstable features. */
 export const UDP_BACKENDS = [
   { title: "Deno.listenDatagram", flags: ["--unstable-net"] },
   { title: "node:dgram", flags: [] },
 ] as const;
 
-/** Two hosts with a UDP socket each, called "it" on both sides. */
+/** Two hosts with one UDP socket each, named "it" on both sides. */
 export interface UdpHosts {
-  /** On side a. */
+  /** The host on side a. */
   readonly sender: Host;
-  /** On side b. */
+  /** The host on side b. */
   readonly receiver: Host;
-  /** Where the receiver is. */
+  /** The address of the receiver. */
   readonly to: Address;
 }
 
@@ -31,7 +31,7 @@ export async function closeUdpBoth({ sender, receiver }: UdpHosts): Promise<void
   await Promise.all([sender, receiver].map((host) => host.do("closeUdp", { on: "it" })));
 }
 
-/** After a fault, datagrams come through as before it. */
+/** Checks that datagrams arrive as before the fault. */
 export async function provesUdpWell({ sender, receiver, to }: UdpHosts): Promise<void> {
   const sent = await sender.do("sendNumbered", { on: "it", to, count: 3, size: 1000 });
   assertEquals(sent, { sent: 3, failures: [] });
@@ -39,7 +39,7 @@ export async function provesUdpWell({ sender, receiver, to }: UdpHosts): Promise
   assertEquals(received, { numbers: [0, 1, 2], intact: true });
 }
 
-/** The system refused to send: `node:dgram` drops its reason, and no more is known. */
+/** Checks the error of a refused `sendTo`. `node:dgram` drops the reason, so its kind is `Other`. */
 export function assertRefused(
   { kind, code, operation }: Failure,
   backend: string,
@@ -52,7 +52,7 @@ export function assertRefused(
   assertEquals({ kind, code, operation }, { ...known, operation: "sendTo" });
 }
 
-/** Whether each number is greater than the one before: in order, and none twice. */
+/** Tells if the numbers are in order, without duplicates. */
 export function ascending(numbers: readonly number[]): boolean {
   return numbers.every((number, at) => at === 0 || number > numbers[at - 1]);
 }

@@ -2,8 +2,8 @@ import { Network, type NetworkOptions } from "./network.ts";
 import { SEED } from "./run.ts";
 
 /**
- * Registers a test with a network of its own. Afterwards nothing may be left of it: no socket, no
- * descriptor, no rejection that nobody heard of.
+ * Registers a test with a network of its own. The test fails if it leaves a socket, a descriptor or an unhandled
+ * rejection behind.
  */
 export function faultTest(
   name: string,

@@ -7,22 +7,22 @@ import { Process } from "./process.ts";
 import { SEED, STABLE } from "./run.ts";
 
 const PROGRAM = new URL("../programs/host.ts", import.meta.url).pathname;
-/** What has not ended by then hangs. */
-const CAP = 45_000;
+/** A command that takes longer hangs (ms). */
+const COMMAND_TIMEOUT_MS = 45_000;
 
 export interface HostOptions {
-  /** A command that runs the command after it: `strace …`. */
+  /** The words of a command that runs the program, such as `strace …`. */
   readonly under?: readonly string[];
-  /** Flags of `deno run`: `--unstable-net` decides on what UDP runs. */
+  /** Flags of `deno run`. `--unstable-net` selects the backend of UDP. */
   readonly flags?: readonly string[];
-  /** It will run out of descriptors: what the runtime must have, it opens before. */
+  /** True if the host will run out of descriptors, so that the runtime opens the ones it needs in advance. */
   readonly scarce?: boolean;
 }
 
 type Values<Name extends keyof Commands> = Parameters<Commands[Name]>[0];
 type Given<Name extends keyof Commands> = Awaited<ReturnType<Commands[Name]>>;
 
-/** A process in a network namespace, which does with the public functions what it is told to. */
+/** A process in a network namespace that runs commands with the public functions. */
 export class Host implements AsyncDisposable {
   readonly #process: Process;
   readonly #waiting = new Map<number, PromiseWithResolvers<Reply>>();
@@ -31,7 +31,7 @@ export class Host implements AsyncDisposable {
 
   private constructor(process: Process) {
     this.#process = process;
-    // The program itself says when it is there.
+    // The program sends reply 0 after it has started.
     this.#waiting.set(0, Promise.withResolvers());
     void this.#listen();
   }
@@ -49,17 +49,17 @@ export class Host implements AsyncDisposable {
     return host;
   }
 
-  /** What the process and those around it have written to standard error. */
+  /** The standard error of the process and of the command that runs it. */
   get errors(): string {
     return this.#process.errors;
   }
 
-  /** Tells it to do something that must go well. */
+  /** Runs a command that must succeed, and returns its result. */
   do<Name extends keyof Commands>(
     name: Name,
     ...[values]: Values<Name> extends undefined ? [] : [Values<Name>]
   ): Promise<Given<Name>> {
-    return heard(
+    return handled(
       this.#order(name, values).then(({ failure, value }) => {
         if (failure !== undefined) throw new Error(`${name}: ${failure.kind}: ${failure.message}`);
         return value as Given<Name>;
@@ -67,35 +67,35 @@ export class Host implements AsyncDisposable {
     );
   }
 
-  /** Tells it to do something that may fail: then it gives how. */
+  /** Runs a command that may fail, and returns its failure, if any. */
   attempt<Name extends keyof Commands>(
     name: Name,
     values: Values<Name>,
   ): Promise<Failure | undefined> {
-    return heard(this.#order(name, values).then(({ failure }) => failure));
+    return handled(this.#order(name, values).then(({ failure }) => failure));
   }
 
-  /** Tells it to do something that must fail, in this way. */
+  /** Runs a command that must fail with a kind, and returns its failure. */
   fails<Name extends keyof Commands>(
     kind: SocketErrorKind,
     name: Name,
     values: Values<Name>,
   ): Promise<Failure> {
-    return heard(
+    return handled(
       this.attempt(name, values).then((failure) => {
-        assert(failure !== undefined, `${name} went well`);
+        assert(failure !== undefined, `${name} succeeded`);
         assertEquals(failure.kind, kind, failure.message);
         return failure;
       }),
     );
   }
 
-  /** Stops, continues or kills the process itself, which is the runtime. */
+  /** Stops, continues or kills the process. */
   signal(signal: Deno.Signal): void {
     this.#process.signal(signal);
   }
 
-  /** It has let go of all that it opened, and nothing was rejected without anybody to hear of it. */
+  /** Checks that the host has closed everything that it opened, and had no unhandled rejection. */
   async proveClean(): Promise<void> {
     if (this.#ended) return;
     assertEquals(await this.do("leftovers"), { unhandled: [], descriptors: [] });
@@ -111,18 +111,18 @@ export class Host implements AsyncDisposable {
     const waiting = Promise.withResolvers<Reply>();
     this.#waiting.set(id, waiting);
     if (this.#ended) waiting.reject(new Error("the host has ended"));
-    // Where it has ended meanwhile, the reply says so.
+    // If the process has ended meanwhile, the reply rejects.
     await this.#process.write(JSON.stringify({ id, command, values })).catch(() => {});
     return await this.#reply(id, command);
   }
 
   async #reply(id: number, command = "start"): Promise<Reply> {
     try {
-      const reply = await deadline(this.#waiting.get(id)!.promise, CAP);
+      const reply = await deadline(this.#waiting.get(id)!.promise, COMMAND_TIMEOUT_MS);
       if (reply.raw !== undefined) throw new Error(`raw: ${reply.raw}`);
       return reply;
     } catch (cause) {
-      throw new Error(`${command} came to nothing: ${this.errors.slice(-2000)}`, { cause });
+      throw new Error(`${command} did not end: ${this.errors.slice(-2000)}`, { cause });
     } finally {
       this.#waiting.delete(id);
     }
@@ -141,8 +141,11 @@ export class Host implements AsyncDisposable {
   }
 }
 
-/** A test that fails elsewhere does not come to await this one: that must not hide why it failed. */
-function heard<T>(promise: Promise<T>): Promise<T> {
+/**
+ * Prevents an unhandled rejection. A test that fails earlier does not await this promise, and its own error must
+ * show.
+ */
+function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;
 }

@@ -3,13 +3,13 @@ import type { SocketErrorKind } from "../../../mod.ts";
 import { strace } from "../../system/support/strace.ts";
 import type { Host } from "./host.ts";
 
-/** What an errno is told as, and whether that can be tried again. */
+/** An errno, the kind of its error, and its `retryable`. */
 export type Meaning = readonly [errno: string, kind: SocketErrorKind, retryable: boolean];
 
 /**
- * Lets a system call do something else: `how` and `when` are of strace. Only those of the main thread, which has
- * all the sockets: another one of the runtime hears of signals with the same calls, and ends the process where
- * they fail.
+ * Makes a system call fail or behave differently. `how` and `when` are in the syntax of strace. Only the calls of the
+ * main thread change, which has all the sockets. Another thread uses the same calls for signals, and the runtime ends
+ * the process if they fail.
  */
 export async function inject(
   call: string,
@@ -24,7 +24,7 @@ export function assertInjected(host: Host, times = 1): void {
   assertEquals(host.errors.match(/\(INJECTED\)/g)?.length ?? 0, times, host.errors);
 }
 
-/** Some at a time: each starts a runtime under strace, which is mostly waiting. */
+/** Runs a function for each item, four at a time. Each run starts a runtime under strace and mostly waits. */
 export async function forEach<T>(
   items: readonly T[],
   run: (item: T) => Promise<void>,

@@ -4,7 +4,7 @@ import { Host, type HostOptions } from "./host.ts";
 import { Relay, type RelayOptions } from "./relay.ts";
 import { RUN } from "./run.ts";
 
-/** Their names inside of the network. */
+/** The names of the two sides of a network. */
 export type Side = "a" | "b";
 
 export const ADDRESSES = {
@@ -12,17 +12,17 @@ export const ADDRESSES = {
   b: { 4: "10.77.0.2", 6: "fd77::2" },
 } as const;
 
-/** The network device of each side, whatever it is made of. */
+/** The name of each side's network device. */
 export const DEVICE = "wire";
 
-/** Longer than the kernel goes on with what is orphaned once the network is well again. */
-const PATIENCE = 15_000;
+/** Longer than the kernel keeps orphaned sockets after the network works again (ms). */
+const ORPHANS_MS = 15_000;
 
 /**
- * Addresses without the seconds of duplicate detection, and an ICMP message for each packet that asks for
- * one. Retransmissions that come soon, where this kernel can be told so: a loss costs a fraction of a second
- * then, and a row of them not a minute. No TIME-WAIT, and no orphans that wait long for a peer which is
- * gone: what remains in `ss` is what somebody has left there.
+ * Settings that make faults fast and leftovers visible. Addresses skip duplicate detection, which takes seconds, and
+ * ICMP messages are not limited. If the kernel has the setting, retransmissions come soon, so that a loss costs a
+ * fraction of a second and a series of losses less than a minute. There is no TIME-WAIT, and orphans do not wait long
+ * for a peer that is gone. So a socket that remains in `ss` is a leak.
  */
 const SETUP = `
 cd /proc/sys/net
@@ -37,11 +37,11 @@ ip link set lo up
 `;
 
 export interface NetworkOptions {
-  /** Carries the packets through a relay, and not just through a pair of devices. */
+  /** Carries the packets through a relay instead of a pair of devices. */
   readonly relay?: RelayOptions;
   /**
-   * Side a is alone, and the relay gives each packet back to it as if side b had sent it: a process there that
-   * connects to side b has both ends of the connection, and the link between them.
+   * True if side a is alone and the relay returns each packet as if side b had sent it. A process that connects to side
+   * b then has both ends of the connection, with the link between them.
    */
   readonly mirror?: boolean;
 }
@@ -68,7 +68,7 @@ export class Network implements AsyncDisposable {
     return network;
   }
 
-  /** The name of a side's namespace, for `ip`. */
+  /** Returns the name of a side's namespace for `ip`. */
   space(side: Side): string {
     return `${this.#name}-${side}`;
   }
@@ -102,19 +102,19 @@ export class Network implements AsyncDisposable {
     return must("ip", "netns", "exec", this.space(side), ...args);
   }
 
-  /** Runs shell commands on one side; the first that fails ends them. */
+  /** Runs shell commands on one side, until one fails. */
   sh(side: Side, script: string): Promise<string> {
     return this.exec(side, "sh", "-ec", script);
   }
 
-  /** Lets a side's firewall do something with what comes in, or with what goes out. */
+  /** Adds rules to a side's firewall, for incoming or outgoing packets. */
   async filter(side: Side, hook: "input" | "output", ...rules: string[]): Promise<void> {
     const base = `type filter hook ${hook} priority 0; policy accept;`;
     const chain = `chain ${hook} {\n${base}\n${rules.join("\n")}\n}`;
     await this.exec(side, "nft", `table inet ${hook} {\n${chain}\n}`);
   }
 
-  /** Takes a side's firewall away again. */
+  /** Removes the rules of a side's firewall. */
   async heal(side: Side): Promise<void> {
     await this.exec(side, "nft", "flush", "ruleset");
   }
@@ -126,25 +126,25 @@ export class Network implements AsyncDisposable {
     return host;
   }
 
-  /** A host on each side. */
+  /** Starts a host program on each side. */
   hosts(options: HostOptions = {}): Promise<[Host, Host]> {
     return Promise.all([this.host("a", options), this.host("b", options)]);
   }
 
-  /** The sockets that a side's kernel knows. */
+  /** Lists the sockets of a side's kernel. */
   sockets(side: Side): Promise<string> {
     return this.sh(side, "ss -tanH; ss -uanH");
   }
 
   /**
-   * Proves that nothing is left: no descriptor in a host that lives, no socket in a kernel. The kernel
-   * goes on with what is orphaned until the peer has answered, so the faults are ended before.
+   * Checks that no running host has an open descriptor, and that no kernel has a socket. It removes the firewalls
+   * first, because a kernel keeps an orphaned socket until the peer has answered.
    */
   async proveClean(): Promise<void> {
     for (const side of this.#sides) await this.heal(side);
     for (const host of this.#hosts) await host.proveClean();
     for (const side of this.#sides) {
-      const until = performance.now() + PATIENCE;
+      const until = performance.now() + ORPHANS_MS;
       let left = await this.sockets(side);
       while (left !== "" && performance.now() < until) {
         await new Promise((resolve) => setTimeout(resolve, 50));

@@ -4,11 +4,11 @@ import type { Received } from "../programs/streams.ts";
 import type { Host, HostOptions } from "./host.ts";
 import { ADDRESSES, type Network } from "./network.ts";
 
-/** Two hosts with a connection between them, called "it" on both sides. */
+/** Two hosts with a connection between them, named "it" on both sides. */
 export interface ConnectedHosts {
-  /** Has connected. */
+  /** The host that connected. */
   readonly client: Host;
-  /** Has accepted. */
+  /** The host that accepted. */
   readonly server: Host;
   readonly port: number;
 }
@@ -18,7 +18,7 @@ export interface PairOptions extends HostOptions {
   readonly connect?: Omit<ConnectOptions, "signal">;
 }
 
-/** The client on side a, the server on side b, whose listener is closed again. */
+/** Connects side a to side b, and closes the listener afterwards. */
 export async function connectedHosts(
   network: Network,
   { family = 4, connect = {}, ...options }: PairOptions = {},
@@ -34,19 +34,19 @@ export async function connectedHosts(
   return { client, server, port };
 }
 
-/** Closes the connection on both sides, at once where nobody listens any more. */
+/** Closes the connection on both sides at once. */
 export async function closeBoth(
   { client, server }: Pick<ConnectedHosts, "client" | "server">,
 ): Promise<void> {
   await Promise.all([client.do("close", { on: "it" }), server.do("close", { on: "it" })]);
 }
 
-/** How a row of receiving calls has ended, in a word. */
+/** Returns the end of a series of receiving calls as one word. */
 export function endKind(end: Received["end"]): string | undefined {
   return typeof end === "object" ? end.kind : end;
 }
 
-/** What has broken stays broken: each further call says so again. */
+/** Checks that a broken connection stays broken: each further call gives the same kind. */
 export async function provesBroken(
   host: Host,
   kind: SocketErrorKind = "ConnectionReset",

@@ -1,13 +1,13 @@
 import { textLines } from "../programs/text_lines.ts";
 
-/** A program that a test talks to, line by line. Whatever happens, disposing ends it. */
+/** A program that reads and writes lines. Disposing always ends it. */
 export class Process implements AsyncDisposable {
   readonly lines: AsyncGenerator<string, void, void>;
-  /** What it has complained about so far. */
+  /** The standard error until now. */
   errors = "";
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-  readonly #complaining: Promise<void>;
+  readonly #collecting: Promise<void>;
   #ended = false;
 
   constructor(name: string, args: readonly string[]) {
@@ -20,7 +20,7 @@ export class Process implements AsyncDisposable {
     }).spawn();
     this.#input = this.#child.stdin.getWriter();
     this.lines = textLines(this.#child.stdout);
-    this.#complaining = this.#collect();
+    this.#collecting = this.#collect();
     void this.#child.status.then(() => this.#ended = true);
   }
 
@@ -36,13 +36,13 @@ export class Process implements AsyncDisposable {
     if (!this.#ended) this.#child.kill(signal);
   }
 
-  /** Waits for its end, which its closed input brings about; if not, it is killed. */
+  /** Closes the input and waits until the process ends. It is killed after 5 s. */
   async end(): Promise<Deno.CommandStatus> {
     await this.#input.close().catch(() => {});
     const timer = setTimeout(() => this.signal("SIGKILL"), 5000);
     try {
-      for await (const _ of this.lines) { /* What nobody waits for any more. */ }
-      await this.#complaining;
+      for await (const _ of this.lines) { /* These lines have no reader any more. */ }
+      await this.#collecting;
       return await this.#child.status;
     } finally {
       clearTimeout(timer);

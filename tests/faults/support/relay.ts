@@ -2,28 +2,28 @@ import { must } from "./commands.ts";
 import { Process } from "./process.ts";
 import { PREFIX, SEED } from "./run.ts";
 
-/** What a relay does to packets: percentages of all of them, but for the delay. */
+/** The faults of a relay, in percent of all packets. */
 export interface RelayOptions {
   readonly loss?: number;
   readonly duplication?: number;
   readonly reordering?: number;
   readonly corruption?: number;
-  /** Milliseconds each way. */
+  /** The delay in each direction (ms). */
   readonly delay?: number;
 }
 
-/** What became of the packets of one protocol. */
+/** The packets of one protocol, counted by their faults. */
 export interface RelayCounts {
   readonly packets: number;
   readonly lost: number;
   readonly duplicated: number;
   readonly reordered: number;
   readonly corrupted: number;
-  /** Those that the relay had no room for, or the device. */
+  /** The packets that the relay or the device had no room for. */
   readonly overflowed: number;
 }
 
-/** What became of all of them. */
+/** The counts of both protocols. */
 export interface RelayReport {
   readonly tcp: RelayCounts;
   readonly udp: RelayCounts;
@@ -31,7 +31,7 @@ export interface RelayReport {
 
 let built: Promise<string> | undefined;
 
-/** Compiles the relay, once a test file. */
+/** Compiles the relay, once for each test file. */
 async function build(): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix: PREFIX });
   globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
@@ -41,7 +41,7 @@ async function build(): Promise<string> {
   return target;
 }
 
-/** A link between two network namespaces, or from one back to itself, which does harm to packets. */
+/** A faulty link between two network namespaces, or from one back to itself. */
 export class Relay implements AsyncDisposable {
   readonly #process: Process;
 
@@ -65,7 +65,7 @@ export class Relay implements AsyncDisposable {
     return new Relay(process);
   }
 
-  /** Ends it, and tells what it did. */
+  /** Ends the relay, and returns its counts. */
   async end(): Promise<RelayReport> {
     this.#process.signal("SIGTERM");
     const { value } = await this.#process.lines.next();

@@ -1,8 +1,8 @@
 import { Random } from "../../support/random.ts";
 
 /**
- * What one run of these tests has in common: the name that all its network namespaces begin with, and the
- * seed of all that is random in it. `deno task test:faults` sets both, and removes what the name says.
+ * The beginning of the names of all network namespaces of a run, and the seed of its random choices. `deno task
+ * test:faults` sets both, and removes the namespaces with these names.
  */
 export const PREFIX = "sockets-faults";
 export const RUN = Deno.env.get("FAULTS_RUN") ?? `${PREFIX}-${Deno.pid}`;

@@ -1,22 +1,22 @@
 import { SocketError } from "../../../mod.ts";
 import { countedSignal } from "../../support/listener_count.ts";
 
-/** What may end a call before its time. */
+/** The options that may cancel a call. */
 export interface Limits {
-  /** Milliseconds, or nothing. */
+  /** The timeout, if there is one (ms). */
   readonly timeout: number | undefined;
   readonly signal: "none" | "own" | "aborted";
 }
 
-/** How a call ended. */
+/** The result of a call, or its error. */
 export type Outcome<T> = { readonly value: T } | { readonly error: SocketError };
 
-/** The controllers of a sequence's calls, so that it can cancel one, and see what they leave behind. */
+/** The controllers of a sequence's calls, which cancel calls and count the listeners that they leave behind. */
 export class Cancels {
   readonly #controllers: AbortController[] = [];
   readonly #counts: (() => number)[] = [];
 
-  /** Options for a call, and whether they cancel it before it begins. */
+  /** Makes the options of a call, and the kind of its error if they cancel it before it begins. */
   make({ timeout, signal }: Limits): { options: Options | undefined; already: string | undefined } {
     if (signal === "none" && timeout === undefined) {
       return { options: undefined, already: undefined };
@@ -39,7 +39,7 @@ export class Cancels {
     this.#controllers.at(which % Math.max(1, this.#controllers.length))?.abort("cancelled");
   }
 
-  /** Listeners that are still there. */
+  /** The number of listeners that are left. */
   get listeners(): number {
     return this.#counts.reduce((sum, count) => sum + count(), 0);
   }
@@ -50,14 +50,14 @@ export interface Options {
   timeout?: number;
 }
 
-/** A call that was made, and how it ended once it has. */
+/** A call, and its outcome after it has ended. */
 export class Call<T> {
   outcome: Outcome<T> | undefined;
   readonly what: string;
   readonly limits: Limits;
   readonly settled: Promise<void>;
 
-  /** `judge` hears the outcome in the turn in which it comes; what it throws, `failure` has. */
+  /** Calls `judge` with the outcome in the turn in which the call ends. `settled` rejects with the error of `judge`. */
   constructor(
     what: string,
     limits: Limits,
@@ -70,13 +70,15 @@ export class Call<T> {
       (value) => ({ value }),
       (error: unknown) => {
         if (error instanceof SocketError) return { error };
-        throw new Error(`${what} rejected with what is no SocketError: ${error}`, { cause: error });
+        throw new Error(`${what} rejected with an error that is no SocketError: ${error}`, {
+          cause: error,
+        });
       },
     ).then((outcome) => {
       this.outcome = outcome;
       judge(this, outcome);
     });
-    // It is awaited at the end of the sequence.
+    // The sequence awaits it at its end.
     this.settled.catch(() => {});
   }
 

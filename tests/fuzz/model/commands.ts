@@ -3,10 +3,10 @@ import type { Limits } from "./call.ts";
 import { type Kind, pause, runSequence, type Sequence, turn } from "./sequence.ts";
 import type { Side } from "./side.ts";
 
-/** What a command does with a pair; `which` says with which side of it. */
+/** The effect of a command on a pair. `which` selects the side. */
 type Action = (side: Side, sequence: Sequence) => void | Promise<void>;
 
-/** A step of a sequence, which fast-check prints where a sequence fails. */
+/** A step of a sequence. fast-check prints it if the sequence fails. */
 class Step implements fc.AsyncCommand<object, Sequence> {
   readonly #what: string;
   readonly #which: 0 | 1;
@@ -18,7 +18,7 @@ class Step implements fc.AsyncCommand<object, Sequence> {
     this.#action = action;
   }
 
-  /** Any call may be made at any time: what it gives is what is to be judged. */
+  /** Allows the command at any time, because only the outcome is judged. */
   check(): boolean {
     return true;
   }
@@ -42,21 +42,21 @@ const limits: fc.Arbitrary<Limits> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
-      // At once, soon, in the middle of something, never.
+      // The signal aborts at once, soon, during the call, or never.
       timeout: fc.constantFrom(undefined, undefined, 0, 1, 3, 60_000),
       signal: fc.constantFrom("none" as const, "own" as const, "own" as const, "aborted" as const),
     }),
   },
 );
 
-/** Mostly small, at times more than a queue may hold, than a batch gathers or than a pipe takes. */
+/** Sizes that are mostly small, and sometimes larger than a queue, a batch or a pipe. */
 const size = fc.oneof(
   { weight: 20, arbitrary: fc.nat(300) },
   { weight: 3, arbitrary: fc.integer({ min: 1000, max: 20_000 }) },
   { weight: 1, arbitrary: fc.constantFrom(65_536, 99_999, 100_001, 300_000) },
 );
 
-/** Bytes that nothing else in the sequence has in this order. */
+/** Makes bytes that are unique in the sequence. */
 function bytesOf(id: number, length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, index) => (id * 31 + index * 7 + (index >> 8)) & 255);
 }
@@ -116,7 +116,7 @@ const steps: Record<string, fc.Arbitrary<Step>> = {
   pause: step("pause", fc.constantFrom(0, 1, 4), (ms) => pause(ms)),
 };
 
-/** Endings are rare, or most sequences would be over before they have begun. */
+/** The weights of the commands. Endings are rare, because most sequences would end too early otherwise. */
 const WEIGHTS: readonly (readonly [string, number])[] = [
   ...[["send", 6], ["sendFrame", 4], ["recv", 5], ["recvInto", 4], ["recvExactly", 3]] as const,
   ...[["recvFrame", 4], ["closeWrite", 1], ["close", 1], ["abort", 1], ["reset", 1]] as const,
@@ -128,7 +128,7 @@ const commands = fc.commands(
   { maxCommands: 40, size: "max" },
 );
 
-/** Runs so many sequences; the first that fails is made small, and its seed and path named. */
+/** Runs `count` sequences. The first failure is made small and reported with its seed and path. */
 export async function checkSequences(kind: Kind, runs: number, seed?: number): Promise<void> {
   await fc.assert(
     fc.asyncProperty(

@@ -5,13 +5,13 @@ import type { Got, Side } from "./side.ts";
 
 const reference = lengthPrefixedReference({ bytes: 1 }, 100);
 
-/** What a side has sent, as far as it can have left, and as far as it is certain to. */
+/** Returns the bytes that may have left a side, and the number of those that certainly did. */
 function streamOf({ sent }: Side): { most: Uint8Array; certain: number } {
   const parts: Uint8Array[] = [];
   let [certain, whole] = [0, true];
   for (const { bytes, outcome } of sent) {
     const failed = outcome !== undefined && "error" in outcome;
-    // Refused, or cancelled while it waited: nothing of it was sent.
+    // A send that was refused, or cancelled while it waited, sent nothing.
     if (failed && outcome.error.bytesSent === undefined && outcome.error.kind !== "BrokenPipe") {
       continue;
     }
@@ -23,8 +23,8 @@ function streamOf({ sent }: Side): { most: Uint8Array; certain: number } {
 }
 
 /**
- * Follows what a side has received through what its peer has sent: each call's bytes are the next ones, and
- * where the end is said, all that was certain to have left has come.
+ * Compares the bytes that a side received with those that its peer sent. Each call must give the next bytes. An end of
+ * stream must come after all bytes that certainly left.
  */
 export function judgeReceived(side: Side): void {
   const { peer, connection, got } = side;
@@ -38,7 +38,7 @@ export function judgeReceived(side: Side): void {
     if ("error" in outcome) {
       judgeFailure(outcome.error.kind, { name, wanted, outcome }, rest, what);
     } else if (outcome.value === null) {
-      assert(!arrivesWhole || at >= certain, `${what}: the end, ${certain} bytes were sent`);
+      assert(!arrivesWhole || at >= certain, `${what}: the end, but ${certain} bytes were sent`);
     } else if (name === "recvFrame") {
       const [first] = reference(rest).results;
       assert(first !== undefined && "frame" in first, `${what}: no frame was sent`);
@@ -58,7 +58,7 @@ export function judgeReceived(side: Side): void {
 
 function judgeFailure(kind: string, { name, wanted }: Got, rest: Uint8Array, what: string): void {
   if (name === "recvExactly" && kind === "UnexpectedEof") {
-    // More may have been handed over by a peer that was then aborted; it is not certain to come.
+    // A peer that was aborted may have sent more bytes, but they need not arrive.
     assert(wanted > 0, `${what}: nothing was wanted`);
   }
   if (name === "recvFrame" && kind === "TooLarge") {
@@ -67,7 +67,7 @@ function judgeFailure(kind: string, { name, wanted }: Got, rest: Uint8Array, wha
   }
 }
 
-/** What a side says that it has sent is what its sends say, and no less than what has arrived. */
+/** Checks that `bytesSent` is the sum of the sends, and at least the number of bytes that arrived. */
 export function judgeSent(side: Side): void {
   const { connection, sent, peer } = side;
   let [known, lost] = [0, false];
@@ -79,6 +79,6 @@ export function judgeSent(side: Side): void {
   }
   const { bytesSent } = connection;
   assertEquals(bytesSent, known, `${side.name}: bytesSent`);
-  // What the runtime had in its hands at an abort it may have sent without a word.
+  // At an abort, the runtime may have sent more bytes without reporting them.
   assert(lost || bytesSent >= peer.connection.bytesReceived, `${side.name}: more came than left`);
 }

@@ -8,15 +8,18 @@ import { Cancels } from "./call.ts";
 import { judgeReceived, judgeSent } from "./judge.ts";
 import { Side } from "./side.ts";
 
-/** Longer than a flush is given that makes no progress. */
-const PATIENCE = 60_000;
+/** Deno 2.7 has this function, but not its type. */
+declare function setImmediate(callback: (value: void) => void): unknown;
+
+/** Longer than the flush timeout of `close` (ms). */
+const SETTLE_TIMEOUT_MS = 60_000;
 export const SEND_QUEUE_LIMIT = 100_000;
 const NO_LIMITS = { timeout: undefined, signal: "none" } as const;
 
-// The real ones: they are replaced while a sequence counts timers.
+// The real functions. They are replaced while a sequence counts timers.
 const { setTimeout: startTimer, clearTimeout: stopTimer } = globalThis;
 
-/** One turn of the event loop: every continuation that can run has run. */
+/** Waits one turn of the event loop, in which every continuation that can run has run. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
@@ -25,15 +28,15 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => void startTimer(resolve, ms));
 }
 
-/** Two connected sides while commands work on them, and all that is judged when those are through. */
+/** Two connected sides that commands work on. */
 export interface Sequence {
   readonly sides: readonly [Side, Side];
   readonly cancels: Cancels;
-  /** Drops a side as a crashed machine does, where the transport can. */
+  /** Drops a side as a crashed machine does, if the transport can. */
   reset(side: Side): void;
 }
 
-/** What the sequences are run over. */
+/** The transports of the sequences. */
 export type Kind = "memory" | "TCP";
 
 export interface Ends {
@@ -59,7 +62,7 @@ export async function ends(kind: Kind, seed: number): Promise<Ends> {
   return { near, far, transports, end };
 }
 
-/** Runs commands on a new pair, then brings it to an end and judges everything that came of it. */
+/** Runs commands on a new pair, then ends it and judges all outcomes. */
 export async function runSequence(
   kind: Kind,
   seed: number,
@@ -70,7 +73,7 @@ export async function runSequence(
   try {
     const nature = { name: kind, keepsAll: kind === "memory" };
     const cancels = new Cancels();
-    // What a TCP pair accepts has the limit that connections have where none is said.
+    // The accepted side of a TCP pair has the default limit.
     const limits = [SEND_QUEUE_LIMIT, kind === "TCP" ? 16 * 1024 * 1024 : SEND_QUEUE_LIMIT];
     const sides = [near, far].map((connection, index) =>
       new Side("AB"[index], connection, nature, cancels, limits[index])
@@ -80,7 +83,7 @@ export async function runSequence(
       sides,
       cancels,
       reset(side) {
-        // Whoever has ended in order before has nothing left to reset.
+        // A side that has ended in order cannot reset any more.
         if (transports !== undefined && !side.finished) {
           transports[sides.indexOf(side)].reset();
           side.wasReset = true;
@@ -90,7 +93,7 @@ export async function runSequence(
     });
     await finish(sides);
     assert(cancels.listeners === 0, `${cancels.listeners} abort listeners are left`);
-    // A transport that gave nothing is asked again in a turn of the clock, though it be closed.
+    // A transport that gave nothing is asked again after a timer, even if it is closed.
     if (timers.running > 0) await pause(10);
     assert(timers.running === 0, `${timers.running} timers are left`);
   } finally {
@@ -98,7 +101,7 @@ export async function runSequence(
   }
 }
 
-/** Ends both sides in order where they are open, receives what is left, and judges. */
+/** Ends the sides that are still open, receives the rest, and judges. */
 async function finish(sides: readonly [Side, Side]): Promise<void> {
   for (const side of sides) if (!side.finished) side.closeWrite(NO_LIMITS);
   await Promise.all(sides.map(drain));
@@ -132,14 +135,14 @@ async function settle(sides: readonly Side[]): Promise<void> {
 
 async function patiently(what: string, settled: Promise<void> | undefined): Promise<void> {
   try {
-    await deadline(settled ?? Promise.resolve(), PATIENCE);
+    await deadline(settled ?? Promise.resolve(), SETTLE_TIMEOUT_MS);
   } catch (error) {
     if ((error as Error).name !== "TimeoutError") throw error;
     throw new Error(`${what} does not settle`, { cause: error });
   }
 }
 
-/** Counts the timers that run, until it is disposed of. */
+/** Counts the running timers until it is disposed. */
 function countedTimers(): Disposable & { readonly running: number } {
   const ids = new Set<unknown>();
   Object.assign(globalThis, {

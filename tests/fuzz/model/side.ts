@@ -17,33 +17,33 @@ import {
 } from "../../../mod.ts";
 import { Call, type Cancels, type Limits, type Outcome } from "./call.ts";
 
-/** Frames of up to a hundred bytes; any byte of a stream may be read as a length. */
+/** A codec for frames of at most 100 bytes. Any byte of a stream may be read as a length. */
 export const CODEC = lengthPrefixed({ bytes: 1, maxLength: 100 });
 
-/** A send as the model knows it. */
+/** A send and its outcome. */
 export interface Sent {
   readonly bytes: Uint8Array;
   outcome: Outcome<void> | undefined;
 }
 
-/** A receiving call that has ended, in the order of their ends. */
+/** A receiving call that has ended. */
 export interface Got {
   readonly name: "recv" | "recvInto" | "recvExactly" | "recvFrame";
-  /** What it asked for: the most bytes, or how many exactly. */
+  /** The requested number of bytes: a maximum for `recv` and `recvInto`, exact for `recvExactly`. */
   readonly wanted: number;
   readonly outcome: Outcome<Uint8Array | null>;
 }
 
-/** How a side's transport is known to behave where the peer is gone. */
+/** The behaviour of a side's transport after the peer is gone. */
 export interface Nature {
   readonly name: string;
-  /** What was handed over before an end arrives, whatever that end was. */
+  /** True if all bytes arrive that were written before any kind of end. */
   readonly keepsAll: boolean;
 }
 
 /**
- * One end of a connection together with what must be true of it: it makes the calls, and judges each
- * outcome in the turn in which it comes by what has happened until then.
+ * One end of a connection and its model. It makes the calls, and judges each outcome in the turn in which it comes, by
+ * the events until then.
  */
 export class Side {
   readonly name: string;
@@ -55,18 +55,18 @@ export class Side {
   readonly calls: Call<unknown>[] = [];
   readonly sent: Sent[] = [];
   readonly got: Got[] = [];
-  /** `closeWrite` was called, or all that ends the sending side too. */
+  /** True after `closeWrite` or another call that ends the sending side. */
   finished = false;
-  /** `close` or `abort` was called, or a torn send has aborted. */
+  /** True after `close` or `abort`, or after a torn send. */
   closed = false;
-  /** Nothing that is pending will come to a good end. */
+  /** True if all pending calls will fail. */
   dropped = false;
-  /** What was once said about the stream from the peer, and must be said again. */
+  /** The first reported end of the peer's stream, which every later call must repeat. */
   ending: "end" | "reset" | undefined;
   sendBroken = false;
-  /** It was reset instead of being closed. */
+  /** True if the side was reset instead of closed. */
   wasReset = false;
-  /** A receiving call has been told of a reset. */
+  /** True after a receiving call failed with a reset. */
   #broken = false;
   #receiving: Call<unknown> | undefined;
   #framed: FramedConnection<Uint8Array>;
@@ -90,7 +90,7 @@ export class Side {
     return this.#receiving?.pending ? this.#receiving : undefined;
   }
 
-  /** Bytes of sends that have not settled. */
+  /** The number of bytes of pending sends. */
   get unsettled(): number {
     return this.sent.reduce(
       (sum, { bytes, outcome }) => outcome === undefined ? sum + bytes.length : sum,
@@ -141,13 +141,13 @@ export class Side {
     }
     this.#expect(call, bytes.length > 0, "an empty send failed");
     if (kind === "QueueFull") {
-      this.#expect(call, !fits && bytesSent === undefined, "QueueFull where there is room");
+      this.#expect(call, !fits && bytesSent === undefined, "QueueFull although there is room");
     } else if (kind === "Aborted" || kind === "TimedOut") {
-      // What was handed over cannot be taken back: the connection goes with it.
+      // A send that has begun cannot be taken back, so the connection is aborted.
       if (bytesSent !== undefined) this.#drop();
     } else if (kind === "Closed") {
       this.#expect(call, this.closed, "Closed on an open connection");
-      this.#expect(call, bytesSent !== undefined, "lost without a word on how much left");
+      this.#expect(call, bytesSent !== undefined, "Closed without bytesSent");
     } else {
       this.sendBroken = true;
     }
@@ -170,7 +170,7 @@ export class Side {
         recvInto(this.connection, buffer, options).then((count) => {
           if (count === null) return null;
           const bytes = buffer.slice(0, count);
-          // Nobody may write to it any more: the copy is what it must have been all along.
+          // The call has settled, so nothing writes to the buffer after this check.
           assert(
             buffer.subarray(count).every((byte) => byte === 0),
             "more was written than counted",
@@ -229,7 +229,7 @@ export class Side {
       if (value === null) return this.#noteEnd(call, name);
       if (name === "recv" || name === "recvInto") {
         this.#expect(call, value.length > 0 && value.length <= wanted, `${value.length} bytes`);
-        this.#expect(call, this.ending === undefined, "bytes behind the end");
+        this.#expect(call, this.ending === undefined, "bytes after the end");
       }
       return;
     }
@@ -246,22 +246,22 @@ export class Side {
         return this.#noteEnd(call, "recvExactly");
       case "TooLarge":
         this.#expect(call, name === "recvFrame", "TooLarge");
-        // The place of the next frame is lost for this one; whoever begins anew begins here.
+        // This decoder has lost the frame boundary. A new one begins here.
         this.#framed = framed(this.connection, CODEC);
         return;
       default:
-        this.#expect(call, this.ending !== "end", "broken behind the end");
+        this.#expect(call, this.ending !== "end", "broken after the end");
         this.#broken = true;
-        // What came before and is too little for a frame can still be received.
+        // Bytes from before the reset that are too few for a frame can still be received.
         if (name === "recv" || name === "recvInto") this.ending = "reset";
     }
   }
 
   #noteEnd(call: Call<unknown>, name: Got["name"]): void {
     const { finished, closed } = this.peer;
-    this.#expect(call, finished || closed, "the end of a stream that goes on");
-    this.#expect(call, !this.#broken, "the end behind a reset");
-    this.#expect(call, !this.peer.wasReset, "the end where the peer has reset");
+    this.#expect(call, finished || closed, "the end of a stream that has not ended");
+    this.#expect(call, !this.#broken, "the end after a reset");
+    this.#expect(call, !this.peer.wasReset, "the end although the peer has reset");
     if (name === "recv" || name === "recvInto") this.ending = "end";
   }
 
@@ -311,17 +311,17 @@ export class Side {
     this.closed = this.finished = this.dropped = true;
   }
 
-  /** Where this side has closed, nobody waits for bytes any more but the runtime itself. */
+  /** Checks that no call waits for bytes after a close, except for a `recvInto` that the runtime fills directly. */
   checkNobodyWaits(): void {
     const { receiving } = this;
     if (!this.closed || receiving === undefined) return;
     const { signal, timeout } = receiving.limits;
-    const straight = receiving.what.endsWith(".recvInto") && signal === "none" &&
+    const direct = receiving.what.endsWith(".recvInto") && signal === "none" &&
       timeout === undefined;
-    this.#expect(receiving, straight, "still waits on a closed connection");
+    this.#expect(receiving, direct, "still waits on a closed connection");
   }
 
-  /** Kinds that a call may fail with at all, for what it was given and what the peer has done. */
+  /** Checks that the options of a call and the actions of the peer allow the kind of its error. */
   #checkError(call: Call<unknown>, { kind, code, message }: SocketError): void {
     const { signal, timeout } = call.limits;
     if (kind === "Aborted") this.#expect(call, signal !== "none", "Aborted without a signal");

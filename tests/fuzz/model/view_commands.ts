@@ -7,7 +7,7 @@ import { ViewSide } from "./view_side.ts";
 
 type Sides = readonly [ViewSide, ViewSide];
 
-/** A step of a sequence, which fast-check prints where a sequence fails. */
+/** A step of a sequence. fast-check prints it if the sequence fails. */
 class Step implements fc.AsyncCommand<object, Sides> {
   readonly #what: string;
   readonly #which: 0 | 1;
@@ -118,7 +118,7 @@ const steps = [
 
 const commands = fc.commands(steps, { maxCommands: 40, size: "max" });
 
-/** Runs so many sequences on the stream views; the first that fails is made small, its seed and path named. */
+/** Runs `count` sequences on the stream views. The first failure is made small and reported with its seed and path. */
 export async function checkViewSequences(kind: Kind, runs: number, seed?: number): Promise<void> {
   await fc.assert(
     fc.asyncProperty(commands, fc.nat(), async (commands, random) => {

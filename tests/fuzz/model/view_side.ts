@@ -3,40 +3,40 @@ import { equals } from "@std/bytes";
 import { abort, closeWrite, type Connection, recv, send, SocketError } from "../../../mod.ts";
 import { turn } from "./sequence.ts";
 
-/** Longer than anything takes here: what has not settled by then never will. */
-const PATIENCE = 60_000;
+/** A promise that has not settled by then never will (ms). */
+const SETTLE_TIMEOUT_MS = 60_000;
 
 type Reader = ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | ReadableStreamBYOBReader;
 
-/** A call that receives, by whatever way. */
+/** A receiving call of any kind. */
 interface Receiving {
   readonly what: string;
   readonly released: () => boolean;
-  /** Fewer bytes than these are no element, or less than was asked for. */
+  /** The minimum number of bytes: the size of an element, or the requested number. */
   readonly least: number;
 }
 
 /**
- * One end of a connection that is used by its functions and by its stream views. Whatever way bytes come out, they
- * must be the next ones of what the peer has sent.
+ * One end of a connection that is used by its functions and by its stream views. Every way to receive must give the
+ * next bytes that the peer sent.
  */
 export class ViewSide {
   readonly name: string;
   readonly connection: Connection;
   peer!: ViewSide;
-  /** Everything that was given to be sent, and how much of it is certain to have left. */
+  /** All bytes that were sent, and the number of those that certainly left. */
   sent: number[] = [];
   certain = 0;
   received = 0;
-  /** Pieces that came in this turn, and how many bytes came before. */
+  /** The pieces that were received in this turn, and the number of bytes before them. */
   readonly #fresh: Uint8Array[] = [];
   #matched = 0;
   #sendFailed = false;
-  /** A write of the view is pending. */
+  /** True while a write of the view is pending. */
   #writing = false;
-  /** The sending side was ended. */
+  /** True after the sending side has ended. */
   finished = false;
-  /** This side was aborted, or both of its views have ended. */
+  /** True after an abort, or after both views have ended. */
   closed = false;
   ended = false;
   #readableEnded = false;
@@ -44,7 +44,7 @@ export class ViewSide {
   #reader: Reader | undefined;
   #pipe: AbortController | undefined;
   #teed = false;
-  /** Receiving calls that are pending. */
+  /** The number of pending receiving calls. */
   #pending = 0;
   readonly #settling: Promise<void>[] = [];
   failure: Error | undefined;
@@ -59,7 +59,7 @@ export class ViewSide {
   }
 
   send(bytes: Uint8Array, throughView: boolean): void {
-    // A write that waits in the stream is sent after what the functions send in the meantime.
+    // A write that waits in the stream is sent after the sends of the functions in the meantime.
     if (this.finished || this.closed || this.#writing) return;
     this.#writing = throughView;
     for (const byte of bytes) this.sent.push(byte);
@@ -84,7 +84,7 @@ export class ViewSide {
     return written;
   }
 
-  /** `byob` has the view's class and how many elements there are in it. */
+  /** Reads from the view. `byob` has the class and the length of the buffer's view. */
   read(make: (() => ArrayBufferView<ArrayBuffer>) | undefined, min: number): void {
     const mode = make === undefined ? undefined : "byob" as const;
     const held = this.#reader instanceof ReadableStreamBYOBReader ? "byob" : undefined;
@@ -119,7 +119,7 @@ export class ViewSide {
     reader?.releaseLock();
   }
 
-  /** Any function that receives. */
+  /** Calls any function that receives. */
   call(what: string, least: number, make: () => Promise<Uint8Array | null>): void {
     this.#receive({ what, released: () => false, least }, make(), (bytes) => {
       if (bytes === null) this.#noteEnd();
@@ -127,7 +127,7 @@ export class ViewSide {
     });
   }
 
-  /** Takes one chunk by an iteration, and leaves it. */
+  /** Takes one chunk by an iteration, and leaves the iteration. */
   iterate(): void {
     if (this.#locked) return;
     const iterator = this.connection.readable.values({ preventCancel: true });
@@ -139,7 +139,7 @@ export class ViewSide {
     });
   }
 
-  /** Pipes until it is stopped. */
+  /** Pipes the view until it is stopped. */
   pipe(): void {
     if (this.#locked) return;
     const { signal } = this.#pipe = new AbortController();
@@ -153,7 +153,7 @@ export class ViewSide {
     this.#pipe?.abort(new TypeError("stopped"));
   }
 
-  /** Both branches are read to the end. */
+  /** Tees the view, and reads both branches to the end. */
   tee(): void {
     if (this.#locked) return;
     this.#teed = true;
@@ -193,19 +193,19 @@ export class ViewSide {
       const gone = this.closed || this.peer.closed || this.#sendFailed;
       this.#check(gone, `the end failed: ${error}`);
     }));
-    // The view's own end may close the connection in the moment in which it is there.
+    // The end of the view may close the connection at the same moment.
     if (throughView && this.#readableEnded) this.closed = true;
   }
 
   abort(throughView: boolean): void {
-    // A writable that has ended has nothing to abort.
+    // After a writable has ended, its abort has no effect.
     if (throughView && this.#writableEnded) return;
     this.closed = this.finished = true;
     if (!throughView) return abort(this.connection);
     this.#note(this.connection.writable.abort().catch(() => {}));
   }
 
-  /** Frees the lock, receives what is left, and compares. */
+  /** Releases the lock, receives the rest, and compares. */
   async drain(): Promise<void> {
     this.releaseLock();
     this.stopPipe();
@@ -234,8 +234,8 @@ export class ViewSide {
 
   async #all(): Promise<void> {
     const names = `${this.name}, ${this.#pending} receiving calls`;
-    await deadline(Promise.all(this.#settling), PATIENCE).catch((error) => {
-      throw error.name === "TimeoutError" ? new Error(`${names}: does not settle`) : error;
+    await deadline(Promise.all(this.#settling), SETTLE_TIMEOUT_MS).catch((error) => {
+      throw error.name === "TimeoutError" ? new Error(`${names}: do not settle`) : error;
     });
   }
 
@@ -259,10 +259,10 @@ export class ViewSide {
     if (kind === "Busy") return this.#check(overlaps, `${what} is Busy, and nothing is pending`);
     if (view) this.#endReadable(false);
     const because: Record<string, boolean> = {
-      // Both views may have ended in this turn, and with them the connection, of which their own calls say it later.
+      // Both views may have ended in this turn, and so have closed the connection. Their own calls report that later.
       Closed: this.closed || this.peer.closed ||
         this.finished && (this.#readableEnded || this.peer.finished),
-      // A view says again how it broke.
+      // A view repeats the error that broke it.
       UnexpectedEof: least > 1 && this.peer.finished || this.#readableEnded,
       ConnectionReset: this.peer.closed,
       BrokenPipe: this.peer.closed,
@@ -271,7 +271,10 @@ export class ViewSide {
     if (kind === "Closed") this.closed = true;
   }
 
-  /** A pipe hands its chunk on a few microtasks after it came, when a function may have given the next one. */
+  /**
+   * Records a received piece. A pipe passes its chunk on some microtasks late, after a function may have given the
+   * next.
+   */
   #take(bytes: Uint8Array): void {
     this.#check(bytes.length > 0, "no bytes");
     this.received += bytes.length;
@@ -279,7 +282,7 @@ export class ViewSide {
     if (this.#fresh.length === 1) this.#note(turn().then(() => this.#match()));
   }
 
-  /** What came in one turn must be the next bytes of the peer's, each piece once. */
+  /** Checks that the pieces of one turn are the next bytes of the peer, each piece once. */
   #match(): void {
     const { sent } = this.peer;
     while (this.#fresh.length > 0) {
@@ -295,13 +298,13 @@ export class ViewSide {
   #noteEnd(): void {
     this.ended = true;
     const { peer } = this;
-    this.#check(peer.finished || peer.closed, "the end of a stream that goes on");
+    this.#check(peer.finished || peer.closed, "the end of a stream that has not ended");
     if (peer.closed || this.closed) return;
     this.#check(this.received >= peer.certain, `the end at ${this.received} of ${peer.certain}`);
   }
 
   #endReadable(atEnd: boolean): void {
-    // What a stream that was closed by a cancel says is no end of the connection's.
+    // A stream that a cancel closed does not report the end of the connection.
     if (atEnd && !this.#readableEnded) this.#noteEnd();
     this.#readableEnded = true;
     if (this.#writableEnded) this.closed = true;

@@ -1,7 +1,7 @@
 /**
- * A server behind HAProxy that keeps an account of every request: `accounting_server.ts PORT`. A request is a
- * line with a name and a length; the answer is a line that says whom it is for, and so many bytes. SIGTERM
- * ends it; the account is its last line.
+ * A server behind HAProxy that keeps an account of every request: `accounting_server.ts PORT`. A request is a line with
+ * a name and a length; the answer is a line with the name and the PROXY header, and then `length` bytes. SIGTERM ends
+ * the server; its last line is the account.
  */
 import {
   type Connection,
@@ -10,22 +10,22 @@ import {
   recvLine,
   send,
   serve,
+  type ServeContext,
   SocketError,
 } from "../../../mod.ts";
 
 const accepted: string[] = [];
 const errors: Record<string, number> = {};
 
-async function answer(connection: Connection): Promise<void> {
+async function answer(connection: Connection, { proxy }: ServeContext): Promise<void> {
   const request = await recvLine(connection);
-  // A health check asks for nothing.
+  // A health check sends no request.
   if (request === null) return;
   const [name, length] = request.split(" ");
   accepted.push(name);
-  const { remoteAddress, proxy } = connection;
   const details = [
     name,
-    formatAddress(remoteAddress),
+    formatAddress(connection.remoteAddress),
     proxy!.version,
     proxy!.crc32c ? "crc32c" : "-",
     proxy!.uniqueId === undefined ? "-" : new TextDecoder().decode(proxy!.uniqueId),
@@ -34,7 +34,7 @@ async function answer(connection: Connection): Promise<void> {
   await send(connection, new TextEncoder().encode(`${details.join(" ")}\n`));
   const part = new Uint8Array(Number(length) / 4);
   for (let count = 0; count < 4; count++) {
-    // Others get their turn in the middle of each answer.
+    // Other clients are served between the parts of an answer.
     await new Promise((resolve) => setTimeout(resolve, 1));
     await send(connection, part);
   }

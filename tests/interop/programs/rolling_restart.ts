@@ -1,6 +1,6 @@
 /**
- * Replaces all processes of a cluster while clients ask without a pause, and tells how many got their answer from
- * how many processes. It runs in a network namespace of its own, whose kernel settings are its own too.
+ * Replaces all processes of a cluster while clients send requests without a pause, and prints the numbers of answers,
+ * failures and processes. It runs in a network namespace of its own, with its own kernel settings.
  */
 import { close, connect, recvLine, send } from "../../../mod.ts";
 

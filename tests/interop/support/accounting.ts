@@ -3,16 +3,16 @@ import { connect as connectTcp, type Connection, recv, recvLine, send } from "..
 import { abort, connectionOver, formatAddress } from "../../../mod.ts";
 import { bytesOf, textOf } from "../../support/text.ts";
 
-const PATIENCE = 30_000;
+const PATIENCE_MS = 30_000;
 const PROGRAM = new URL("../programs/accounting_server.ts", import.meta.url).pathname;
 
-/** What a server of `accounting_server.ts` tells at its end. */
+/** The account that `accounting_server.ts` prints at its end. */
 export interface Account {
-  /** The names of the requests that it has accepted. */
+  /** Names of the accepted requests. */
   readonly accepted: readonly string[];
-  /** What `onError` heard of, and how often. */
+  /** Numbers of the errors that `onError` heard, by kind. */
   readonly errors: Readonly<Record<string, number>>;
-  /** How many connections its handler had, health checks among them. */
+  /** Number of calls of the handler, health checks included. */
   readonly clients: number;
   readonly refused: number;
   readonly drained: number;
@@ -37,7 +37,7 @@ export class AccountingServer implements AsyncDisposable {
   /** Starts it, and waits until it serves. */
   static async start(port: number): Promise<AccountingServer> {
     const server = new AccountingServer(port);
-    await deadline(server.#serving.promise, PATIENCE);
+    await deadline(server.#serving.promise, PATIENCE_MS);
     return server;
   }
 
@@ -45,10 +45,10 @@ export class AccountingServer implements AsyncDisposable {
     return this.#process.pid;
   }
 
-  /** Ends it as an operator does, and gives its account. */
+  /** Ends it with SIGTERM, as an operator does, and gives its account. */
   async end(): Promise<Account> {
     this.#process.kill("SIGTERM");
-    const { code } = await deadline(this.#process.status, PATIENCE);
+    const { code } = await deadline(this.#process.status, PATIENCE_MS);
     const output = await this.#output;
     if (code !== 0) throw new Error(`the server ended with ${code}:\n${output}`);
     return JSON.parse(output.trimEnd().split("\n").at(-1)!);
@@ -76,11 +76,11 @@ export class AccountingServer implements AsyncDisposable {
   }
 }
 
-/** An answer that came whole. */
+/** A complete answer. */
 export interface Answer {
-  /** Where its client was. */
+  /** Address of the client. */
   readonly from: string;
-  /** Where the server was told that the client was, and what else it was told. */
+  /** Address of the client as the PROXY header has it. */
   readonly to: string;
   readonly version: number;
   readonly crc32c: boolean;
@@ -88,10 +88,10 @@ export interface Answer {
   readonly pid: number;
 }
 
-/** Clients that ask, one after the other and many at a time, until they are told to stop. */
+/** Clients that send one request after the other, all at the same time, until `stop`. */
 export class Load {
   readonly answers = new Map<string, Answer>();
-  /** Requests without a whole answer, and what came instead. */
+  /** Errors of the requests without a complete answer. */
   readonly failures = new Map<string, string>();
   readonly #port: number;
   readonly #workers: Promise<void>[];
@@ -103,11 +103,11 @@ export class Load {
     this.#workers = Array.from({ length: clients }, () => this.#work());
   }
 
-  /** Waits until a server has answered so many of its requests from now on. */
+  /** Waits until a server has answered `count` further requests. */
   async answered(pid: number, count: number): Promise<void> {
     const has = () => [...this.answers.values()].filter((answer) => answer.pid === pid).length;
     const wanted = has() + count;
-    const end = performance.now() + PATIENCE;
+    const end = performance.now() + PATIENCE_MS;
     while (has() < wanted) {
       if (performance.now() > end) throw new Error(`process ${pid} answers no more requests`);
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -131,19 +131,19 @@ export class Load {
   }
 }
 
-const LENGTH = 40_000;
+const ANSWER_BYTES = 40_000;
 
 async function ask(port: number, name: string): Promise<Answer> {
-  const options = { timeout: PATIENCE };
+  const options = { timeout: PATIENCE_MS };
   const connection = await connectTcp({ host: "127.0.0.1", port }, options);
   try {
-    await send(connection, bytesOf(`${name} ${LENGTH}\n`), options);
+    await send(connection, bytesOf(`${name} ${ANSWER_BYTES}\n`), options);
     const line = await recvLine(connection, options);
     if (line === null) throw new Error("no answer");
     const [to, from, version, crc32c, uniqueId, pid] = line.split(" ");
     if (to !== name) throw new Error(`the answer is for ${to}`);
     const count = await countRest(connection);
-    if (count !== LENGTH) throw new Error(`${count} bytes of ${LENGTH}`);
+    if (count !== ANSWER_BYTES) throw new Error(`${count} bytes of ${ANSWER_BYTES}`);
     return {
       from: formatAddress(connection.localAddress),
       to: from,
@@ -159,17 +159,17 @@ async function ask(port: number, name: string): Promise<Answer> {
 
 async function countRest(connection: Connection): Promise<number> {
   let count = 0;
-  for (let bytes; (bytes = await recv(connection, { timeout: PATIENCE })) !== null;) {
+  for (let bytes; (bytes = await recv(connection, { timeout: PATIENCE_MS })) !== null;) {
     count += bytes.length;
   }
   return count;
 }
 
-/** Tells HAProxy something through its administration socket, and gives what it says. */
-export async function tellHAProxy(path: string, command: string): Promise<string> {
+/** Sends a command to the administration socket of HAProxy, and gives the reply. */
+export async function commandHAProxy(path: string, command: string): Promise<string> {
   await using connection = connectionOver(await Deno.connect({ transport: "unix", path }));
   await send(connection, bytesOf(`${command}\n`));
-  let said = "";
-  for await (const bytes of connection) said += textOf(bytes);
-  return said.trim();
+  let reply = "";
+  for await (const bytes of connection) reply += textOf(bytes);
+  return reply.trim();
 }

@@ -4,19 +4,19 @@ import type { Address, ProxyHeader } from "../../../mod.ts";
 import { verdict } from "../../support/proxy_bytes.ts";
 import { ask, REQUEST, type Understanding } from "./understanding.ts";
 
-/** How HAProxy and this package took the same bytes. */
+/** Verdicts of HAProxy and of this package on the same bytes. */
 export type Agreement =
-  /** Both accept them, and mean the same. */
+  /** Both accept them, and understand the same. */
   | "both accept"
   | "both refuse"
   /** HAProxy accepts what this package refuses. */
   | "we are stricter"
-  /** HAProxy drops a header that the specification lets a receiver take, or does without its addresses. */
+  /** HAProxy drops a header that the specification lets a receiver accept, or ignores its addresses. */
   | "HAProxy is stricter";
 
 /**
- * Has HAProxy and the parser read the same header. It throws where both accept it and understand
- * different things, and where HAProxy refuses what the parser must not accept alone.
+ * Makes HAProxy and the parser read the same header. It throws if both accept it and understand it differently, and if
+ * HAProxy refuses a header that the parser must not accept alone.
  */
 export async function compare(port: number, header: Uint8Array): Promise<Agreement> {
   const ours = verdict(concat([new Uint8Array(header), REQUEST]));
@@ -29,7 +29,7 @@ export async function compare(port: number, header: Uint8Array): Promise<Agreeme
     if (mayBeDropped(ours.header, header.length)) return "HAProxy is stricter";
     throw new Error(`HAProxy drops what we read as ${show(ours.header)}`);
   }
-  // A transport that it does not implement is to it as unspecified.
+  // It treats a transport that it does not implement as unspecified.
   if (theirs.keptPeer && ours.header.source !== undefined && ours.header.transport !== "tcp") {
     return "HAProxy is stricter";
   }
@@ -39,22 +39,22 @@ export async function compare(port: number, header: Uint8Array): Promise<Agreeme
 }
 
 /**
- * What the specification leaves to the receiver, or even demands, and HAProxy does not do: it takes of
- * version 1 the short UNKNOWN line only, and of version 2 TCP only, beside LOCAL.
+ * True for headers that HAProxy does not accept, although the specification lets or makes a receiver accept them: in
+ * version 1 UNKNOWN with more on its line, in version 2 everything but TCP and LOCAL.
  */
 function mayBeDropped({ version, command, transport }: ProxyHeader, length: number): boolean {
   if (version === 1) return transport === "unknown" && length > "PROXY UNKNOWN\r\n".length;
   return command === "PROXY" && transport !== "tcp";
 }
 
-/** The header as the parser reads it, or an error. */
+/** Reads a header with the parser; throws if it is not whole. */
 export function read(header: Uint8Array): ProxyHeader {
   const said = parseProxyHeader(header);
   if ("atLeast" in said) throw new Error(`the header needs ${said.atLeast} bytes`);
   return said.header;
 }
 
-/** What HAProxy understood otherwise, in words. */
+/** Describes what HAProxy understood differently, if anything. */
 export function differences(header: ProxyHeader, theirs: Understanding): string | undefined {
   if (header.source === undefined || header.destination === undefined) {
     return theirs.keptPeer ? undefined : `HAProxy has ${theirs.source} as the client`;
@@ -73,7 +73,7 @@ function show(header: ProxyHeader): string {
   return Deno.inspect(header, { depth: 4 });
 }
 
-/** An address in one way of writing, without the help of the code under test. */
+/** Writes an address in one form, without the code under test. */
 function text({ host, port }: Address): string {
   if (!host.includes(":")) return `${host} ${port}`;
   const { hostname } = new URL(`http://[${host}]`);

@@ -1,6 +1,6 @@
 import { must, needProgram } from "./packages.ts";
 
-/** Two files: the certificate that signed itself, and its key. */
+/** The files of a self-signed certificate and its key. */
 export interface Certificate {
   readonly certificate: string;
   readonly key: string;

@@ -4,36 +4,36 @@ import { needProgram } from "./packages.ts";
 /** Another program may take a free port before HAProxy has it. */
 const ATTEMPTS = 5;
 const READY_TRIES = 200;
-const READY_PAUSE = 50;
+const READY_PAUSE_MS = 50;
 
 /** A HAProxy that runs until it is disposed of. */
 export interface HAProxy extends AsyncDisposable {
   /** Such as `2.6.12`. */
   readonly version: string;
-  /** Where it listens, by the names that were asked for. */
+  /** Its ports, by name. */
   readonly ports: Readonly<Record<string, number>>;
-  /** A folder that is removed with it. */
+  /** A folder that its disposal removes. */
   readonly folder: string;
 }
 
-/** What a configuration is made of. */
+/** Ports and a folder for a configuration. */
 export interface Places {
   readonly ports: Readonly<Record<string, number>>;
   readonly folder: string;
 }
 
-/** A configuration that is a file already. */
+/** A configuration in a file that exists. */
 export interface ConfigurationFile {
   readonly file: string;
-  /** The environment variables that it names. */
+  /** Values of the environment variables that the file uses. */
   readonly env: Readonly<Record<string, string>>;
 }
 
 /**
  * Starts HAProxy on free loopback ports, and waits until it accepts.
  *
- * @param names One for each port.
- * @param configure Writes what follows the global section, or says which file has it.
+ * @param names Names of its ports.
+ * @param configure Writes the part behind the global section, or gives the file that has it.
  */
 export async function startHAProxy(
   names: readonly string[],
@@ -68,8 +68,8 @@ export async function startHAProxy(
 }
 
 /**
- * A port of its own tells that it is ready: all ports are bound before any accepts, and a probe of the
- * others would reach the server behind them.
+ * Writes the global section, and a port that shows that HAProxy is ready: it binds all ports before any accepts, and a
+ * probe of another port would reach the server behind it.
  */
 function preamble(ready: number): string {
   return `
@@ -86,14 +86,14 @@ frontend ready
 }
 
 function freePorts(names: readonly string[]): Record<string, number> {
-  // All are held at once, so that none is given twice.
+  // All are bound at the same time, so that no port is given twice.
   const listeners = names.map(() => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
   const ports = listeners.map(({ addr }) => (addr as Deno.NetAddr).port);
   for (const listener of listeners) listener.close();
   return Object.fromEntries(names.map((name, index) => [name, ports[index]]));
 }
 
-/** The process and what it wrote. */
+/** A HAProxy process and its output. */
 class Child {
   readonly #process: Deno.ChildProcess;
   readonly #output: Promise<string>;
@@ -112,7 +112,7 @@ class Child {
     this.#process.status.then(() => this.#ended = true);
   }
 
-  /** Resolves when the port accepts; rejects with what HAProxy said when it ended. */
+  /** Resolves when the port accepts; rejects with the output if HAProxy has ended. */
   async ready(port: number): Promise<void> {
     for (let tries = 0; tries < READY_TRIES; tries++) {
       if (this.#ended) throw new Error(`haproxy ended at once:\n${await this.#output}`);
@@ -120,7 +120,7 @@ class Child {
         (await Deno.connect({ hostname: "127.0.0.1", port })).close();
         return;
       } catch {
-        await delay(READY_PAUSE);
+        await delay(READY_PAUSE_MS);
       }
     }
     throw new Error(`haproxy does not accept on port ${port}`);
@@ -128,7 +128,7 @@ class Child {
 
   async stop(): Promise<void> {
     try {
-      // Ends it without waiting for connections.
+      // This ends it at once, with its connections.
       this.#process.kill("SIGTERM");
     } catch {
       // It has ended already.

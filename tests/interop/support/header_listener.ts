@@ -3,14 +3,14 @@ import { deadline } from "@std/async";
 import { parseProxyHeader } from "../../../proxy_protocol/read_header.ts";
 import type { ProxyHeader } from "../../../mod.ts";
 
-const PATIENCE = 20_000;
+const PATIENCE_MS = 20_000;
 
 /** A connection that began with a header. */
 export interface Introduced extends Disposable {
   readonly header: ProxyHeader;
   /** The bytes of the header. */
   readonly raw: Uint8Array;
-  /** What came behind the header, as soon as that many bytes have come. */
+  /** Gives the bytes behind the header, after `length` of them have come. */
   rest(length: number): Promise<Uint8Array>;
 }
 
@@ -22,21 +22,21 @@ export class HeaderListener implements Disposable {
     return (this.#listener.addr as Deno.NetAddr).port;
   }
 
-  /** The next connection, once its header is there as a whole. */
+  /** Gives the next connection, after its whole header has come. */
   async next(): Promise<Introduced> {
-    const connection = await deadline(this.#listener.accept(), PATIENCE);
+    const connection = await deadline(this.#listener.accept(), PATIENCE_MS);
     let bytes = new Uint8Array();
     const more = async () => {
       const buffer = new Uint8Array(4096);
-      const count = await deadline(connection.read(buffer), PATIENCE);
+      const count = await deadline(connection.read(buffer), PATIENCE_MS);
       if (count === null) throw new Error(`the stream ended after ${bytes.toHex()}`);
       bytes = concat([bytes, buffer.subarray(0, count)]);
     };
     try {
       for (;;) {
-        const said = parseProxyHeader(bytes);
-        if ("header" in said) {
-          const { header, length } = said;
+        const parsed = parseProxyHeader(bytes);
+        if ("header" in parsed) {
+          const { header, length } = parsed;
           const rest = async (count: number) => {
             while (bytes.length < length + count) await more();
             return bytes.slice(length);

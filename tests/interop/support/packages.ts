@@ -1,4 +1,4 @@
-/** How a command ended: what it said is in `output`. */
+/** Runs a command, and collects its output and errors. */
 async function run(
   command: string,
   args: readonly string[],
@@ -17,7 +17,7 @@ async function run(
   }
 }
 
-/** Runs a command that must succeed, and gives what it said. */
+/** Runs a command that must succeed, and gives its output. */
 export async function must(command: string, ...args: string[]): Promise<string> {
   const { success, output } = await run(command, args);
   if (!success) throw new Error(`${command} ${args.join(" ")} failed:\n${output}`);
@@ -25,10 +25,10 @@ export async function must(command: string, ...args: string[]): Promise<string> 
 }
 
 /**
- * Sees to it that a program is there, and gives what it says of its version. Where it is missing it
- * is installed, as far as this user may; a test that was skipped instead would hide what it is for.
+ * Gives the version of a program, which it installs if it is missing and the user is root. It never skips a test: that
+ * would hide that nothing was tested.
  *
- * @param debianPackage What has it, where that is called otherwise.
+ * @param debianPackage Name of the package, if it differs from the program's.
  */
 export async function needProgram(
   program: string,

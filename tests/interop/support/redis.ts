@@ -3,13 +3,13 @@ import { needProgram } from "./packages.ts";
 /** Another program may take a free port before Redis has it. */
 const ATTEMPTS = 5;
 
-/** A redis-server that runs until it is disposed of, and keeps nothing. */
+/** A redis-server that runs until it is disposed of, and stores nothing on disk. */
 export interface Redis extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
 }
 
-/** Sees to it that redis-cli and redis-benchmark are there. */
+/** Installs redis-cli and redis-benchmark if they are missing. */
 export async function needRedisTools(): Promise<void> {
   await needProgram("redis-cli", "--version", "redis-tools");
 }
@@ -56,7 +56,7 @@ function freePort(hostname: string): number {
   return port;
 }
 
-/** What a process has written so far. */
+/** The output of a process so far. */
 class Output {
   text = "";
   readonly ended: Promise<void>;
@@ -67,7 +67,7 @@ class Output {
     this.ended = this.#collect(stream);
   }
 
-  /** Resolves when it has written this; to `false`, when it ends without. */
+  /** Resolves to true when the output has this text, to false if the process ends without it. */
   async until(text: string): Promise<boolean> {
     while (!this.text.includes(text)) {
       if (this.#over) return false;

@@ -1,15 +1,15 @@
 import { deadline } from "@std/async";
 
-const PATIENCE = 60_000;
+const PATIENCE_MS = 60_000;
 
-/** How a program that was talked to has ended. */
+/** Exit code and output of a program. */
 export interface Talk {
   readonly code: number;
   readonly output: string;
   readonly errors: string;
 }
 
-/** Runs a program, gives it its whole input and then the end of it, and takes down what it says. */
+/** Runs a program with this input, and gives its exit code and output. */
 export async function talk(
   program: string,
   args: readonly string[],
@@ -23,7 +23,7 @@ export async function talk(
   }).spawn();
   const feeding = feed(child.stdin, typeof input === "string" ? encoder.encode(input) : input);
   try {
-    const { code, stdout, stderr } = await deadline(child.output(), PATIENCE);
+    const { code, stdout, stderr } = await deadline(child.output(), PATIENCE_MS);
     const [output, errors] = [stdout, stderr].map((bytes) => decoder.decode(bytes));
     return { code, output, errors };
   } catch (error) {
@@ -43,6 +43,6 @@ async function feed(stdin: WritableStream<Uint8Array>, input: Uint8Array): Promi
     await writer.write(input);
     await writer.close();
   } catch {
-    // It has ended without wanting all of it; what it said tells why.
+    // The program has ended before it read all of its input; its output says why.
   }
 }

@@ -1,12 +1,12 @@
 /**
- * Many clients in a process of their own: `clients.ts HOST PORT COUNT KIND`. It says "ready" when all are
- * connected and have sent what comes first, and how many are still there for each line that it reads.
+ * Runs many clients in a process of their own: `clients.ts HOST PORT COUNT KIND`. It prints "ready" after all clients
+ * have connected and sent their first bytes. For each line that it reads, it prints the number of open connections.
  */
 const [hostname, port, count, kind] = Deno.args;
 const MAX_LENGTH = 1024 * 1024;
 const AT_ONCE = 200;
 
-/** A frame of the greatest length, but for its last byte. */
+/** Makes a frame of the greatest length, without its last byte. */
 function unfinished(): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(4 + MAX_LENGTH - 1);
   new DataView(bytes.buffer).setUint32(0, MAX_LENGTH);
@@ -25,7 +25,7 @@ async function untilEnd(conn: Deno.TcpConn): Promise<void> {
   try {
     while (await conn.read(buffer) !== null);
   } catch {
-    // A reset is an end as well.
+    // A reset counts as an end.
   }
   open--;
   conn.close();
@@ -47,20 +47,20 @@ console.log("ready");
 
 if (kind === "trickling") {
   for (const conn of clients) {
-    // Each has its own moment in the second.
+    // The clients send at different moments of each second.
     setTimeout(
       () => setInterval(() => void conn.write(first).catch(() => {}), 1000),
       Math.random() * 1000,
     );
   }
 }
-/** Sends empty lines as fast as they are taken. */
+/** Sends empty lines as fast as the server takes them. */
 async function flood(conn: Deno.TcpConn): Promise<void> {
   const lines = new Uint8Array(1024 * 1024).fill(10);
   try {
     for (;;) await write(conn, lines);
   } catch {
-    // The server has closed it.
+    // The server has closed the connection.
   }
 }
 if (kind === "flooding") { for (const conn of clients) void flood(conn); }

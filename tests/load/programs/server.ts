@@ -1,6 +1,6 @@
 /**
- * The server under load: `server.ts KIND OPTIONS`, with the options of `serve` as JSON. It says its address,
- * and a line of figures for each line that it reads.
+ * Runs the server under load: `server.ts KIND OPTIONS`, with the options of `serve` as JSON. It prints its address, and
+ * one line of figures for each line that it reads.
  */
 import {
   type Connection,
@@ -13,7 +13,7 @@ import {
   serve,
 } from "../../../mod.ts";
 
-/** Asked for with `--v8-flags=--expose-gc`, so that what is garbage is not counted. */
+/** Collects garbage, so that it is not counted. It needs `--v8-flags=--expose-gc`. */
 declare const gc: () => void;
 
 const HANDLERS: Record<string, (connection: Connection) => Promise<void>> = {
@@ -25,7 +25,7 @@ const HANDLERS: Record<string, (connection: Connection) => Promise<void>> = {
       await send(connection, new TextEncoder().encode(`${line}\n`));
     }
   },
-  /** Answers a line that says something. */
+  /** Answers lines that are not empty. */
   async "silent lines"(connection) {
     for (let line; (line = await recvLine(connection)) !== null;) {
       if (line !== "") await send(connection, new TextEncoder().encode(`${line}\n`));

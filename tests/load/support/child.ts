@@ -1,8 +1,8 @@
 import { deadline } from "@std/async";
 
-const PATIENCE = 120_000;
+const ANSWER_TIMEOUT_MS = 120_000;
 
-/** A program of `programs/`, which answers each line with a line. */
+/** A program of `programs/` that answers each line with one line. */
 export class Child implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
@@ -19,24 +19,24 @@ export class Child implements AsyncDisposable {
     this.#lines = linesOf(this.#process.stdout);
   }
 
-  /** Starts it: the program, and its first line. */
+  /** Starts a program, and returns it with its first line. */
   static async start(
     name: string,
     ...args: string[]
-  ): Promise<{ child: Child; said: string } & AsyncDisposable> {
+  ): Promise<{ child: Child; firstLine: string } & AsyncDisposable> {
     const child = new Child(name, args);
-    const said = await child.#next();
-    return { child, said, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
+    const firstLine = await child.#next();
+    return { child, firstLine, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
   }
 
-  /** What it says when it is asked. */
+  /** Sends a line, and returns the answer. */
   async ask<T>(): Promise<T> {
     await this.#input.write(new TextEncoder().encode("?\n"));
     return JSON.parse(await this.#next());
   }
 
   async #next(): Promise<string> {
-    const { value, done } = await deadline(this.#lines.next(), PATIENCE);
+    const { value, done } = await deadline(this.#lines.next(), ANSWER_TIMEOUT_MS);
     if (done) throw new Error("the program has ended");
     return value;
   }
@@ -44,7 +44,7 @@ export class Child implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#input.close().catch(() => {});
     await this.#lines.return?.();
-    await deadline(this.#process.status, PATIENCE);
+    await deadline(this.#process.status, ANSWER_TIMEOUT_MS);
   }
 }
 

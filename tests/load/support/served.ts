@@ -6,10 +6,10 @@ export interface Figures {
   readonly active: number;
   readonly accepted: number;
   readonly refused: number;
-  /** What `onError` heard of, by kind. */
+  /** The number of errors that `onError` got, by kind. */
   readonly ended: Readonly<Record<string, number>>;
   readonly descriptors: number;
-  /** Bytes of memory, after garbage was collected. */
+  /** The memory after garbage collection (bytes). */
   readonly rss: number;
 }
 
@@ -23,17 +23,17 @@ export async function startServer(
   kind: "echo" | "lines" | "frames" | "silent lines",
   options: ServeOptions,
 ): Promise<LoadServer> {
-  const { child, said } = await Child.start("server", kind, JSON.stringify(options));
+  const { child, firstLine } = await Child.start("server", kind, JSON.stringify(options));
   return {
-    address: parseAddress(said),
+    address: parseAddress(firstLine),
     figures: () => child.ask(),
     [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
   };
 }
 
-/** Clients in a process of their own, which all have connected and said their first. */
+/** Clients in a process of their own. All have connected and sent their first bytes. */
 export interface Crowd extends AsyncDisposable {
-  /** How many of them are still there. */
+  /** Returns the number of open connections. */
   open(): Promise<number>;
 }
 
@@ -49,7 +49,7 @@ export async function startCrowd(
   };
 }
 
-/** Waits until the server says so. */
+/** Waits until the server's figures meet a condition, and returns them. */
 export async function figuresWhen(
   server: LoadServer,
   condition: (figures: Figures) => boolean,
@@ -59,10 +59,10 @@ export async function figuresWhen(
     if (condition(figures)) return figures;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  throw new Error(`never: ${condition}, but ${JSON.stringify(await server.figures())}`);
+  throw new Error(`${condition} was never met, but ${JSON.stringify(await server.figures())}`);
 }
 
-/** Milliseconds, as a reader of figures wants them. */
+/** Summarises times (ms) by their median, 99th percentile and maximum. */
 export function latencies(all: readonly number[]): string {
   const sorted = [...all].sort((a, b) => a - b);
   const at = (part: number) => sorted[Math.ceil(sorted.length * part) - 1].toFixed(2);

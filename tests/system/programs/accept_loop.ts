@@ -1,6 +1,6 @@
 /**
- * Accepts clients of its own, one after the other, and tells what came of it: by iterating, or by
- * calling accept() again and again.
+ * Accepts clients of its own, one after the other, by iterating or by calling `accept()` repeatedly. It prints the
+ * number of clients and the failures as JSON.
  */
 import { abort, accept, connect, listen, SocketError } from "../../../mod.ts";
 

@@ -1,4 +1,4 @@
-/** Calls every function that is exported, at HOST, and says which ones there are. */
+/** Calls every exported function at HOST, and prints the names of all exported and all called functions. */
 import * as exported from "../../../mod.ts";
 import * as testing from "../../../testing.ts";
 import { type Aims, FUNCTIONS, makeThings } from "../support/functions.ts";

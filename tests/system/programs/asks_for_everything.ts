@@ -1,4 +1,4 @@
-/** Asks for one of each kind of permission, so that a test sees how that is noticed. */
+/** Asks for one permission of each kind, so that a test can check the audit log. */
 const tries: readonly (() => unknown)[] = [
   () => Deno.readTextFileSync("/etc/hostname"),
   () => Deno.writeTextFileSync("/nowhere/file", ""),
@@ -11,7 +11,7 @@ for (const attempt of tries) {
   try {
     attempt();
   } catch {
-    // It is denied, which is no reason not to be noticed.
+    // The permission is denied, and the audit log has to show it nevertheless.
   }
 }
 console.log(JSON.stringify({ done: true }));

@@ -1,12 +1,12 @@
-/** Connects, listens and binds with whatever permissions it has, and tells what it is told. */
+/** Connects, listens and binds with the permissions that it has, and prints the errors as JSON. */
 import { bindUdp, connect, listen, SocketError } from "../../../mod.ts";
 
 const address = { host: Deno.args[0], port: 9 };
-const told: Record<string, unknown> = {};
+const report: Record<string, unknown> = {};
 for (const [name, call] of Object.entries({ bindUdp, connect, listen })) {
   const error: unknown = await call(address).then(() => undefined, (error) => error);
   if (!(error instanceof SocketError)) throw error;
   const { kind, message, permission } = error;
-  told[name] = { kind, message, permission };
+  report[name] = { kind, message, permission };
 }
-console.log(JSON.stringify(told));
+console.log(JSON.stringify(report));

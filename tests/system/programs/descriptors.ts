@@ -1,7 +1,7 @@
-/** Runs out of descriptors in its accept loop, and gets out of it again. */
+/** Runs out of descriptors in its accept loop, and recovers. */
 import { abort, accept, connect, type Connection, listen, SocketError } from "../../../mod.ts";
 
-// The runtime opens its signal pipe when it first needs it, and ends where it cannot.
+// The runtime opens its signal pipe now. Later, without a free descriptor, it would exit.
 Deno.addSignalListener("SIGUSR1", () => {});
 
 let accepts = 0;
@@ -27,7 +27,7 @@ function failure(error: unknown) {
 const listener = await listen({ host: "127.0.0.1", port: 0 });
 const clients: Connection[] = [];
 let connecting: unknown;
-// The limit is 64: more attempts than that mean that it does not hold.
+// The limit is 64, so more attempts mean that it is not in force.
 for (let attempt = 0; attempt < 100 && connecting === undefined; attempt++) {
   try {
     clients.push(await connect(listener.address));

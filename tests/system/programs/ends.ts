@@ -1,5 +1,5 @@
 /**
- * Leaves something waiting, and says whether that kept the process alive: `held`, or `ended`.
+ * Leaves a call pending, and prints `held` if that kept the process alive, or else `ended`.
  *
  *     ends.ts CASE
  */
@@ -30,7 +30,7 @@ async function pair(): Promise<{ client: Connection; server: Connection }> {
   return { client, server };
 }
 
-/** A server whose one client says something, and then nothing any more. */
+/** Starts a server whose only client sends some bytes and then stays silent. */
 async function served(idleTimeout: number): Promise<ReturnType<typeof serve>> {
   const heard = Promise.withResolvers<void>();
   const server = serve(await listen(LOOPBACK), async (connection) => {
@@ -150,7 +150,7 @@ const CASES: Record<string, () => Promise<unknown>> = {
     unref(server);
     const client = await connect(server.address);
     await send(client, new Uint8Array(1));
-    // Something has to hold the process meanwhile.
+    // A timer keeps the process alive until the client is served.
     const timer = setTimeout(ignore, 60_000);
     await accepted.promise;
     clearTimeout(timer);
@@ -173,7 +173,7 @@ const CASES: Record<string, () => Promise<unknown>> = {
 let held = false;
 addEventListener("unload", () => console.log(JSON.stringify(held ? "held" : "ended")));
 await CASES[Deno.args[0]]();
-// It fires only if something else keeps the process alive.
+// This timer fires only if something else keeps the process alive.
 const timer = setTimeout(() => {
   held = true;
   Deno.exit(0);

@@ -1,9 +1,9 @@
 /**
- * Uses every function at an address, and says what permission was missing for the first that failed.
+ * Calls every function at an address, and prints the missing permission of the first call that failed.
  *
  *     every_function.ts HOST PORT [NAME]
  *
- * With a name, datagrams go to that instead of the host.
+ * With a name, datagrams go to the name instead of the host.
  */
 import {
   abort,

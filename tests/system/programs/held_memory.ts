@@ -1,5 +1,5 @@
 /**
- * How many bytes are in buffers that a transport was given to fill, once garbage is collected. Run with
+ * Prints the number of bytes in the buffers that a transport had to fill, after garbage collection. It is run with
  * `--v8-flags=--expose-gc`.
  */
 import { connectionOver, framed, lengthPrefixed, recvFrame, type Transport } from "../../../mod.ts";
@@ -9,7 +9,7 @@ declare function gc(): void;
 const KIB = 1024;
 const codec = lengthPrefixed({ maxLength: 2 * KIB * KIB });
 
-/** Gives zeros behind the prefix of a frame, in pieces, then nothing more; and remembers the buffers. */
+/** Gives the prefix of a frame and then zeros in pieces, and then nothing more. It remembers the buffers weakly. */
 class Pieces implements Transport {
   readonly #buffers = new Set<WeakRef<ArrayBufferLike>>();
   readonly #known = new WeakSet<ArrayBufferLike>();
@@ -53,7 +53,7 @@ class Pieces implements Transport {
   }
 }
 
-/** A connection that waits for a frame after one that was large. */
+/** Makes a connection that waits for a frame after a large one. */
 async function grown(): Promise<Pieces> {
   const pieces = new Pieces();
   const frames = framed(connectionOver(pieces), codec);
@@ -67,7 +67,7 @@ const idle = await grown();
 const afterFrame = await idle.held();
 
 const slow = await grown();
-// The large ones keep the buffer from getting smaller.
+// Large frames keep the buffer from getting smaller.
 slow.give(1024 * KIB, ...Array.from({ length: 100 }, (_, n) => n % 16 === 15 ? 16 * KIB : 4 * KIB));
 const inPieces = await slow.held();
 

@@ -1,6 +1,6 @@
 /**
- * A UDP socket in one of the states in which the process may end beside it, or not. It says "ended" last where nothing
- * keeps the process, and "received" where a receive does.
+ * Puts a UDP socket into a state, and prints if the process ends. It prints "ended" if nothing keeps the process alive,
+ * and "received" if a receive does.
  *
  * idle_udp.ts STATE [wake]
  */
@@ -10,10 +10,10 @@ import type { BoundUdpSocket } from "../../../udp/udp_socket.ts";
 const socket = await bindUdp({ host: "127.0.0.1", port: 0 });
 const { setReferenced } = socket as BoundUdpSocket;
 
-/** Once: to exit is to unload as well. */
-let tell = (what: string): void => {
+/** Prints once, because an exit causes an unload as well. */
+let report = (what: string): void => {
   console.log(JSON.stringify(what));
-  tell = () => {};
+  report = () => {};
 };
 
 function refer(on: boolean): void {
@@ -22,7 +22,7 @@ function refer(on: boolean): void {
 
 async function receives(socket: UdpSocket): Promise<void> {
   await recvFrom(socket);
-  tell("received");
+  report("received");
   Deno.exit(0);
 }
 
@@ -36,7 +36,7 @@ async function comesIn(count: number): Promise<void> {
 
 async function iterates(): Promise<void> {
   for await (const _ of socket) {
-    tell("received");
+    report("received");
     Deno.exit(0);
   }
 }
@@ -108,6 +108,6 @@ const STATES: Record<string, () => unknown> = {
 };
 
 await STATES[Deno.args[0]]();
-globalThis.addEventListener("unload", () => tell("ended"));
-// It does not keep the process either: what it sends comes only where something else does.
+globalThis.addEventListener("unload", () => report("ended"));
+// The sender does not keep the process alive. Its datagram arrives only if something else does.
 if (Deno.args[1] === "wake") Deno.unrefTimer(setTimeout(() => void comesIn(1), 300));

@@ -1,5 +1,5 @@
 /**
- * Sends numbered datagrams to a name, and closes without waiting for them.
+ * Sends numbered datagrams to a name, and closes the socket without awaiting them.
  *
  * named_sends.ts NAME PORT COUNT
  */

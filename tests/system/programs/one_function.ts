@@ -1,10 +1,10 @@
 /**
- * Calls one function after taking permissions away, and says how it went.
+ * Revokes permissions, calls one function, and prints its outcome as JSON.
  *
  *     one_function.ts '{"name": "connect", "host": "127.0.0.1", "aims": {…}, "revoke": ["…"]}'
  *
- * With a host, what the function is called with is made there before; `revoke` has hosts as in
- * `--allow-net`, or is `"all"`.
+ * With a host, the handles for the function are made there in advance. `revoke` has hosts as in `--allow-net`, or is
+ * `"all"`.
  */
 import { SocketError } from "../../../mod.ts";
 import { type Aims, FUNCTIONS, makeThings, type Things } from "../support/functions.ts";
@@ -21,14 +21,14 @@ const things = host === undefined ? {} as Things : await makeThings(host);
 if (revoke === "all") await Deno.permissions.revoke({ name: "net" });
 else for (const host of revoke) await Deno.permissions.revoke({ name: "net", host });
 
-let told: unknown;
+let report: unknown;
 try {
   await FUNCTIONS[name](things, aims);
-  told = { done: true };
+  report = { done: true };
 } catch (error) {
   if (!(error instanceof SocketError)) throw error;
   const { kind, operation, message, permission } = error;
-  told = { kind, operation, message, permission };
+  report = { kind, operation, message, permission };
 }
-console.log(JSON.stringify(told));
+console.log(JSON.stringify(report));
 Deno.exit(0);

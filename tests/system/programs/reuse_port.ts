@@ -1,4 +1,4 @@
-/** Two listeners on one port, where the runtime offers it. */
+/** Opens two listeners on one port, if the runtime can, and prints how the kernel spreads the clients. */
 import { abort, accept, connect, listen, type Listener, SocketError } from "../../../mod.ts";
 
 const CLIENTS = 40;

@@ -1,4 +1,4 @@
-/** Connects by name, on a system that takes its time to resolve it. */
+/** Connects by name on a system that resolves names slowly, and prints the kinds of the errors. */
 import { abort, connect, listen, SocketError } from "../../../mod.ts";
 
 const listener = await listen({ host: "127.0.0.1", port: 0 });

@@ -1,4 +1,4 @@
-// A program that uses the published package, and knows nothing of where it comes from.
+// A program that uses the published package, and does not know its origin.
 import {
   accept,
   bindUdp,
@@ -11,7 +11,7 @@ import {
   send,
   sendTo,
   SocketError,
-  // deno-lint-ignore no-unversioned-import -- whatever version the registry serves
+  // deno-lint-ignore no-unversioned-import -- the registry serves one version
 } from "jsr:@aivi/sockets";
 // deno-lint-ignore no-unversioned-import -- whatever version the registry serves
 import { checkCodec } from "jsr:@aivi/sockets/testing";

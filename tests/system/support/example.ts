@@ -4,7 +4,7 @@ import { deadline } from "@std/async";
 const PATIENCE = 30_000;
 const ROOT = new URL("../../../", import.meta.url);
 
-/** An example that runs as a process of its own, with the permission that its header names. */
+/** An example that runs as a process of its own, with the permissions that its header names. */
 export class Example implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #errors: Promise<string>;
@@ -24,7 +24,7 @@ export class Example implements AsyncDisposable {
     return Example.startWith(["--allow-net"], name, ...args);
   }
 
-  /** Starts one that its header gives other flags. */
+  /** Starts an example whose header names other flags. */
   static startWith(flags: readonly string[], name: string, ...args: string[]): Example {
     const process = new Deno.Command(Deno.execPath(), {
       args: ["run", "--no-prompt", ...flags, `examples/${name}.ts`, ...args],
@@ -37,7 +37,7 @@ export class Example implements AsyncDisposable {
     return new Example(process);
   }
 
-  /** Runs one to its end: what it printed, and its exit code. */
+  /** Runs an example to its end, and returns its output and its exit code. */
   static async run(name: string, ...args: string[]): Promise<{ output: string; code: number }> {
     await using example = Example.start(name, ...args);
     return { code: await example.end(), output: example.output };
@@ -47,7 +47,7 @@ export class Example implements AsyncDisposable {
     return this.#output;
   }
 
-  /** Waits until it has printed this. */
+  /** Waits until its output matches a pattern. */
   async until(pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const match = pattern.exec(this.#output);
@@ -57,7 +57,7 @@ export class Example implements AsyncDisposable {
     }
   }
 
-  /** Types a line. */
+  /** Writes a line to its standard input. */
   async type(line: string): Promise<void> {
     await this.#input.write(new TextEncoder().encode(`${line}\n`));
   }
@@ -85,7 +85,7 @@ export class Example implements AsyncDisposable {
       try {
         this.#process.kill("SIGKILL");
       } catch {
-        // It has ended by itself in this moment.
+        // The process has just ended by itself.
       }
     }
     await this.#process.status;

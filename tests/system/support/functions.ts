@@ -43,17 +43,17 @@ import {
 } from "../../../mod.ts";
 import { checkCodec } from "../../../testing.ts";
 
-/** What the functions are called with. Whatever needs a permission to be there is there already. */
+/** The handles that the functions are called with. They are opened before permissions are revoked. */
 export interface Things {
   readonly client: Connection;
   readonly server: Connection;
-  /** A client waits to be accepted. */
+  /** A listener with a client that waits to be accepted. */
   readonly listener: Listener;
-  /** A datagram waits to be received. */
+  /** A socket with a datagram that waits to be received. */
   readonly udp: UdpSocket;
 }
 
-/** Where the functions that take an address are pointed at. */
+/** The addresses for the functions that take one. */
 export interface Aims {
   readonly listen: Address;
   readonly bindUdp: Address;
@@ -65,7 +65,7 @@ const SOME = { timeout: 10_000 };
 const BYTE = new Uint8Array([65]);
 const LINE = new Uint8Array([65, 10]);
 
-/** One call of each function that is exported, with what it takes, where it is meant to succeed. */
+/** One call of each exported function, with arguments that make it succeed. */
 export const FUNCTIONS: Readonly<
   Record<string, (things: Things, aims: Aims) => unknown | Promise<unknown>>
 > = {
@@ -132,7 +132,7 @@ export const FUNCTIONS: Readonly<
   sendTo: ({ udp }, aims) => sendTo(udp, aims.sendTo, BYTE, SOME),
   serve: async ({ listener }) => {
     const served = Promise.withResolvers<void>();
-    // The list of trusted proxies is what asks for `node:net`.
+    // The list of trusted proxies loads `node:net`.
     const server = serve(listener, () => served.resolve(), {
       proxyProtocol: { trust: ["127.0.0.1", "::1"] },
       onError: served.reject,
@@ -145,7 +145,7 @@ export const FUNCTIONS: Readonly<
   varintPrefixed: () => varintPrefixed().encode(BYTE),
 };
 
-/** Makes what the functions are called with, at addresses of `host` that need permissions of their own. */
+/** Opens the handles at addresses of `host` that need permissions of their own. */
 export async function makeThings(host: string): Promise<Things> {
   const listener = await listen({ host, port: 0 });
   const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);

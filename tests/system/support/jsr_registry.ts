@@ -1,19 +1,19 @@
-/** A package of a registry: the published files, with a name and a version. */
+/** A published package: its files, its name and its version. */
 export interface PublishedPackage {
-  /** With its scope: `@scope/name`. */
+  /** The name with its scope: `@scope/name`. */
   readonly name: string;
   readonly version: string;
-  /** Paths by entry name: `{ ".": "./mod.ts" }`. */
+  /** The path of each entry, in the registry's spelling: `{ ".": "./mod.ts" }`. */
   readonly exports: Readonly<Record<string, string>>;
-  /** Contents by path from the package's root, without a leading slash. */
+  /** The content of each file by its path from the package's root, without a leading slash. */
   readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 }
 
 /** A registry that serves packages on loopback, and records the requests. */
 export interface JsrRegistry extends AsyncDisposable {
-  /** Value of `JSR_URL` for a runtime that uses this registry. */
+  /** The value of `JSR_URL` for a runtime that uses this registry. */
   readonly url: string;
-  /** Paths of the requests, in order. */
+  /** The served paths, in order. */
   readonly requests: readonly string[];
 }
 

@@ -6,7 +6,7 @@ import type { PublishedPackage } from "./jsr_registry.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 
-/** Returns the files that publishing would upload, as `deno publish` lists them. */
+/** Lists the files that publishing would upload, from the output of a dry run. */
 export async function publishDryRun(): Promise<string[]> {
   const { success, output } = await runDeno(
     ["publish", "--dry-run", "--allow-dirty", "--no-check"],

@@ -1,6 +1,6 @@
 import { needProgram } from "../../interop/support/packages.ts";
 
-/** The command line of strace, which makes system calls fail, and shows them. */
+/** Returns the command line of strace, which shows system calls and makes them fail. */
 export async function strace(...args: string[]): Promise<string[]> {
   await needProgram("strace", "-V");
   return ["strace", "-f", "-qq", ...args];

@@ -14,7 +14,7 @@ import { isPending } from "../../support/turns.ts";
 import { virtualTime } from "../../support/virtual_time.ts";
 import { rejection, soon } from "../../support/socket_errors.ts";
 
-/** The error of a promise that rejects later; it has a handler from now on. */
+/** Returns the error of a promise that rejects later, and handles its rejection from now on. */
 function failureOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(() => undefined, (error) => error);
 }
@@ -70,7 +70,7 @@ for (const [options, timeout] of TIMEOUTS) {
   });
 }
 
-Deno.test("K5: flushTimeout 0 gives up at once what has not left", async () => {
+Deno.test("K5: flushTimeout 0 gives up at once all bytes that have not left", async () => {
   using time = virtualTime();
   const frozen = new FrozenClose({ flushTimeout: 0 });
   await time.pass(0);
@@ -102,7 +102,7 @@ Deno.test("K5: as long as bytes leave, the flush goes on", async () => {
   assertEquals(frozen.connection.bytesSent, 4);
 });
 
-Deno.test("K5: the input that comes meanwhile is no progress of the flush", async () => {
+Deno.test("K5: input is no progress of the flush", async () => {
   using time = virtualTime();
   const frozen = new FrozenClose();
   for (let round = 0; round < 30; round++) {
@@ -138,7 +138,7 @@ Deno.test("K1: the linger begins when the flush has ended", async () => {
   assertEquals(await Promise.all(frozen.sends), [undefined, undefined]);
 });
 
-Deno.test("K5: every caller of close() is told that the flush was given up, then it is over", async () => {
+Deno.test("K5: every pending close() rejects when the flush is given up, and a later one resolves", async () => {
   using time = virtualTime();
   const frozen = new FrozenClose();
   const second = failureOf(close(frozen.connection));
@@ -152,7 +152,7 @@ Deno.test("K5: every caller of close() is told that the flush was given up, then
   await close(frozen.connection);
 });
 
-Deno.test("K5: on real sockets a peer that takes nothing does not hold close() for ever", async () => {
+Deno.test("K5: on real sockets a peer that takes nothing does not keep close() waiting for ever", async () => {
   await using pair = await tcpPair();
   const { client } = pair;
   const bytes = new Uint8Array(64 * 1024 * 1024);

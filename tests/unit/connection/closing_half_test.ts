@@ -12,15 +12,15 @@ Deno.test("K2: abort() drops everything now", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const lost = [recv(connection), send(connection, bytesOf("a")), send(connection, bytesOf("b"))];
-  const told = lost.map((promise) => promise.then(() => "resolved", ({ kind }) => kind));
+  const kinds = lost.map((promise) => promise.then(() => "resolved", ({ kind }) => kind));
   abort(connection);
   assertEquals(transport.log, ["read", "write 1", "close"]);
-  assertEquals(await Promise.all(told), ["Closed", "Closed", "Closed"]);
+  assertEquals(await Promise.all(kinds), ["Closed", "Closed", "Closed"]);
   await turns();
   assertEquals(transport.log, ["read", "write 1", "close"]);
 });
 
-Deno.test("K2: abort() drops what was received and not taken", async () => {
+Deno.test("K2: abort() drops bytes that were received and not taken", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const received = recv(connection, { maxBytes: 1 });
@@ -99,7 +99,7 @@ Deno.test("K2: closeWrite() then close() ends the sending side once", async () =
   await rejection(() => closeWrite(connection), "Closed", "closeWrite");
 });
 
-Deno.test("K2: what waits to be sent is lost to closeWrite() where the connection breaks", async () => {
+Deno.test("K2: closeWrite() rejects if the connection breaks before waiting sends have left", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const sent = rejection(() => send(connection, bytesOf("x")), "ConnectionReset", "send");
@@ -117,14 +117,14 @@ Deno.test("K2: closeWrite() towards a peer that has gone is ConnectionReset", as
   assertEquals(error.code, "ENOTCONN");
 });
 
-Deno.test("K2: closeWrite() after the peer's reset is fine or ConnectionReset, and settles", async () => {
+Deno.test("K2: closeWrite() after the peer's reset settles: it resolves or is ConnectionReset", async () => {
   await using pair = await resettablePair();
   await pair.reset();
   const outcome = closeWrite(pair.connection).then(() => "fine", ({ kind }) => kind);
   assert(["fine", "ConnectionReset"].includes(await soon(outcome)));
 });
 
-Deno.test("K2: closeWrite() is Unsupported where the transport cannot half-close", async () => {
+Deno.test("K2: closeWrite() is Unsupported if the transport cannot half-close", async () => {
   const transport = new ScriptedTransport({ withoutCloseWrite: true });
   const connection = connectionOver(transport);
   await rejection(() => closeWrite(connection), "Unsupported", "closeWrite");

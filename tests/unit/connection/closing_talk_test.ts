@@ -18,7 +18,7 @@ import { soon } from "../../support/socket_errors.ts";
 
 const MEGABYTE = 1_000_000;
 
-/** The peer sends a byte, and another each `every` ms until `ms` have passed. */
+/** Sends a byte from the peer every `every` ms, until `ms` have passed. */
 async function talk(
   { transport, time, ms, every }: {
     transport: ScriptedTransport;
@@ -47,7 +47,7 @@ Deno.test("K6: linger counts from the last byte of the peer", async () => {
   assertEquals(time.running, 0);
 });
 
-Deno.test("K6: what the peer sent before the flush has ended does not shorten the linger", async () => {
+Deno.test("K6: input during the flush does not shorten the linger", async () => {
   using time = virtualTime();
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
@@ -63,7 +63,7 @@ Deno.test("K6: what the peer sent before the flush has ended does not shorten th
 });
 
 for (const [linger, longest] of [[undefined, 30_000], [5_000, 30_000], [50_000, 50_000]] as const) {
-  Deno.test(`K6: with linger ${linger} a peer that goes on talking gets ${longest} ms, and close() tells`, async () => {
+  Deno.test(`K6: with linger ${linger} a peer that goes on talking gets ${longest} ms, then close() rejects`, async () => {
     using time = virtualTime();
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
@@ -106,7 +106,7 @@ Deno.test("K6: linger Infinity listens to a peer that talks until its end", asyn
   await soon(closed);
 });
 
-/** Reads as fast as a line of 1 MB a second would bring it, and may talk meanwhile; what came. */
+/** Reads 1 MB a second, as from a slow line, and may talk meanwhile. Returns the number of bytes that came. */
 async function readSteadily(
   { time, peer, expected, says }: {
     time: VirtualTime;
@@ -124,7 +124,7 @@ async function readSteadily(
       left -= Math.min(left, bytes.length);
       if (received === expected) break;
     }
-    // In small steps, so that the other side reads what is said between them.
+    // In small steps, so that the other side reads the talk between them.
     for (let step = 0; step < 10; step++) {
       if (says !== undefined) await send(peer, says);
       await turns();

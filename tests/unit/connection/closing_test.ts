@@ -58,7 +58,7 @@ Deno.test("K1: two sides that close at once with full buffers deliver both ways"
 });
 
 for (const [linger, waits] of [[undefined, 1000], [1, 1], [250, 250], [5000, 5000]]) {
-  Deno.test(`K1: with linger ${linger} the peer's end is waited for ${waits} ms`, async () => {
+  Deno.test(`K1: with linger ${linger} close() waits ${waits} ms for the peer's end`, async () => {
     using time = virtualTime();
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
@@ -107,7 +107,7 @@ for (const linger of [-1, NaN, -Infinity]) {
   });
 }
 
-Deno.test("K1: the wait is skipped where the peer has ended already", async () => {
+Deno.test("K1: close() does not wait if the peer has ended already", async () => {
   using time = virtualTime();
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
@@ -128,7 +128,7 @@ Deno.test("K1: on real sockets the side that has read the peer's end does not wa
   await soon(closed);
 });
 
-/** What a peer can do while this side closes, by what the transport does then. */
+/** Actions of a peer while this side closes, as the transport shows them. */
 const PEERS: Record<string, (transport: ScriptedTransport) => Promise<void>> = {
   "resets during the flush": async (transport) =>
     (await transport.nextWrite()).fail(connectionReset()),
@@ -156,7 +156,7 @@ for (const [what, act] of Object.entries(PEERS)) {
   });
 }
 
-Deno.test("K1: on real sockets a reset is no failure of close(), known or not", async () => {
+Deno.test("K1: on real sockets a reset is no failure of close(), whether recv() has seen it or not", async () => {
   for (const known of [true, false]) {
     await using pair = await resettablePair();
     await pair.reset();
@@ -178,7 +178,7 @@ Deno.test("K1: a peer that resets in the middle of the flush is no failure of cl
 });
 
 for (const options of [{ signal: AbortSignal.abort("enough") }, { timeout: 0 }]) {
-  Deno.test(`K1: close() that is cancelled by ${Object.keys(options)} still closes, at once`, async () => {
+  Deno.test(`K1: a close() with ${Object.keys(options)} that is cancelled from the start still closes, at once`, async () => {
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
     const kind = "signal" in options ? "Aborted" : "TimedOut";
@@ -188,7 +188,7 @@ for (const options of [{ signal: AbortSignal.abort("enough") }, { timeout: 0 }])
   });
 }
 
-Deno.test("K1: close() that is cancelled while it flushes or lingers closes at once", async () => {
+Deno.test("K1: a close() that is cancelled while it flushes or lingers closes at once", async () => {
   for (const stage of ["flush", "linger"]) {
     const transport = new ScriptedTransport();
     const connection: Connection = connectionOver(transport);

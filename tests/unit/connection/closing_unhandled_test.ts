@@ -26,7 +26,7 @@ import { watchUnhandled } from "../../support/unhandled.ts";
 import { virtualTime } from "../../support/virtual_time.ts";
 import { rejection, soon } from "../../support/socket_errors.ts";
 
-/** Sends that nobody awaits: alone with the runtime, partly written, gathered, waiting; frames too. */
+/** Makes sends that nobody awaits: alone with the runtime, partly written, gathered and waiting, frames too. */
 async function sendUnwatched(connection: Connection, transport: ScriptedTransport): Promise<void> {
   void send(connection, bytesOf("first"));
   void send(connection, bytesOf("gathered"));
@@ -41,7 +41,7 @@ async function sendUnwatched(connection: Connection, transport: ScriptedTranspor
   void send(connection, bytesOf("waits"), { signal: new AbortController().signal });
 }
 
-/** Frames that nobody awaits: in one piece or two, and then one that waits. */
+/** Sends frames that nobody awaits: in one piece or two, and then one that waits. */
 function sendFramesUnwatched(connection: Connection): void {
   const stream = framed(connection, lengthPrefixed());
   void sendFrame(stream, new Uint8Array(100_000));
@@ -71,7 +71,7 @@ Deno.test("K4: sends that nobody awaits are no unhandled rejections at abort()",
   }
 });
 
-Deno.test("K4: nor is a closeWrite() that nobody awaits when its own side aborts", async () => {
+Deno.test("K4: a closeWrite() that nobody awaits is no unhandled rejection at abort()", async () => {
   using unhandled = watchUnhandled();
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
@@ -83,7 +83,7 @@ Deno.test("K4: nor is a closeWrite() that nobody awaits when its own side aborts
   assertEquals(await unhandled.seen(), []);
 });
 
-Deno.test("a closeWrite() that fails for what the peer did is heard of", async () => {
+Deno.test("K2: a closeWrite() that the peer makes fail is an unhandled rejection if nobody awaits it", async () => {
   using unhandled = watchUnhandled();
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
@@ -96,7 +96,7 @@ Deno.test("a closeWrite() that fails for what the peer did is heard of", async (
   abort(connection);
 });
 
-Deno.test("K4: the loss shows in close() where it waits for the flush", async () => {
+Deno.test("K4: the loss of sends that nobody awaits shows in close()", async () => {
   using unhandled = watchUnhandled();
   for (const [how, sendAll] of Object.entries(UNWATCHED)) {
     using time = virtualTime();
@@ -110,7 +110,7 @@ Deno.test("K4: the loss shows in close() where it waits for the flush", async ()
   }
 });
 
-Deno.test("K4: neither are those whose close() was cancelled", async () => {
+Deno.test("K4: sends that nobody awaits are no unhandled rejections if close() is cancelled", async () => {
   using unhandled = watchUnhandled();
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
@@ -119,7 +119,7 @@ Deno.test("K4: neither are those whose close() was cancelled", async () => {
   assertEquals(await unhandled.seen(), []);
 });
 
-Deno.test("K4: neither are those that a cancelled send takes with it", async () => {
+Deno.test("K4: sends that nobody awaits are no unhandled rejections if a cancelled send tears the stream", async () => {
   using unhandled = watchUnhandled();
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
@@ -135,7 +135,7 @@ Deno.test("K4: neither are those that a cancelled send takes with it", async () 
   assertEquals(await unhandled.seen(), []);
 });
 
-Deno.test("K4: neither are those that a peer breaks while this side closes", async () => {
+Deno.test("K4: sends that nobody awaits are no unhandled rejections if the peer resets while this side closes", async () => {
   using unhandled = watchUnhandled();
   for (const how of ["alone", "gathered", "frames"]) {
     const transport = new ScriptedTransport();
@@ -173,7 +173,7 @@ Deno.test("K4: pending receives and accepts that nobody awaits are no unhandled 
   void accept(listener, { timeout: 60_000 });
   await closeListener(listener);
   const receives = [
-    // Its entry in the table makes a promise more, which is nobody's but the test's.
+    // Its entry in the table makes one more promise, which belongs to the test.
     recvProxyHeader,
     ...RECEIVING_CALLS.filter(({ name }) => name !== "recvProxyHeader").flatMap(({ call }) => [
       (connection: Connection) => call(connection),
@@ -192,7 +192,7 @@ Deno.test("K4: pending receives and accepts that nobody awaits are no unhandled 
   }
 });
 
-Deno.test("K4: a send that its peer breaks is the caller's to handle", async () => {
+Deno.test("K4: a send that fails because the peer resets is an unhandled rejection if nobody awaits it", async () => {
   using unhandled = watchUnhandled();
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);

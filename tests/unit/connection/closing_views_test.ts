@@ -36,7 +36,7 @@ Deno.test("K3: nothing is read ahead for the view", async () => {
   assertEquals(transport.log, []);
 });
 
-Deno.test("K3: a byob reader gets its bytes in its own buffer", async () => {
+Deno.test("K3: a BYOB reader gets its bytes in its own buffer", async () => {
   await using pair = await tcpPair();
   await send(pair.client, bytesOf("abcdef"));
   const reader = pair.server.readable.getReader({ mode: "byob" });
@@ -48,7 +48,7 @@ Deno.test("K3: a byob reader gets its bytes in its own buffer", async () => {
   assertEquals((await soon(reader.read(new Uint8Array(4)))).done, true);
 });
 
-Deno.test("K3: what a byob reader has no room for is the next recv()'s", async () => {
+Deno.test("K3: bytes that a BYOB reader has no room for go to the next recv()", async () => {
   await using pair = await tcpPair();
   await send(pair.client, bytesOf("0123456789"));
   const reader = pair.server.readable.getReader({ mode: "byob" });
@@ -72,7 +72,7 @@ Deno.test("K3: cancelling readable leaves the connection open", async () => {
   assert(!transport.log.includes("close"));
 });
 
-Deno.test("K3: what a cancelled readable waited for goes to the next recv()", async () => {
+Deno.test("K3: bytes that a cancelled readable waited for go to the next recv()", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const reader = connection.readable.getReader();
@@ -194,7 +194,7 @@ Deno.test("K3: a view's failure is the SocketError of its function", async () =>
   assertEquals([error.kind, error.operation], ["ConnectionReset", "send"]);
 });
 
-Deno.test("K3: what is no Uint8Array errors writable with InvalidInput", async () => {
+Deno.test("K3: a value that is no Uint8Array breaks writable with InvalidInput", async () => {
   const connection = connectionOver(new ScriptedTransport());
   const writer = connection.writable.getWriter();
   writer.closed.catch(() => {});

@@ -47,7 +47,7 @@ Deno.test("R7: disconnectSignal() aborts when the peer has closed, though nobody
   await Promise.all([closed, close(pair.server)]);
 });
 
-Deno.test("R7: disconnectSignal() aborts at a reset, and the calls after it still say so", async () => {
+Deno.test("R7: disconnectSignal() aborts at a reset, and later calls reject ConnectionReset", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const signal = disconnectSignal(connection);
@@ -57,7 +57,7 @@ Deno.test("R7: disconnectSignal() aborts at a reset, and the calls after it stil
   await rejection(() => send(connection, new Uint8Array(1)), "ConnectionReset", "send");
 });
 
-Deno.test("R7: disconnectSignal() aborts where a send finds the peer gone", async () => {
+Deno.test("R7: disconnectSignal() aborts when a send finds the peer gone", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const signal = disconnectSignal(connection);
@@ -82,7 +82,7 @@ for (const [name, end] of Object.entries(OWN_ENDS)) {
   });
 }
 
-Deno.test("R7: disconnectSignal() is one signal, aborted from the start where all is over", async () => {
+Deno.test("R7: disconnectSignal() returns one signal, aborted from the start if the connection is over", async () => {
   await using pair = await tcpPair();
   assertStrictEquals(disconnectSignal(pair.client), disconnectSignal(pair.client));
   const ended = closeWrite(pair.client);
@@ -139,15 +139,15 @@ for (const { name, call, answer, given } of RECEIVING_CALLS) {
   });
 }
 
-Deno.test("R7: a straight recvInto() under way when the signal is asked for sees the end for it", async () => {
+Deno.test("R7: a direct recvInto() that is under way when the signal is asked for sees the end", async () => {
   await using pair = await tcpPair();
   const { client, server } = pair;
   const buffer = new Uint8Array(8);
-  const straight = recvInto(server, buffer);
+  const direct = recvInto(server, buffer);
   const signal = disconnectSignal(server);
-  await send(client, bytesOf("straight"));
-  assertEquals(await soon(straight), 8);
-  assertEquals(textOf(buffer), "straight");
+  await send(client, bytesOf("directly"));
+  assertEquals(await soon(direct), 8);
+  assertEquals(textOf(buffer), "directly");
   const next = recvInto(server, buffer);
   await send(client, bytesOf("copied"));
   assertEquals(await soon(next), 6);
@@ -191,7 +191,7 @@ Deno.test("R7: a listener of disconnectSignal() that aborts the connection chang
   await rejection(() => received, "Closed", "recv");
 });
 
-Deno.test("E1: disconnectSignal() throws InvalidInput for what is no connection", () => {
+Deno.test("E1: disconnectSignal() throws InvalidInput if its argument is no connection", () => {
   for (const garbage of [undefined, null, 5, {}, new AbortController()]) {
     thrown(() => disconnectSignal(garbage as never), "InvalidInput", "disconnectSignal");
   }

@@ -20,7 +20,7 @@ import { bytesOf, textOf } from "../../support/text.ts";
 import { isPending } from "../../support/turns.ts";
 import { watchUnhandled } from "../../support/unhandled.ts";
 
-Deno.test("flush() with nothing sent resolves at once, also after closeWrite()", async () => {
+Deno.test("S6: flush() with nothing sent resolves at once, also after closeWrite()", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   await flush(connection);
@@ -29,7 +29,7 @@ Deno.test("flush() with nothing sent resolves at once, also after closeWrite()",
   assertEquals(transport.log, ["closeWrite"]);
 });
 
-Deno.test("flush() waits for every send before it and for none after it", async () => {
+Deno.test("S6: flush() waits for every send before it and for none after it", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const stream = framed(connection, lines());
@@ -57,7 +57,7 @@ Deno.test("flush() waits for every send before it and for none after it", async 
   assertEquals(connection.bytesQueued, 0);
 });
 
-Deno.test("flush() is not done while a write has taken a part only", async () => {
+Deno.test("S6: flush() is not done while a send has left in part only", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const sent = send(connection, bytesOf("abcde"));
@@ -70,7 +70,7 @@ Deno.test("flush() is not done while a write has taken a part only", async () =>
   await soon(Promise.all([sent, ...flushes]));
 });
 
-Deno.test("flush() that is cancelled leaves the sends and the connection as they were", async () => {
+Deno.test("S6: a flush() that is cancelled leaves the sends and the connection as they were", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const controller = new AbortController();
@@ -89,7 +89,7 @@ Deno.test("flush() that is cancelled leaves the sends and the connection as they
   await soon(after);
 });
 
-Deno.test("flush() does not wait for sends that were cancelled or whose buffer is gone", async () => {
+Deno.test("S6: flush() does not wait for sends that were cancelled or whose buffer is gone", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const first = send(connection, bytesOf("first"));
@@ -106,7 +106,7 @@ Deno.test("flush() does not wait for sends that were cancelled or whose buffer i
   await rejection(() => gone, "InvalidInput", "send");
 });
 
-Deno.test("flush() rejects as the sends before it do where the peer breaks the connection", async () => {
+Deno.test("S6: flush() rejects as the sends before it do if the peer breaks the connection", async () => {
   for (
     const [kind, made] of [["ConnectionReset", connectionReset], [
       "BrokenPipe",
@@ -149,7 +149,7 @@ Deno.test("E7: a pending flush() resolves with the flush of close(), and rejects
   assertEquals(await unhandled.seen(), []);
 });
 
-Deno.test("E10: flush() says InvalidInput, Closed, Aborted, TimedOut, the breakage in this order", async () => {
+Deno.test("E10: flush() rejects InvalidInput, Closed, Aborted, TimedOut or the breakage, in this order", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const received = recv(connection);
@@ -165,7 +165,7 @@ Deno.test("E10: flush() says InvalidInput, Closed, Aborted, TimedOut, the breaka
   await rejection(() => flush({} as never), "InvalidInput", "flush");
 });
 
-Deno.test("flush() paces a sender of many messages that awaits none of them", async () => {
+Deno.test("S6: flush() paces a sender of many messages that awaits none of them", async () => {
   await using pair = await tcpPair({ sendQueueLimit: 64 * 1024 });
   const { client, server } = pair;
   const counting = (async () => {

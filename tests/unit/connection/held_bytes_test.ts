@@ -14,7 +14,7 @@ import {
 import { soon } from "../../support/socket_errors.ts";
 import { tcpPair } from "../../support/tcp_pair.ts";
 
-/** Takes what comes until so many bytes wait, which it leaves in the queue; and shows the queue. */
+/** Waits until a number of bytes are in the queue, leaves them there, and keeps the queue. */
 function keeping(count: number, show: (queue: ByteQueue) => void): Codec<"kept"> {
   return {
     encode: () => [],
@@ -27,7 +27,7 @@ function keeping(count: number, show: (queue: ByteQueue) => void): Codec<"kept">
   };
 }
 
-Deno.test("what waits in a queue that a codec has kept is not changed by what comes after a close", async () => {
+Deno.test("F11: a queue that a codec has kept does not change after a close", async () => {
   await using pair = await tcpPair();
   const { client, server } = pair;
   // Reads are large only after reads that filled their buffer.
@@ -43,7 +43,7 @@ Deno.test("what waits in a queue that a codec has kept is not changed by what co
   assertEquals(queue.take(6000), new Uint8Array(6000).fill(65));
 });
 
-Deno.test("a codec that transfers what it may only look at takes nothing from later calls", async () => {
+Deno.test("F6: a codec that transfers the bytes of the queue takes nothing from later calls", async () => {
   await using pair = await tcpPair();
   const { client, server } = pair;
   const sent = send(client, new Uint8Array(300_000).fill(1));
@@ -67,17 +67,17 @@ Deno.test("a codec that transfers what it may only look at takes nothing from la
   assertEquals(await soon(recv(server)), new Uint8Array([7, 8, 9]));
 });
 
-Deno.test("R2: behind the bytes that recv() gives is nothing that another connection has received", async () => {
+Deno.test("R2: the buffer that recv() gives has no bytes that another connection has received", async () => {
   {
     await using pair = await tcpPair();
     await send(pair.client, new Uint8Array(4000).fill(0x5e));
-    // A copy, so that the buffer stays behind with what was in it.
+    // A copy, so that the buffer stays behind with its bytes.
     for (let left = 4000; left > 0;) {
       left -= (await soon(recvInto(pair.server, new Uint8Array(left), { timeout: 60_000 })))!;
     }
     await Promise.all([close(pair.client), close(pair.server)]);
   }
-  // As many as may wait for a buffer of before.
+  // More than the spare buffers that are kept.
   for (let count = 0; count < 4; count++) {
     await using pair = await tcpPair();
     await send(pair.client, new Uint8Array(2100).fill(1));

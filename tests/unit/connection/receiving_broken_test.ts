@@ -23,7 +23,7 @@ const RECEIVES: Record<string, (connection: Connection) => Promise<unknown>> = {
     recvInto(connection, new Uint8Array(8), { timeout: 60_000 }),
 };
 
-Deno.test("R4: what broke a connection for good is not retryable, whatever the transport called it", async () => {
+Deno.test("R4: the failure of a connection is not retryable, whatever error the transport throws", async () => {
   const raws = [
     new Deno.errors.TimedOut("late"),
     new Deno.errors.Busy("busy"),
@@ -54,7 +54,7 @@ for (const [what, receive] of Object.entries(RECEIVES)) {
       ["TimedOut", kernelTimeout()],
     ] as const
   ) {
-    Deno.test(`R4: after ${raw.name} ${what} says so again and again, never null`, async () => {
+    Deno.test(`R4: after ${raw.name} ${what} rejects the same again and again, and never gives null`, async () => {
       const transport = new ScriptedTransport();
       const connection = connectionOver(transport);
       const first = receive(connection);
@@ -68,7 +68,11 @@ for (const [what, receive] of Object.entries(RECEIVES)) {
         await rejection(() => send(connection, bytesOf("x")), kind, "send");
         await rejection(() => connection[Symbol.asyncIterator]().next(), kind, "recv");
       }
-      assertEquals(transport.log, ["read"], "the runtime would say null: it is not asked");
+      assertEquals(
+        transport.log,
+        ["read"],
+        "the runtime would say null: the transport is not asked again",
+      );
     });
   }
 
@@ -92,7 +96,7 @@ for (const [what, receive] of Object.entries(RECEIVES)) {
     await rejection(() => receive(connection), "ConnectionReset", name);
   });
 
-  Deno.test(`R4: a reset that a send meets first is known to ${what}`, async () => {
+  Deno.test(`R4: a reset that a send meets first is also the error of ${what}`, async () => {
     await using pair = await resettablePair();
     const { connection } = pair;
     await pair.reset();
@@ -101,7 +105,7 @@ for (const [what, receive] of Object.entries(RECEIVES)) {
     await rejection(() => send(connection, bytesOf("x")), "ConnectionReset", "send");
   });
 
-  Deno.test(`R4: a reset while a large send and ${what} are under way is told to both`, async () => {
+  Deno.test(`R4: a reset while a large send and ${what} are under way rejects both`, async () => {
     await using pair = await resettablePair();
     const { connection } = pair;
     const bytes = new Uint8Array(64 * 1024 * 1024);
@@ -115,19 +119,19 @@ for (const [what, receive] of Object.entries(RECEIVES)) {
     await rejection(() => receive(connection), "ConnectionReset", name);
   });
 
-  Deno.test(`R4: an end that ${what} reads while a send meets the reset is no end`, async () => {
+  Deno.test(`R4: an end that ${what} reads in the turn in which a send meets the reset is no end`, async () => {
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
     const sent = rejection(() => send(connection, bytesOf("x")), "ConnectionReset", "send");
     const received = rejection(() => receive(connection), "ConnectionReset", name);
-    // The runtime tells the reset to one of them only, here to the write, in the same turn.
+    // The runtime reports the reset to one of them only, here to the write, in the same turn.
     (await transport.nextRead()).end();
     (await transport.nextWrite()).fail(connectionReset());
     await Promise.all([sent, received]);
     await rejection(() => receive(connection), "ConnectionReset", name);
   });
 
-  Deno.test(`R4: after BrokenPipe ${what} still gives what waits, then the peer's end`, async () => {
+  Deno.test(`R4: after BrokenPipe ${what} still gives the bytes that wait, then the peer's end`, async () => {
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
     const sent = rejection(() => send(connection, bytesOf("x")), "BrokenPipe", "send");
@@ -146,7 +150,7 @@ for (const [what, receive] of Object.entries(RECEIVES)) {
   });
 }
 
-Deno.test("R4: what arrived before a reset was read ahead, it is given, then ConnectionReset", async () => {
+Deno.test("R4: bytes that were read before a reset are given, then ConnectionReset", async () => {
   await using pair = await resettablePair();
   const { connection } = pair;
   await pair.write(bytesOf("before"));
@@ -183,7 +187,7 @@ Deno.test("R4: on real sockets BrokenPipe breaks only the sending side", async (
   }
 });
 
-Deno.test("R4: the breakage of a transport that nobody knows stays as well", async () => {
+Deno.test("R4: an unknown error of a transport stays as well", async () => {
   const raw = new Error("the cable is gone");
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);

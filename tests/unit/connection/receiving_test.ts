@@ -8,7 +8,7 @@ import { rejection, soon } from "../../support/socket_errors.ts";
 
 const KIBIBYTE = 1024;
 
-Deno.test("R1: recv() gives what one read brought, waiting for one byte at least", async () => {
+Deno.test("R1: recv() waits for at least one byte and gives the bytes of one read", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const received = recv(connection);
@@ -21,7 +21,7 @@ Deno.test("R1: recv() gives what one read brought, waiting for one byte at least
   assertEquals(transport.reads, 2);
 });
 
-Deno.test("R1: a read of nothing is no answer", async () => {
+Deno.test("R1: a read of 0 bytes is no answer", async () => {
   for (const receive of [recv, receiveInto]) {
     const transport = new ScriptedTransport();
     const received = receive(connectionOver(transport));
@@ -82,7 +82,7 @@ Deno.test("R1: the end of stream is null, again and again, for every way to rece
   assertEquals(textOf(await soon(recv(client))), "the other way goes on");
 });
 
-Deno.test("R1: the iteration gives what comes until the end", async () => {
+Deno.test("R1: the iteration gives all bytes until the end", async () => {
   await using pair = await tcpPair();
   const sent = (async () => {
     for (let index = 0; index < 50; index++) await send(pair.client, bytesOf(`${index},`));
@@ -94,7 +94,7 @@ Deno.test("R1: the iteration gives what comes until the end", async () => {
   assertEquals(text, Array.from({ length: 50 }, (_, index) => `${index},`).join(""));
 });
 
-/** How large an ArrayBuffer may be that so many bytes are given in. */
+/** Returns the largest ArrayBuffer that may hold `length` received bytes. */
 function roomFor(length: number): number {
   return Math.max(2 * length, 4 * KIBIBYTE);
 }
@@ -109,7 +109,7 @@ Deno.test("R2: bytes come in an ArrayBuffer of their own, at most twice their si
     if (transport.reads > calls) {
       calls = transport.reads;
       const read = await transport.nextRead();
-      // Full reads, tiny ones, and everything between: whatever size the reads have grown to.
+      // Full reads, tiny ones, and everything between, for each size that the reads grow to.
       const size = round % 4 ? Math.ceil(read.buffer.length * (round % 5) / 5) : read.buffer.length;
       read.give(new Uint8Array(Math.max(1, size)));
     }
@@ -141,7 +141,7 @@ Deno.test("R2: no later call changes the bytes, and they may be transferred", as
   assertEquals(textOf(await soon(recv(server))), "still works");
 });
 
-Deno.test("R2: what the caller does to its bytes does not show in those that come next", async () => {
+Deno.test("R2: changes that the caller makes to its bytes do not show in the next ones", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const received = recv(connection, { maxBytes: 3 });
@@ -193,7 +193,7 @@ Deno.test("R5: break out of the iteration leaves the connection open, nothing is
   }
 });
 
-Deno.test("R5: what was read ahead is kept for the next call, before the loop and after it", async () => {
+Deno.test("R5: bytes that were read ahead are kept for the next call, before the loop and after it", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const received = recv(connection, { maxBytes: 1 });

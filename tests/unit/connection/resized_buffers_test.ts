@@ -62,7 +62,7 @@ Deno.test("S4: a send whose buffer shrinks while it is written is InvalidInput a
 });
 
 for (const [how, options] of Object.entries({ directly: undefined, queued: { timeout: 60_000 } })) {
-  Deno.test(`S4: a write that fails since its buffer shrank, ${how}, is the buffer's fault`, async () => {
+  Deno.test(`S4: a write that fails because its buffer shrank, ${how}, is InvalidInput`, async () => {
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
     const buffer = resizable();

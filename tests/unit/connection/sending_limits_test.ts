@@ -42,7 +42,7 @@ Deno.test("S3: waiting sends are bounded to 16 MiB, the one being written does n
 });
 
 for (const sendQueueLimit of [0, 1, 10, Infinity]) {
-  Deno.test(`S3: with sendQueueLimit ${sendQueueLimit} so many bytes may wait`, async () => {
+  Deno.test(`S3: with sendQueueLimit ${sendQueueLimit} at most that many bytes may wait`, async () => {
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport, { sendQueueLimit });
     const sends = [send(connection, new Uint8Array(100))];
@@ -85,7 +85,7 @@ Deno.test("S3: an idle connection takes any size, on real sockets too", async ()
   assertEquals(textOf(await soon(recv(server))), "after");
 });
 
-/** The two ways to cancel, each done by hand. */
+/** The two ways to cancel a call. The test decides when. */
 const CANCEL: Record<
   string,
   () => {
@@ -133,7 +133,7 @@ for (const [what, prepare] of Object.entries(CANCEL)) {
     assertEquals(transport.log, ["write 6", "write 4"]);
   });
 
-  Deno.test(`S4: a ${what} once the runtime has it tears the stream: the connection is aborted`, async () => {
+  Deno.test(`S4: a ${what} after the runtime has it tears the stream: the connection is aborted`, async () => {
     for (const taken of [0, 2]) {
       using cancelling = prepare();
       const transport = new ScriptedTransport();
@@ -157,7 +157,7 @@ for (const [what, prepare] of Object.entries(CANCEL)) {
     }
   });
 
-  Deno.test(`S4: a ${what} once it was gathered: the sends gathered with it reject Closed`, async () => {
+  Deno.test(`S4: a ${what} after it was gathered: the sends gathered with it reject Closed`, async () => {
     using cancelling = prepare();
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
@@ -208,7 +208,7 @@ Deno.test("S4: a send that settles is not undone by a later abort of its signal"
 });
 
 for (const [kind, raw] of [["BrokenPipe", brokenPipe()], ["ConnectionReset", connectionReset()]]) {
-  Deno.test(`a write that fails rejects its sends ${kind}, with bytesSent, those that wait too`, async () => {
+  Deno.test(`R4: a write that fails rejects all pending sends ${kind}, with bytesSent`, async () => {
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
     const lost = ["abc", "def"].map((text) =>

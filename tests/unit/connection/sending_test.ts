@@ -48,7 +48,7 @@ Deno.test("S1: a large send to a reader that comes late arrives whole", async ()
   const received = receiveAll(server);
   await soon(sent);
   await closeWrite(client);
-  // Compared as hashes: a difference in 8 MiB is of no use to anybody.
+  // Compared as hashes: nobody can read a difference in 8 MiB.
   const hash = async (data: Uint8Array) =>
     new Uint8Array(await crypto.subtle.digest("SHA-256", data as Uint8Array<ArrayBuffer>));
   assertEquals(await hash(await soon(received)), await hash(bytes));
@@ -106,7 +106,7 @@ Deno.test("S2: a gathered write that is taken in part settles the sends that are
   await third;
 });
 
-Deno.test("S2: what one send after the other gathers stays bounded", async () => {
+Deno.test("S2: the writes of many sends at once stay bounded", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const sends = Array.from({ length: 200 }, () => send(connection, new Uint8Array(10_000)));
@@ -162,7 +162,7 @@ Deno.test("S2: a buffer is the caller's again once its send has settled", async 
   assertEquals([...await soon(receiveAll(pair.server))], expected);
 });
 
-Deno.test("S2: a buffer that is transferred while its send waits is the caller's mistake alone", async () => {
+Deno.test("S2: a buffer that is transferred while its send waits fails that send alone", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const first = send(connection, bytesOf("first"));
@@ -192,7 +192,7 @@ Deno.test("S2: a small send that nothing can cancel is copied while it waits, an
   await Promise.all([first, second]);
 });
 
-Deno.test("S2: a buffer that is transferred while it is being written gives the connection up, unless it was taken whole", async () => {
+Deno.test("S2: a buffer that is transferred while it is written aborts the connection, unless it was taken whole", async () => {
   for (const taken of [2, 5]) {
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
@@ -213,7 +213,7 @@ Deno.test("S2: a buffer that is transferred while it is being written gives the 
 
 class OwnBytes extends Uint8Array<ArrayBuffer> {}
 
-Deno.test("S1: a send whose buffer is transferred or resized while it is written never passes for whole", async () => {
+Deno.test("S1: a send whose buffer is transferred or resized while it is written never resolves", async () => {
   const resizable = new ArrayBuffer(5, { maxByteLength: 10 });
   const lost: readonly [Uint8Array, () => void][] = [Uint8Array, OwnBytes].flatMap((Kind) => {
     const transferred = new Kind(new ArrayBuffer(5));
@@ -271,7 +271,7 @@ Deno.test("S5: an empty send is Closed on a closed connection", async () => {
   await rejection(() => send(halfClosed, empty), "Closed", "send");
 });
 
-Deno.test("bytesSent counts what the system took, bytesReceived what receiving calls gave", async () => {
+Deno.test("S1: bytesSent counts bytes that the system took, bytesReceived bytes that receiving calls gave", async () => {
   await using pair = await tcpPair();
   const { client, server } = pair;
   assertEquals([client.bytesSent, server.bytesReceived], [0, 0]);

@@ -19,7 +19,7 @@ const VIEWS: readonly ViewClass[] = [
   ...[Uint32Array, BigInt64Array, BigUint64Array, Float16Array, Float32Array, Float64Array],
 ];
 
-/** A view of so many elements, which does not begin where its buffer does. */
+/** Makes a view of some elements that begins behind the start of its buffer. */
 function viewOf(View: ViewClass, elements: number): ArrayBufferView {
   return new View(new ArrayBuffer(8 + elements * 8), 8, elements);
 }
@@ -120,7 +120,7 @@ Deno.test("R6: at the end read({ min }) gives the whole elements that there are,
   assertEquals(await soon(recv(connection)), null);
 });
 
-Deno.test("R6: what the platform refuses of a BYOB read asks for nothing", async () => {
+Deno.test("R6: a BYOB read that the platform refuses asks for nothing", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const reader = connection.readable.getReader({ mode: "byob" });

@@ -19,7 +19,7 @@ import { bytesOf, textOf } from "../../support/text.ts";
 import { isPending, turns } from "../../support/turns.ts";
 import { watchUnhandled } from "../../support/unhandled.ts";
 
-/** Ways to ask `readable` for bytes and give up before they come, with the lock free again. */
+/** Ways to ask `readable` for bytes and to give up before they come. The lock is free after them. */
 const GIVING_UP: Record<string, (connection: Connection) => Promise<void>> = {
   async "a reader that released its lock"({ readable }) {
     const reader = readable.getReader();
@@ -78,7 +78,7 @@ const GIVING_UP: Record<string, (connection: Connection) => Promise<void>> = {
   },
 };
 
-/** Calls that take "first" and more, as it was sent. */
+/** Calls that take "first" and more, in the order it was sent. */
 const NEXT: Record<string, (connection: Connection) => Promise<unknown>> = {
   "recv()": async (connection) => textOf(await recv(connection)),
   "recvExactly()": async (connection) => textOf(await recvExactly(connection, 6)),
@@ -155,7 +155,7 @@ Deno.test("R6: a lock that is taken again without a read takes nothing", async (
   assertEquals(textOf((await soon(read)).value!), "second");
 });
 
-Deno.test("R6: a released reader cannot refuse a call, nor read", async () => {
+Deno.test("R6: a released reader cannot read, and makes no call Busy", async () => {
   const connection = connectionOver(new ScriptedTransport());
   const readers = [() => connection.readable.getReader(), () => {
     return connection.readable.getReader({ mode: "byob" });
@@ -187,7 +187,7 @@ for (const mode of [undefined, "byob"] as const) {
     await rejection(() => recv(server), "Busy", "recv");
     await send(client, bytesOf("reader's"));
     assertEquals(textOf((await soon(read)).value!), "reader's");
-    // Busy once does not keep the lock, or the order of what comes next.
+    // One Busy read does not keep the lock, and the next bytes stay in order.
     const again = recv(server);
     await rejection(() => reader.read(view()), "Busy", "recv");
     reader.releaseLock();

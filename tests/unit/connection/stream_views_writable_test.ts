@@ -7,7 +7,7 @@ import { bytesOf, textOf } from "../../support/text.ts";
 import { isPending, turns } from "../../support/turns.ts";
 import { watchUnhandled } from "../../support/unhandled.ts";
 
-/** More than a peer's kernel takes for it. */
+/** More bytes than a peer's kernel takes. */
 const LOTS = 32 * 1024 * 1024;
 
 Deno.test("K7: abort() of writable settles and drops the connection while the peer takes nothing", async () => {
@@ -58,7 +58,7 @@ Deno.test("K7: a pipe's signal aborts at once while the destination's peer takes
   controller.abort(reason);
   assertStrictEquals(await soon(rejected), reason);
   await rejection(() => recv(to.client), "Closed", "recv");
-  // The source was cancelled, as by any pipe: it is still open, and keeps what was not piped.
+  // The source was cancelled, as by any pipe: it is still open, and keeps the bytes that were not piped.
   await soon(recv(from.server));
   abort(from.client);
   await source;
@@ -77,7 +77,7 @@ Deno.test("K7: a pipe's signal with preventAbort leaves the destination as it is
   assertEquals(textOf(await soon(recv(to.server))), "open");
 });
 
-Deno.test("K7: a signal from another source aborts once the write that is under way has ended", async () => {
+Deno.test("K7: a signal from another source aborts after the write that is under way", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const controller = new AbortController();

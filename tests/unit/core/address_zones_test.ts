@@ -37,14 +37,14 @@ for (
     ["localhost%lo", "only IPv6 addresses have"],
   ]
 ) {
-  Deno.test(`formatAddress() refuses the host ${JSON.stringify(host)}: it ${reason}`, () => {
+  Deno.test(`E1: formatAddress() refuses the host ${JSON.stringify(host)}: it ${reason}`, () => {
     const call = () => formatAddress({ host, port: 80 });
     const { message } = thrown(call, "InvalidInput", "formatAddress");
     assert(message.includes(reason), message);
   });
 }
 
-Deno.test("a zone is in no network that is trusted, and cannot be one", () => {
+Deno.test("P1: an address with a zone is in no trusted network, and is no trusted address", () => {
   const trust = new TrustList("serve", ["fe80::/10"]);
   assertEquals(["fe80::1", "fe80::1%eth0", "fe80::1%"].map((host) => trust.has(host)), [
     ...[true, false, false],

@@ -31,13 +31,7 @@ import {
   type Transport,
   type UdpSocket,
 } from "../../../mod.ts";
-import {
-  revokedProxy,
-  throwingProxy,
-  WRONG_BYTES,
-  WRONG_OBJECTS,
-  WRONG_TYPES,
-} from "../../support/hostile.ts";
+import { WRONG_BYTES, WRONG_OBJECTS, WRONG_TYPES } from "../../support/hostile.ts";
 import { LOOPBACK, openHandles } from "../../support/open_handles.ts";
 import { rejection, soon, thrown } from "../../support/socket_errors.ts";
 import { transferred } from "../../support/transferring.ts";
@@ -93,14 +87,10 @@ const WITH_SOCKET: readonly Call<UdpSocket>[] = [
   { operation: "closeUdp", call: (udp) => closeUdp(udp) },
 ];
 
-/** What looks like a handle, but is none: a copy or a proxy of it, and handles of other kinds. */
+/** Objects that look like a handle, but are none: a copy of it, and handles of other kinds. */
 function lookalikes(handle: object, others: object[]): [string, unknown][] {
   return [
     ["a copy", { ...handle }],
-    ["a proxy of the handle", new Proxy(handle, {})],
-    ["a throwing proxy of the handle", throwingProxy(handle)],
-    ["a child of the handle", Object.create(handle)],
-    ["a child of its prototype", Object.create(Object.getPrototypeOf(handle))],
     ...others.map((other): [string, unknown] => ["a handle of another kind", other]),
   ];
 }
@@ -123,35 +113,35 @@ async function rejectHandles<T extends object>(
   }
 }
 
-Deno.test("E1: what is not a connection is InvalidInput", async () => {
+Deno.test("E1: an object that is no connection is InvalidInput", async () => {
   await using handles = await openHandles();
   const { listener, client, udp } = handles;
   await rejectHandles(WITH_CONNECTION, client, [listener, udp]);
   await handles.prove();
 });
 
-Deno.test("E1: what is not a connection with frames is InvalidInput", async () => {
+Deno.test("E1: an object that is no connection with frames is InvalidInput", async () => {
   await using handles = await openHandles();
   const { listener, client, udp } = handles;
   await rejectHandles(WITH_FRAMED, framed(client, lines()), [client, listener, udp]);
   await handles.prove();
 });
 
-Deno.test("E1: what is not a listener is InvalidInput", async () => {
+Deno.test("E1: an object that is no listener is InvalidInput", async () => {
   await using handles = await openHandles();
   const { listener, client, udp } = handles;
   await rejectHandles(WITH_LISTENER, listener, [client, udp]);
   await handles.prove();
 });
 
-Deno.test("E1: what is not a UDP socket is InvalidInput", async () => {
+Deno.test("E1: an object that is no UDP socket is InvalidInput", async () => {
   await using handles = await openHandles();
   const { listener, client, udp } = handles;
   await rejectHandles(WITH_SOCKET, udp, [client, listener]);
   await handles.prove();
 });
 
-Deno.test("abort() of what is not a connection does nothing, and does not throw", async () => {
+Deno.test("E10: abort() of an object that is no connection does nothing, and does not throw", async () => {
   await using handles = await openHandles();
   const { listener, client, udp } = handles;
   for (const [, value] of [...WRONG_OBJECTS, ...lookalikes(client, [listener, udp])]) {
@@ -193,7 +183,7 @@ Deno.test("E1: recvInto() with a buffer that has no room is InvalidInput", async
   await handles.prove();
 });
 
-Deno.test("shared and resizable buffers can be sent and filled", async () => {
+Deno.test("S1: shared and resizable buffers can be sent and filled", async () => {
   await using handles = await openHandles();
   const { client, server, udp } = handles;
   const buffers = [new SharedArrayBuffer(3), new ArrayBuffer(3, { maxByteLength: 9 })];
@@ -233,18 +223,15 @@ const WRONG_TRANSPORTS: readonly (readonly [string, unknown])[] = [
   ["only read", { read: () => {} }],
   ["only read and write", { read: () => {}, write: () => {} }],
   ["methods that are none", { read: 1, write: 1, close: 1 }],
-  ["a throwing transport", throwingProxy(METHODS)],
   ["a throwing address", {
     ...METHODS,
     get remoteAddr(): Deno.Addr {
       throw new Error("no address");
     },
   }],
-  ["an address that cannot be read", { ...METHODS, remoteAddr: throwingProxy() }],
-  ["an own address that cannot be read", { ...METHODS, localAddr: revokedProxy() }],
 ];
 
-Deno.test("E1: connectionOver() throws InvalidInput for what is not a transport", () => {
+Deno.test("E1: connectionOver() throws InvalidInput for an object that is no transport", () => {
   for (const [what, transport] of WRONG_TRANSPORTS) {
     const call = () => connectionOver(transport as Transport);
     thrown(call, "InvalidInput", "connectionOver", what);

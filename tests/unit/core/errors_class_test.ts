@@ -3,13 +3,27 @@ import {
   assertEquals,
   assertFalse,
   assertInstanceOf,
+  assertRejects,
   assertStrictEquals,
 } from "@std/assert";
-import { SocketError, type SocketErrorKind } from "../../../mod.ts";
+import {
+  closeWrite,
+  type Connection,
+  connectionOver,
+  framed,
+  lines,
+  recv,
+  recvFrame,
+  recvInto,
+  recvLine,
+  send,
+  SocketError,
+  type SocketErrorKind,
+} from "../../../mod.ts";
 
 const ADDRESS = { host: "127.0.0.1", port: 9 };
 
-/** Every kind, and whether the same call has a chance later; the compiler sees that none is missing. */
+/** True for the kinds with which the same call has a chance later; the compiler sees that none is missing. */
 const RETRYABLE: Readonly<Record<SocketErrorKind, boolean>> = {
   PermissionDenied: false,
   InvalidInput: false,
@@ -41,7 +55,7 @@ for (const [kind, retryable] of Object.entries(RETRYABLE) as [SocketErrorKind, b
   });
 }
 
-Deno.test("whoever makes a SocketError may say whether it is retryable", () => {
+Deno.test("the maker of a SocketError may say if it is retryable", () => {
   const made = (retryable: boolean) =>
     new SocketError("InvalidData", "recvFrame", "a busy signal", { retryable }).retryable;
   assertEquals([made(true), made(false)], [true, false]);
@@ -53,24 +67,29 @@ Deno.test("ConnectionReset is retryable from connect alone", () => {
   assertFalse(new SocketError("ConnectionReset", "recv", "reset").retryable);
 });
 
-Deno.test("TimedOut is not retryable where the stream was torn", () => {
+Deno.test("no error with bytesSent is retryable, since the stream is torn", () => {
   assert(new SocketError("TimedOut", "send", "late").retryable);
-  assertFalse(new SocketError("TimedOut", "send", "late", { bytesSent: 0 }).retryable);
-  // From the kernel it means that the connection is given up, except while it is being made.
-  assertFalse(new SocketError("TimedOut", "recv", "late", { code: "ETIMEDOUT" }).retryable);
-  assert(new SocketError("TimedOut", "connect", "late", { code: "ETIMEDOUT" }).retryable);
+  for (const kind of ["TimedOut", "Unreachable", "QueueFull"] as const) {
+    assertFalse(new SocketError(kind, "send", "late", { bytesSent: 0 }).retryable);
+  }
 });
 
-Deno.test("no error of the system is retryable on a stream: broken stays broken", () => {
-  const errors = [["Unreachable", "EHOSTUNREACH"], ["ResourceExhausted", "ENOBUFS"]] as const;
-  for (const [kind, code] of errors) {
-    for (const operation of ["send", "recv", "recvInto", "closeWrite", "recvFrame", "recvLine"]) {
-      assertFalse(new SocketError(kind, operation, "it failed", { code }).retryable, operation);
+Deno.test("R4: no error of the system is retryable on a connection", async () => {
+  for (const code of ["EHOSTUNREACH", "ENOBUFS", "ETIMEDOUT", "EBUSY"]) {
+    const fails = () => Promise.reject(Object.assign(new Error("it failed"), { code }));
+    const transport = { read: fails, write: fails, closeWrite: fails, close() {} };
+    const calls: Record<string, (connection: Connection) => Promise<unknown>> = {
+      recv: (connection) => recv(connection),
+      recvInto: (connection) => recvInto(connection, new Uint8Array(1)),
+      recvLine: (connection) => recvLine(connection),
+      recvFrame: (connection) => recvFrame(framed(connection, lines())),
+      send: (connection) => send(connection, new Uint8Array(1)),
+      closeWrite: (connection) => closeWrite(connection),
+    };
+    for (const [name, call] of Object.entries(calls)) {
+      const error = await assertRejects(() => call(connectionOver(transport)), SocketError);
+      assertEquals([error.operation, error.code, error.retryable], [name, code, false]);
     }
-    for (const operation of ["connect", "accept", "listen", "bindUdp", "sendTo", "recvFrom"]) {
-      assert(new SocketError(kind, operation, "it failed", { code }).retryable, operation);
-    }
-    assertFalse(new SocketError(kind, "send", "it failed", { bytesSent: 0 }).retryable);
   }
 });
 
@@ -93,12 +112,22 @@ for (
     },
   ]
 ) {
-  Deno.test(`E2: a message reads ${message}`, () => {
-    assertEquals(new SocketError("Other", "connect", "it failed", options).message, message);
+  Deno.test(`E2: a message reads ${message}, and the reason is its end`, () => {
+    const error = new SocketError("Other", "connect", "it failed", options);
+    assertEquals(error.message, message);
+    assertEquals(error.reason, message.slice(message.indexOf(": ") + 2));
   });
 }
 
-Deno.test("a SocketError is an Error with what it was given, and nothing else", () => {
+Deno.test("E2: the reason of one error can be the reason of another with the same code", () => {
+  const first = new SocketError("Other", "connect", "a: b (c)", { code: "ECODE" });
+  assertEquals(first.reason, "a: b (c) (ECODE)");
+  const second = new SocketError("Other", "serve", first.reason, { code: "ECODE" });
+  assertEquals(second.message, "serve: a: b (c) (ECODE)");
+  assertEquals(second.reason, first.reason);
+});
+
+Deno.test("a SocketError is an Error with its options as fields, and no other fields", () => {
   const bare = new SocketError("Closed", "recv", "closed");
   assertInstanceOf(bare, Error);
   assertEquals(bare.name, "SocketError");
@@ -114,6 +143,7 @@ Deno.test("a SocketError is an Error with what it was given, and nothing else", 
     name: "SocketError",
     kind: "Other",
     operation: "send",
+    reason: "it failed (ECODE)",
     address: ADDRESS,
     code: "ECODE",
     permission,
@@ -123,6 +153,6 @@ Deno.test("a SocketError is an Error with what it was given, and nothing else", 
   assertStrictEquals(full.cause, cause);
 });
 
-Deno.test("a SocketError tells a cause that is undefined from none", () => {
+Deno.test("a SocketError with a cause that is undefined has a cause", () => {
   assert("cause" in new SocketError("Other", "recv", "failed", { cause: undefined }));
 });

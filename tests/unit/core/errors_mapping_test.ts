@@ -17,7 +17,7 @@ import { soon } from "../../support/socket_errors.ts";
 const BYTES = new Uint8Array([1, 2, 3]);
 const PEER = { host: "2001:db8::7", port: 99 };
 
-/** Takes everything, gives nothing, and fails where a test says so. */
+/** Makes a transport that takes everything, gives nothing, and fails as a test says. */
 function transport(failing: Partial<Transport>): Transport {
   let endRead: (end: null) => void = () => {};
   return {
@@ -33,7 +33,7 @@ function transport(failing: Partial<Transport>): Transport {
 interface Operation {
   readonly title: string;
   readonly operation: string;
-  /** What of the transport fails. */
+  /** The method of the transport that fails. */
   readonly fails: "read" | "write" | "closeWrite";
   run(connection: Connection): Promise<unknown>;
 }
@@ -105,7 +105,7 @@ const OPERATIONS: readonly Operation[] = [
   },
 ];
 
-/** What a promise rejects with, inspected without trust: it may be anything. */
+/** Returns the error that a promise rejects with, and fails if it is anything but a SocketError. */
 async function failure(promise: Promise<unknown>, what: string): Promise<SocketError> {
   const outcome = await soon(promise.then(() => "resolved", (error) => ({ error })));
   assert(typeof outcome === "object", `${what}: resolved`);
@@ -128,13 +128,13 @@ function check(error: SocketError, raw: RawError, operation: string, what: strin
   const start = `${operation} [${PEER.host}]:${PEER.port}: `;
   assert(error.message.startsWith(start), `${what}: ${error.message}`);
   assert(error.message.endsWith(suffix), `${what}: ${error.message}`);
-  const reason = error.message.slice(start.length, error.message.length - suffix.length);
-  assertMatch(reason, /^[^\n]*[^\n.\s]$/, `${what}: ${error.message}`);
+  assertEquals(error.message, start + error.reason, what);
+  assertMatch(error.reason, /^[^\n]*[^\n.\s]$/, `${what}: ${error.message}`);
 }
 
 for (const { title, operation, fails, run } of OPERATIONS) {
   for (const how of ["rejects", "throws"]) {
-    Deno.test(`E1: nothing raw escapes from ${title} where ${fails} ${how}`, async () => {
+    Deno.test(`E1: no raw error escapes from ${title} if ${fails} ${how}`, async () => {
       for (const raw of RAW_ERRORS) {
         const what = `${title}, ${raw.what}`;
         const fail = (): Promise<never> => {
@@ -149,7 +149,7 @@ for (const { title, operation, fails, run } of OPERATIONS) {
   }
 }
 
-Deno.test("R4: what has broken stays broken, in the same way", async () => {
+Deno.test("R4: a broken connection stays broken, with the same error", async () => {
   for (const raw of RAW_ERRORS) {
     const connection = connectionOver(transport({ read: () => Promise.reject(raw.value) }));
     for (let again = 0; again < 3; again++) {
@@ -161,7 +161,7 @@ Deno.test("R4: what has broken stays broken, in the same way", async () => {
   }
 });
 
-Deno.test("K1: close() and abort() never throw for what the transport fails with", async () => {
+Deno.test("K1: close() and abort() never throw for a failure of the transport", async () => {
   for (const { value, what } of RAW_ERRORS) {
     for (const fails of ["read", "write", "closeWrite", "close"] as const) {
       const thrower = transport({
@@ -182,7 +182,7 @@ Deno.test("K1: close() and abort() never throw for what the transport fails with
   }
 });
 
-Deno.test("E1: counts that cannot be are no raw errors, and never more bytes than there were", async () => {
+Deno.test("E1: an impossible count of a transport is Other, and no bytes are counted", async () => {
   for (const count of [undefined, -1, 1.5, NaN, Infinity, 2 ** 40, "3", {}, true, 3n]) {
     const bad = () => Promise.resolve(count as number);
     const what = `a count of ${String(count)}`;
@@ -197,7 +197,7 @@ Deno.test("E1: counts that cannot be are no raw errors, and never more bytes tha
   }
 });
 
-Deno.test("E2: where the transport has no address, the message has none", async () => {
+Deno.test("E2: the message has no address if the transport has none", async () => {
   for (const remoteAddr of [undefined, { transport: "unix", path: "/run/socket" } as const]) {
     const read = () => Promise.reject(new Error("it failed"));
     const connection = connectionOver(transport({ read, remoteAddr }));

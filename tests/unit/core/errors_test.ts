@@ -25,7 +25,7 @@ const BYTES = new Uint8Array([1]);
 const ELSEWHERE: Address = { host: "203.0.113.7", port: 0 };
 const UNKNOWN: Address = { host: "no-such.invalid", port: 9 };
 
-/** An address on loopback where nobody listens. */
+/** Finds an address on loopback that nobody listens on. */
 async function deadAddress(host = "127.0.0.1"): Promise<Address> {
   const listener = await listen({ host, port: 0 });
   await closeListener(listener);
@@ -158,7 +158,7 @@ const UNREACHABLE: readonly Failure[] = Deno.build.os !== "linux" ? [] : [{
 
 testFailures([...REFUSED, ...IN_USE, ...NOT_FOUND, ...BROKEN, ...UNREACHABLE]);
 
-Deno.test("a failed listen() or bindUdp() leaves nothing behind: the address works afterwards", async () => {
+Deno.test("E5: a failed listen() leaves nothing behind, and the address works afterwards", async () => {
   const taken = await listen(LOOPBACK);
   await rejection(() => listen(taken.address), "AddressInUse", "listen");
   await closeListener(taken);

@@ -47,7 +47,7 @@ for (const { name, open } of WAITING_CALLS) {
     assert(await isPending(call));
     await time.pass(0.5);
     const error = await rejection(() => call, "TimedOut", name);
-    assertEquals(error.message.split(": ")[1], "timed out after 750.5 ms");
+    assertEquals(error.reason, "timed out after 750.5 ms");
   });
 
   for (const timeout of [2 ** 31 - 1, 2 ** 31, 2 ** 32 + 5]) {
@@ -102,7 +102,7 @@ for (const { name, open } of WAITING_CALLS) {
       await time.pass(1);
       await end(scene);
       await time.pass(1);
-      // What belongs to one client only is not accept's failure: it waits for the next (L1).
+      // A failure of one client is not accept's failure: accept waits for the next client (L1).
       if (await isPending(call)) await scene.finish();
       await call.catch(() => {});
       assertEquals(listeners(), 0);

@@ -150,13 +150,12 @@ for (const [what, end] of Object.entries(ENDS)) {
       assertEquals(error.retryable, false);
       assertEquals(error.address, client.remoteAddress);
     }
-    const iterated = client[Symbol.asyncIterator]().next();
-    await rejection(() => iterated, "Closed", "recv");
+    assertEquals((await client[Symbol.asyncIterator]().next()).done, true);
     await rejection(() => stream[Symbol.asyncIterator]().next(), "Closed", "recvFrame");
     assertEquals(client.remoteAddress, pair.listener.address, "its addresses stay readable");
   });
 
-  Deno.test(`E7: ${what} is fine again and again, and whatever came before it`, async () => {
+  Deno.test(`E7: ${what} may be called again and again, after any other end`, async () => {
     using unhandled = watchUnhandled();
     for (const before of Object.values(ENDS)) {
       const transport = new ScriptedTransport();
@@ -172,7 +171,7 @@ for (const [what, end] of Object.entries(ENDS)) {
   });
 }
 
-Deno.test("E7: after closeListener() accept() rejects Closed, closing again is fine", async () => {
+Deno.test("E7: after closeListener() accept() rejects Closed, and closing again does nothing", async () => {
   const listener = await listen(LOOPBACK);
   await Promise.all([closeListener(listener), closeListener(listener)]);
   await closeListener(listener);

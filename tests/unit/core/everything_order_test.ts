@@ -138,7 +138,7 @@ for (const name of ["send", "sendFrame"]) {
 }
 
 for (const { name, call, answer, given } of RECEIVING_CALLS) {
-  Deno.test(`E10: what has arrived for ${name}() does not win over an expired deadline`, async () => {
+  Deno.test(`E10: an expired deadline wins over bytes that have arrived for ${name}()`, async () => {
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
     const some = recv(connection, { maxBytes: 1 });
@@ -150,7 +150,7 @@ for (const { name, call, answer, given } of RECEIVING_CALLS) {
   });
 }
 
-Deno.test("E10: every function gives a promise, whatever it is called with", async () => {
+Deno.test("E10: every function gives a promise, also if it is called with junk", async () => {
   const codecs = ["lengthPrefixed", "varintPrefixed", "netstrings", "delimited", "lines"];
   const synchronous = new Set([
     ...["abort", "connectionOver", "parseAddress", "formatAddress"],
@@ -174,7 +174,7 @@ Deno.test("E10: every function gives a promise, whatever it is called with", asy
   }
 });
 
-Deno.test("E10: abort() never throws, and does nothing to what is no connection", async () => {
+Deno.test("E10: abort() never throws, and does nothing to anything but a connection", async () => {
   for (const garbage of [undefined, null, 5, "text", {}, Symbol(), () => {}]) {
     assertEquals(abort(garbage as never), undefined);
   }

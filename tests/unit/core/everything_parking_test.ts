@@ -63,7 +63,7 @@ async function cancelled(call: (options: OperationOptions) => Promise<unknown>):
 }
 
 for (const { name, call, answer, given } of FRAMING_CALLS) {
-  Deno.test(`E6: what a cancelled ${name}() waited for goes to the next one, partial or not`, async () => {
+  Deno.test(`E6: the bytes that a cancelled ${name}() waited for go to the next one, partial or not`, async () => {
     for (let cut = 0; cut < answer.length; cut++) {
       const transport = new ScriptedTransport();
       const connection = connectionOver(transport);
@@ -77,7 +77,7 @@ for (const { name, call, answer, given } of FRAMING_CALLS) {
     }
   });
 
-  Deno.test(`E6: the break that a cancelled ${name}() waited for is told to the next ones`, async () => {
+  Deno.test(`E6: the break that a cancelled ${name}() waited for rejects the next calls`, async () => {
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
     await cancelled((options) => call(connection, options));
@@ -104,7 +104,7 @@ for (const { name, call, answer, given } of FRAMING_CALLS) {
 
 for (const [first, receive] of Object.entries(RECEIVING)) {
   for (const [second, next] of Object.entries(NEXT)) {
-    Deno.test(`E6: what a cancelled ${first} waited for goes to ${second}`, async () => {
+    Deno.test(`E6: the bytes that a cancelled ${first} waited for go to ${second}`, async () => {
       for (const when of ["before", "after"]) {
         const transport = new ScriptedTransport();
         const connection = connectionOver(transport);
@@ -123,7 +123,7 @@ for (const [first, receive] of Object.entries(RECEIVING)) {
     });
   }
 
-  Deno.test(`E6: an end or a break that a cancelled ${first} waited for is told to the next`, async () => {
+  Deno.test(`E6: an end or a break that a cancelled ${first} waited for goes to the next call`, async () => {
     const ended = new ScriptedTransport();
     const connection = connectionOver(ended);
     await cancelled((options) => receive(connection, options));
@@ -150,7 +150,7 @@ for (const [first, receive] of Object.entries(RECEIVING)) {
   });
 }
 
-Deno.test("E6: what does not fit the next call's buffer stays for the one after it", async () => {
+Deno.test("E6: bytes that do not fit the next call's buffer stay for the one after it", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   await cancelled((options) => recv(connection, options));

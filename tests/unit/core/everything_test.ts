@@ -26,7 +26,7 @@ import { connectionReset } from "../../support/runtime_errors.ts";
 import { LOOPBACK, tcpPair } from "../../support/tcp_pair.ts";
 import { rejection } from "../../support/socket_errors.ts";
 
-/** What a transport may throw, whatever its author thought. */
+/** Values that a transport may throw. */
 const RAW_ERRORS: readonly unknown[] = [
   new TypeError("raw"),
   new DOMException("raw", "AbortError"),
@@ -37,7 +37,7 @@ const RAW_ERRORS: readonly unknown[] = [
 ];
 
 for (const raw of RAW_ERRORS) {
-  Deno.test(`E1: what a transport throws is the cause and never escapes: ${raw}`, async () => {
+  Deno.test(`E1: the value that a transport throws is the cause and never escapes: ${raw}`, async () => {
     const failing = (): never => {
       throw raw;
     };
@@ -87,7 +87,7 @@ Deno.test("E1: bad arguments are InvalidInput before any I/O", async () => {
   assertEquals(transport.log, []);
 });
 
-Deno.test("E1: connectionOver() throws InvalidInput for what is no transport", () => {
+Deno.test("E1: connectionOver() throws InvalidInput for anything but a transport", () => {
   const read = () => Promise.resolve(null);
   const write = () => Promise.resolve(1);
   const close = () => {};
@@ -125,7 +125,7 @@ Deno.test("E2: on a connection the address is the remote one, without a code the
   assertEquals(error.address, client.remoteAddress);
 });
 
-Deno.test("E2: an IPv6 address is in brackets, one that is not there is left out", async () => {
+Deno.test("E2: an IPv6 address is in brackets, and a missing address is left out", async () => {
   const remoteAddr: Deno.NetAddr = { transport: "tcp", hostname: "::1", port: 80 };
   const six = connectionOver(new ScriptedTransport({ remoteAddr }));
   const named = await rejection(() => recv(six, { timeout: 0 }), "TimedOut", "recv");
@@ -181,7 +181,7 @@ Deno.test("E8: addresses are frozen plain objects", async () => {
   assertPlainAndFrozen(connectionOver(new ScriptedTransport()).remoteAddress);
 });
 
-Deno.test("E8: a caller's address stays the caller's", async () => {
+Deno.test("E8: a caller's own address is not frozen", async () => {
   const address = { host: "127.0.0.1", port: 0 };
   await using listener = await listen(address);
   assert(!Object.isFrozen(address));
@@ -200,18 +200,11 @@ Deno.test("E8: ::ffff:a.b.c.d is given as a.b.c.d", async () => {
   abort(server);
 });
 
-Deno.test("E8: without an address underneath, a connection's are empty", () => {
+Deno.test("E8: the addresses of a connection are empty if its transport has none", () => {
   const path: Deno.UnixAddr = { transport: "unix", path: "/run/it" };
   for (const options of [{}, { localAddr: path, remoteAddr: path }]) {
     const connection = connectionOver(new ScriptedTransport(options));
     assertEquals(connection.localAddress, { host: "", port: 0 });
     assertEquals(connection.remoteAddress, { host: "", port: 0 });
-  }
-});
-
-Deno.test("E9: an address without a host is InvalidInput, for listening and for connecting", async () => {
-  for (const address of [{ port: 80 }, { host: "", port: 80 }, { host: undefined, port: 80 }]) {
-    await rejection(() => listen(address as Address), "InvalidInput", "listen");
-    await rejection(() => connect(address as Address), "InvalidInput", "connect");
   }
 });

@@ -25,26 +25,26 @@ for (const target of targets) {
     assertEquals(missingOutcomes(target, result), [], `seed ${seed}`);
   });
 
-  Deno.test(`${target.name} keeps its promises on what once broke them`, async () => {
+  Deno.test(`${target.name} keeps its promises on inputs that once broke them`, async () => {
     for (const { hex, why } of cases[target.name] ?? []) {
       const cause = await errorOf(target, Uint8Array.fromHex(hex));
       if (cause !== undefined) throw new Error(`${hex}: ${why}`, { cause });
     }
   });
 
-  Deno.test(`${target.name} reads its worst cases in linear time`, async () => {
-    // What is quadratic would take minutes at their sizes.
+  Deno.test(`F5: ${target.name} reads its worst cases in linear time`, async () => {
+    // A quadratic reader would take minutes at their sizes.
     await readWorstCases(target);
   });
 }
 
-Deno.test("every case that was kept has a target", () => {
+Deno.test("every kept case has a target", () => {
   const names = targets.map(({ name }) => name);
   for (const name of Object.keys(cases)) assert(names.includes(name), name);
 });
 
 for (const endless of ENDLESS) {
-  Deno.test(`${endless.name}: no more is held than the limit and one read`, async () => {
+  Deno.test(`F4: ${endless.name} holds at most the limit and one read`, async () => {
     const { most, sent } = await readEndless(endless, 8 * 1024 * 1024);
     assert(sent > 0 && most > 0);
   });
@@ -73,7 +73,7 @@ Deno.test("campaign() finds a parser's mistake and makes the input small", async
       assert(error instanceof SocketError);
       return error.kind;
     }
-    // The mistake: bytes behind a frame that begin with 200 are too much for it.
+    // The mistake: it throws if the bytes behind a frame begin with 200.
     if (queue.length > 0 && queue.at(0) === 200) throw new RangeError("Maximum call stack");
     return "fine";
   });
@@ -87,7 +87,7 @@ Deno.test("campaign() finds a promise that rejects as it finds a throw", async (
   assert((await campaign(rejecting, 10, 1)).finding?.error instanceof TypeError);
 });
 
-Deno.test("the same seed makes the same inputs, another one others", () => {
+Deno.test("the same seed makes the same inputs, and another seed makes others", () => {
   for (const target of targets) {
     const make = (seed: number) => {
       const random = new Random(seed);
@@ -99,7 +99,7 @@ Deno.test("the same seed makes the same inputs, another one others", () => {
   }
 });
 
-Deno.test("missingOutcomes() tells when the fuzzing is shallow", async () => {
+Deno.test("missingOutcomes() lists the outcomes that the fuzzing never reached", async () => {
   const target = { ...mistaken(() => "InvalidData: x"), outcomes: ["InvalidData", "frames"] };
   assertEquals(missingOutcomes(target, await campaign(target, 10, 1)), ["frames"]);
 });

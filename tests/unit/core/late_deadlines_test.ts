@@ -44,7 +44,7 @@ function late<T>(promise: Promise<T>): Promise<T> {
 
 const LINE = bytesOf("PROXY UNKNOWN\r\n");
 
-/** Calls that wait for what the peer has sent before the program computed. */
+/** Calls that wait for bytes that the peer sent before the program computed. */
 const RECEIVING: Readonly<Record<string, (connection: Connection) => Promise<unknown>>> = {
   "recv()": (connection) => recv(connection, timeout),
   "recvInto()": (connection) => recvInto(connection, new Uint8Array(99), timeout),
@@ -56,7 +56,7 @@ const RECEIVING: Readonly<Record<string, (connection: Connection) => Promise<unk
 };
 
 for (const [name, receive] of Object.entries(RECEIVING)) {
-  Deno.test(`E12: ${name} gives what has come while the program computed`, async () => {
+  Deno.test(`E12: ${name} gives the bytes that came while the program computed`, async () => {
     await using pair = await tcpPair();
     const received = receive(pair.server);
     void send(pair.client, LINE);
@@ -80,7 +80,7 @@ const SENDING: Readonly<Record<string, (connection: Connection) => Promise<unkno
 };
 
 for (const [name, call] of Object.entries(SENDING)) {
-  Deno.test(`E12: ${name} delivers what could leave while the program computed`, async () => {
+  Deno.test(`E12: ${name} delivers the bytes that could leave while the program computed`, async () => {
     await using listener = await listen(LOOPBACK);
     const connected = connect(listener.address);
     // Of a fresh connection the runtime does not know yet that it can write.

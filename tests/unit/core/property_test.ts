@@ -52,7 +52,7 @@ function isMapped(host: string): boolean {
   return new URL(`http://[${host}]`).hostname.startsWith("[::ffff:");
 }
 
-Deno.test("parseAddress() takes any text or throws InvalidInput", () => {
+Deno.test("E1: parseAddress() takes any text or throws InvalidInput", () => {
   const text = fc.oneof(
     fc.string(),
     fc.string({ unit: "binary" }),
@@ -73,7 +73,7 @@ Deno.test("parseAddress() takes any text or throws InvalidInput", () => {
   );
 });
 
-Deno.test("parseAddress() refuses every port beyond 65535 and every leading zero", () => {
+Deno.test("E1: parseAddress() refuses every port beyond 65535 and every leading zero", () => {
   const wrong = fc.oneof(
     fc.integer({ min: 65536 }).map(String),
     fc.integer({ min: 0, max: 65535 }).map((port) => `0${port}`),
@@ -89,7 +89,7 @@ Deno.test("parseAddress() refuses every port beyond 65535 and every leading zero
   );
 });
 
-Deno.test("hosts are IPv6 addresses exactly where the URL standard says so", () => {
+Deno.test("a host is an IPv6 address exactly if the URL standard says so", () => {
   const text = fc.oneof(
     fc.ipV6(),
     fc.stringMatching(/^[0-9a-f:]{2,24}$/),

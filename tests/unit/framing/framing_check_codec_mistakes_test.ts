@@ -154,7 +154,7 @@ const WRONG: readonly (readonly [mistake: string, codec: Codec<Bytes>, message: 
         return fail("InvalidData");
       };
     }),
-    /^checkCodec: fed split at 1, 1 bytes are consumed in the end, where it keeps failing, not 17/,
+    /^checkCodec: fed split at 1, 1 bytes are consumed in the end and it keeps failing, not 17/,
   ],
 ];
 

@@ -3,7 +3,7 @@ import { ascii, rawV2, SIGNATURE } from "../../support/proxy_bytes.ts";
 import { ScriptedTransport } from "../../support/scripted_transport.ts";
 import { rejection } from "../../support/socket_errors.ts";
 
-/** Beginnings whose last byte, and no other, makes a header impossible. */
+/** Beginnings of a header that their last byte, and no other, makes impossible. */
 const WRONG: readonly (readonly [string, Uint8Array])[] = [
   ["the first byte", ascii("G")],
   ["the second byte", ascii("\r\0")],
@@ -16,7 +16,7 @@ const WRONG: readonly (readonly [string, Uint8Array])[] = [
 ];
 
 for (const [what, bytes] of WRONG) {
-  Deno.test(`recvProxyHeader() refuses ${what} as soon as it comes, however it comes`, async () => {
+  Deno.test(`P2: recvProxyHeader() refuses ${what} as soon as it comes, in one piece or in two`, async () => {
     for (const cut of [0, 1, bytes.length - 1]) {
       const transport = new ScriptedTransport();
       const connection = connectionOver(transport);
@@ -25,7 +25,7 @@ for (const [what, bytes] of WRONG) {
         "InvalidData",
         "recvProxyHeader",
       );
-      // Nothing comes afterwards: who waited for more would wait for ever.
+      // No byte comes afterwards: a reader that waited for more would never end.
       for (const part of [bytes.subarray(0, cut), bytes.subarray(cut)]) {
         if (part.length > 0) (await transport.nextRead()).give(part);
       }

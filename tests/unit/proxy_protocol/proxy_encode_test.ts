@@ -6,7 +6,7 @@ import {
   type ProxyHeaderInit,
 } from "../../../mod.ts";
 import { parseProxyHeader } from "../../../proxy_protocol/read_header.ts";
-import { revokedProxy, throwingProxy, WRONG_TYPES } from "../../support/hostile.ts";
+import { WRONG_TYPES } from "../../support/hostile.ts";
 import { ascii, IPV4_ADDRESSES, IPV6_ADDRESSES, rawTlv, rawV2 } from "../../support/proxy_bytes.ts";
 import { thrown } from "../../support/socket_errors.ts";
 import { bytesOf, textOf } from "../../support/text.ts";
@@ -25,7 +25,7 @@ function line(header: ProxyHeaderInit): string | null {
   return textOf(encodeProxyHeader(header, { version: 1 }));
 }
 
-Deno.test("encodeProxyHeader() writes version 1 as one line", () => {
+Deno.test("P6: encodeProxyHeader() writes version 1 as one line", () => {
   assertEquals(line(IPV4), "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n");
   assertEquals(line(IPV6), "PROXY TCP6 2001:db8::1 2001:db8::2 56324 443\r\n");
   assertEquals(line({}), "PROXY UNKNOWN\r\n");
@@ -39,7 +39,7 @@ Deno.test("encodeProxyHeader() writes version 1 as one line", () => {
   );
 });
 
-Deno.test("encodeProxyHeader() writes an address in one way, however it is given", () => {
+Deno.test("P6: encodeProxyHeader() writes an address in one form, in whatever form it is given", () => {
   const source = { host: "2001:0DB8:0:0:0::1", port: 1 };
   assertEquals(
     line({ source, destination: { host: "0:0:0:0:0:0:0:0", port: 2 } }),
@@ -51,7 +51,7 @@ Deno.test("encodeProxyHeader() writes an address in one way, however it is given
   );
 });
 
-Deno.test("encodeProxyHeader() maps IPv4 into IPv6 where the two addresses differ in family", () => {
+Deno.test("P6: encodeProxyHeader() maps IPv4 into IPv6 if the two addresses differ in family", () => {
   const header = { source: IPV4.source, destination: IPV6.destination };
   const back = { source: IPV6.source, destination: IPV4.destination };
   assertEquals(line(header), "PROXY TCP6 ::ffff:192.0.2.1 2001:db8::2 56324 443\r\n");
@@ -63,7 +63,7 @@ Deno.test("encodeProxyHeader() maps IPv4 into IPv6 where the two addresses diffe
   );
 });
 
-Deno.test("encodeProxyHeader() writes each family of version 2", () => {
+Deno.test("P6: encodeProxyHeader() writes each family of version 2", () => {
   const cases: readonly (readonly [ProxyHeaderInit, Uint8Array])[] = [
     [IPV4, rawV2({ family: 0x11 }, IPV4_ADDRESSES)],
     [{ ...IPV4, transport: "udp" }, rawV2({ family: 0x12 }, IPV4_ADDRESSES)],
@@ -79,7 +79,7 @@ Deno.test("encodeProxyHeader() writes each family of version 2", () => {
   }
 });
 
-Deno.test("encodeProxyHeader() writes every field of version 2", () => {
+Deno.test("P6: encodeProxyHeader() writes every field of version 2", () => {
   const bytes = encodeProxyHeader({
     ...IPV4,
     tlvs: [{ type: 0xea, value: ascii("\x01vpce") }, { type: 0, value: ascii("") }],
@@ -133,20 +133,20 @@ Deno.test("encodeProxyHeader() writes every field of version 2", () => {
   );
 });
 
-Deno.test("encodeProxyHeader() says not verified of TLS where nothing is said", () => {
+Deno.test("encodeProxyHeader() writes an SSL field as not verified by default", () => {
   assertEquals(
     encodeProxyHeader({ ...IPV4, ssl: {} }, { version: 2 }),
     rawV2({}, IPV4_ADDRESSES, rawTlv(0x20, "\0\0\0\0\x01")),
   );
 });
 
-Deno.test("encodeProxyHeader() adds a checksum that is right", () => {
+Deno.test("P5: encodeProxyHeader() adds a checksum that is right", () => {
   const bytes = encodeProxyHeader({ ...IPV4, crc32c: true, alpn: "h2" }, { version: 2 });
-  // The sum was computed bit by bit, without a table.
+  // The expected sum was computed bit by bit, without a table.
   assertEquals(bytes.subarray(28).toHex(), "030004" + "ebe29779" + "0100026832");
 });
 
-Deno.test("encodeProxyHeader() gives bytes of their own", () => {
+Deno.test("encodeProxyHeader() gives bytes in a buffer of their own", () => {
   const one = encodeProxyHeader(IPV4, { version: 2 });
   one.fill(0);
   const two = encodeProxyHeader(IPV4, { version: 2 });
@@ -156,14 +156,14 @@ Deno.test("encodeProxyHeader() gives bytes of their own", () => {
 
 const LONGEST = 65535 - IPV4_ADDRESSES.length - 3;
 
-Deno.test("encodeProxyHeader() fills a header to its last byte, and not beyond", () => {
+Deno.test("P6: encodeProxyHeader() fills a header to its last byte", () => {
   const largest = { ...IPV4, tlvs: [{ type: 0xe0, value: new Uint8Array(LONGEST) }] };
   const bytes = encodeProxyHeader(largest, { version: 2 });
   assertEquals(bytes.length, 16 + 65535);
-  assert("header" in parseProxyHeader(bytes, { maxLength: Infinity }));
+  assert("header" in parseProxyHeader(bytes, Infinity));
 });
 
-/** What cannot be said, in which version, and why. */
+/** Headers that cannot be written, the versions for which that holds, and the reason. */
 const REFUSED: readonly (readonly [unknown, (1 | 2)[], string])[] = [
   [{ source: IPV4.source }, [1, 2], "source and destination go together, one of them is missing"],
   [
@@ -344,12 +344,12 @@ const REFUSED: readonly (readonly [unknown, (1 | 2)[], string])[] = [
   [
     { ...IPV4, tlvs: [{ type: 0xe0, value: new Uint8Array(LONGEST + 1) }] },
     [2],
-    "the header says more than the 65535 bytes that fit its length",
+    "the fields of the header do not fit its 65535 bytes",
   ],
   [
     { ...IPV4, ssl: { cipher: "a".repeat(65535), commonName: "a".repeat(65535) } },
     [2],
-    "the header says more than the 65535 bytes that fit its length",
+    "the fields of the header do not fit its 65535 bytes",
   ],
   [
     { ...IPV4, tlvs: [{ type: 0xe0, value: new Uint8Array(65536) }] },
@@ -363,7 +363,7 @@ const REFUSED: readonly (readonly [unknown, (1 | 2)[], string])[] = [
   ],
 ];
 
-Deno.test("encodeProxyHeader() of what cannot be said is InvalidInput, and says why", () => {
+Deno.test("P6: encodeProxyHeader() refuses what the format cannot say, and gives the reason", () => {
   for (const [header, versions, reason] of REFUSED) {
     for (const version of versions) {
       const error = thrown(
@@ -377,7 +377,7 @@ Deno.test("encodeProxyHeader() of what cannot be said is InvalidInput, and says 
   }
 });
 
-Deno.test("encodeProxyHeader() with arguments of the wrong type is InvalidInput", () => {
+Deno.test("E1: encodeProxyHeader() with arguments of the wrong type is InvalidInput", () => {
   const good = { ...IPV4, ssl: {}, tlvs: [] };
   const encode = (header: unknown, ...[options]: [unknown?]) =>
     encodeProxyHeader(header as ProxyHeaderInit, options as EncodeProxyHeaderOptions);
@@ -395,58 +395,4 @@ Deno.test("encodeProxyHeader() with arguments of the wrong type is InvalidInput"
       refuse(() => encode({ ...good, [name]: value }, version2), `${what} as ${name}`);
     }
   }
-  for (const proxy of [throwingProxy(), revokedProxy()]) {
-    refuse(() => encode(proxy, version2), "a proxy");
-  }
-  refuse(() => encode(throwingProxy({ ...IPV4 }), version2), "a throwing proxy of a header");
-});
-
-Deno.test("encodeProxyHeader() takes bytes for as many as they are, whatever their class says", () => {
-  class Lying extends Uint8Array<ArrayBuffer> {
-    override get length(): number {
-      return 1;
-    }
-  }
-  const lying = (length: number) => new Lying(new ArrayBuffer(length));
-  const bytes = encodeProxyHeader({
-    ...IPV4,
-    uniqueId: lying(2),
-    ssl: { clientCertificate: lying(3) },
-    tlvs: [{ type: 0xe0, value: lying(4) }],
-  }, { version: 2 });
-  const said = parseProxyHeader(bytes);
-  assert("header" in said);
-  assertEquals(said.header.uniqueId, new Uint8Array(2));
-  assertEquals(said.header.ssl!.clientCertificate, new Uint8Array(3));
-  assertEquals(said.header.tlvs[0].value, new Uint8Array(4));
-  thrown(
-    () => encodeProxyHeader({ ...IPV4, uniqueId: lying(129) }, { version: 2 }),
-    "InvalidInput",
-    "encodeProxyHeader",
-  );
-});
-
-Deno.test("encodeProxyHeader() reads each property once", () => {
-  const read = new Map<string, number>();
-  const counting = <T extends object>(target: T, path: string): T =>
-    new Proxy(target, {
-      get(object, name, receiver) {
-        const value = Reflect.get(object, name, receiver);
-        if (typeof name !== "string") return value;
-        const here = `${path}.${name}`;
-        read.set(here, (read.get(here) ?? 0) + 1);
-        const isPlain = typeof value === "object" && value !== null && !ArrayBuffer.isView(value);
-        return isPlain ? counting(value, here) : value;
-      },
-    });
-  const header = counting({
-    ...IPV4,
-    alpn: "h2",
-    uniqueId: ascii("id"),
-    tlvs: [{ type: 0xe0, value: ascii("a") }],
-    ssl: { tls: true, verify: 0, cipher: "c", tlvs: [{ type: 0x29, value: ascii("a") }] },
-  }, "header");
-  encodeProxyHeader(header, { version: 2 });
-  assert(read.has("header.ssl.tlvs.0.value") && read.has("header.source.host"));
-  for (const [path, count] of read) assertEquals(count, 1, path);
 });

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { concat } from "@std/bytes";
 import {
   abort,
@@ -29,7 +29,7 @@ function scripted(): [Connection, ScriptedTransport] {
   return [connectionOver(transport), transport];
 }
 
-/** A connection on which these bytes come in one read. */
+/** Makes a connection on which these bytes come in one read. */
 async function receiving(...bytes: Uint8Array[]): Promise<Connection> {
   const [connection, transport] = scripted();
   const first = recv(connection, { maxBytes: 1 });
@@ -41,15 +41,13 @@ async function receiving(...bytes: Uint8Array[]): Promise<Connection> {
 const HEADER: ProxyHeaderInit = { source: CLIENT, destination: { host: "192.0.2.2", port: 443 } };
 
 for (const version of [1, 2] as const) {
-  Deno.test(`recvProxyHeader() gives a header of version ${version}, and the client's address`, async () => {
+  Deno.test(`P4: a header of version ${version} makes remoteAddress the client's`, async () => {
     const connection = await receiving(encodeProxyHeader(HEADER, { version }), bytesOf("rest"));
-    assertEquals(connection.proxy, undefined);
     assertEquals(connection.remoteAddress, PEER);
     const header = await soon(recvProxyHeader(connection));
     assertEquals([header.version, header.command, header.transport], [version, "PROXY", "tcp"]);
     assertEquals([header.source, header.destination], [CLIENT, HEADER.destination]);
     assertEquals(header.peer, PEER);
-    assertStrictEquals(connection.proxy, header);
     assertEquals(connection.remoteAddress, CLIENT);
     assert(Object.isFrozen(header) && Object.isFrozen(connection.remoteAddress));
     assertEquals(textOf(await soon(recv(connection))), "rest");
@@ -60,17 +58,16 @@ for (const version of [1, 2] as const) {
     ...version === 1 ? [] : [["LOCAL", { command: "LOCAL" }] as const],
   ];
   for (const [what, init] of unknown) {
-    Deno.test(`a header of version ${version} ${what} keeps the real peer's address`, async () => {
+    Deno.test(`P4: a header of version ${version} ${what} leaves remoteAddress the peer's`, async () => {
       const connection = await receiving(encodeProxyHeader(init, { version }), bytesOf("rest"));
       const header = await soon(recvProxyHeader(connection));
       assertEquals([header.source, header.peer], [undefined, PEER]);
-      assertStrictEquals(connection.proxy, header);
       assertEquals(connection.remoteAddress, PEER);
       assertEquals(textOf(await soon(recv(connection))), "rest");
     });
   }
 
-  Deno.test(`a header of version ${version} that comes a byte at a time is found, with nothing lost`, async () => {
+  Deno.test(`P2: a header of version ${version} that comes a byte at a time is read, and nothing behind it`, async () => {
     const [connection, transport] = scripted();
     const bytes = encodeProxyHeader(HEADER, { version });
     const receiving = recvProxyHeader(connection);
@@ -79,7 +76,7 @@ for (const version of [1, 2] as const) {
     assertEquals([transport.reads, connection.bytesReceived], [bytes.length, bytes.length]);
   });
 
-  Deno.test(`a header of version ${version} that ends too early is UnexpectedEof at every byte`, async () => {
+  Deno.test(`P2: a header of version ${version} that ends too early is UnexpectedEof at every byte`, async () => {
     const bytes = encodeProxyHeader(HEADER, { version });
     for (let cut = 0; cut < bytes.length; cut++) {
       const [connection, transport] = scripted();
@@ -91,12 +88,12 @@ for (const version of [1, 2] as const) {
         error.message,
         `recvProxyHeader 10.0.0.1:4000: the stream ended inside the PROXY header, after ${cut} bytes`,
       );
-      assertEquals([connection.proxy, connection.remoteAddress], [undefined, PEER]);
+      assertEquals(connection.remoteAddress, PEER);
       assertEquals(await soon(recv(connection)), cut === 0 ? null : bytes.subarray(0, cut));
     }
   });
 
-  Deno.test(`over TCP a header of version ${version} and the stream behind it are kept apart`, async () => {
+  Deno.test(`P2: over TCP the bytes behind a header of version ${version} stay in the stream`, async () => {
     await using pair = await tcpPair();
     const { client, server } = pair;
     const real = server.remoteAddress;
@@ -109,7 +106,7 @@ for (const version of [1, 2] as const) {
   });
 }
 
-Deno.test("errors after a header name the client, as remoteAddress does", async () => {
+Deno.test("P4: errors after a header name the client, as remoteAddress does", async () => {
   const connection = await receiving(encodeProxyHeader(HEADER, { version: 2 }));
   await soon(recvProxyHeader(connection));
   const error = await rejection(() => recv(connection, { timeout: 0 }), "TimedOut", "recv");
@@ -119,7 +116,7 @@ Deno.test("errors after a header name the client, as remoteAddress does", async 
   assertEquals(closed.address, CLIENT);
 });
 
-Deno.test("a second header is one of the next proxy's: the real peer stays the first one's", async () => {
+Deno.test("P4: a second header comes from the next proxy: the peer stays the same", async () => {
   const second = { source: TARGET, destination: TARGET };
   const connection = await receiving(
     encodeProxyHeader(HEADER, { version: 1 }),
@@ -130,7 +127,7 @@ Deno.test("a second header is one of the next proxy's: the real peer stays the f
   assertEquals([header.peer, header.source, connection.remoteAddress], [PEER, TARGET, TARGET]);
 });
 
-Deno.test("a connection without an address gets the client's, and an empty peer", async () => {
+Deno.test("P4: a connection without an address gets the client's, and its peer is empty", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const receiving = recvProxyHeader(connection);
@@ -153,7 +150,7 @@ const HOSTILE: readonly (readonly [what: string, bytes: Uint8Array])[] = [
 ];
 
 for (const [what, bytes] of HOSTILE) {
-  Deno.test(`a header with ${what} is InvalidData at once, for good, and what came is left`, async () => {
+  Deno.test(`P2: a header with ${what} is InvalidData at once, and again, and its bytes are left`, async () => {
     const connection = await receiving(bytes);
     for (let round = 0; round < 2; round++) {
       const error = await rejection(
@@ -163,14 +160,14 @@ for (const [what, bytes] of HOSTILE) {
       );
       assertEquals([error.address, error.retryable], [PEER, false]);
       assert(error.message.startsWith("recvProxyHeader 10.0.0.1:4000: "), error.message);
-      assert(!error.message.includes("GET"), "what came is not quoted");
+      assert(!error.message.includes("GET"), "the bytes are not quoted");
     }
-    assertEquals([connection.proxy, connection.remoteAddress], [undefined, PEER]);
+    assertEquals(connection.remoteAddress, PEER);
     assertEquals(await soon(recv(connection)), bytes);
   });
 }
 
-Deno.test("a header of more than 16 KiB is TooLarge as soon as its length is known", async () => {
+Deno.test("P2: a header of more than 16 KiB is TooLarge as soon as its length is known", async () => {
   const [connection, transport] = scripted();
   const receiving = recvProxyHeader(connection);
   (await transport.nextRead()).give(rawV2({ length: 16 * 1024 - 15 }));
@@ -199,7 +196,7 @@ async function receivingInPieces(bytes: Uint8Array, size: number): Promise<Conne
 }
 
 for (const [what, end] of Object.entries({ "close()": close, "abort()": abort })) {
-  Deno.test(`E7: at ${what} recvProxyHeader() that has a part of a header is Closed`, async () => {
+  Deno.test(`E7: at ${what} a recvProxyHeader() that has a part of a header is Closed`, async () => {
     const [connection, transport] = scripted();
     const receiving = recvProxyHeader(connection);
     (await transport.nextRead()).give(ascii("PROXY TCP4 192."));
@@ -208,6 +205,6 @@ for (const [what, end] of Object.entries({ "close()": close, "abort()": abort })
     const error = await rejection(() => receiving, "Closed", "recvProxyHeader");
     assertEquals(error.address, PEER);
     await soon(ended);
-    assertEquals(connection.proxy, undefined);
+    assertEquals(connection.remoteAddress, PEER);
   });
 }

@@ -14,7 +14,7 @@ import {
 } from "../../support/proxy_bytes.ts";
 import { bytesOf } from "../../support/text.ts";
 
-/** A header over TCP and IPv4 with these fields. */
+/** Makes a header for TCP and IPv4 with these fields. */
 function withTlvs(...tlvs: Uint8Array[]): Uint8Array<ArrayBuffer> {
   return rawV2({}, IPV4_ADDRESSES, ...tlvs);
 }
@@ -28,7 +28,7 @@ function parsed(bytes: Uint8Array): ProxyHeader {
 
 const PLAIN = parsed(withTlvs());
 
-Deno.test("the fields that a header can have are read", () => {
+Deno.test("P2: the fields that a header can have are read", () => {
   assertEquals(parsed(withTlvs(rawTlv(0x01, "h2"))), { ...PLAIN, alpn: "h2" });
   assertEquals(
     parsed(withTlvs(rawTlv(0x02, bytesOf("exämple.com")))),
@@ -84,7 +84,7 @@ Deno.test("a byte order mark is part of the text that it begins", () => {
   assertEquals(parsed(withTlvs(rawTlv(0x02, "\xef\xbb\xbfa"))).authority, "\ufeffa");
 });
 
-Deno.test("a field that overruns the header is InvalidData, from every type", () => {
+Deno.test("P2: a field of any type that overruns the header is InvalidData", () => {
   for (let type = 0; type < 256; type++) {
     const hex = `0x${type.toString(16).padStart(2, "0")}`;
     for (const [length, there] of [[1, 0], [4, 3], [65535, 10], [256, 255]]) {
@@ -92,18 +92,18 @@ Deno.test("a field that overruns the header is InvalidData, from every type", ()
       const before = rawTlv(0xe0, "before");
       assertEquals(
         refusal(withTlvs(before, field)),
-        `a field of type ${hex} says ${length} bytes where ${there} are left in the PROXY header`,
+        `a field of type ${hex} claims ${length} bytes, but ${there} are left in the PROXY header`,
       );
     }
   }
 });
 
-Deno.test("one or two bytes behind the last field are InvalidData", () => {
+Deno.test("P2: one or two bytes behind the last field are InvalidData", () => {
   for (const tail of [[0], [4, 0], [0xe0, 0xff]]) {
     for (const before of [[], [rawTlv(0xe0, "before")]]) {
       assertEquals(
         refusal(withTlvs(...before, new Uint8Array(tail))),
-        `${tail.length} bytes too many end the PROXY header`,
+        `the PROXY header ends with ${tail.length} bytes too many`,
       );
     }
   }
@@ -125,7 +125,7 @@ Deno.test("fields are read behind the addresses of each family", () => {
   }
 });
 
-Deno.test("a field that has a property of its own may stand in a header once", () => {
+Deno.test("P2: a field that has a property of its own may come once", () => {
   const fields = [
     ...[0x01, 0x02, 0x05, 0x30].map((type) => rawTlv(type, "a")),
     rawTlv(0x20, "\0\0\0\0\0"),
@@ -134,12 +134,12 @@ Deno.test("a field that has a property of its own may stand in a header once", (
     const hex = `0x${field[0].toString(16).padStart(2, "0")}`;
     assertEquals(
       refusal(withTlvs(field, rawTlv(0xe0, "between"), field)),
-      `the field of type ${hex} stands more than once in the PROXY header`,
+      `the PROXY header has more than one field of type ${hex}`,
     );
   }
 });
 
-Deno.test("an authority of 255 bytes and a unique id of 128 are the longest", () => {
+Deno.test("P2: an authority has at most 255 bytes, a unique id at most 128", () => {
   for (
     const [type, what, longest] of [[0x02, "authority", 255], [0x05, "unique id", 128]] as const
   ) {
@@ -151,7 +151,7 @@ Deno.test("an authority of 255 bytes and a unique id of 128 are the longest", ()
   }
 });
 
-Deno.test("text that is not UTF-8 is InvalidData", () => {
+Deno.test("P2: text that is not UTF-8 is InvalidData", () => {
   for (const text of ["\xff", "a\xc3", "\xc0\x80", "\xed\xa0\x80"]) {
     assertEquals(
       refusal(withTlvs(rawTlv(0x02, text))),
@@ -182,7 +182,7 @@ const NO_SSL = {
   tlvs: [],
 };
 
-Deno.test("the SSL field tells the client's flags and the verification", () => {
+Deno.test("the flags and the verification of the SSL field are read", () => {
   assertEquals(parsed(ssl(0, "00000000")).ssl, NO_SSL);
   assertEquals(parsed(ssl(1, "00000001")).ssl, { ...NO_SSL, tls: true, verify: 1 });
   assertEquals(
@@ -193,7 +193,7 @@ Deno.test("the SSL field tells the client's flags and the verification", () => {
     parsed(ssl(4, "01020304")).ssl,
     { ...NO_SSL, certificateInSession: true, verify: 0x01020304 },
   );
-  // Flags that do not exist yet say nothing.
+  // Flags that are not defined are ignored.
   assertEquals(parsed(ssl(0xf8, "00000000")).ssl, NO_SSL);
 });
 
@@ -237,7 +237,7 @@ Deno.test("the SSL field's own fields are read, others are kept", () => {
   });
 });
 
-Deno.test("an SSL field that breaks a rule is InvalidData", () => {
+Deno.test("P2: an SSL field that breaks a rule is InvalidData", () => {
   for (let length = 0; length < 5; length++) {
     assertEquals(
       refusal(withTlvs(rawTlv(0x20, "\0".repeat(length)))),
@@ -245,20 +245,23 @@ Deno.test("an SSL field that breaks a rule is InvalidData", () => {
     );
   }
   for (let type = 0; type < 256; type++) {
-    // The header goes on behind the SSL field: it is the field's own length that counts.
+    // The header goes on behind the SSL field, whose own length is the limit.
     const value = concat([ascii("\0\0\0\0\0"), rawTlv(type, "abc", 4)]);
     const hex = `0x${type.toString(16).padStart(2, "0")}`;
     assertEquals(
       refusal(withTlvs(rawTlv(0x20, value), rawTlv(0xe0, "behind"))),
-      `a field of type ${hex} says 4 bytes where 3 are left in the SSL field`,
+      `a field of type ${hex} claims 4 bytes, but 3 are left in the SSL field of the PROXY header`,
     );
   }
-  assertEquals(refusal(ssl(0, "00000000", ascii("\x21\0"))), "2 bytes too many end the SSL field");
+  assertEquals(
+    refusal(ssl(0, "00000000", ascii("\x21\0"))),
+    "the SSL field of the PROXY header ends with 2 bytes too many",
+  );
   for (let type = 0x21; type <= 0x28; type++) {
     const hex = `0x${type.toString(16)}`;
     assertEquals(
       refusal(ssl(0, "00000000", rawTlv(type, "a"), rawTlv(type, "a"))),
-      `the field of type ${hex} stands more than once in the SSL field of the PROXY header`,
+      `the SSL field of the PROXY header has more than one field of type ${hex}`,
     );
   }
 });
@@ -288,14 +291,14 @@ Deno.test("crc32c() of nothing, of a text, and of a text in pieces", () => {
   }
 });
 
-/** The same header with the right checksum at `at`. */
+/** Puts the right checksum at `at`. */
 function sealed(bytes: Uint8Array<ArrayBuffer>, at: number): Uint8Array<ArrayBuffer> {
   new DataView(bytes.buffer).setUint32(at, 0);
   new DataView(bytes.buffer).setUint32(at, crc32c(bytes));
   return bytes;
 }
 
-Deno.test("a checksum is verified wherever it stands, and every bit of the header with it", () => {
+Deno.test("P5: a checksum is verified at any place, and covers every bit of the header", () => {
   const crc = rawTlv(0x03, "\0\0\0\0");
   const [one, two] = [rawTlv(0xe0, "one"), rawTlv(0x05, "two")];
   for (
@@ -310,7 +313,7 @@ Deno.test("a checksum is verified wherever it stands, and every bit of the heade
     for (let bit = 0; bit < good.length * 8; bit++) {
       const bad = good.slice();
       bad[bit >> 3] ^= 1 << (bit & 7);
-      // A flip may turn the checksum into a field of another type: then nobody misses it.
+      // A flip may turn the checksum into a field of another type: then there is none to verify.
       const said = verdict(bad);
       assert(!("header" in said) || !said.header.crc32c, `bit ${bit} of ${good.length * 8}`);
     }
@@ -323,13 +326,13 @@ Deno.test("a checksum is verified wherever it stands, and every bit of the heade
   }
 });
 
-Deno.test("the bytes behind a header do not count for its checksum", () => {
+Deno.test("P5: the bytes behind a header do not count for its checksum", () => {
   const good = sealed(withTlvs(rawTlv(0x03, "\0\0\0\0")), 31);
   const said = parseProxyHeader(concat([good, ascii("rest")]));
   assert("header" in said && said.header.crc32c);
 });
 
-Deno.test("a checksum that has not 4 bytes, or comes twice, is InvalidData", () => {
+Deno.test("P5: a checksum of other than 4 bytes, or a second one, is InvalidData", () => {
   for (const length of [0, 1, 3, 5, 8]) {
     assertEquals(
       refusal(withTlvs(rawTlv(0x03, "\0".repeat(length)))),
@@ -339,6 +342,6 @@ Deno.test("a checksum that has not 4 bytes, or comes twice, is InvalidData", () 
   const twice = sealed(withTlvs(rawTlv(0x03, "\0\0\0\0"), rawTlv(0x03, "\0\0\0\0")), 31);
   assertEquals(
     refusal(twice),
-    "the field of type 0x03 stands more than once in the PROXY header",
+    "the PROXY header has more than one field of type 0x03",
   );
 });

@@ -22,16 +22,16 @@ const IPV6 = {
   destination: { host: "2001:db8::2", port: 443 },
 };
 
-function header(transport: ProxyTransport, said: Partial<ProxyHeader> = {}): ProxyHeader {
-  return { version: 2, command: "PROXY", transport, crc32c: false, tlvs: [], ...said };
+function header(transport: ProxyTransport, parts: Partial<ProxyHeader> = {}): ProxyHeader {
+  return { version: 2, command: "PROXY", transport, crc32c: false, tlvs: [], ...parts };
 }
 
 const LOCAL = header("unknown", { command: "LOCAL" });
 const UNIX_ADDRESSES = concat([ascii("/run/a".padEnd(108, "\0")), ascii("\0b".padEnd(108, "\0"))]);
 
-/** What each family byte of a PROXY header means; those that are missing the protocol does not have. */
+/** Family bytes of the protocol, each with addresses and the header that they make. */
 const FAMILIES = new Map<number, readonly [addresses: Uint8Array, header: ProxyHeader]>([
-  // Unspecified in one half or in both: the rest is skipped, whatever it is.
+  // If one half or both are unspecified, the rest is skipped.
   ...[0x00, 0x01, 0x02, 0x10, 0x20, 0x30].map((family) =>
     [family, [new Uint8Array(), header("unknown")]] as const
   ),
@@ -43,7 +43,7 @@ const FAMILIES = new Map<number, readonly [addresses: Uint8Array, header: ProxyH
   [0x32, [UNIX_ADDRESSES, header("unixpacket")]],
 ]);
 
-Deno.test("each of the 256 family bytes of a PROXY header means what the specification says", () => {
+Deno.test("P2: each of the 256 family bytes is read or refused as the specification says", () => {
   for (let family = 0; family < 256; family++) {
     const known = FAMILIES.get(family);
     const bytes = rawV2({ family }, known?.[0] ?? new Uint8Array(216));
@@ -52,7 +52,7 @@ Deno.test("each of the 256 family bytes of a PROXY header means what the specifi
     } else {
       const hex = family.toString(16).padStart(2, "0");
       const reason = `the family of the PROXY header is 0x${hex}, which the protocol does not have`;
-      // That is certain before the length has come.
+      // This is certain before the length has come.
       for (const length of [14, 15, 16, bytes.length]) {
         assertEquals(refusal(bytes.subarray(0, length)), reason);
       }
@@ -60,7 +60,7 @@ Deno.test("each of the 256 family bytes of a PROXY header means what the specifi
   }
 });
 
-Deno.test("a LOCAL header says nothing, whatever its family byte and the rest are", () => {
+Deno.test("P4: a LOCAL header names no client, whatever its family byte and its rest are", () => {
   for (let family = 0; family < 256; family++) {
     for (const rest of [new Uint8Array(), IPV4_ADDRESSES, ascii("\x02\xff\xffno field")]) {
       const bytes = rawV2({ command: 0x20, family }, rest);
@@ -69,7 +69,7 @@ Deno.test("a LOCAL header says nothing, whatever its family byte and the rest ar
   }
 });
 
-Deno.test("only 0x20 and 0x21 are a version and command", () => {
+Deno.test("P2: only 0x20 and 0x21 are accepted as version and command", () => {
   for (let command = 0; command < 256; command++) {
     if (command === 0x20 || command === 0x21) continue;
     const bytes = rawV2({ command }, IPV4_ADDRESSES);
@@ -82,7 +82,7 @@ Deno.test("only 0x20 and 0x21 are a version and command", () => {
   }
 });
 
-Deno.test("each byte of the signature counts, as soon as it has come", () => {
+Deno.test("P2: a wrong byte of the signature is refused as soon as it has come", () => {
   const good = rawV2({}, IPV4_ADDRESSES);
   for (let at = 0; at < SIGNATURE.length; at++) {
     const bad = good.slice();
@@ -107,7 +107,7 @@ const WITH_EVERYTHING = rawV2(
   rawTlv(0xea, "\x01vpce-1"),
 );
 
-Deno.test("a header that is cut off at any byte needs more: 16 bytes, then all", () => {
+Deno.test("P2: a header that is cut off needs 16 bytes first, then all of them", () => {
   const headers = [...FAMILIES].map(([family, [addresses]]) => rawV2({ family }, addresses));
   headers.push(WITH_EVERYTHING, rawV2({ command: 0x20 }), rawV2({ command: 0x20 }, IPV4_ADDRESSES));
   for (const bytes of headers) {
@@ -119,7 +119,7 @@ Deno.test("a header that is cut off at any byte needs more: 16 bytes, then all",
   }
 });
 
-Deno.test("bytes behind a header of version 2 are the stream's", () => {
+Deno.test("P2: bytes behind a header of version 2 belong to the stream", () => {
   for (const rest of [SIGNATURE, ascii("PROXY UNKNOWN\r\n"), new Uint8Array(70_000)]) {
     const said = parseProxyHeader(concat([WITH_EVERYTHING, rest]));
     assertEquals(said, parseProxyHeader(WITH_EVERYTHING));
@@ -127,7 +127,7 @@ Deno.test("bytes behind a header of version 2 are the stream's", () => {
   }
 });
 
-Deno.test("a header keeps nothing of the bytes that it was read from", () => {
+Deno.test("a header shares no memory with the bytes that it was read from", () => {
   const bytes = WITH_EVERYTHING.slice();
   const said = parseProxyHeader(bytes);
   bytes.fill(0xff);
@@ -145,7 +145,7 @@ Deno.test("a header of version 2 is frozen", () => {
   for (const part of [...parts, header.ssl, header.ssl!.tlvs]) assert(Object.isFrozen(part));
 });
 
-Deno.test("addresses that do not fit the header are InvalidData from its 16th byte", () => {
+Deno.test("P2: addresses that do not fit the header are InvalidData from its 16th byte on", () => {
   for (const [family, [{ length }]] of FAMILIES) {
     for (let short = 0; short < length; short++) {
       const bytes = rawV2({ family, length: short });
@@ -159,7 +159,7 @@ Deno.test("addresses that do not fit the header are InvalidData from its 16th by
   }
 });
 
-Deno.test("a header over the limit is TooLarge from its 16th byte, one at the limit is read", () => {
+Deno.test("P2: a header over the limit is TooLarge from its 16th byte on, one at the limit is read", () => {
   const longest = 16 * 1024;
   for (const command of [0x20, 0x21]) {
     assertEquals(verdict(rawV2({ command, length: longest - 16 })), { atLeast: longest });
@@ -169,19 +169,19 @@ Deno.test("a header over the limit is TooLarge from its 16th byte, one at the li
     );
   }
   const bytes = rawV2({}, IPV4_ADDRESSES);
-  assert("header" in verdict(bytes, { maxLength: bytes.length }));
+  assert("header" in verdict(bytes, bytes.length));
   assertEquals(
-    refusal(bytes.subarray(0, 16), "TooLarge", { maxLength: bytes.length - 1 }),
+    refusal(bytes.subarray(0, 16), "TooLarge", bytes.length - 1),
     "the PROXY header has 28 bytes, the limit is 27",
   );
   const most = rawV2({ family: 0 }, new Uint8Array(65535));
   assertEquals(
-    verdict(most, { maxLength: Infinity }),
+    verdict(most, Infinity),
     { header: header("unknown"), length: 65551 },
   );
 });
 
-Deno.test("IPv6 addresses are given in their shortest form, those that carry IPv4 as IPv4", () => {
+Deno.test("P4: IPv6 addresses are given in their shortest form, those that carry IPv4 as IPv4", () => {
   const cases: readonly (readonly [string, string])[] = [
     ["00000000000000000000000000000000", "::"],
     ["00000000000000000000000000000001", "::1"],

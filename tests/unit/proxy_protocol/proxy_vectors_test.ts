@@ -7,8 +7,8 @@ interface Vector {
   readonly what: string;
   readonly hex: string;
   readonly header: Partial<ProxyHeader>;
-  /** Whether the encoder puts the fields in the same order. */
-  readonly alike: boolean;
+  /** True if the encoder puts the fields in the same order. */
+  readonly sameOrder: boolean;
 }
 
 const BARE: ProxyHeader = {
@@ -29,7 +29,7 @@ const VECTORS: readonly Vector[] = [
       source: { host: "127.0.0.1", port: 44472 },
       destination: { host: "127.0.0.1", port: 34181 },
     },
-    alike: true,
+    sameOrder: true,
   },
   {
     what: "send-proxy between families",
@@ -41,13 +41,13 @@ const VECTORS: readonly Vector[] = [
       source: { host: "192.0.2.1", port: 0 },
       destination: { host: "fd00::ffff:0:2", port: 1 },
     },
-    alike: true,
+    sameOrder: true,
   },
   {
     what: "send-proxy for a Unix socket",
     hex: "50524f585920554e4b4e4f574e0d0a",
     header: { version: 1, transport: "unknown" },
-    alike: true,
+    sameOrder: true,
   },
   {
     what: "send-proxy-v2",
@@ -56,7 +56,7 @@ const VECTORS: readonly Vector[] = [
       source: { host: "127.0.0.1", port: 52612 },
       destination: { host: "127.0.0.1", port: 40717 },
     },
-    alike: true,
+    sameOrder: true,
   },
   {
     what: "send-proxy-v2 over IPv6",
@@ -67,7 +67,7 @@ const VECTORS: readonly Vector[] = [
       source: { host: "::1", port: 54848 },
       destination: { host: "::1", port: 40717 },
     },
-    alike: true,
+    sameOrder: true,
   },
   {
     what: "send-proxy-v2 between families",
@@ -78,13 +78,13 @@ const VECTORS: readonly Vector[] = [
       source: { host: "2001:db8:0:1::1", port: 65535 },
       destination: { host: "192.0.2.2", port: 443 },
     },
-    alike: true,
+    sameOrder: true,
   },
   {
     what: "send-proxy-v2 of a health check",
     hex: "0d0a0d0a000d0a515549540a20000000",
     header: { command: "LOCAL", transport: "unknown" },
-    alike: true,
+    sameOrder: true,
   },
   {
     what: "send-proxy-v2 with crc32c, authority and unique-id",
@@ -98,7 +98,7 @@ const VECTORS: readonly Vector[] = [
       authority: "exämple.com",
       uniqueId: bytesOf("from-192.0.2.1-50000"),
     },
-    alike: true,
+    sameOrder: true,
   },
   {
     what: "send-proxy-v2 with all of TLS, and a certificate that could not be verified",
@@ -126,17 +126,17 @@ const VECTORS: readonly Vector[] = [
         tlvs: [],
       },
     },
-    alike: false,
+    sameOrder: false,
   },
 ];
 
-Deno.test("headers that HAProxy wrote are read, and written alike", () => {
-  for (const { what, hex, header: said, alike } of VECTORS) {
+Deno.test("P6: headers that HAProxy wrote are read, and written in the same way", () => {
+  for (const { what, hex, header: parts, sameOrder } of VECTORS) {
     const bytes = Uint8Array.fromHex(hex);
-    const header = { ...BARE, ...said };
+    const header = { ...BARE, ...parts };
     assertEquals(parseProxyHeader(bytes), { header, length: bytes.length }, what);
     const encoded = encodeProxyHeader(header, { version: header.version });
     assertEquals(encoded.length, bytes.length, what);
-    if (alike) assertEquals(encoded, bytes, what);
+    if (sameOrder) assertEquals(encoded, bytes, what);
   }
 });

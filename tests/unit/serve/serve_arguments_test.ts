@@ -1,15 +1,15 @@
 import { assertEquals } from "@std/assert";
 import { abort, connect, listen, recv, serve, type ServeOptions } from "../../../mod.ts";
-import { revokedProxy, throwingProxy, WRONG_OBJECTS, WRONG_TYPES } from "../../support/hostile.ts";
+import { WRONG_OBJECTS, WRONG_TYPES } from "../../support/hostile.ts";
 import { serving } from "../../support/serving.ts";
 import { rejection, soon, thrown } from "../../support/socket_errors.ts";
 import { LOOPBACK } from "../../support/tcp_pair.ts";
 import { isPending } from "../../support/turns.ts";
 
-// deno-lint-ignore no-explicit-any -- what callers without types pass
+// deno-lint-ignore no-explicit-any -- values that callers without types pass
 type Any = any;
 
-/** Nothing has been accepted, and the listener is as it was. */
+/** Checks that wrong arguments make `serve` accept nothing, and leave the listener as it was. */
 async function isUntouched(wrong: (listener: Any) => void): Promise<void> {
   await using listener = await listen(LOOPBACK);
   wrong(listener);
@@ -18,13 +18,13 @@ async function isUntouched(wrong: (listener: Any) => void): Promise<void> {
   abort(client);
 }
 
-Deno.test("E1: serve() says InvalidInput of what is no listener", () => {
+Deno.test("E1: serve() of a value that is no listener is InvalidInput", () => {
   for (const [what, value] of WRONG_OBJECTS) {
     thrown(() => serve(value as Any, () => {}), "InvalidInput", "serve", what);
   }
 });
 
-Deno.test("E1: serve() says InvalidInput of what is no handler, and touches nothing", async () => {
+Deno.test("E1: serve() with a wrong handler is InvalidInput, and touches nothing", async () => {
   await isUntouched((listener) => {
     for (const [what, value] of WRONG_OBJECTS) {
       if (typeof value === "function") continue;
@@ -33,7 +33,7 @@ Deno.test("E1: serve() says InvalidInput of what is no handler, and touches noth
   });
 });
 
-Deno.test("E1: serve() says InvalidInput of what are no options, and touches nothing", async () => {
+Deno.test("E1: serve() with wrong options is InvalidInput, and touches nothing", async () => {
   await isUntouched((listener) => {
     for (const [what, value] of WRONG_TYPES) {
       thrown(() => serve(listener, () => {}, value as Any), "InvalidInput", "serve", what);
@@ -49,7 +49,7 @@ const WRONG_OPTIONS: readonly (readonly [name: string, values: readonly unknown[
   ["maxConnectionsPerHost", COUNTS],
   ["firstByteTimeout", TIMES],
   ["idleTimeout", TIMES],
-  ["signal", [null, {}, Object.create(AbortSignal.prototype), throwingProxy()]],
+  ["signal", [null, {}, "abort", 1]],
   ["onError", [null, {}, "log", 1]],
   ["onRefused", [null, {}, "full", 1]],
   ["whenFull", [null, {}, "", "Wait", "abort", true, 1]],
@@ -57,23 +57,17 @@ const WRONG_OPTIONS: readonly (readonly [name: string, values: readonly unknown[
 ];
 
 for (const [name, values] of WRONG_OPTIONS) {
-  Deno.test(`E1: serve() says InvalidInput of a wrong ${name}, and touches nothing`, async () => {
+  Deno.test(`E1: serve() with a wrong ${name} is InvalidInput, and touches nothing`, async () => {
     await isUntouched((listener) => {
-      for (const value of [...values, revokedProxy()]) {
+      for (const value of values) {
         const wrong = () => serve(listener, () => {}, { [name]: value } as Any);
         thrown(wrong, "InvalidInput", "serve", `${name} ${typeof value}`);
       }
-      const get = () => {
-        throw new RangeError("a getter");
-      };
-      const options = Object.defineProperty({}, name, { get, enumerable: true });
-      const error = thrown(() => serve(listener, () => {}, options), "InvalidInput", "serve");
-      assertEquals((error.cause as Error).name, "RangeError");
     });
   });
 }
 
-Deno.test("E1: serve() says InvalidInput of a wrong timeout for the PROXY header", async () => {
+Deno.test("E1: serve() with a wrong timeout for the PROXY header is InvalidInput", async () => {
   await isUntouched((listener) => {
     for (const timeout of TIMES) {
       const proxyProtocol = { trust: ["127.0.0.1"], timeout: timeout as Any };
@@ -82,7 +76,7 @@ Deno.test("E1: serve() says InvalidInput of a wrong timeout for the PROXY header
   });
 });
 
-Deno.test("serve() takes limits without an end, and options that others inherit", async () => {
+Deno.test("serve() takes limits of Infinity, and options that are inherited", async () => {
   const limits: ServeOptions = {
     maxConnections: Infinity,
     maxConnectionsPerHost: Infinity,
@@ -93,7 +87,7 @@ Deno.test("serve() takes limits without an end, and options that others inherit"
   assertEquals(await soon(recv(await served.client())), null);
 });
 
-Deno.test("E1: shutdown() says InvalidInput of what are no options, and the server goes on", async () => {
+Deno.test("E1: shutdown() with wrong options is InvalidInput, and the server goes on", async () => {
   await using served = await serving(() => {});
   const { server } = served;
   for (const [what, value] of WRONG_TYPES) {
@@ -106,7 +100,7 @@ Deno.test("E1: shutdown() says InvalidInput of what are no options, and the serv
   assertEquals(await soon(recv(await served.client())), null);
 });
 
-Deno.test("serve() has the name of its own in what is wrong with a listener of another make", () => {
+Deno.test("E2: serve() names itself in the error about a listener of the runtime", () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const error = thrown(() => serve(listener as Any, () => {}), "InvalidInput", "serve");
   assertEquals(error.message, "serve: the first argument is not a Listener of listen");

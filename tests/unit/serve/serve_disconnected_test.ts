@@ -16,7 +16,7 @@ import { LOOPBACK } from "../../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../../support/text.ts";
 import { turns } from "../../support/turns.ts";
 
-Deno.test("R7: disconnected tells a handler that does not read that its client has left", async () => {
+Deno.test("V8: disconnected aborts when the client has left, although the handler does not read", async () => {
   const reasons = new Arrivals<unknown>();
   const begun = new Arrivals<void>();
   await using served = await serving(async (_, { disconnected }) => {
@@ -33,7 +33,7 @@ Deno.test("R7: disconnected tells a handler that does not read that its client h
   assertEquals(served.errors, []);
 });
 
-Deno.test("R7: disconnected is each connection's own, and takes nothing that the client sent", async () => {
+Deno.test("V8: each connection has its own disconnected, which takes no bytes of the client", async () => {
   const contexts: ServeContext[] = [];
   await using served = await serving(async (connection, context) => {
     contexts.push(context);
@@ -53,7 +53,7 @@ Deno.test("R7: disconnected is each connection's own, and takes nothing that the
   assertEquals(served.errors, []);
 });
 
-Deno.test("R7: nothing is read ahead for a handler that does not ask for disconnected", async () => {
+Deno.test("R7: nothing is read ahead for a handler that does not use disconnected", async () => {
   for (const [asks, reads] of [[false, 0], [true, 1]] as const) {
     const conn = new ScriptedConn();
     let count = 0;
@@ -85,7 +85,7 @@ const ENDED: Record<string, Handler> = {
 };
 
 for (const [what, handler] of Object.entries(ENDED)) {
-  Deno.test(`a handler that ${what}, since its client has left, is no failure`, async () => {
+  Deno.test(`V8: a handler that ${what}, since its client has left, is no failure`, async () => {
     await using served = await serving(handler);
     const client = await served.client();
     await until(() => served.server.active === 1, "it is served");

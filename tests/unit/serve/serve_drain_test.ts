@@ -7,19 +7,19 @@ import { LOOPBACK } from "../../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../../support/text.ts";
 
 const TRANSFERS = 200;
-const LENGTH = 512 * 1024;
-const PIECE = 64 * 1024;
+const LENGTH_BYTES = 512 * 1024;
+const PIECE_BYTES = 64 * 1024;
 
-/** The bytes of a transfer at an offset that is a multiple of its piece. */
+/** Makes one piece of a transfer, by its offset. */
 function pieceOf(transfer: number, at: number): Uint8Array<ArrayBuffer> {
-  const words = new Uint32Array(PIECE / 4);
+  const words = new Uint32Array(PIECE_BYTES / 4);
   for (let index = 0; index < words.length; index++) {
     words[index] = Math.imul(transfer + 1, at + index * 4 + 1);
   }
   return new Uint8Array(words.buffer);
 }
 
-/** Checks each piece as it comes, and keeps none. */
+/** Checks each piece as it comes, and keeps no bytes. */
 class Checker {
   received = 0;
   #piece = new Uint8Array();
@@ -28,9 +28,9 @@ class Checker {
 
   take(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {
-      const inPiece = this.received % PIECE;
+      const inPiece = this.received % PIECE_BYTES;
       if (inPiece === 0) this.#piece = pieceOf(this.transfer, this.received);
-      const count = Math.min(bytes.length - at, PIECE - inPiece);
+      const count = Math.min(bytes.length - at, PIECE_BYTES - inPiece);
       const [ours, theirs] = [bytes.subarray(at, at + count), this.#piece.subarray(inPiece)];
       for (let index = 0; index < count; index++) {
         if (ours[index] !== theirs[index]) throw new Error(`byte ${this.received + index}`);
@@ -41,13 +41,13 @@ class Checker {
   }
 }
 
-Deno.test("shutdown() drains 200 transfers: not one byte is lost, and nobody sees a reset", async () => {
+Deno.test("V6: shutdown() drains 200 downloads: no byte is lost, and no client is reset", async () => {
   const listener = await listen(LOOPBACK);
   let halfway = 0;
   const server = serve(listener, async (connection, { signal }) => {
     const transfer = Number(await recvLine(connection));
-    for (let at = 0; at < LENGTH; at += PIECE) {
-      if (at === LENGTH / 2) {
+    for (let at = 0; at < LENGTH_BYTES; at += PIECE_BYTES) {
+      if (at === LENGTH_BYTES / 2) {
         halfway++;
         await new Promise((resolve) => signal.addEventListener("abort", resolve));
       }
@@ -72,14 +72,14 @@ Deno.test("shutdown() drains 200 transfers: not one byte is lost, and nobody see
   for (const { client, checker } of clients) {
     await soon(client.end());
     assertEquals([client.code, client.ended], [undefined, true]);
-    assertEquals(checker.received, LENGTH);
+    assertEquals(checker.received, LENGTH_BYTES);
     await soon(client.closed());
   }
   assertEquals(await soon(ended), { drained: TRANSFERS, aborted: 0 });
   assertEquals([server.accepted, server.active], [TRANSFERS, 0]);
 });
 
-Deno.test("shutdown() drains 200 uploads, whose clients go on sending all they have", async () => {
+Deno.test("V6: shutdown() drains 200 uploads, whose clients go on sending", async () => {
   const listener = await listen(LOOPBACK);
   const counts: number[] = [];
   const server = serve(listener, async (connection) => {
@@ -113,7 +113,7 @@ for (
     ["in the backlog of a server that is full", { maxConnections: 1 }],
   ] as const satisfies readonly (readonly [string, ServeOptions])[]
 ) {
-  Deno.test(`shutdown() serves the clients ${what}, and resets none`, async () => {
+  Deno.test(`V6: shutdown() serves the clients ${what}, and resets none`, async () => {
     const listener = await listen(LOOPBACK);
     // The kernel has accepted them before anybody serves.
     const clients = await Promise.all(
@@ -135,7 +135,7 @@ for (
   });
 }
 
-Deno.test("shutdown() under a stream of new clients loses no request that was accepted", async () => {
+Deno.test("V6: shutdown() under a stream of new clients loses no accepted request", async () => {
   const listener = await listen(LOOPBACK);
   const accepted = new Set<string>();
   const server = serve(listener, async (connection) => {

@@ -8,7 +8,7 @@ import { LOOPBACK } from "../../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../../support/text.ts";
 import { isPending, turns } from "../../support/turns.ts";
 
-Deno.test("maxConnections: accepting pauses, and the kernel's backlog holds the rest", async () => {
+Deno.test("V2: at maxConnections accepting pauses, and others wait in the kernel's backlog", async () => {
   const order = new Arrivals<number>();
   await using served = await serving((connection) => {
     order.push(connection.remoteAddress.port);
@@ -25,7 +25,7 @@ Deno.test("maxConnections: accepting pauses, and the kernel's backlog holds the 
   await turns(20);
   assertEquals([server.active, server.accepted], [2, 2]);
 
-  // Each that ends lets in the one that has waited longest, with what it has said meanwhile.
+  // Each connection that ends lets in the client that has waited longest, with the bytes it has sent.
   for (const [index, client] of clients.slice(2).entries()) {
     const answer = recv(client);
     assert(await isPending(answer));
@@ -38,7 +38,7 @@ Deno.test("maxConnections: accepting pauses, and the kernel's backlog holds the 
   assertEquals(served.errors, []);
 });
 
-Deno.test("maxConnections: the runtime is not even asked for more", async () => {
+Deno.test("V2: at maxConnections the runtime is not asked for more connections", async () => {
   using runtime = new ScriptedListener([]);
   const gate = Promise.withResolvers<void>();
   const server = serve(await listen(LOOPBACK), () => gate.promise, { maxConnections: 3 });
@@ -54,7 +54,7 @@ Deno.test("maxConnections: the runtime is not even asked for more", async () => 
   await server.shutdown();
 });
 
-Deno.test("maxConnections: what ends by a failure or a refusal makes room as well", async () => {
+Deno.test("V2: a connection whose handler failed makes room for the next", async () => {
   await using served = await serving(async (connection) => {
     await recv(connection);
     throw new Error("on purpose");
@@ -68,7 +68,7 @@ Deno.test("maxConnections: what ends by a failure or a refusal makes room as wel
   }
 });
 
-Deno.test("maxConnectionsPerHost: what comes beyond it is closed at once and counted", async () => {
+Deno.test("V3: a connection beyond maxConnectionsPerHost is closed at once and counted", async () => {
   await using served = await serving(echo, { maxConnectionsPerHost: 2 });
   const { server } = served;
   const kept = [await served.client(), await served.client()];
@@ -80,7 +80,7 @@ Deno.test("maxConnectionsPerHost: what comes beyond it is closed at once and cou
     await send(client, bytesOf("kept"));
     assertEquals(textOf(await soon(recv(client))), "kept");
   }
-  // Of those that end, the next may take the place.
+  // The next connection may take the place of one that has ended.
   await close(kept[0]);
   await until(() => server.active === 1, "one is over");
   const next = await served.client();
@@ -91,12 +91,12 @@ Deno.test("maxConnectionsPerHost: what comes beyond it is closed at once and cou
 });
 
 Deno.test({
-  name: "maxConnectionsPerHost: each host has its own, and all have maxConnections",
+  name: "V3: each host has its own maxConnectionsPerHost, and all share maxConnections",
   ignore: Deno.build.os !== "linux",
   async fn(): Promise<void> {
     await using served = await serving(untilEnd, { maxConnections: 5, maxConnectionsPerHost: 2 });
     const { server } = served;
-    // Linux has all of 127.0.0.0/8 on loopback.
+    // On Linux all of 127.0.0.0/8 is loopback.
     const hosts = ["127.0.0.1", "127.0.0.2"];
     const kept = [];
     for (const host of hosts) {
@@ -121,7 +121,7 @@ Deno.test({
   },
 });
 
-Deno.test("maxConnectionsPerHost: an IPv4 client on an IPv6 listener is its IPv4 host", async () => {
+Deno.test("V3: an IPv4 client of an IPv6 listener counts for its IPv4 host", async () => {
   const listener = await listen({ host: "::", port: 0 });
   const server = serve(listener, echo, { maxConnectionsPerHost: 1 });
   const { port } = server.address;
@@ -136,4 +136,18 @@ Deno.test("maxConnectionsPerHost: an IPv4 client on an IPv6 listener is its IPv4
   assertEquals([server.accepted, server.refused], [2, 1]);
   for (const client of [six, four, beyond]) abort(client);
   await server.shutdown();
+});
+
+Deno.test("V3: a connection that lingers after its handler counts for maxConnectionsPerHost", async () => {
+  await using served = await serving(() => {}, { maxConnectionsPerHost: 1, linger: Infinity });
+  const { server } = served;
+  const lingering = await served.client();
+  assertEquals(await soon(recv(lingering)), null);
+  assertEquals(await soon(recv(await served.client())), null);
+  await until(() => server.refused === 1, "the second is refused");
+  assertEquals([server.active, server.accepted], [1, 1]);
+  await close(lingering);
+  await until(() => server.active === 0, "the first is closed");
+  assertEquals(await soon(recv(await served.client())), null);
+  assertEquals([server.accepted, server.refused], [2, 1]);
 });

@@ -13,6 +13,7 @@ import {
   recvLine,
   send,
   serve,
+  type ServeContext,
   type ServeOptions,
 } from "../../../mod.ts";
 import { BareClient } from "../../support/bare_client.ts";
@@ -38,23 +39,23 @@ const CLIENT = { host: "192.0.2.1", port: 56324 };
 const HERE = { host: "192.0.2.2", port: 443 };
 const SIX = { host: "2001:db8::1", port: 65535 };
 
-/** What the handler knows at the moment when it is called. */
+/** Values that the handler sees at its call. */
 interface Known {
   readonly remoteAddress: Address;
-  readonly proxy: Connection["proxy"];
+  readonly proxy: ServeContext["proxy"];
   readonly connection: Connection;
 }
 
 function knowing(known: Arrivals<Known>): Handler {
-  return (connection) => {
-    const { remoteAddress, proxy } = connection;
+  return (connection, { proxy }) => {
+    const { remoteAddress } = connection;
     known.push({ remoteAddress, proxy, connection });
     return echo(connection);
   };
 }
 
 for (const version of [1, 2] as const) {
-  Deno.test(`proxyProtocol: a version ${version} header names the client before the handler runs`, async () => {
+  Deno.test(`P4: with a version ${version} header, the handler gets the client's address and the header`, async () => {
     const known = new Arrivals<Known>();
     await using served = await serving(knowing(known), TRUSTED);
     for (const source of [CLIENT, SIX]) {
@@ -73,10 +74,10 @@ for (const version of [1, 2] as const) {
     assertEquals([served.server.accepted, served.server.refused], [2, 0]);
   });
 
-  Deno.test(`proxyProtocol: what follows a version ${version} header belongs to the stream`, async () => {
+  Deno.test(`P2: the bytes behind a version ${version} header belong to the stream`, async () => {
     await using served = await serving(echo, TRUSTED);
     const header = encodeProxyHeader({ source: CLIENT, destination: HERE }, { version });
-    // All at once, then cut at every byte.
+    // They are cut at every byte.
     for (let cut = 0; cut <= header.length; cut++) {
       const client = await served.client();
       const all = concat([header, bytesOf("first\n")]);
@@ -92,7 +93,7 @@ for (const version of [1, 2] as const) {
   });
 }
 
-/** Headers that say nothing about the client. */
+/** Headers that do not name the client. */
 const KEEPING: Record<string, Uint8Array> = {
   "UNKNOWN of version 1": ascii("PROXY UNKNOWN\r\n"),
   "UNKNOWN with addresses": ascii("PROXY UNKNOWN 192.0.2.1 192.0.2.2 1 2\r\n"),
@@ -103,7 +104,7 @@ const KEEPING: Record<string, Uint8Array> = {
 };
 
 for (const [what, header] of Object.entries(KEEPING)) {
-  Deno.test(`proxyProtocol: ${what} keeps the real peer`, async () => {
+  Deno.test(`P4: ${what} leaves remoteAddress the peer's`, async () => {
     const known = new Arrivals<Known>();
     await using served = await serving(knowing(known), TRUSTED);
     const client = await served.client();
@@ -115,10 +116,10 @@ for (const [what, header] of Object.entries(KEEPING)) {
   });
 }
 
-Deno.test("proxyProtocol: all that a version 2 header says is there", async () => {
+Deno.test("P4: the handler gets all fields of a version 2 header", async () => {
   const known = new Arrivals<Known>();
   await using served = await serving(knowing(known), TRUSTED);
-  const said: ProxyHeaderInit = {
+  const init: ProxyHeaderInit = {
     source: CLIENT,
     destination: HERE,
     crc32c: true,
@@ -128,14 +129,14 @@ Deno.test("proxyProtocol: all that a version 2 header says is there", async () =
     tlvs: [{ type: 0xea, value: bytesOf("vpce-1") }],
   };
   const client = await served.client();
-  await send(client, encodeProxyHeader(said, { version: 2 }));
+  await send(client, encodeProxyHeader(init, { version: 2 }));
   const { proxy } = await soon(known.next());
   const { crc32c, alpn, authority, uniqueId, tlvs } = proxy!;
-  const { source: _, destination: __, ...rest } = said;
+  const { source: _, destination: __, ...rest } = init;
   assertEquals({ crc32c, alpn, authority, uniqueId, tlvs: [...tlvs] }, rest as object);
 });
 
-Deno.test("proxyProtocol: without it a header is the client's own bytes", async () => {
+Deno.test("P1: without proxyProtocol a header is part of the stream", async () => {
   const known = new Arrivals<Known>();
   await using served = await serving(knowing(known));
   const client = await served.client();
@@ -145,14 +146,14 @@ Deno.test("proxyProtocol: without it a header is the client's own bytes", async 
   assertEquals(await soon(recvLine(client)), "PROXY UNKNOWN");
 });
 
-Deno.test("proxyProtocol: whoever is not trusted is closed, whatever it says", async () => {
+Deno.test("P1: the connection of a peer that is not trusted is closed, with or without a header", async () => {
   const headers = [undefined, "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", "GET / HTTP/1.1\r\n\r\n"];
   const trust = ["10.0.0.0/8", "127.0.0.2", "::1", "::ffff:10.0.0.1"];
   await using served = await serving(echo, { proxyProtocol: { trust } });
   for (const [index, header] of headers.entries()) {
     const client = await served.client();
     if (header !== undefined) void send(client, ascii(header)).catch(() => {});
-    // Its bytes may be unread when it is closed: that may be a reset.
+    // If its bytes are unread at the close, the kernel may reset it.
     assertEquals(await soon(recv(client).catch(() => null)), null);
     assertEquals([served.server.accepted, served.server.refused], [0, index + 1]);
   }
@@ -160,7 +161,7 @@ Deno.test("proxyProtocol: whoever is not trusted is closed, whatever it says", a
 });
 
 Deno.test({
-  name: "proxyProtocol: hosts are told apart on one port, IPv4 on an IPv6 listener too",
+  name: "P1: a peer is trusted by its host, an IPv4 peer of an IPv6 listener too",
   ignore: Deno.build.os !== "linux",
   async fn(): Promise<void> {
     const listener = await listen({ host: "::", port: 0 });
@@ -184,19 +185,19 @@ Deno.test({
   },
 });
 
-Deno.test("proxyProtocol: a trusted peer without a header is closed after ten seconds", async () => {
+Deno.test("P3: a trusted peer that sends no header is closed after ten seconds", async () => {
   await using at = await timedServing(untilEnd, TRUSTED);
   await at.time.pass(9_999);
   assertEquals([at.server.active, at.server.refused], [1, 0]);
   await at.time.pass(1);
   assertEquals(await soon(recv(at.client)), null);
   assertEquals([at.server.active, at.server.accepted, at.server.refused], [0, 0, 1]);
-  // It has said nothing, as a probe that leaves the connection open.
+  // A peer that says nothing is no failure: it may be a probe.
   assertEquals(at.errors, []);
   assertEquals(at.time.running, 0);
 });
 
-Deno.test("proxyProtocol: a header that trickles is closed after its timeout as well", async () => {
+Deno.test("P3: a header that comes too slowly ends the connection at its timeout", async () => {
   await using at = await timedServing(untilEnd, {
     proxyProtocol: { trust: ["127.0.0.1"], timeout: 500 },
   });
@@ -207,13 +208,13 @@ Deno.test("proxyProtocol: a header that trickles is closed after its timeout as 
   }
   assertEquals(at.server.active, 1);
   await at.time.pass(5);
-  // Whether what was not read yet makes it a reset is the kernel's affair.
+  // If bytes are unread, the kernel may reset the connection.
   assertEquals(await soon(recv(at.client).catch(() => null)), null);
   assertEquals([at.server.accepted, at.server.refused], [0, 1]);
   assertEquals(kinds(at.errors), ["TimedOut recvProxyHeader"]);
 });
 
-Deno.test("proxyProtocol: the header's time is its own, and no client's first byte or idleness", async () => {
+Deno.test("P3: the timeouts of a client begin after the header", async () => {
   await using at = await timedServing(untilEnd, {
     ...TRUSTED,
     firstByteTimeout: 1000,
@@ -233,7 +234,7 @@ Deno.test("proxyProtocol: the header's time is its own, and no client's first by
   ]);
 });
 
-Deno.test("proxyProtocol: firstByteTimeout hears what came in one piece with the header", async () => {
+Deno.test("V4: firstByteTimeout notices a byte that came together with the PROXY header", async () => {
   await using at = await timedServing(untilEnd, { ...TRUSTED, firstByteTimeout: 1000 });
   const header = encodeProxyHeader({ source: CLIENT, destination: HERE }, { version: 2 });
   await send(at.client, concat([header, bytesOf("hello")]));
@@ -249,7 +250,7 @@ const NO_HEADERS: Record<string, string> = {
   "half a header": "PROXY TCP4 192.0.2.1",
 };
 
-Deno.test("proxyProtocol: a trusted peer with no valid header is closed, and onError hears of it", async () => {
+Deno.test("P2: a trusted peer with an invalid header is closed, and onError hears of it", async () => {
   for (const [what, bytes] of Object.entries(NO_HEADERS)) {
     await using served = await serving(echo, TRUSTED);
     const client = await served.client();
@@ -263,7 +264,7 @@ Deno.test("proxyProtocol: a trusted peer with no valid header is closed, and onE
   }
 });
 
-Deno.test("proxyProtocol: a probe that says nothing and leaves is refused, and no failure", async () => {
+Deno.test("P3: a probe that says nothing and leaves is refused, and is no failure", async () => {
   await using served = await serving(echo, TRUSTED);
   const orderly = await served.client();
   await closeWrite(orderly);
@@ -277,7 +278,7 @@ Deno.test("proxyProtocol: a probe that says nothing and leaves is refused, and n
   assertEquals(served.errors, []);
 });
 
-Deno.test("proxyProtocol: maxConnectionsPerHost counts the clients, not the proxy", async () => {
+Deno.test("V3: maxConnectionsPerHost counts the clients behind a proxy, not the proxy", async () => {
   await using served = await serving(echo, { ...TRUSTED, maxConnectionsPerHost: 1 });
   const clientOf = async (host: string) => {
     const client = await served.client();
@@ -292,7 +293,7 @@ Deno.test("proxyProtocol: maxConnectionsPerHost counts the clients, not the prox
   assert(first.served);
   assert((await clientOf("192.0.2.2")).served);
   assert((await clientOf("2001:db8::1")).served);
-  // In whatever way it is written, it is the same host.
+  // A host is the same in all its forms.
   assert(!(await clientOf("192.0.2.1")).served);
   assert(!(await clientOf("2001:db8::1")).served);
   assert(!(await clientOf("::ffff:192.0.2.2")).served);
@@ -303,14 +304,14 @@ Deno.test("proxyProtocol: maxConnectionsPerHost counts the clients, not the prox
   assertEquals(served.errors, []);
 });
 
-Deno.test("proxyProtocol: a silent proxy is active, and takes no place of maxConnections", async () => {
+Deno.test("V2: a silent proxy is active, but takes no place of maxConnections", async () => {
   await using served = await serving(echo, { ...TRUSTED, maxConnections: 1 });
   const silent = await served.client();
   const next = await served.client();
   await send(next, ascii("PROXY UNKNOWN\r\nhello"));
   assertEquals(textOf(await soon(recv(next))), "hello");
   assertEquals([served.server.active, served.server.accepted], [2, 1]);
-  // It has its place once its header has come, and one is free.
+  // After its header has come, it gets a place as soon as one is free.
   await send(silent, ascii("PROXY UNKNOWN\r\nlate"));
   const answer = recv(silent);
   assert(await isPending(answer));
@@ -320,14 +321,14 @@ Deno.test("proxyProtocol: a silent proxy is active, and takes no place of maxCon
   assertEquals(served.server.accepted, 2);
 });
 
-Deno.test("proxyProtocol: those that wait for a place get one in order, and all when the server ends", async () => {
+Deno.test("V2: connections that wait for a place get one in order, and all of them when the server ends", async () => {
   const order = new Arrivals<string>();
   await using served = await serving((connection) => {
     order.push(connection.remoteAddress.host);
     return untilEnd(connection);
   }, { ...TRUSTED, maxConnections: 1 });
   const clients = [];
-  // They are accepted before the first header comes: then none would be accepted any more.
+  // All are accepted before the first header comes: after it, accepting pauses.
   for (let count = 0; count < 5; count++) clients.push(await served.client());
   await until(() => served.server.active === 5, "all are accepted");
   for (const [index, client] of clients.entries()) {
@@ -337,7 +338,7 @@ Deno.test("proxyProtocol: those that wait for a place get one in order, and all 
   }
   assertEquals(await soon(order.next()), "192.0.2.1");
   assertEquals(served.server.accepted, 1);
-  // Who has gone meanwhile is served all the same: what it has sent may be all that it wanted to say.
+  // A client that has left meanwhile is served too: it may have sent everything it wanted.
   for (let index = 0; index < 2; index++) {
     await close(clients[index], { linger: 0 });
     assertEquals(await soon(order.next()), `192.0.2.${index + 2}`);
@@ -349,7 +350,7 @@ Deno.test("proxyProtocol: those that wait for a place get one in order, and all 
   assertEquals(await soon(ended), { drained: 3, aborted: 0 });
 });
 
-Deno.test("proxyProtocol: those that wait for a place are aborted when the time is up", async () => {
+Deno.test("V6: connections that wait for a place are aborted when the time is up", async () => {
   await using served = await serving(untilEnd, { ...TRUSTED, maxConnections: 1 });
   const clients = [await served.client(), await served.client()];
   await until(() => served.server.active === 2, "both are accepted");
@@ -359,7 +360,7 @@ Deno.test("proxyProtocol: those that wait for a place are aborted when the time 
   assertEquals([served.server.active, served.server.refused], [0, 0]);
 });
 
-Deno.test("proxyProtocol: a thousand silent proxies lock nobody out, the oldest goes", async () => {
+Deno.test("P3: at most a thousand silent proxies are kept: one more drops the oldest", async () => {
   const silent = Array.from({ length: 1001 }, () => new ScriptedConn());
   using runtime = new ScriptedListener(silent);
   const server = serve(await listen(LOOPBACK), untilEnd, { ...TRUSTED, maxConnections: 1 });
@@ -372,7 +373,7 @@ Deno.test("proxyProtocol: a thousand silent proxies lock nobody out, the oldest 
   await server.shutdown({ timeout: 0 });
 });
 
-Deno.test("shutdown() waits for those whose header is on its way, and serves them", async () => {
+Deno.test("V6: shutdown() waits for PROXY headers that have not come yet, and serves their clients", async () => {
   await using served = await serving(echo, TRUSTED);
   const client = await served.client();
   await until(() => served.server.active === 1, "it is accepted");
@@ -384,14 +385,14 @@ Deno.test("shutdown() waits for those whose header is on its way, and serves the
   assertEquals(await soon(ended), { drained: 1, aborted: 0 });
 });
 
-Deno.test("shutdown() aborts those whose header is on its way when their time is up", async () => {
+Deno.test("V6: shutdown() aborts connections whose PROXY header has not come when the time is up", async () => {
   await using served = await serving(echo, TRUSTED);
   const client = await served.client();
   await send(client, ascii("PROXY TCP4 192."));
   await until(() => served.server.active === 1, "it is accepted");
   assertEquals(await soon(served.server.shutdown({ timeout: 1 })), { drained: 0, aborted: 1 });
   assertEquals(await soon(recv(client).catch(() => null)), null);
-  // That is the server's doing, and neither a refusal nor a failure.
+  // The server did it, so it counts neither as refused nor as a failure.
   assertEquals([served.server.accepted, served.server.refused], [0, 0]);
   assertEquals(served.errors, []);
 });

@@ -20,7 +20,7 @@ import { isPending, turns } from "../../support/turns.ts";
 import { watchUnhandled } from "../../support/unhandled.ts";
 import { virtualTime } from "../../support/virtual_time.ts";
 
-const tells = (connection: Connection, reason: RefusalReason) =>
+const explain = (connection: Connection, reason: RefusalReason) =>
   send(connection, bytesOf(`no: ${reason}`));
 
 const LIMITS: [ServeOptions, RefusalReason][] = [
@@ -30,14 +30,14 @@ const LIMITS: [ServeOptions, RefusalReason][] = [
 ];
 
 for (const [limits, reason] of LIMITS) {
-  Deno.test(`onRefused tells a client why, with ${Object.keys(limits)}`, async () => {
-    await using served = await serving(echo, { ...limits, onRefused: tells });
+  Deno.test(`V3: onRefused says why to the client, with ${Object.keys(limits)}`, async () => {
+    await using served = await serving(echo, { ...limits, onRefused: explain });
     const { server } = served;
     const first = await served.client();
     await until(() => server.active === 1, "the first is served");
     for (let count = 1; count <= 3; count++) {
       const client = await BareClient.connect(server.address);
-      // It may have begun to talk: it gets the reason, and no reset.
+      // A client that has begun to talk gets the reason too, and no reset.
       client.write(bytesOf("hello"));
       await soon(client.closed());
       assertEquals([textOf(client.received), client.code], [`no: ${reason}`, undefined]);
@@ -52,7 +52,7 @@ for (const [limits, reason] of LIMITS) {
   });
 }
 
-Deno.test("whenFull refuse closes at once, and counts, where nobody tells", async () => {
+Deno.test('V2: whenFull "refuse" closes further clients at once and counts them', async () => {
   await using served = await serving(untilEnd, { maxConnections: 1, whenFull: "refuse" });
   await served.client();
   await until(() => served.server.active === 1, "the first is served");
@@ -60,7 +60,7 @@ Deno.test("whenFull refuse closes at once, and counts, where nobody tells", asyn
   assertEquals([served.server.active, served.server.refused], [1, 1]);
 });
 
-Deno.test("whenFull wait is the default: onRefused is not called for maxConnections", async () => {
+Deno.test('V2: whenFull is "wait" by default: onRefused is not called for maxConnections', async () => {
   let calls = 0;
   await using served = await serving(untilEnd, {
     maxConnections: 1,
@@ -72,7 +72,7 @@ Deno.test("whenFull wait is the default: onRefused is not called for maxConnecti
   assertEquals([served.server.accepted, calls], [1, 0]);
 });
 
-Deno.test("onRefused has a second, whatever it does, then its connection is closed", async () => {
+Deno.test("V3: onRefused has a second, then its connection is closed", async () => {
   using time = virtualTime();
   const conns = [new ScriptedConn(), new ScriptedConn()];
   using _runtime = new ScriptedListener(conns);
@@ -90,14 +90,14 @@ Deno.test("onRefused has a second, whatever it does, then its connection is clos
   await server.shutdown({ timeout: 0 });
 });
 
-Deno.test("onRefused is followed by a graceful close, of a second", async () => {
+Deno.test("V3: a graceful close of at most a second follows onRefused", async () => {
   using time = virtualTime();
-  await using served = await serving(untilEnd, { maxConnectionsPerHost: 1, onRefused: tells });
+  await using served = await serving(untilEnd, { maxConnectionsPerHost: 1, onRefused: explain });
   await served.client();
   await until(() => served.server.active === 1, "the first is served");
   const client = await served.client();
   assertEquals(textOf(await soon(receiveAll(client))), "no: maxConnectionsPerHost");
-  // It goes on talking, and gets no more than that.
+  // The client goes on talking, and gets nothing more.
   for (let step = 0; step < 9; step++) {
     await send(client, bytesOf("but"));
     await time.pass(100);
@@ -107,7 +107,7 @@ Deno.test("onRefused is followed by a graceful close, of a second", async () => 
   assertEquals(served.errors, []);
 });
 
-Deno.test("onRefused that fails is told to onError, and the connection is closed", async () => {
+Deno.test("V3: onError hears of an onRefused that fails, and the connection is closed", async () => {
   const failures: ServeOptions["onRefused"][] = [
     () => {
       throw new Error("thrown");
@@ -123,7 +123,7 @@ Deno.test("onRefused that fails is told to onError, and the connection is closed
   }
 });
 
-Deno.test("onRefused that fails after its second is no unhandled rejection, and Closed is no news", async () => {
+Deno.test("V3: an onRefused that fails after its second is no unhandled rejection, and Closed is not reported", async () => {
   using unhandled = watchUnhandled();
   using time = virtualTime();
   using _runtime = new ScriptedListener([new ScriptedConn(), new ScriptedConn()]);
@@ -144,7 +144,7 @@ Deno.test("onRefused that fails after its second is no unhandled rejection, and 
   await server.shutdown({ timeout: 0 });
 });
 
-Deno.test("onRefused is called for 100 clients at once: more of them are closed without a word", async () => {
+Deno.test("V3: onRefused is called for at most 100 clients at once; further ones are closed at once", async () => {
   using time = virtualTime();
   const conns = Array.from({ length: 301 }, () => new ScriptedConn());
   using runtime = new ScriptedListener(conns);
@@ -164,7 +164,7 @@ Deno.test("onRefused is called for 100 clients at once: more of them are closed 
   await server.shutdown({ timeout: 0 });
 });
 
-Deno.test("shutdown() waits for clients that are being told, and drops them when the time is up", async () => {
+Deno.test("V6: shutdown() waits for calls of onRefused, and drops their connections when the time is up", async () => {
   for (const timeout of [undefined, 200]) {
     using time = virtualTime();
     const conns = [new ScriptedConn(), new ScriptedConn()];
@@ -190,7 +190,7 @@ Deno.test("shutdown() waits for clients that are being told, and drops them when
   }
 });
 
-Deno.test("onRefused knows the client behind a proxy, and is not called without one", async () => {
+Deno.test("V3: onRefused gets the client behind a proxy, and is not called without a PROXY header", async () => {
   const known = new Arrivals<[string, RefusalReason]>();
   await using served = await serving(untilEnd, {
     proxyProtocol: { trust: ["127.0.0.1"] },

@@ -22,7 +22,7 @@ import { isPending, turns } from "../../support/turns.ts";
 import { watchUnhandled } from "../../support/unhandled.ts";
 import { virtualTime } from "../../support/virtual_time.ts";
 
-/** A server whose handlers stay until their gate opens, driven by hand. */
+/** Starts a server over a scripted listener, whose handlers wait until the gate opens. */
 async function gated(maxConnections?: number) {
   const runtime = new ScriptedListener([]);
   const gate = Promise.withResolvers<void>();
@@ -40,7 +40,7 @@ async function gated(maxConnections?: number) {
   };
 }
 
-Deno.test("shutdown() of a server without connections resolves, and its port is free", async () => {
+Deno.test("V6: shutdown() of a server without connections resolves, and the port is free", async () => {
   const listener = await listen(LOOPBACK);
   const server = serve(listener, echo);
   const ended = server.shutdown();
@@ -52,7 +52,7 @@ Deno.test("shutdown() of a server without connections resolves, and its port is 
   assertEquals(error.kind, "ConnectionRefused");
 });
 
-Deno.test("shutdown() tells handlers through their signal, once those in the backlog are in", async () => {
+Deno.test("V6: shutdown() aborts the signal of handlers after the clients of the backlog are in", async () => {
   using at = await gated();
   at.runtime.give(new ScriptedConn());
   await turns();
@@ -72,7 +72,7 @@ Deno.test("shutdown() tells handlers through their signal, once those in the bac
   assertEquals(await soon(ended), { drained: 2, aborted: 0 });
 });
 
-Deno.test("shutdown() accepts until nobody has come for 25 milliseconds in a row", async () => {
+Deno.test("V6: shutdown() accepts until nobody has come for 25 milliseconds", async () => {
   using at = await gated();
   using time = virtualTime();
   const ended = at.server.shutdown();
@@ -86,7 +86,7 @@ Deno.test("shutdown() accepts until nobody has come for 25 milliseconds in a row
   assertEquals(await soon(ended), { drained: 10, aborted: 0 });
 });
 
-Deno.test("shutdown() closes the port after three seconds where clients keep coming", async () => {
+Deno.test("V6: shutdown() closes the port after three seconds if clients keep coming", async () => {
   using at = await gated();
   using time = virtualTime();
   at.open();
@@ -103,7 +103,7 @@ Deno.test("shutdown() closes the port after three seconds where clients keep com
   assertEquals((await soon(ended)).aborted, 0);
 });
 
-const GRACE: [timeouts: (number | undefined)[], told: number][] = [
+const GRACE: [timeouts: (number | undefined)[], signalled: number][] = [
   [[2000], 200],
   [[10_000], 1000],
   [[60_000], 3000],
@@ -112,8 +112,8 @@ const GRACE: [timeouts: (number | undefined)[], told: number][] = [
   [[2000, 60_000, undefined], 200],
 ];
 
-for (const [timeouts, told] of GRACE) {
-  Deno.test(`shutdown() of a busy server with ${timeouts} ms leaves connections most of it`, async () => {
+for (const [timeouts, signalled] of GRACE) {
+  Deno.test(`V6: shutdown() of a busy server leaves connections most of its ${timeouts} ms`, async () => {
     using time = virtualTime();
     using runtime = new ScriptedListener([]);
     const server = serve(await listen(LOOPBACK), (_, { signal }) => {
@@ -127,21 +127,21 @@ for (const [timeouts, told] of GRACE) {
       runtime.give(new ScriptedConn());
       await time.pass(10);
     }
-    assert(passed >= told - 20 && passed <= told + 20, `told after ${passed} ms`);
+    assert(passed >= signalled - 20 && passed <= signalled + 20, `signalled after ${passed} ms`);
     const { drained, aborted } = await soon(ended[0]);
-    assert(drained >= told / 10 - 2, `${drained} drained`);
+    assert(drained >= signalled / 10 - 2, `${drained} drained`);
     assertEquals(aborted, 0);
     assertEquals(time.running, 0);
   });
 }
 
-Deno.test("shutdown() does not take a handler that blocks for a backlog that is empty", async () => {
+Deno.test("V6: a handler that blocks does not make the backlog seem empty", async () => {
   const listener = await listen(LOOPBACK);
   const heard = new Arrivals<string | null>();
   const clients = await Promise.all(Array.from({ length: 20 }, () => connect(listener.address)));
   for (const client of clients) await send(client, bytesOf("x"));
   const server = serve(listener, async (connection) => {
-    // Longer than it has to be quiet.
+    // Longer than one check of the backlog.
     for (const end = performance.now() + 10; performance.now() < end;);
     heard.push(textOf(await recv(connection)));
   });
@@ -151,7 +151,7 @@ Deno.test("shutdown() does not take a handler that blocks for a backlog that is 
   assertEquals(await soon(ended), { drained: 20, aborted: 0 });
 });
 
-Deno.test("shutdown() aborts what is left when the time is up, and says how many", async () => {
+Deno.test("V6: shutdown() aborts the connections that are left when the time is up, and counts them", async () => {
   const contexts = new Arrivals<ServeContext>();
   await using served = await serving((connection, context) => {
     contexts.push(context);
@@ -162,7 +162,7 @@ Deno.test("shutdown() aborts what is left when the time is up, and says how many
   const { signal } = await soon(contexts.next());
   await until(() => server.active === 3, "all are accepted");
   const order: string[] = [];
-  signal.addEventListener("abort", () => order.push("told"));
+  signal.addEventListener("abort", () => order.push("signalled"));
   void recv(clients[0]).then(() => order.push("ended"));
   const ended = server.shutdown({ timeout: 50 });
   await close(clients[2]);
@@ -170,11 +170,11 @@ Deno.test("shutdown() aborts what is left when the time is up, and says how many
   assertEquals([server.active, server.accepted], [0, 3]);
   for (const client of clients.slice(1, 2)) assertEquals(await soon(recv(client)), null);
   await turns();
-  assertEquals(order, ["told", "ended"]);
+  assertEquals(order, ["signalled", "ended"]);
   assertEquals(served.errors, []);
 });
 
-Deno.test("shutdown() does not wait for a handler that never ends", async () => {
+Deno.test("V6: shutdown() does not wait longer than its timeout for a handler that never ends", async () => {
   using unhandled = watchUnhandled();
   await using served = await serving(() => new Promise(() => {}));
   await served.client();
@@ -184,22 +184,22 @@ Deno.test("shutdown() does not wait for a handler that never ends", async () => 
   assertEquals(await unhandled.seen(), []);
 });
 
-Deno.test("shutdown() with a timeout of 0 aborts at once, and tells the handlers first", async () => {
+Deno.test("V6: shutdown() with a timeout of 0 aborts the signal, then the connections, at once", async () => {
   const order: string[] = [];
   await using served = await serving(async (connection, { signal }) => {
-    signal.addEventListener("abort", () => order.push("told"));
+    signal.addEventListener("abort", () => order.push("signalled"));
     await recv(connection).catch(() => order.push("aborted"));
   });
   const client = await served.client();
   await until(() => served.server.active === 1, "it is accepted");
   const ended = served.server.shutdown({ timeout: 0 });
-  assertEquals([served.server.active, order], [0, ["told"]]);
+  assertEquals([served.server.active, order], [0, ["signalled"]]);
   assertEquals(await soon(ended), { drained: 0, aborted: 1 });
-  assertEquals(order, ["told", "aborted"]);
+  assertEquals(order, ["signalled", "aborted"]);
   assertEquals(await soon(recv(client)), null);
 });
 
-Deno.test("shutdown() called again may set a shorter time, never a longer one", async () => {
+Deno.test("V6: a further shutdown() may set a shorter time, never a longer one", async () => {
   using at = await gated();
   for (let count = 0; count < 2; count++) at.runtime.give(new ScriptedConn());
   await turns();
@@ -220,7 +220,7 @@ Deno.test("shutdown() called again may set a shorter time, never a longer one", 
   assertEquals(time.running, 0);
 });
 
-Deno.test("shutdown() with a time that nobody needs leaves no timer behind", async () => {
+Deno.test("E5: shutdown() that ends before its timeout leaves no timer behind", async () => {
   using at = await gated();
   at.runtime.give(new ScriptedConn());
   await turns();
@@ -232,7 +232,7 @@ Deno.test("shutdown() with a time that nobody needs leaves no timer behind", asy
   assertEquals(time.running, 0);
 });
 
-Deno.test("shutdown() lets those in the backlog in also where accepting pauses", async () => {
+Deno.test("V6: shutdown() lets in the clients of the backlog although maxConnections are served", async () => {
   using at = await gated(1);
   for (let count = 0; count < 3; count++) at.runtime.give(new ScriptedConn());
   await turns();
@@ -245,7 +245,7 @@ Deno.test("shutdown() lets those in the backlog in also where accepting pauses",
   assertEquals(await soon(ended), { drained: 3, aborted: 0 });
 });
 
-Deno.test("shutdown() aborts those who come when the time is up already", async () => {
+Deno.test("V6: shutdown() aborts clients that come after the time is up", async () => {
   using at = await gated();
   using time = virtualTime();
   const ended = at.server.shutdown({ timeout: 1.5 });
@@ -257,7 +257,7 @@ Deno.test("shutdown() aborts those who come when the time is up already", async 
   assertEquals([at.server.accepted, late.log.at(-1)], [0, "close"]);
 });
 
-Deno.test("shutdown() serves a client that is accepted in the moment when the port is closed", async () => {
+Deno.test("V6: shutdown() serves a client that is accepted while the port is closed", async () => {
   using at = await gated();
   const late = new ScriptedConn();
   at.runtime.close = () => at.runtime.give(late);
@@ -268,7 +268,7 @@ Deno.test("shutdown() serves a client that is accepted in the moment when the po
   assertEquals(await soon(ended), { drained: 1, aborted: 0 });
 });
 
-Deno.test("shutdown() counts what a timeout has ended as aborted", async () => {
+Deno.test("V6: shutdown() counts a connection that a timeout ended as aborted", async () => {
   using runtime = new ScriptedListener([new ScriptedConn()]);
   using time = virtualTime();
   const server = serve(await listen(LOOPBACK), async (connection) => {
@@ -281,7 +281,7 @@ Deno.test("shutdown() counts what a timeout has ended as aborted", async () => {
   assertEquals([time.running, runtime.accepts], [0, 2]);
 });
 
-Deno.test("finished waits for the last handler, and never rejects", async () => {
+Deno.test("V6: finished waits for the last handler", async () => {
   using at = await gated();
   at.runtime.give(new ScriptedConn());
   await turns();
@@ -294,7 +294,7 @@ Deno.test("finished waits for the last handler, and never rejects", async () => 
   assertEquals(at.server.active, 0);
 });
 
-Deno.test("signal ends the server at once, and leaves no listener behind", async () => {
+Deno.test("E5: signal ends the server at once, and leaves no listener behind", async () => {
   const { signal, listeners } = countedSignal();
   const untouched = await serving(echo, { signal });
   assertEquals(listeners(), 1);
@@ -312,7 +312,7 @@ Deno.test("signal ends the server at once, and leaves no listener behind", async
   assertEquals(await soon(recv(client)), null);
 });
 
-Deno.test("signal that is aborted already ends the server before it serves anybody", async () => {
+Deno.test("V6: a signal that is aborted already ends the server before it serves anybody", async () => {
   const listener = await listen(LOOPBACK);
   const waiting = await connect(listener.address);
   const server = serve(listener, () => {}, { signal: AbortSignal.abort() });
@@ -323,7 +323,7 @@ Deno.test("signal that is aborted already ends the server before it serves anybo
   await turns();
 });
 
-Deno.test("shutdown() within a handler and within onError ends the server", async () => {
+Deno.test("V6: shutdown() within a handler and within onError ends the server", async () => {
   const results: unknown[] = [];
   await using served = await serving(async (connection, { server }) => {
     void server.shutdown({ timeout: 1000 }).then((result) => results.push(result));

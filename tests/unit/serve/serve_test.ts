@@ -24,7 +24,7 @@ import { bytesOf, textOf } from "../../support/text.ts";
 import { turns } from "../../support/turns.ts";
 import { watchUnhandled } from "../../support/unhandled.ts";
 
-Deno.test("serve() hands each client to the handler, many at once", async () => {
+Deno.test("V1: serve() hands each client to the handler, many at once", async () => {
   await using served = await serving(echo);
   const answers = Array.from({ length: 50 }, async (_, index) => {
     const client = await served.client();
@@ -38,7 +38,7 @@ Deno.test("serve() hands each client to the handler, many at once", async () => 
   assertEquals(served.errors, []);
 });
 
-Deno.test("serve() gives the handler its server, and one signal for all", async () => {
+Deno.test("V1: a handler gets its server, and the one signal of all handlers", async () => {
   const contexts = new Arrivals<ServeContext>();
   await using served = await serving((connection, context) => {
     contexts.push(context);
@@ -51,7 +51,7 @@ Deno.test("serve() gives the handler its server, and one signal for all", async 
   assert(!one.signal.aborted);
 });
 
-Deno.test("serve() knows its address, and counts what is under way", async () => {
+Deno.test("V1: a server has its address, and counts its connections", async () => {
   const begun = new Arrivals<void>();
   const listener = await listen(LOOPBACK);
   const server = serve(listener, (connection) => {
@@ -78,10 +78,10 @@ Deno.test("serve() knows its address, and counts what is under way", async () =>
   await turns();
 });
 
-Deno.test("serve() closes a connection when its handler returns, and delivers what it sent", async () => {
+Deno.test("V1: a connection is closed after its handler has returned, and what it sent is delivered", async () => {
   const bytes = crypto.getRandomValues(new Uint8Array(60_000));
   await using served = await serving((connection) => {
-    // Nobody awaits them, and the client's bytes are never read.
+    // The sends are not awaited, and the client's bytes are never read.
     for (let part = 0; part < 50; part++) void send(connection, bytes);
   });
   const client = await served.client();
@@ -95,7 +95,7 @@ Deno.test("serve() closes a connection when its handler returns, and delivers wh
   assertEquals(served.errors, []);
 });
 
-/** What a handler may do to its own connection before it returns, or instead. */
+/** Ways in which a handler may treat its own connection before it returns. */
 const ENDINGS: Record<string, (connection: Connection) => void | Promise<void>> = {
   "returns at once": () => {},
   "closes it": (connection) => close(connection),
@@ -109,7 +109,7 @@ const ENDINGS: Record<string, (connection: Connection) => void | Promise<void>> 
 };
 
 for (const [what, handler] of Object.entries(ENDINGS)) {
-  Deno.test(`serve() ends a connection in order whose handler ${what}`, async () => {
+  Deno.test(`V1: a connection ends in order if its handler ${what}`, async () => {
     using unhandled = watchUnhandled();
     await using served = await serving(handler);
     const client = await served.client();
@@ -121,7 +121,7 @@ for (const [what, handler] of Object.entries(ENDINGS)) {
   });
 }
 
-Deno.test("serve() lets handlers go on where the last reader stopped", async () => {
+Deno.test("F6: in a handler each reader goes on where the last one stopped", async () => {
   await using served = await serving(async (connection) => {
     const line = await recvLine(connection);
     await send(connection, bytesOf(`${line}|${textOf(await recv(connection))}`));
@@ -131,13 +131,13 @@ Deno.test("serve() lets handlers go on where the last reader stopped", async () 
   assertEquals(textOf(await soon(receiveAll(client))), "line|rest");
 });
 
-Deno.test("serve() goes on after clients that reset", async () => {
+Deno.test("V7: serve() goes on after clients that reset", async () => {
   await using served = await serving(echo);
   const { host, port } = served.server.address;
   for (let round = 0; round < 20; round++) {
     const client = nodeConnect(port, host);
     await once(client, "connect");
-    // Some are reset before they are accepted, some after.
+    // Half of them reset before they are accepted.
     if (round % 2 === 0) await until(() => served.server.active > 0, "it is accepted");
     const closed = once(client, "close");
     client.resetAndDestroy();
@@ -150,7 +150,7 @@ Deno.test("serve() goes on after clients that reset", async () => {
   for (const what of kinds(served.errors)) assertEquals(what, "ConnectionReset recv");
 });
 
-Deno.test("serve() ends with its listener, whoever closes it", async () => {
+Deno.test("V6: a server ends when its listener is closed", async () => {
   const contexts = new Arrivals<ServeContext>();
   const listener = await listen(LOOPBACK);
   const server = serve(listener, async (connection, context) => {
@@ -167,7 +167,7 @@ Deno.test("serve() ends with its listener, whoever closes it", async () => {
   assertEquals(await server.shutdown(), { drained: 0, aborted: 0 });
 });
 
-Deno.test("serve() ends with its listener also while accepting pauses", async () => {
+Deno.test("V6: a server ends when its listener is closed while accepting pauses", async () => {
   const listener = await listen(LOOPBACK);
   const server: Server = serve(listener, async (connection, { signal }) => {
     await recv(connection, { signal });
@@ -181,7 +181,7 @@ Deno.test("serve() ends with its listener also while accepting pauses", async ()
   await soon(server.finished);
 });
 
-Deno.test("serve() of a closed listener says Closed, of a served one Busy", async () => {
+Deno.test("E10: serve() of a closed listener is Closed, of a served one Busy", async () => {
   const closed = await listen(LOOPBACK);
   await closeListener(closed);
   const error = thrown(() => serve(closed, () => {}), "Closed", "serve");
@@ -194,7 +194,7 @@ Deno.test("serve() of a closed listener says Closed, of a served one Busy", asyn
   thrown(() => serve(listener, () => {}), "Closed", "serve");
 });
 
-Deno.test("await using shuts a server down, and waits for its handlers", async () => {
+Deno.test("V6: await using shuts a server down, and waits for its handlers", async () => {
   const gate = Promise.withResolvers<void>();
   const order: string[] = [];
   let received: Promise<void>;

@@ -6,7 +6,7 @@ import { bytesOf, textOf } from "../../support/text.ts";
 import { type TimedServing, timedServing } from "../../support/timed_serving.ts";
 import { turns } from "../../support/turns.ts";
 
-/** What a client must see, and `onError` be told, when its time is up. */
+/** Checks that the client was ended, and that `onError` heard why. */
 async function assertEnded(
   { server, client, errors }: TimedServing,
   reason: string,
@@ -24,7 +24,7 @@ const waiting: Handler = async (connection) => {
   while (await recv(connection) !== null);
 };
 
-Deno.test("idleTimeout ends a connection on which nothing moves", async () => {
+Deno.test("V4: idleTimeout ends a connection on which nothing moves", async () => {
   await using at = await timedServing(waiting, { idleTimeout: 1000 });
   await at.time.pass(999);
   assertEquals(at.server.active, 1);
@@ -32,7 +32,7 @@ Deno.test("idleTimeout ends a connection on which nothing moves", async () => {
   await assertEnded(at, "nothing moved for 1000 ms");
 });
 
-Deno.test("idleTimeout ends a connection whose handler does not even look", async () => {
+Deno.test("V4: idleTimeout ends a connection whose handler does not receive", async () => {
   const reached = new Arrivals<unknown>();
   const gate = Promise.withResolvers<void>();
   await using at = await timedServing(async (connection) => {
@@ -42,7 +42,7 @@ Deno.test("idleTimeout ends a connection whose handler does not even look", asyn
   await at.time.pass(1250);
   assertEquals(await soon(recv(at.client)), null);
   assertEquals(at.errors.length, 1);
-  // The handler still has its place: what it holds is not known.
+  // The handler has not returned, so the connection still counts as active.
   assertEquals(at.server.active, 1);
   gate.resolve();
   assertEquals(((await soon(reached.next())) as SocketError).kind, "Closed");
@@ -50,7 +50,7 @@ Deno.test("idleTimeout ends a connection whose handler does not even look", asyn
   assertEquals(at.server.active, 0);
 });
 
-Deno.test("idleTimeout gives the place of a connection to others while its handler waits elsewhere", async () => {
+Deno.test("V4: idleTimeout gives the place of a connection to others while its handler waits elsewhere", async () => {
   const gate = Promise.withResolvers<void>();
   let calls = 0;
   await using at = await timedServing(async (connection) => {
@@ -68,7 +68,7 @@ Deno.test("idleTimeout gives the place of a connection to others while its handl
   await until(() => at.server.active === 0, "both are over");
 });
 
-Deno.test("idleTimeout leaves a connection on which only the client sends", async () => {
+Deno.test("V4: idleTimeout spares a connection on which only the client sends", async () => {
   const heard = new Arrivals<string | null>();
   await using at = await timedServing(async (connection) => {
     for await (const bytes of connection) heard.push(textOf(bytes));
@@ -83,7 +83,7 @@ Deno.test("idleTimeout leaves a connection on which only the client sends", asyn
   await assertEnded(at, "nothing moved for 1000 ms");
 });
 
-Deno.test("idleTimeout leaves a connection on which only the server sends", async () => {
+Deno.test("V4: idleTimeout spares a connection on which only the server sends", async () => {
   const wanted = new Arrivals<string>();
   await using at = await timedServing(async (connection) => {
     for (;;) await send(connection, bytesOf(await wanted.next()));
@@ -97,15 +97,15 @@ Deno.test("idleTimeout leaves a connection on which only the server sends", asyn
   await at.time.pass(550);
   assertEquals(await soon(recv(at.client)), null);
   assertEquals(at.errors.length, 1);
-  wanted.push("one that nobody hears");
+  wanted.push("unheard");
 });
 
-Deno.test("idleTimeout ends a connection whose client takes nothing", async () => {
+Deno.test("V4: idleTimeout ends a connection whose client takes nothing", async () => {
   const outcome = new Arrivals<unknown>();
   await using at = await timedServing(async (connection) => {
     outcome.push(await send(connection, new Uint8Array(64 * 1024 * 1024)).catch((error) => error));
   }, { idleTimeout: 1000 });
-  // What both kernels hold leaves first.
+  // The bytes that both kernels hold leave first.
   for (let tries = 0; tries < 100 && at.errors.length === 0; tries++) await at.time.pass(250);
   assertEquals(at.errors.length, 1);
   const { kind, bytesSent } = await soon(outcome.next()) as SocketError;
@@ -113,7 +113,7 @@ Deno.test("idleTimeout ends a connection whose client takes nothing", async () =
   assert(bytesSent! > 0 && bytesSent! < 64 * 1024 * 1024, `${bytesSent}`);
 });
 
-Deno.test("idleTimeout is one timer for all, and none without connections", async () => {
+Deno.test("V4: idleTimeout is one timer for all, and none without connections", async () => {
   const begun = new Arrivals<void>();
   await using at = await timedServing((connection) => {
     begun.push();
@@ -127,7 +127,7 @@ Deno.test("idleTimeout is one timer for all, and none without connections", asyn
   assertEquals([at.server.active, at.time.running], [0, 0]);
 });
 
-Deno.test("idleTimeout does not judge a connection that is closing", async () => {
+Deno.test("V4: idleTimeout does not end a connection that is closing", async () => {
   await using at = await timedServing(() => {}, { idleTimeout: 100, firstByteTimeout: 100 });
   await at.time.pass(900);
   // Its handler has returned, and its client does not close.
@@ -137,7 +137,7 @@ Deno.test("idleTimeout does not judge a connection that is closing", async () =>
   assertEquals(at.errors, []);
 });
 
-Deno.test("firstByteTimeout ends a connection that never says anything", async () => {
+Deno.test("V4: firstByteTimeout ends a connection whose client never says anything", async () => {
   await using at = await timedServing(waiting, { firstByteTimeout: 1000 });
   await at.time.pass(999);
   assertEquals(at.server.active, 1);
@@ -145,7 +145,7 @@ Deno.test("firstByteTimeout ends a connection that never says anything", async (
   await assertEnded(at, "not a byte came within 1000 ms");
 });
 
-Deno.test("firstByteTimeout is about the first byte only", async () => {
+Deno.test("V4: firstByteTimeout does not bound later bytes", async () => {
   const heard = new Arrivals<string | null>();
   await using at = await timedServing(async (connection) => {
     for await (const bytes of connection) heard.push(textOf(bytes));
@@ -157,7 +157,7 @@ Deno.test("firstByteTimeout is about the first byte only", async () => {
   assertEquals([at.server.active, at.errors.length], [1, 0]);
 });
 
-Deno.test("firstByteTimeout ends a silent client of a handler that speaks first", async () => {
+Deno.test("V4: firstByteTimeout ends a silent client of a handler that speaks first", async () => {
   const wanted = new Arrivals<string>();
   await using at = await timedServing(async (connection) => {
     for (;;) await send(connection, bytesOf(await wanted.next()));
@@ -170,10 +170,10 @@ Deno.test("firstByteTimeout ends a silent client of a handler that speaks first"
   await at.time.pass(125);
   assertEquals(await soon(recv(at.client)), null);
   assertEquals(at.errors.length, 1);
-  wanted.push("one that nobody hears");
+  wanted.push("unheard");
 });
 
-Deno.test("firstByteTimeout hears a client whose handler reads nothing yet", async () => {
+Deno.test("V4: firstByteTimeout notices a first byte that the handler has not read", async () => {
   const gate = Promise.withResolvers<void>();
   const heard = new Arrivals<string | null>();
   await using at = await timedServing(async (connection) => {
@@ -189,7 +189,7 @@ Deno.test("firstByteTimeout hears a client whose handler reads nothing yet", asy
   assertEquals(await soon(heard.next()), "early");
 });
 
-Deno.test("firstByteTimeout costs a handler with recvInto() nothing of what comes", async () => {
+Deno.test("V4: firstByteTimeout takes no bytes from a handler with recvInto()", async () => {
   const all = crypto.getRandomValues(new Uint8Array(20_000));
   const heard = new Arrivals<Uint8Array>();
   await using at = await timedServing(async (connection) => {
@@ -207,7 +207,7 @@ Deno.test("firstByteTimeout costs a handler with recvInto() nothing of what come
   assertEquals(at.errors, []);
 });
 
-Deno.test("firstByteTimeout takes an end of stream for an answer", async () => {
+Deno.test("V4: firstByteTimeout accepts an end of stream as the first byte", async () => {
   const wanted = new Arrivals<string>();
   await using at = await timedServing(async (connection) => {
     for (let count = 0; count < 2; count++) await send(connection, bytesOf(await wanted.next()));
@@ -222,7 +222,7 @@ Deno.test("firstByteTimeout takes an end of stream for an answer", async () => {
   assertEquals(at.errors, []);
 });
 
-Deno.test("timeouts work where both are set, each for what it is for", async () => {
+Deno.test("V4: firstByteTimeout and idleTimeout work together", async () => {
   const heard = new Arrivals<void>();
   await using at = await timedServing(async (connection) => {
     for await (const _ of connection) heard.push();
@@ -235,7 +235,7 @@ Deno.test("timeouts work where both are set, each for what it is for", async () 
   await assertEnded(at, "nothing moved for 1000 ms");
 });
 
-Deno.test("timeouts hand the handler Closed, which is no news", async () => {
+Deno.test("V4: a timeout rejects the handler's calls with Closed, which is not reported", async () => {
   const outcome = new Arrivals<unknown>();
   await using at = await timedServing(async (connection) => {
     const error = await assertRejects(() => recv(connection), SocketError);

@@ -23,7 +23,7 @@ import { isPending } from "../../support/turns.ts";
 import { virtualTime } from "../../support/virtual_time.ts";
 import { rejection, soon } from "../../support/socket_errors.ts";
 
-/** A client that has reset by the time this resolves. */
+/** Connects a client and resolves after it has reset. */
 async function resetBeforeAccept({ host, port }: Address): Promise<void> {
   const client = nodeConnect(port, host);
   await once(client, "connect");
@@ -32,7 +32,7 @@ async function resetBeforeAccept({ host, port }: Address): Promise<void> {
   await closed;
 }
 
-/** The two ways to accept one client after the other; each is dropped when the next is asked for. */
+/** The two ways to accept one client after the other; each client is dropped before the next one is accepted. */
 const ACCEPTS: Record<string, (listener: Listener) => AsyncGenerator<Address>> = {
   async *"accept()"(listener) {
     for (;;) {
@@ -48,7 +48,7 @@ const ACCEPTS: Record<string, (listener: Listener) => AsyncGenerator<Address>> =
   },
 };
 
-/** Drops the connection also where the loop over a generator is left while it yields. */
+/** Drops the connection, also if the loop over a generator is left while the generator yields. */
 function dropped(connection: Connection): Disposable & { readonly address: Address } {
   return { address: connection.remoteAddress, [Symbol.dispose]: () => abort(connection) };
 }
@@ -91,7 +91,7 @@ for (const [what, clients] of Object.entries(ACCEPTS)) {
     });
   }
 
-  Deno.test(`L1: an error of accepting that nobody knows is passed over, once at once, by ${what}`, async () => {
+  Deno.test(`L1: ${what} retries at once after an unknown error`, async () => {
     using time = virtualTime();
     const unknown = plainError("EIO", "Input/output error (os error 5)");
     using runtime = new ScriptedListener([unknown, new ScriptedConn()]);
@@ -101,7 +101,7 @@ for (const [what, clients] of Object.entries(ACCEPTS)) {
     assertEquals(pausesOf(time.started), []);
   });
 
-  Deno.test(`L1: an error that nobody knows and that repeats makes ${what} wait`, async () => {
+  Deno.test(`L1: ${what} waits if an unknown error repeats`, async () => {
     using time = virtualTime();
     const unknown = () => new Error("What is this");
     using runtime = new ScriptedListener([], unknown);
@@ -116,7 +116,7 @@ for (const [what, clients] of Object.entries(ACCEPTS)) {
   });
 }
 
-// `soon` runs a timer of its own, which virtual time must not see: the event loop ends what hangs.
+// `soon` starts a timer, which virtual time must not see. If the call hangs, the test runner ends the test.
 async function soonOf(clients: AsyncGenerator<Address>): Promise<Address> {
   const { value } = await clients.next();
   return value!;
@@ -126,7 +126,7 @@ function pausesOf(started: readonly number[]): number[] {
   return started.filter((ms) => ms <= 1000);
 }
 
-/** Lets the pauses that are waited for pass one by one, and tells their lengths. */
+/** Lets the pauses pass one by one, and gives their lengths. */
 async function passPauses(time: ReturnType<typeof virtualTime>, count: number): Promise<number[]> {
   await time.pass(0);
   for (let pause = 0; pause < count - 1; pause++) await time.pass(time.started.at(-1)!);
@@ -160,7 +160,7 @@ for (const [code, number] of [["EMFILE", 24], ["ENFILE", 23], ["ENOBUFS", 105], 
   });
 }
 
-Deno.test("L2: a loop over a bare accept() does not spin either", async () => {
+Deno.test("L2: a loop over a bare accept() does not spin", async () => {
   using time = virtualTime();
   using runtime = new ScriptedListener([], outOfDescriptors);
   const listener = await listen(LOOPBACK);
@@ -200,7 +200,7 @@ Deno.test("L2: after a success the pauses start again at 5 ms", async () => {
   assertEquals(time.running, 0);
 });
 
-Deno.test("L2: a pause can be cancelled, and closed out of", async () => {
+Deno.test("L2: a cancel and a close end the pause", async () => {
   using time = virtualTime();
   using _runtime = new ScriptedListener([], outOfDescriptors);
   const listener = await listen(LOOPBACK);
@@ -210,9 +210,9 @@ Deno.test("L2: a pause can be cancelled, and closed out of", async () => {
   controller.abort();
   await rejection(() => cancelled, "Aborted", "accept");
   const closed = accept(listener);
-  const told = closed.catch(({ kind }) => kind);
+  const outcome = closed.catch(({ kind }) => kind);
   await closeListener(listener);
-  assertEquals(await told, "Closed");
+  assertEquals(await outcome, "Closed");
   await time.pass(1000);
   assertEquals(time.running, 0);
 });

@@ -34,34 +34,34 @@ for (const cancel of ["signal", "timeout"]) {
     using runtime = new ScriptedConnect();
     const controller = new AbortController();
     const connecting = connect(TARGET, { signal: controller.signal, timeout: 1000 });
-    const told = connecting.then(() => "connected", ({ kind }) => kind);
+    const outcome = connecting.then(() => "connected", ({ kind }) => kind);
     assert(await isPending(connecting));
     if (cancel === "signal") controller.abort();
     else await time.pass(1000);
-    assertEquals(await told, cancel === "signal" ? "Aborted" : "TimedOut");
-    assert(runtime.signal?.aborted, "the runtime is told, so that it stops");
+    assertEquals(await outcome, cancel === "signal" ? "Aborted" : "TimedOut");
+    assert(runtime.signal?.aborted, "the runtime must get the abort, so that it stops");
     assertEquals(time.running, 0);
     runtime.fail(connectionReset());
     assertEquals(await unhandled.seen(), []);
   });
 
-  Deno.test(`C1: a connection that comes after the ${cancel} all the same is closed`, async () => {
+  Deno.test(`C1: a connection that comes after the ${cancel} is closed`, async () => {
     using time = virtualTime();
     using runtime = new ScriptedConnect();
     const controller = new AbortController();
     const connecting = connect(TARGET, { signal: controller.signal, timeout: 1000 });
-    const told = connecting.then(() => "connected", ({ kind }) => kind);
+    const outcome = connecting.then(() => "connected", ({ kind }) => kind);
     if (cancel === "signal") controller.abort();
     else await time.pass(1000);
     const conn = new ScriptedConn();
     runtime.succeed(conn);
-    assertEquals(await told, cancel === "signal" ? "Aborted" : "TimedOut");
+    assertEquals(await outcome, cancel === "signal" ? "Aborted" : "TimedOut");
     await turns();
     assertEquals(conn.log, ["close"]);
   });
 }
 
-Deno.test("C1: an abort in the very turn of the success leaves no socket behind", async () => {
+Deno.test("C1: an abort in the same turn as the success leaves no socket behind", async () => {
   for (const first of ["success", "abort"]) {
     using runtime = new ScriptedConnect();
     const controller = new AbortController();
@@ -79,7 +79,7 @@ Deno.test("C1: an abort in the very turn of the success leaves no socket behind"
   }
 });
 
-/** Connects that are aborted one after the other while the runtime is busy with their success. */
+/** Aborts connects one after the other while the runtime is busy with their success, and counts the aborted ones. */
 async function abortAround(address: Address, count: number): Promise<number> {
   let cancelled = 0;
   const connecting = Array.from({ length: count }, async (_, index) => {
@@ -111,7 +111,7 @@ Deno.test("C1: on real sockets aborts around the success leave no socket behind"
     const last = await connect(listener.address);
     for await (const server of listener) {
       const isLast = server.remoteAddress.port === last.localAddress.port;
-      // A socket that is left behind never ends.
+      // A socket that was left behind never ends.
       if (!isLast) await deadline(recv(server).catch(() => null), 3000);
       abort(server);
       if (isLast) break;
@@ -121,7 +121,7 @@ Deno.test("C1: on real sockets aborts around the success leave no socket behind"
   assert(cancelled > 0, "no abort came in time");
 });
 
-Deno.test("C1: a signal that aborts once the call has settled does nothing", async () => {
+Deno.test("C1: a signal that aborts after the call has settled does nothing", async () => {
   await using listener = await listen(LOOPBACK);
   const controller = new AbortController();
   const client = await connect(listener.address, { signal: controller.signal, timeout: 60_000 });
@@ -133,7 +133,7 @@ Deno.test("C1: a signal that aborts once the call has settled does nothing", asy
   abort(server);
 });
 
-Deno.test("C1: what the runtime says is the cause of a failed connect", async () => {
+Deno.test("E1: the error of the runtime is the cause of a failed connect", async () => {
   using runtime = new ScriptedConnect();
   const raw = connectionReset();
   const failed = rejection(
@@ -147,7 +147,17 @@ Deno.test("C1: what the runtime says is the cause of a failed connect", async ()
   assert(error.retryable);
 });
 
-Deno.test("connect() that a router prohibits is Unreachable, whose code over IPv6 is EACCES", async () => {
+Deno.test("C2: a connection with itself is ConnectionRefused, and it is closed", async () => {
+  using runtime = new ScriptedConnect();
+  const conn = new ScriptedConn();
+  runtime.succeed(Object.assign(conn, { remoteAddr: conn.localAddr }));
+  const error = await rejection(() => connect(TARGET), "ConnectionRefused", "connect");
+  assertEquals(error.address, TARGET);
+  assert(error.retryable);
+  assertEquals(conn.log.at(-1), "close");
+});
+
+Deno.test("connect() is Unreachable if a router prohibits it, also with the code EACCES of IPv6", async () => {
   using runtime = new ScriptedConnect();
   const failed = rejection(() => connect(TARGET), "Unreachable", "connect");
   const raw = new Deno.errors.PermissionDenied("Permission denied (os error 13)");
@@ -157,7 +167,7 @@ Deno.test("connect() that a router prohibits is Unreachable, whose code over IPv
   assertEquals(error.permission, undefined);
 });
 
-Deno.test("connect() hands sendQueueLimit to its connection", async () => {
+Deno.test("S3: connect() gives sendQueueLimit to its connection", async () => {
   await using listener = await listen(LOOPBACK);
   const client = await connect(listener.address, { sendQueueLimit: 3 });
   const first = send(client, bytesOf("at once"));

@@ -14,13 +14,13 @@ import { rejects } from "../../support/check_stream_calls.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 
-Deno.test("row 18: closeListener() and dispose three times are fine", async () => {
+Deno.test("E7: closeListener() and dispose can be called three times", async () => {
   const listener = await listen(LOOPBACK);
   for (let time = 0; time < 3; time++) await closeListener(listener);
   for (let time = 0; time < 3; time++) await listener[Symbol.asyncDispose]();
 });
 
-Deno.test("row 24: accept after close says Closed, and the port is free at once", async () => {
+Deno.test("L4: accept after close is Closed, and the port is free at once", async () => {
   const listener = await listen(LOOPBACK);
   for (let time = 0; time < 20; time++) {
     const pending = rejects(accept(listener), "Closed");
@@ -33,7 +33,7 @@ Deno.test("row 24: accept after close says Closed, and the port is free at once"
   }
 });
 
-Deno.test("row 25: 1,000 connects aborted around their success leave no connection", async () => {
+Deno.test("C1: 1,000 connects that are aborted around their success leave no connection", async () => {
   const random = new Random();
   await using listener = await listen(LOOPBACK);
   const accepted: Connection[] = [];
@@ -50,14 +50,14 @@ Deno.test("row 25: 1,000 connects aborted around their success leave no connecti
         cancelled++;
       },
     );
-    // So many turns of the microtask queue and of the event loop lie before, in and behind success.
+    // Some of these turns of the microtask queue and the event loop end before the success, some in it, some after it.
     for (let turn = random.below(12); turn > 0; turn--) await Promise.resolve();
     if (random.below(2) === 0) await new Promise((resolve) => setTimeout(resolve, 0));
     controller.abort();
     await outcome;
   }
   assert(cancelled > 0, "no abort came in time");
-  // Clients are accepted in the order they came: once this one is there, they all are.
+  // Clients are accepted in the order they came: after this one, no other can come.
   const last = await connect(listener.address);
   const { port } = last.localAddress;
   while (accepted.at(-1)?.remoteAddress.port !== port) {
@@ -74,12 +74,12 @@ Deno.test("row 25: 1,000 connects aborted around their success leave no connecti
   accepted.forEach(abort);
 });
 
-/** A reset ends a connection as well as an orderly end does. */
+/** Gives null for a reset, which ends a connection as an orderly end does. */
 function endOrTimeout(error: SocketError): string | null {
   return error.kind === "TimedOut" ? error.message : null;
 }
 
-Deno.test("row 26: where all addresses of a name fail, there is one error", async () => {
+Deno.test("E1: connect() rejects with one error if all addresses of a name fail", async () => {
   const listener = await listen(LOOPBACK);
   const { port } = listener.address;
   await closeListener(listener);

@@ -155,7 +155,7 @@ const SETTINGS = [
   { options: { noDelay: false, keepAlive: false }, log: [] },
 ];
 
-/** Those that turn something on: off is what a new socket has. */
+/** Gives the settings that were turned on: in a new socket all are off. */
 function settings(conn: ScriptedConn): string[] {
   return conn.log.filter((entry) => entry.endsWith("true"));
 }
@@ -181,7 +181,7 @@ for (const { options, log } of SETTINGS) {
   });
 }
 
-Deno.test("L5: a client that cannot be set because it is gone is accepted all the same", async () => {
+Deno.test("L5: a client that left before its options were set is still accepted", async () => {
   const gone = new ScriptedConn();
   gone.setNoDelay = gone.setKeepAlive = () => {
     throw new Error("Invalid argument (os error 22)");
@@ -192,7 +192,7 @@ Deno.test("L5: a client that cannot be set because it is gone is accepted all th
   assert(gone.log.includes("close"));
 });
 
-Deno.test("listen() takes a backlog and a port of one's own", async () => {
+Deno.test("listen() takes a backlog and a port", async () => {
   const first = await listen(LOOPBACK, { backlog: 1 });
   assertNotEquals(first.address.port, 0);
   await closeListener(first);
@@ -205,7 +205,7 @@ Deno.test("listen() takes a backlog and a port of one's own", async () => {
   abort(connection);
 });
 
-Deno.test("listen() hands sendQueueLimit to what it accepts", async () => {
+Deno.test("S3: listen() gives sendQueueLimit to the connections that it accepts", async () => {
   await using listener = await listen(LOOPBACK, { sendQueueLimit: 0 });
   const client = await connect(listener.address);
   const connection = await accept(listener);

@@ -4,7 +4,7 @@ import { rejection, soon } from "../../support/socket_errors.ts";
 
 const HELLO = new Uint8Array([104, 105]);
 
-/** Sends there, and gives what `receiver` gets: from whom. */
+/** Sends a datagram, and gives the sender that `receiver` sees. */
 async function exchange(sender: UdpSocket, to: Address, receiver: UdpSocket): Promise<Address> {
   await sendTo(sender, to, HELLO);
   const { from, bytes } = await soon(recvFrom(receiver));
@@ -17,7 +17,7 @@ function bind(host: string): Promise<UdpSocket> {
 }
 
 for (const host of ["127.0.0.1", "127.0.0.2", "::1", "0.0.0.0", "::"]) {
-  Deno.test(`bindUdp() on ${host} gives that host and the port that it got, frozen`, async () => {
+  Deno.test(`E8: bindUdp() on ${host} gives a frozen address with that host and the chosen port`, async () => {
     await using socket = await bind(host);
     assertEquals(socket.address.host, host);
     assert(socket.address.port > 0);
@@ -97,14 +97,14 @@ for (
   });
 }
 
-Deno.test("names resolve: an IPv4 socket sends to localhost", async () => {
+Deno.test("an IPv4 socket sends to localhost", async () => {
   await using receiver = await bind("127.0.0.1");
   await using sender = await bind("127.0.0.1");
   const to = { host: "localhost", port: receiver.address.port };
   assertEquals(await exchange(sender, to, receiver), sender.address);
 });
 
-Deno.test("names resolve: a :: socket sends to localhost, whatever its family", async () => {
+Deno.test("a :: socket sends to localhost, whatever its family", async () => {
   await using receiver = await bind("::");
   await using sender = await bind("::");
   const to = { host: "localhost", port: receiver.address.port };
@@ -113,23 +113,23 @@ Deno.test("names resolve: a :: socket sends to localhost, whatever its family", 
   assertEquals(from.port, sender.address.port);
 });
 
-Deno.test("names resolve to an address that the socket can send to, or are HostNotFound", async () => {
+Deno.test("a name is resolved to an address that the socket can send to, or is HostNotFound", async () => {
   await using receiver = await bind("::1");
   await using sender = await bind("::1");
   const to = { host: "localhost", port: receiver.address.port };
   const sent = await sendTo(sender, to, HELLO).then(() => undefined, (error) => error);
-  // Whether localhost has an IPv6 address is up to the machine.
+  // On some machines localhost has no IPv6 address.
   if (sent === undefined) assertEquals((await soon(recvFrom(receiver))).from, sender.address);
   else await rejection(() => Promise.reject(sent), "HostNotFound", "sendTo");
 });
 
-Deno.test("names resolve: bindUdp() on localhost is on loopback", async () => {
+Deno.test("bindUdp() on localhost binds a loopback address", async () => {
   await using socket = await bind("localhost");
   assert(["127.0.0.1", "::1"].includes(socket.address.host), socket.address.host);
   assertEquals(await exchange(socket, socket.address, socket), socket.address);
 });
 
-Deno.test("a name that nobody knows is HostNotFound, which is retryable", async () => {
+Deno.test("an unknown name is HostNotFound, which is retryable", async () => {
   await using socket = await bind("127.0.0.1");
   const target = { host: "no-such.invalid", port: 9 };
   const sending = await rejection(() => sendTo(socket, target, HELLO), "HostNotFound", "sendTo");
@@ -143,7 +143,7 @@ Deno.test("a name that nobody knows is HostNotFound, which is retryable", async 
 });
 
 for (const port of [-1, 65_536, 66_770, 2 ** 32 + 9, 1.5, NaN, Infinity]) {
-  Deno.test(`U3: port ${port} is InvalidInput, and nothing is sent elsewhere`, async () => {
+  Deno.test(`U3: port ${port} is InvalidInput, and nothing is sent to another port`, async () => {
     await using socket = await bind("127.0.0.1");
     for (const host of ["127.0.0.1", "localhost"]) {
       const to = { host, port };
@@ -155,14 +155,14 @@ for (const port of [-1, 65_536, 66_770, 2 ** 32 + 9, 1.5, NaN, Infinity]) {
   });
 }
 
-Deno.test("U3: port 0 is InvalidInput to send to, and a free one to bind", async () => {
+Deno.test("U3: port 0 is InvalidInput for sendTo(), and a free port for bindUdp()", async () => {
   await using socket = await bind("127.0.0.1");
   const to = { host: "127.0.0.1", port: 0 };
   await rejection(() => sendTo(socket, to, HELLO), "InvalidInput", "sendTo");
   assertEquals(await exchange(socket, socket.address, socket), socket.address);
 });
 
-Deno.test("U3: a port modulo 65,536 gets nothing", async () => {
+Deno.test("U3: a port over 65,535 sends nothing to that port modulo 65,536", async () => {
   await using receiver = await bind("127.0.0.1");
   await using sender = await bind("127.0.0.1");
   const { host, port } = receiver.address;

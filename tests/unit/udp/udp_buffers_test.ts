@@ -7,7 +7,7 @@ import { transfer } from "../../support/transferring.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 
-/** Buffers that end before the view of them does, and how they came to. */
+/** Makes views whose buffer is gone or too short, each in one way. */
 const GONE: Record<string, () => Uint8Array<ArrayBuffer>> = {
   "transferred"() {
     const bytes = bytesOf("gone");
@@ -28,7 +28,7 @@ const GONE: Record<string, () => Uint8Array<ArrayBuffer>> = {
 };
 
 for (const [how, make] of Object.entries(GONE)) {
-  Deno.test(`sendTo() of a buffer that was ${how} before is InvalidInput, and nothing is sent`, async () => {
+  Deno.test(`E1: sendTo() of a buffer that was ${how} before is InvalidInput, and nothing is sent`, async () => {
     await using socket = await bindUdp(LOOPBACK);
     for (const host of ["127.0.0.1", "localhost"]) {
       for (const options of [undefined, { timeout: 60_000 }]) {
@@ -43,7 +43,7 @@ for (const [how, make] of Object.entries(GONE)) {
   });
 }
 
-Deno.test("sendTo() that nobody has to wait for takes the bytes within the call", async () => {
+Deno.test("sendTo() on an idle socket takes the bytes within the call", async () => {
   await using socket = await bindUdp(LOOPBACK);
   for (const host of ["127.0.0.1", "localhost"]) {
     const bytes = bytesOf("whole");
@@ -54,7 +54,7 @@ Deno.test("sendTo() that nobody has to wait for takes the bytes within the call"
   }
 });
 
-Deno.test("sendTo() of a buffer that is transferred while it waits is InvalidInput, and that alone", async () => {
+Deno.test("E1: sendTo() of a buffer that is transferred while it waits is InvalidInput, and others go on", async () => {
   await using socket = await bindUdp(LOOPBACK);
   const first = sendTo(socket, socket.address, bytesOf("first"));
   const [gone, empty] = [bytesOf("gone"), new Uint8Array()];
@@ -76,7 +76,7 @@ Deno.test("sendTo() of a buffer that is transferred while it waits is InvalidInp
   }
 });
 
-Deno.test("sendTo() of a buffer that is resized while it waits is InvalidInput", async () => {
+Deno.test("E1: sendTo() of a buffer that is resized while it waits is InvalidInput", async () => {
   await using socket = await bindUdp(LOOPBACK);
   for (const length of [3, 5]) {
     const first = sendTo(socket, socket.address, bytesOf("first"));
@@ -90,7 +90,7 @@ Deno.test("sendTo() of a buffer that is resized while it waits is InvalidInput",
   }
 });
 
-Deno.test("E6: sendTo() that waits and can be cancelled copies a node:buffer as well", async () => {
+Deno.test("E6: a waiting sendTo() that can be cancelled copies the bytes, also of a node:buffer", async () => {
   await using socket = await bindUdp(LOOPBACK);
   const first = sendTo(socket, socket.address, bytesOf("first"));
   const buffer = Buffer.from("second");
@@ -102,7 +102,7 @@ Deno.test("E6: sendTo() that waits and can be cancelled copies a node:buffer as 
   }
 });
 
-Deno.test("sendTo() sends out of shared and out of resizable memory", async () => {
+Deno.test("sendTo() sends from shared and from resizable memory", async () => {
   await using socket = await bindUdp(LOOPBACK);
   const shared = new Uint8Array(new SharedArrayBuffer(2)).fill(1);
   const growing = new Uint8Array(new ArrayBuffer(2, { maxByteLength: 8 })).fill(1);

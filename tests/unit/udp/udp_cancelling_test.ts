@@ -20,7 +20,7 @@ function numberOf({ bytes }: { bytes: Uint8Array }): number {
   return bytes[0] << 8 | bytes[1];
 }
 
-/** The two functions that wait, on one socket. */
+/** Gives the two functions that wait, on one socket. */
 function waitingCalls(
   socket: UdpSocket,
 ): { name: string; call: (options: OperationOptions) => Promise<unknown> }[] {
@@ -52,7 +52,7 @@ Deno.test("E4: sendTo() with timeout 0 or an aborted signal sends nothing", asyn
 });
 
 for (const reason of [undefined, new Error("mine"), "a string", null, 0, { any: "object" }]) {
-  Deno.test(`E4: row 13: an aborted signal's reason is the cause: ${reason}`, async () => {
+  Deno.test(`E4: an aborted signal's reason is the cause: ${reason}`, async () => {
     await using socket = await bindUdp(LOOPBACK);
     const signal = AbortSignal.abort(reason);
     for (const { name, call } of waitingCalls(socket)) {
@@ -68,7 +68,7 @@ for (const reason of [undefined, new Error("mine"), "a string", null, 0, { any: 
   });
 }
 
-Deno.test("E4: row 8: a deadline wakes a pending recvFrom()", async () => {
+Deno.test("E4: a deadline ends a pending recvFrom()", async () => {
   await using socket = await bindUdp(LOOPBACK);
   for (const timeout of [0.5, 1, 5]) {
     await rejection(() => recvFrom(socket, { timeout }), "TimedOut", "recvFrom");
@@ -78,12 +78,12 @@ Deno.test("E4: row 8: a deadline wakes a pending recvFrom()", async () => {
   assertEquals((error.cause as DOMException).name, "TimeoutError");
 });
 
-Deno.test("E4: row 12: large timeouts do not overflow into at once", async () => {
+Deno.test("E4: a large timeout does not overflow into an immediate one", async () => {
   await using socket = await bindUdp(LOOPBACK);
   await using clock = await bindUdp(LOOPBACK);
   const timeouts = [2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53, Number.MAX_VALUE, Infinity];
   const pending = timeouts.map((timeout) => recvFrom(socket, { timeout }));
-  // A timer that overflowed fires before this one.
+  // A timer that overflowed would fire before this one.
   await rejection(() => recvFrom(clock, { timeout: 10 }), "TimedOut", "recvFrom");
   for (const [index, timeout] of timeouts.entries()) {
     await sendTo(socket, socket.address, numbered(index), { timeout });
@@ -91,7 +91,7 @@ Deno.test("E4: row 12: large timeouts do not overflow into at once", async () =>
   assertEquals((await soon(Promise.all(pending))).map(numberOf), [0, 1, 2, 3, 4, 5]);
 });
 
-Deno.test("E4: row 12: NaN, negative and other timeouts are InvalidInput", async () => {
+Deno.test("E4: NaN, negative and other timeouts are InvalidInput", async () => {
   await using socket = await bindUdp(LOOPBACK);
   for (const timeout of [NaN, -1, -Infinity, "5", null, {}]) {
     const options = { timeout } as OperationOptions;
@@ -103,7 +103,7 @@ Deno.test("E4: row 12: NaN, negative and other timeouts are InvalidInput", async
   assertEquals(numberOf(await soon(recvFrom(socket))), 1);
 });
 
-Deno.test("E5: row 14: 10,000 settled calls leave no listener on their signal", async () => {
+Deno.test("E5: 10,000 settled calls leave no listener on their signal", async () => {
   await using socket = await bindUdp(LOOPBACK);
   const { signal, listeners } = countedSignal();
   for (let round = 0; round < 5000; round++) {
@@ -134,11 +134,11 @@ Deno.test("E6: recvFrom() gives the datagram that came after a timeout", async (
   }
 });
 
-Deno.test("E6: row 10: 1,000 deadlines of 1 ms lose and reorder no datagram", async () => {
+Deno.test("E6: 1,000 deadlines of 1 ms lose and reorder no datagram", async () => {
   await using receiver = await bindUdp(LOOPBACK);
   await using sender = await bindUdp(LOOPBACK);
   const total = 1000;
-  // At most this many are under way, so that the kernel has no reason to drop one.
+  // At most this many datagrams are under way, so that the kernel has no reason to drop one.
   const window = 16;
   const received: number[] = [];
   let sent = 0;
@@ -148,7 +148,7 @@ Deno.test("E6: row 10: 1,000 deadlines of 1 ms lose and reorder no datagram", as
     }
   };
   for (let round = 0; received.length < total && round < 50 * total; round++) {
-    // Every second call starts before anything is there, and meets its deadline or the datagram.
+    // Every second call starts before a datagram is there, and ends with its deadline or with the datagram.
     const call = recvFrom(receiver, { timeout: round % 2 === 0 ? 1 : 0.01 });
     if (round % 3 === 0) await sendMore();
     const number = await soon(call.then(numberOf, ({ kind }) => kind));
@@ -158,7 +158,7 @@ Deno.test("E6: row 10: 1,000 deadlines of 1 ms lose and reorder no datagram", as
   assertEquals(received, Array.from({ length: total }, (_, index) => index));
 });
 
-Deno.test("E6: an abort that meets the datagram loses nothing", async () => {
+Deno.test("E6: an abort in the same turn as the datagram loses nothing", async () => {
   await using receiver = await bindUdp(LOOPBACK);
   await using sender = await bindUdp(LOOPBACK);
   let cancelled = 0;
@@ -209,7 +209,7 @@ Deno.test("E6: the iteration goes on with what came after a cancelled recvFrom()
 
 for (const cancelled of [false, true]) {
   const when = cancelled ? "was cancelled" : "has resolved";
-  Deno.test(`E6: row 11: a caller may change its buffer once sendTo() ${when}`, async () => {
+  Deno.test(`E6: a caller may change its buffer after sendTo() ${when}`, async () => {
     await using receiver = await bindUdp(LOOPBACK);
     await using sender = await bindUdp(LOOPBACK);
     const buffer = new Uint8Array(3000);
@@ -223,7 +223,7 @@ for (const cancelled of [false, true]) {
         await rejection(() => sending, "Aborted", "sendTo");
       } else await sending;
       buffer.fill(255);
-      // A cancelled datagram may arrive all the same, now or in a later round, but only as it was.
+      // A cancelled datagram may still arrive, now or in a later round, but only with its first content.
       await sendTo(sender, receiver.address, numbered(round));
       for (;;) {
         const { bytes } = await soon(recvFrom(receiver));
@@ -235,7 +235,7 @@ for (const cancelled of [false, true]) {
   });
 }
 
-Deno.test("a caller may change its buffer once sendTo() without options has resolved", async () => {
+Deno.test("a caller may change its buffer after sendTo() without options has resolved", async () => {
   await using socket = await bindUdp(LOOPBACK);
   const buffer = new Uint8Array(1000);
   for (let round = 0; round < 200; round++) {

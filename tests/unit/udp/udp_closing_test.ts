@@ -35,7 +35,7 @@ Deno.test("E7: closeUdp() rejects pending recvFrom() calls at once, in call orde
   assertEquals(order, [0, 1, 2, 3]);
 });
 
-Deno.test("E7: after closeUdp() every call says Closed", async () => {
+Deno.test("E7: after closeUdp() every call is Closed", async () => {
   const socket = await bindUdp(LOOPBACK);
   await sendTo(socket, socket.address, BYTES);
   await closeUdp(socket);
@@ -55,7 +55,7 @@ Deno.test("E7: a call is Closed as soon as closeUdp() was called", async () => {
   await closed;
 });
 
-Deno.test("row 18: closeUdp() and disposing are idempotent, at once and one after the other", async () => {
+Deno.test("E7: closeUdp() and disposing are idempotent, at once and one after the other", async () => {
   const socket = await bindUdp(LOOPBACK);
   await soon(Promise.all([closeUdp(socket), closeUdp(socket), socket[Symbol.asyncDispose]()]));
   for (let again = 0; again < 3; again++) {
@@ -72,7 +72,7 @@ Deno.test("address and dropped can be read after closeUdp()", async () => {
   assertEquals(socket.dropped, 0);
 });
 
-Deno.test("E7: a sendTo() pending at closeUdp() resolves or says Closed", async () => {
+Deno.test("E7: a sendTo() that is pending at closeUdp() resolves or is Closed", async () => {
   for (let round = 0; round < 50; round++) {
     const socket = await bindUdp(LOOPBACK);
     const outcomes = ["127.0.0.1", "localhost"].flatMap((host) =>
@@ -88,7 +88,7 @@ Deno.test("E7: a sendTo() pending at closeUdp() resolves or says Closed", async 
   }
 });
 
-Deno.test("closeUdp() ends the iteration without an error", async () => {
+Deno.test("E7: closeUdp() ends the iteration without an error", async () => {
   const socket = await bindUdp(LOOPBACK);
   const lengths: number[] = [];
   const both = Promise.withResolvers<void>();
@@ -103,7 +103,7 @@ Deno.test("closeUdp() ends the iteration without an error", async () => {
   assertEquals(lengths, [3, 0]);
 });
 
-Deno.test("closeUdp() within the iteration's body ends it", async () => {
+Deno.test("E7: closeUdp() within the body of the iteration ends it", async () => {
   const socket = await bindUdp(LOOPBACK);
   await sendTo(socket, socket.address, BYTES);
   await sendTo(socket, socket.address, BYTES);
@@ -115,13 +115,13 @@ Deno.test("closeUdp() within the iteration's body ends it", async () => {
   assertEquals(count, 1);
 });
 
-Deno.test("iterating a closed socket gives nothing", async () => {
+Deno.test("E7: an iteration over a closed socket gives nothing", async () => {
   const socket = await bindUdp(LOOPBACK);
   await closeUdp(socket);
   for await (const _ of socket) throw new Error("a datagram from a closed socket");
 });
 
-Deno.test("await using closes the socket and frees the port", async () => {
+Deno.test("U8: await using closes the socket and frees the port", async () => {
   let address: Address;
   {
     await using socket = await bindUdp(LOOPBACK);
@@ -160,7 +160,7 @@ const BEFORE_CLOSING: readonly [string, (address: Address) => Promise<void>][] =
 ];
 
 for (const [what, use] of BEFORE_CLOSING) {
-  Deno.test(`the port is free when closeUdp() resolves, after ${what}`, async () => {
+  Deno.test(`U8: the port is free when closeUdp() resolves, after ${what}`, async () => {
     const probe = await bindUdp(LOOPBACK);
     await closeUdp(probe);
     for (let round = 0; round < 20; round++) await use(probe.address);
@@ -169,7 +169,7 @@ for (const [what, use] of BEFORE_CLOSING) {
   });
 }
 
-/** Each line: the reasons that hold at once, and which of them must win. */
+/** Each line has reasons that hold at once, and the kind that must win. */
 const PRECEDENCE: readonly {
   closed: boolean;
   options: Record<string, unknown>;

@@ -5,14 +5,14 @@ import { soon } from "../../support/socket_errors.ts";
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 const MARKER = 77;
 const QUEUE_LIMIT = 2 * 1024 * 1024;
-/** What may still wait in the kernel besides, which the system sets. */
+/** Bytes that may wait in the kernel besides; the system sets the limit. */
 const KERNEL_BUFFER = 2 * 1024 * 1024;
-/** Where the runtime lacks it, this package keeps the queue, bounds it and counts what it drops. */
+/** True if this package keeps the receive queue, and counts in `dropped` what did not fit. */
 const KEEPS_QUEUE = !("listenDatagram" in Deno);
 
 /**
- * Sends datagrams that nobody receives: `count`, and more as long as `goOn` says so. Those leave the
- * runtime time to take them out of the kernel.
+ * Sends `count` datagrams that nobody receives, and more while `goOn` is true. Those come with pauses, in which the
+ * runtime takes them out of the kernel.
  */
 async function flood(
   sender: UdpSocket,
@@ -29,7 +29,7 @@ async function flood(
   return sent;
 }
 
-/** Receives all that waits: until a datagram comes that was sent after all the others. */
+/** Receives everything that waits, until a datagram comes that was sent after all the others. */
 async function drain(sender: UdpSocket, receiver: UdpSocket): Promise<number[]> {
   const lengths: number[] = [];
   const marker = new Uint8Array(MARKER).fill(MARKER);
@@ -55,7 +55,7 @@ for (
   Deno.test(`U5: ${count} unread datagrams of ${size} bytes do no harm`, async () => {
     await using receiver = await bindUdp(LOOPBACK);
     await using sender = await bindUdp(LOOPBACK);
-    // How many of them the kernel keeps is the system's affair, so more may be needed.
+    // Systems differ in the number that the kernel keeps, so more may be needed.
     const goOn = () => overflows && KEEPS_QUEUE && receiver.dropped === 0;
     const sent = await flood(sender, receiver, { count, size, goOn });
     const lengths = await drain(sender, receiver);
@@ -77,7 +77,7 @@ for (
   });
 }
 
-Deno.test("U5: what was queued before a flood comes first, in order", async () => {
+Deno.test("U5: datagrams that were queued before a flood come first, in order", async () => {
   await using receiver = await bindUdp(LOOPBACK);
   await using sender = await bindUdp(LOOPBACK);
   for (let index = 0; index < 50; index++) {
@@ -89,7 +89,7 @@ Deno.test("U5: what was queued before a flood comes first, in order", async () =
   }
 });
 
-Deno.test("dropped stays 0 where somebody receives", async () => {
+Deno.test("U5: dropped stays 0 if somebody receives", async () => {
   await using receiver = await bindUdp(LOOPBACK);
   await using sender = await bindUdp(LOOPBACK);
   for (let round = 0; round < 1000; round++) {

@@ -20,7 +20,7 @@ for (
       const sendQueueLimit = fits * (size + OVERHEAD);
       await using sender = await bindUdp(LOOPBACK, { sendQueueLimit });
       const bytes = new Uint8Array(size);
-      // The first is the system's at once, and does not wait.
+      // The system takes the first at once, so it does not wait.
       const sends = Array.from(
         { length: 1 + fits },
         () => sendTo(sender, receiver.address, bytes, options),
@@ -91,7 +91,7 @@ Deno.test("U7: by default 16 MiB wait, empty datagrams included", async () => {
       if (kind === "QueueFull") refused++;
     });
   }
-  // None of them was sent before the loop was over, and a slow machine need not send them all.
+  // The loop ends before the second one is sent, and a slow machine need not send them all.
   await soon(closeUdp(socket));
   assertEquals(100_000 - refused, 1 + 16 * 1024 * 1024 / OVERHEAD);
 });
@@ -134,7 +134,7 @@ Deno.test("U7: a datagram to a name that was cancelled meanwhile is not sent", a
   assertEquals((await soon(recvFrom(socket))).bytes[0], 2);
 });
 
-Deno.test("U7: a name that nobody knows fails all datagrams that wait for it, and no others", async () => {
+Deno.test("U7: an unknown name fails all datagrams that wait for it, and no others", async () => {
   await using socket = await bindUdp(LOOPBACK);
   const unknown = { host: "no-such-host.invalid", port: 9 };
   const failing = [undefined, { timeout: 60_000 }, undefined].map((options) =>
@@ -148,7 +148,7 @@ Deno.test("U7: a name that nobody knows fails all datagrams that wait for it, an
 for (const host of ["127.0.0.1", "localhost"]) {
   for (const options of [undefined, { timeout: 60_000 }]) {
     const title = `to ${host}${options === undefined ? "" : " with a timeout"}`;
-    Deno.test(`U8: closeUdp() sends what nobody awaited, ${title}`, async () => {
+    Deno.test(`U8: closeUdp() sends datagrams that nobody awaited, ${title}`, async () => {
       await using receiver = await bindUdp(LOOPBACK);
       const sender = await bindUdp(LOOPBACK);
       const to = { host, port: receiver.address.port };
@@ -163,7 +163,7 @@ for (const host of ["127.0.0.1", "localhost"]) {
   }
 }
 
-Deno.test("U8: await using sends what nobody awaited", async () => {
+Deno.test("U8: await using sends datagrams that nobody awaited", async () => {
   await using receiver = await bindUdp(LOOPBACK);
   {
     await using sender = await bindUdp(LOOPBACK);
@@ -176,7 +176,7 @@ Deno.test("U8: await using sends what nobody awaited", async () => {
   }
 });
 
-Deno.test("U8: what was accepted before closeUdp() resolves before it does", async () => {
+Deno.test("U8: sends that were accepted before closeUdp() resolve before it does", async () => {
   const socket = await bindUdp(LOOPBACK);
   const settled: string[] = [];
   for (const host of ["127.0.0.1", "localhost"]) {
@@ -191,7 +191,7 @@ Deno.test("U8: what was accepted before closeUdp() resolves before it does", asy
   assertEquals(settled.length, 6);
 });
 
-Deno.test("U8: a failure of its own is told while closeUdp() waits, and need not be heard", async () => {
+Deno.test("U8: a send that fails while closeUdp() waits keeps its own error, and needs no handler", async () => {
   const socket = await bindUdp(LOOPBACK);
   const unknown = { host: "no-such-host.invalid", port: 9 };
   void sendTo(socket, unknown, new Uint8Array(1));
@@ -204,7 +204,7 @@ Deno.test("U8: a failure of its own is told while closeUdp() waits, and need not
   await error;
 });
 
-Deno.test("U8: cancelling all that waits lets closeUdp() go on", async () => {
+Deno.test("U8: closeUdp() goes on if all waiting sends are cancelled", async () => {
   const socket = await bindUdp(LOOPBACK);
   const controller = new AbortController();
   const sends = [1, 2, 3].map(() =>

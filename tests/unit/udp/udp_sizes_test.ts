@@ -6,10 +6,10 @@ const FAMILIES = [
   { name: "IPv4", host: "127.0.0.1", largest: 65_507 },
   { name: "IPv6", host: "::1", largest: 65_527 },
 ];
-/** A buffer for a small datagram may be this large. */
+/** The largest buffer of a small datagram (bytes). */
 const SMALL_BUFFER = 4096;
 
-/** Bytes that differ everywhere, so that a shift or a cut shows. */
+/** Makes bytes that differ everywhere, so that a shift or a cut shows. */
 function pattern(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, index) => index * 31 + (index >> 8));
 }
@@ -29,7 +29,7 @@ for (const { name, host, largest } of FAMILIES) {
     }
   });
 
-  Deno.test(`U2: row 27: boundaries are kept over ${name}`, async () => {
+  Deno.test(`U2: boundaries are kept over ${name}`, async () => {
     await using receiver = await bindUdp(loopback);
     await using sender = await bindUdp(loopback);
     const lengths = [3, 0, 1000, 1, 0, 0, 500, 2];
@@ -39,7 +39,7 @@ for (const { name, host, largest } of FAMILIES) {
     assertEquals(received, lengths);
   });
 
-  Deno.test(`U3: row 27: ${largest + 1} bytes are TooLarge over ${name}`, async () => {
+  Deno.test(`U3: ${largest + 1} bytes are TooLarge over ${name}`, async () => {
     await using receiver = await bindUdp(loopback);
     await using sender = await bindUdp(loopback);
     for (const length of [largest + 1, 65_536, 1 << 20]) {
@@ -86,7 +86,7 @@ for (const { name, host, largest } of FAMILIES) {
   });
 }
 
-Deno.test("U3: a :: socket's limit towards IPv4 is that of IPv4", async () => {
+Deno.test("U3: a :: socket has the limit of IPv4 if it sends to IPv4", async () => {
   await using receiver = await bindUdp({ host: "127.0.0.1", port: 0 });
   await using sender = await bindUdp({ host: "::", port: 0 });
   const { port } = receiver.address;
@@ -98,7 +98,7 @@ Deno.test("U3: a :: socket's limit towards IPv4 is that of IPv4", async () => {
   }
 });
 
-Deno.test("U3: what is too large for a name's address is TooLarge as well", async () => {
+Deno.test("U3: a datagram to a name is TooLarge if it is too large for the address of the name", async () => {
   await using receiver = await bindUdp({ host: "127.0.0.1", port: 0 });
   await using sender = await bindUdp({ host: "127.0.0.1", port: 0 });
   const to = { host: "localhost", port: receiver.address.port };
@@ -107,7 +107,7 @@ Deno.test("U3: what is too large for a name's address is TooLarge as well", asyn
   assertEquals((await soon(recvFrom(receiver))).bytes, pattern(65_507));
 });
 
-Deno.test("sendTo() sends the part that a view shows, not its whole buffer", async () => {
+Deno.test("sendTo() sends the bytes of a view, not its whole buffer", async () => {
   await using socket = await bindUdp({ host: "127.0.0.1", port: 0 });
   await sendTo(socket, socket.address, pattern(100).subarray(10, 20));
   assertEquals((await soon(recvFrom(socket))).bytes, pattern(100).slice(10, 20));

@@ -16,7 +16,7 @@ function range(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
 }
 
-/** A port where nobody listens. */
+/** Gives a port where nobody listens. */
 async function deadPort(): Promise<number> {
   const socket = await bindUdp(LOOPBACK);
   await closeUdp(socket);
@@ -32,7 +32,7 @@ Deno.test("recvFrom() gives the bytes and the sender's address", async () => {
   assertEquals(from, sender.address);
 });
 
-Deno.test("recvFrom() gives datagrams that arrived before the call", async () => {
+Deno.test("U1: recvFrom() gives datagrams that arrived before the call", async () => {
   await using receiver = await bindUdp(LOOPBACK);
   await using sender = await bindUdp(LOOPBACK);
   for (const index of range(10)) await sendTo(sender, receiver.address, numbered(index));
@@ -106,7 +106,7 @@ Deno.test("an error thrown in the iteration's body leaves the socket open", asyn
   assertEquals(numberOf((await soon(recvFrom(receiver))).bytes), 2);
 });
 
-/** What does not end the socket. */
+/** Events that do not end the socket. */
 const HARMLESS: readonly [string, (socket: UdpSocket) => Promise<unknown>][] = [
   ["datagrams to a dead port", async (socket) => {
     const to = { host: "127.0.0.1", port: await deadPort() };
@@ -124,7 +124,7 @@ const HARMLESS: readonly [string, (socket: UdpSocket) => Promise<unknown>][] = [
       "InvalidInput",
       "sendTo",
     )],
-  ["a name that nobody knows", (socket) =>
+  ["an unknown name", (socket) =>
     rejection(
       () => sendTo(socket, { host: "no-such.invalid", port: 9 }, numbered(0)),
       "HostNotFound",
@@ -160,7 +160,7 @@ for (const [what, cause] of HARMLESS) {
   });
 }
 
-Deno.test("reuseAddress lets two sockets bind one port; without it, that is AddressInUse", async () => {
+Deno.test("two sockets bind one port with reuseAddress; without it, the second is AddressInUse", async () => {
   await using first = await bindUdp(LOOPBACK, { reuseAddress: true });
   await using second = await bindUdp(first.address, { reuseAddress: true });
   assertEquals(second.address, first.address);
@@ -177,7 +177,7 @@ Deno.test("reuseAddress lets two sockets bind one port; without it, that is Addr
   );
 });
 
-Deno.test("bindUdp() to an address of another machine says AddressNotAvailable", async () => {
+Deno.test("bindUdp() to an address of another machine is AddressNotAvailable", async () => {
   const elsewhere = { host: "192.0.2.77", port: 0 };
   const error = await rejection(() => bindUdp(elsewhere), "AddressNotAvailable", "bindUdp");
   assertEquals(error.code, "EADDRNOTAVAIL");

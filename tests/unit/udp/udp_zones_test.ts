@@ -2,12 +2,12 @@ import { assert, assertEquals } from "@std/assert";
 import { bindUdp, closeListener, connect, listen, recvFrom, sendTo } from "../../../mod.ts";
 import { rejection, soon } from "../../support/socket_errors.ts";
 
-/** The loopback interface by its number, which is 1 on Linux; names of zones are for link-local addresses alone. */
+/** The loopback interface by its number, which is 1 on Linux. Only link-local addresses take the name of a zone. */
 const LOOPBACK = "::1%1";
 const ignore = Deno.build.os !== "linux";
 
 Deno.test({
-  name: "an IPv6 zone is taken by bindUdp() and sendTo(), and the bound address keeps it",
+  name: "bindUdp() and sendTo() take an IPv6 zone, and the bound address keeps it",
   ignore,
   async fn() {
     await using socket = await bindUdp({ host: LOOPBACK, port: 0 });
@@ -19,7 +19,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "an IPv6 zone is taken by listen() and connect(), and the listener's address keeps it",
+  name: "listen() and connect() take an IPv6 zone, and the listener's address keeps it",
   ignore,
   async fn() {
     const listener = await listen({ host: LOOPBACK, port: 0 });
@@ -31,7 +31,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a zone that does not exist is HostNotFound, or refused when it is sent to",
+  name: "an unknown zone is HostNotFound, or a refusal that says so in sendTo()",
   ignore,
   async fn() {
     const nowhere = { host: "fe80::1%no-such-zone", port: 9 };
@@ -53,7 +53,7 @@ Deno.test({
   },
 });
 
-Deno.test("sendTo() a zone from an IPv4 socket is InvalidInput", async () => {
+Deno.test("sendTo() to a zone from an IPv4 socket is InvalidInput", async () => {
   await using socket = await bindUdp({ host: "127.0.0.1", port: 0 });
   const call = () => sendTo(socket, { host: "fe80::1%eth0", port: 9 }, new Uint8Array(1));
   const error = await rejection(call, "InvalidInput", "sendTo");

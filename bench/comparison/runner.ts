@@ -1,0 +1,84 @@
+import type { PeerName } from "../rows.ts";
+import type { Peer, WorkName, WorkOptions } from "../contenders/work.ts";
+import { Child, MEASURED_CPU, PEER_CPU, pinned } from "./child.ts";
+import type { Toolchain } from "./toolchain.ts";
+
+export type ContenderName = "ours" | PeerName;
+
+type Program = "deno" | "node" | "bun" | "client";
+
+/** The program that each contender runs in, and its name in that program. */
+const PROGRAMS: Readonly<Record<ContenderName, readonly [Program, name: string]>> = {
+  ours: ["deno", "ours"],
+  "raw Deno": ["deno", "raw"],
+  "Conn.readable": ["deno", "readable"],
+  "node: API on Deno": ["deno", "node"],
+  Node: ["node", "node"],
+  "Node, corked": ["node", "corked"],
+  Bun: ["bun", "bun"],
+  C: ["client", "c"],
+};
+
+/** Runs the peer, and starts each contender's program on first use. */
+export class Runner implements AsyncDisposable {
+  readonly #tools: Toolchain;
+  readonly #peerProgram: Child;
+  readonly #programs = new Map<Program, Child>();
+  readonly peer: Peer;
+
+  static async open(tools: Toolchain): Promise<Runner> {
+    const peer = new Child(pinned(PEER_CPU, [tools.peer]));
+    const [tcp, udp] = (await peer.line()).split(" ").map(Number);
+    return new Runner(tools, peer, { tcp, udp });
+  }
+
+  private constructor(tools: Toolchain, peerProgram: Child, peer: Peer) {
+    this.#tools = tools;
+    this.#peerProgram = peerProgram;
+    this.peer = peer;
+  }
+
+  /** Does work for `milliseconds` and returns its rate per second. */
+  async rate(
+    contender: ContenderName,
+    work: WorkName,
+    { noDelay, size, connections }: WorkOptions,
+    milliseconds: number,
+  ): Promise<number> {
+    const [program, name] = PROGRAMS[contender];
+    const { tcp, udp } = this.peer;
+    const numbers = [Number(noDelay), size, connections, milliseconds, tcp, udp];
+    const answer = await this.#program(program).ask([name, work, ...numbers].join(" "));
+    const [amount, elapsed] = answer.split(" ").map(Number);
+    if (Number.isNaN(amount)) throw new Error(`${contender}, ${work}: ${answer}`);
+    return amount / elapsed * 1000;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const program of this.#programs.values()) await program[Symbol.asyncDispose]();
+    await this.#peerProgram[Symbol.asyncDispose]();
+  }
+
+  #program(name: Program): Child {
+    const running = this.#programs.get(name);
+    if (running !== undefined) return running;
+    const started = new Child(pinned(MEASURED_CPU, this.#command(name)));
+    this.#programs.set(name, started);
+    return started;
+  }
+
+  #command(name: Program): string[] {
+    const source = (file: string) => new URL(`programs/${file}.ts`, import.meta.url).pathname;
+    const { node, bun, client } = this.#tools;
+    switch (name) {
+      case "deno":
+        return [Deno.execPath(), "run", "-A", "--unstable-net", source("deno")];
+      case "node":
+        return [node, source("node")];
+      case "bun":
+        return [bun, source("bun")];
+      case "client":
+        return [client];
+    }
+  }
+}

@@ -1,0 +1,263 @@
+/** The contender with this package, used as its README says. */
+import {
+  abort,
+  bindUdp,
+  closeUdp,
+  connect as connectTo,
+  type Connection,
+  recv as receive,
+  recvFrom as receiveFrom,
+  recvInto as receiveInto,
+  send,
+  sendTo as sendDatagram,
+} from "../../mod.ts";
+import {
+  ASKED_DATAGRAMS,
+  askForDatagrams,
+  CONNECTS,
+  type Contender,
+  DATAGRAMS,
+  ECHO,
+  ECHO_DATAGRAM,
+  END_FLOOD,
+  HOST,
+  isSmall,
+  LARGEST_MESSAGE,
+  type Peer,
+  pipelined,
+  RECEIVED,
+  ROUND_TRIPS,
+  roundTrips,
+  sends,
+  SINGLE_BYTES,
+  SINGLE_BYTES_RECEIVED,
+  SINK,
+  SINK_DATAGRAM,
+  SOURCE,
+  START_FLOOD,
+  type Work,
+  type WorkOptions,
+} from "./work.ts";
+
+async function open(peer: Peer, job: number, noDelay = true): Promise<Connection> {
+  const connection = await connectTo({ host: HOST, port: peer.tcp }, { noDelay });
+  await send(connection, Uint8Array.of(job));
+  return connection;
+}
+
+async function openAll(
+  peer: Peer,
+  job: number,
+  { connections, noDelay }: WorkOptions,
+): Promise<Connection[]> {
+  const opened: Connection[] = [];
+  for (let count = 0; count < connections; count++) opened.push(await open(peer, job, noDelay));
+  return opened;
+}
+
+async function sendAwaited(peer: Peer, { size, noDelay }: WorkOptions): Promise<Work> {
+  const connection = await open(peer, SINK, noDelay);
+  const bytes = new Uint8Array(size);
+  const count = sends(size);
+  return {
+    async batch() {
+      for (let left = count; left > 0; left--) await send(connection, bytes);
+      return count;
+    },
+    end: () => abort(connection),
+  };
+}
+
+async function sendPipelined(peer: Peer, { size, noDelay }: WorkOptions): Promise<Work> {
+  const connection = await open(peer, SINK, noDelay);
+  const bytes = new Uint8Array(size);
+  const count = pipelined(size);
+  return {
+    async batch() {
+      for (let left = count - 1; left > 0; left--) void send(connection, bytes);
+      await send(connection, bytes);
+      return count;
+    },
+    end: () => abort(connection),
+  };
+}
+
+async function sendMixed(peer: Peer): Promise<Work> {
+  const connection = await open(peer, SINK);
+  const [small, large] = [new Uint8Array(1), new Uint8Array(LARGEST_MESSAGE)];
+  return {
+    async batch() {
+      await send(connection, small);
+      await send(connection, large);
+      return 2;
+    },
+    end: () => abort(connection),
+  };
+}
+
+async function sendOnAll(peer: Peer, options: WorkOptions): Promise<Work> {
+  const all = await openAll(peer, SINK, options);
+  const bytes = new Uint8Array(options.size);
+  return {
+    async batch() {
+      await Promise.all(all.map((connection) => send(connection, bytes)));
+      return all.length;
+    },
+    end: () => all.forEach(abort),
+  };
+}
+
+async function recv(peer: Peer, job: number, amount: number): Promise<Work> {
+  const connection = await open(peer, job);
+  return {
+    async batch() {
+      let missing = amount;
+      while (missing > 0) missing -= (await receive(connection))!.length;
+      return amount - missing;
+    },
+    end: () => abort(connection),
+  };
+}
+
+async function recvInto(peer: Peer): Promise<Work> {
+  const connection = await open(peer, SOURCE);
+  const buffer = new Uint8Array(128 * 1024);
+  return {
+    async batch() {
+      let missing = RECEIVED;
+      while (missing > 0) missing -= (await receiveInto(connection, buffer))!;
+      return RECEIVED - missing;
+    },
+    end: () => abort(connection),
+  };
+}
+
+/** Echoes a large message, which comes back while it is still being sent. */
+async function roundTrip(connection: Connection, bytes: Uint8Array): Promise<void> {
+  const { length } = bytes;
+  const sent = isSmall(length) ? await send(connection, bytes) : send(connection, bytes);
+  for (let missing = length; missing > 0;) missing -= (await receive(connection))!.length;
+  await sent;
+}
+
+async function roundTripInto(
+  connection: Connection,
+  bytes: Uint8Array,
+  buffer: Uint8Array,
+): Promise<void> {
+  const { length } = bytes;
+  const sent = isSmall(length) ? await send(connection, bytes) : send(connection, bytes);
+  for (let missing = length; missing > 0;) missing -= (await receiveInto(connection, buffer))!;
+  await sent;
+}
+
+async function echo(peer: Peer, options: WorkOptions, once: typeof roundTripInto): Promise<Work> {
+  const { size, connections } = options;
+  const all = await openAll(peer, ECHO, options);
+  const bytes = new Uint8Array(size);
+  const buffers = all.map(() => new Uint8Array(Math.min(size, 64 * 1024)));
+  const each = roundTrips(connections);
+  const several = async (connection: Connection, index: number) => {
+    for (let left = each; left > 0; left--) await once(connection, bytes, buffers[index]);
+  };
+  return {
+    async batch() {
+      if (connections === 1) await several(all[0], 0);
+      else await Promise.all(all.map(several));
+      return each * connections;
+    },
+    end: () => all.forEach(abort),
+  };
+}
+
+function connect(peer: Peer): Promise<Work> {
+  const request = Uint8Array.of(ECHO, 1);
+  return Promise.resolve({
+    async batch() {
+      for (let left = CONNECTS; left > 0; left--) {
+        const connection = await connectTo({ host: HOST, port: peer.tcp });
+        await send(connection, request);
+        await receive(connection);
+        abort(connection);
+      }
+      return CONNECTS;
+    },
+    end() {},
+  });
+}
+
+async function sendTo(peer: Peer, { size }: WorkOptions): Promise<Work> {
+  const socket = await bindUdp({ host: HOST, port: 0 });
+  const to = { host: HOST, port: peer.udp };
+  const bytes = new Uint8Array(size).fill(SINK_DATAGRAM);
+  return {
+    async batch() {
+      for (let left = DATAGRAMS; left > 0; left--) await sendDatagram(socket, to, bytes);
+      return DATAGRAMS;
+    },
+    end: () => closeUdp(socket),
+  };
+}
+
+async function recvFrom(peer: Peer): Promise<Work> {
+  const socket = await bindUdp({ host: HOST, port: 0 });
+  const to = { host: HOST, port: peer.udp };
+  await sendDatagram(socket, to, Uint8Array.of(START_FLOOD));
+  return {
+    async batch() {
+      for (let left = DATAGRAMS; left > 0; left--) await receiveFrom(socket);
+      return DATAGRAMS;
+    },
+    async end() {
+      await sendDatagram(socket, to, Uint8Array.of(END_FLOOD));
+      await closeUdp(socket);
+    },
+  };
+}
+
+async function recvFromAsked(peer: Peer): Promise<Work> {
+  const socket = await bindUdp({ host: HOST, port: 0 });
+  const to = { host: HOST, port: peer.udp };
+  const request = askForDatagrams();
+  return {
+    async batch() {
+      await sendDatagram(socket, to, request);
+      for (let left = ASKED_DATAGRAMS; left > 0; left--) await receiveFrom(socket);
+      return ASKED_DATAGRAMS;
+    },
+    end: () => closeUdp(socket),
+  };
+}
+
+async function udpEcho(peer: Peer, { size }: WorkOptions): Promise<Work> {
+  const socket = await bindUdp({ host: HOST, port: 0 });
+  const to = { host: HOST, port: peer.udp };
+  const bytes = new Uint8Array(size).fill(ECHO_DATAGRAM);
+  return {
+    async batch() {
+      for (let left = ROUND_TRIPS; left > 0; left--) {
+        await sendDatagram(socket, to, bytes);
+        await receiveFrom(socket);
+      }
+      return ROUND_TRIPS;
+    },
+    end: () => closeUdp(socket),
+  };
+}
+
+export const ours: Contender = {
+  send_awaited: sendAwaited,
+  send_pipelined: sendPipelined,
+  send_mixed: sendMixed,
+  send_on_all: sendOnAll,
+  recv: (peer) => recv(peer, SOURCE, RECEIVED),
+  recv_into: recvInto,
+  recv_single_bytes: (peer) => recv(peer, SINGLE_BYTES, SINGLE_BYTES_RECEIVED),
+  echo: (peer, options) => echo(peer, options, roundTrip),
+  echo_into: (peer, options) => echo(peer, options, roundTripInto),
+  connect,
+  send_to: sendTo,
+  recv_from: recvFrom,
+  recv_from_asked: recvFromAsked,
+  udp_echo: udpEcho,
+};

@@ -1,0 +1,251 @@
+/** The contender with the runtime's own sockets, and nothing around them. */
+import {
+  ASKED_DATAGRAMS,
+  askForDatagrams,
+  CONNECTS,
+  type Contender,
+  DATAGRAMS,
+  ECHO,
+  ECHO_DATAGRAM,
+  END_FLOOD,
+  HOST,
+  isSmall,
+  LARGEST_MESSAGE,
+  type Peer,
+  pipelined,
+  RECEIVED,
+  ROUND_TRIPS,
+  roundTrips,
+  sends,
+  SINGLE_BYTES,
+  SINGLE_BYTES_RECEIVED,
+  SINK,
+  SINK_DATAGRAM,
+  SOURCE,
+  START_FLOOD,
+  type Work,
+  type WorkOptions,
+} from "./work.ts";
+
+async function open(peer: Peer, job: number, noDelay = true): Promise<Deno.TcpConn> {
+  const conn = await Deno.connect({ hostname: HOST, port: peer.tcp });
+  conn.setNoDelay(noDelay);
+  await conn.write(Uint8Array.of(job));
+  return conn;
+}
+
+async function openAll(
+  peer: Peer,
+  job: number,
+  { connections, noDelay }: WorkOptions,
+): Promise<Deno.TcpConn[]> {
+  const conns: Deno.TcpConn[] = [];
+  for (let count = 0; count < connections; count++) conns.push(await open(peer, job, noDelay));
+  return conns;
+}
+
+/** Writes a whole message. Every program that needs whole messages has to write this loop. */
+async function writeAll(conn: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+  for (let sent = await conn.write(bytes); sent < bytes.length;) {
+    sent += await conn.write(bytes.subarray(sent));
+  }
+}
+
+/** Awaits each write for every kind of work. Writes cannot be pipelined, because concurrent ones interleave. */
+async function awaitedWrites(
+  peer: Peer,
+  { size, noDelay }: WorkOptions,
+  count: number,
+): Promise<Work> {
+  const conn = await open(peer, SINK, noDelay);
+  const bytes = new Uint8Array(size);
+  // A small write is almost never partial, and the bare call is the harder baseline.
+  const write = isSmall(size)
+    ? async () => {
+      for (let left = count; left > 0; left--) await conn.write(bytes);
+    }
+    : async () => {
+      for (let left = count; left > 0; left--) await writeAll(conn, bytes);
+    };
+  return {
+    async batch() {
+      await write();
+      return count;
+    },
+    end: () => conn.close(),
+  };
+}
+
+async function sendMixed(peer: Peer): Promise<Work> {
+  const conn = await open(peer, SINK);
+  const [small, large] = [new Uint8Array(1), new Uint8Array(LARGEST_MESSAGE)];
+  return {
+    async batch() {
+      await writeAll(conn, small);
+      await writeAll(conn, large);
+      return 2;
+    },
+    end: () => conn.close(),
+  };
+}
+
+async function sendOnAll(peer: Peer, options: WorkOptions): Promise<Work> {
+  const conns = await openAll(peer, SINK, options);
+  const bytes = new Uint8Array(options.size);
+  return {
+    async batch() {
+      await Promise.all(conns.map((conn) => writeAll(conn, bytes)));
+      return conns.length;
+    },
+    end: () => conns.forEach((conn) => conn.close()),
+  };
+}
+
+async function recv(peer: Peer, job: number, amount: number, room: number): Promise<Work> {
+  const conn = await open(peer, job);
+  return {
+    async batch() {
+      let missing = amount;
+      while (missing > 0) missing -= (await conn.read(new Uint8Array(room)))!;
+      return amount - missing;
+    },
+    end: () => conn.close(),
+  };
+}
+
+async function recvInto(peer: Peer): Promise<Work> {
+  const conn = await open(peer, SOURCE);
+  const buffer = new Uint8Array(128 * 1024);
+  return {
+    async batch() {
+      let missing = RECEIVED;
+      while (missing > 0) missing -= (await conn.read(buffer))!;
+      return RECEIVED - missing;
+    },
+    end: () => conn.close(),
+  };
+}
+
+async function echo(peer: Peer, options: WorkOptions): Promise<Work> {
+  const { size, connections } = options;
+  const conns = await openAll(peer, ECHO, options);
+  const bytes = new Uint8Array(size);
+  const each = roundTrips(connections);
+  const buffers = conns.map(() => new Uint8Array(Math.min(size, 64 * 1024)));
+  const small = isSmall(size);
+  const roundTrip = async (conn: Deno.TcpConn, buffer: Uint8Array) => {
+    for (let left = each; left > 0; left--) {
+      // A large message comes back while it is still being written.
+      const written = small ? await conn.write(bytes) : writeAll(conn, bytes);
+      for (let missing = size; missing > 0;) missing -= (await conn.read(buffer))!;
+      await written;
+    }
+  };
+  return {
+    async batch() {
+      if (connections === 1) await roundTrip(conns[0], buffers[0]);
+      else await Promise.all(conns.map((conn, index) => roundTrip(conn, buffers[index])));
+      return each * connections;
+    },
+    end: () => conns.forEach((conn) => conn.close()),
+  };
+}
+
+function connect(peer: Peer): Promise<Work> {
+  const request = Uint8Array.of(ECHO, 1);
+  const buffer = new Uint8Array(1);
+  return Promise.resolve({
+    async batch() {
+      for (let left = CONNECTS; left > 0; left--) {
+        const conn = await Deno.connect({ hostname: HOST, port: peer.tcp });
+        conn.setNoDelay(true);
+        await conn.write(request);
+        await conn.read(buffer);
+        conn.close();
+      }
+      return CONNECTS;
+    },
+    end() {},
+  });
+}
+
+function bind(): Deno.DatagramConn {
+  return Deno.listenDatagram({ transport: "udp", hostname: HOST, port: 0 });
+}
+
+function target(peer: Peer): Deno.NetAddr {
+  return { transport: "udp", hostname: HOST, port: peer.udp };
+}
+
+function sendTo(peer: Peer, { size }: WorkOptions): Promise<Work> {
+  const [socket, to] = [bind(), target(peer)];
+  const bytes = new Uint8Array(size).fill(SINK_DATAGRAM);
+  return Promise.resolve({
+    async batch() {
+      for (let left = DATAGRAMS; left > 0; left--) await socket.send(bytes, to);
+      return DATAGRAMS;
+    },
+    end: () => socket.close(),
+  });
+}
+
+async function recvFrom(peer: Peer): Promise<Work> {
+  const [socket, to] = [bind(), target(peer)];
+  await socket.send(Uint8Array.of(START_FLOOD), to);
+  return {
+    async batch() {
+      for (let left = DATAGRAMS; left > 0; left--) await socket.receive();
+      return DATAGRAMS;
+    },
+    async end() {
+      await socket.send(Uint8Array.of(END_FLOOD), to);
+      socket.close();
+    },
+  };
+}
+
+function recvFromAsked(peer: Peer): Promise<Work> {
+  const [socket, to] = [bind(), target(peer)];
+  const request = askForDatagrams();
+  return Promise.resolve({
+    async batch() {
+      await socket.send(request, to);
+      for (let left = ASKED_DATAGRAMS; left > 0; left--) await socket.receive();
+      return ASKED_DATAGRAMS;
+    },
+    end: () => socket.close(),
+  });
+}
+
+function udpEcho(peer: Peer, { size }: WorkOptions): Promise<Work> {
+  const [socket, to] = [bind(), target(peer)];
+  const bytes = new Uint8Array(size).fill(ECHO_DATAGRAM);
+  const buffer = new Uint8Array(64 * 1024);
+  return Promise.resolve({
+    async batch() {
+      for (let left = ROUND_TRIPS; left > 0; left--) {
+        await socket.send(bytes, to);
+        await socket.receive(buffer);
+      }
+      return ROUND_TRIPS;
+    },
+    end: () => socket.close(),
+  });
+}
+
+export const raw: Contender = {
+  send_awaited: (peer, options) => awaitedWrites(peer, options, sends(options.size)),
+  send_pipelined: (peer, options) => awaitedWrites(peer, options, pipelined(options.size)),
+  send_mixed: sendMixed,
+  send_on_all: sendOnAll,
+  recv: (peer) => recv(peer, SOURCE, RECEIVED, 64 * 1024),
+  recv_into: recvInto,
+  recv_single_bytes: (peer) => recv(peer, SINGLE_BYTES, SINGLE_BYTES_RECEIVED, 4096),
+  echo,
+  echo_into: echo,
+  connect,
+  send_to: sendTo,
+  recv_from: recvFrom,
+  recv_from_asked: recvFromAsked,
+  udp_echo: udpEcho,
+};

@@ -1,0 +1,154 @@
+import type { Transport } from "../types.ts";
+import { CheckedTransport } from "./checked_transport.ts";
+import type { ConnectionState } from "./connection_state.ts";
+import { ReadBuffer } from "./read_buffer.ts";
+
+/** Learns that a read has ended which nobody but it waits for. */
+export interface InputConsumer {
+  onInput(): void;
+}
+
+/**
+ * The reads of a connection, one at a time. A read goes on when its call is cancelled, and the next call gets its bytes.
+ * While this side closes, it reads and drops what comes.
+ */
+export class StreamInput {
+  /** The bytes that were read and not taken. */
+  readonly buffer = new ReadBuffer();
+  readonly #state: ConnectionState;
+  readonly #transport: Transport;
+  /** Says if a write is under way, which may be the call that learns of a reset. */
+  readonly #sender: { readonly idle: boolean };
+  readonly #consumer: InputConsumer;
+  #reading = false;
+  #wanted = true;
+  #readsAhead = false;
+  #keepsProcess = true;
+  #onDiscarded: (() => void) | undefined;
+  #onEnd: (() => void) | undefined;
+  #onQuiet: (() => void) | undefined;
+
+  constructor(state: ConnectionState, sender: { readonly idle: boolean }, consumer: InputConsumer) {
+    this.#state = state;
+    this.#transport = state.transport;
+    this.#sender = sender;
+    this.#consumer = consumer;
+  }
+
+  /** True while the runtime has a read of this connection, whether a call waits for it or not. */
+  get reading(): boolean {
+    return this.#reading;
+  }
+
+  /** True if a call can be answered without a read. */
+  get settled(): boolean {
+    return this.buffer.length > 0 || this.#state.readEnded;
+  }
+
+  /** Reads into the connection's own buffer. */
+  read(): void {
+    this.#reading = true;
+    this.#transport.read(this.buffer.room()).then(this.#onRead, this.#onReadError);
+  }
+
+  /** Reads into a caller's buffer; the caller of this calls `endRead` after it. */
+  readInto(target: Uint8Array): Promise<number | null> {
+    this.#reading = true;
+    return this.#transport.read(target);
+  }
+
+  readonly #onRead = (count: number | null): void | Promise<void> => {
+    if (count === null) return this.confirmEnd(() => this.#onReadNull());
+    if (this.#state.phase !== "open") {
+      this.#onDiscarded?.();
+      return this.endRead();
+    }
+    this.#reading = false;
+    this.buffer.filled(count);
+    this.#consumer.onInput();
+  };
+
+  #onReadNull(): void {
+    const { phase, failure } = this.#state;
+    if (phase !== "closed" && failure === undefined) this.#state.endReceiving();
+    this.endRead();
+    if (phase === "open") this.#consumer.onInput();
+  }
+
+  readonly #onReadError = (error: unknown): void => {
+    const { phase } = this.#state;
+    if (phase !== "closed") this.#state.breakReceiving(error);
+    this.endRead();
+    if (phase === "open") this.#consumer.onInput();
+  };
+
+  /**
+   * Calls `report` when an end of stream can be trusted. The runtime reports a reset to one call only. If that is the
+   * write that is under way, the read says "end" in the same turn, and only the next turn knows better.
+   */
+  confirmEnd<T>(report: () => T): T | Promise<T> {
+    if (this.#sender.idle) return report();
+    return new Promise<void>((resolve) => setTimeout(resolve, 0)).then(report);
+  }
+
+  /** Notes that a read has ended. While this side closes, the next one follows until nothing more can come. */
+  endRead(): void {
+    this.#reading = false;
+    const { phase, readEnded } = this.#state;
+    if (phase === "open") return;
+    if (phase === "closed") {
+      this.recycle();
+      this.#onQuiet?.();
+    }
+    if (phase === "closed" || readEnded) this.#onEnd?.();
+    else if (this.#onEnd !== undefined) this.read();
+  }
+
+  /**
+   * Reads and drops what comes, until the peer's end of stream, a failure, or the close of the transport.
+   *
+   * @param onDiscarded Called when bytes have come.
+   */
+  discard(onDiscarded: () => void): Promise<void> {
+    this.buffer.clear();
+    this.#onDiscarded = onDiscarded;
+    if (this.#state.readEnded) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onEnd = resolve;
+      if (!this.#reading) this.read();
+    });
+  }
+
+  /** Resolves when the runtime has no read of this connection any more. */
+  waitQuiet(): Promise<void> {
+    if (!this.#reading) return Promise.resolve();
+    return new Promise((resolve) => this.#onQuiet = resolve);
+  }
+
+  /** Gives the memory to the next connection, if nobody can write to it any more. */
+  recycle(): void {
+    // A foreign transport may write to a buffer after its read has settled.
+    if (!this.#reading && !(this.#transport instanceof CheckedTransport)) this.buffer.recycle();
+  }
+
+  /** Sets if the caller wants reads that wait to keep the process alive. */
+  setReferenced(on: boolean): void {
+    this.#wanted = on;
+    this.#applyReference();
+  }
+
+  /** Sets if only a read ahead is under way, which must not keep the process alive. */
+  setReadsAhead(on: boolean): void {
+    this.#readsAhead = on;
+    this.#applyReference();
+  }
+
+  #applyReference(): void {
+    const keeps = this.#wanted && !this.#readsAhead;
+    // Each call walks over the pending reads, and mostly nothing has changed.
+    if (keeps === this.#keepsProcess) return;
+    this.#keepsProcess = keeps;
+    if (keeps) this.#transport.ref?.();
+    else this.#transport.unref?.();
+  }
+}

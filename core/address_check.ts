@@ -1,0 +1,107 @@
+import type { Address } from "../types.ts";
+import { asInvalidInput, checkWhole, describe, invalidInput } from "./arguments.ts";
+import { ipFamily, isMapped, unmapIPv4, withoutZone } from "./ip_address.ts";
+import { quote } from "./quoted_text.ts";
+
+/** Makes an address as this package gives it: frozen, and IPv4 in its own form. */
+export function toAddress(host: string, port: number): Address {
+  return Object.freeze({ host: unmapIPv4(host), port });
+}
+
+/** Makes an address of the runtime's; one without host and port (Unix, vsock) becomes an empty one. */
+export function fromRuntimeAddress(address: object | undefined): Address {
+  const { hostname, port } = (address ?? {}) as { hostname?: unknown; port?: unknown };
+  return typeof hostname === "string" && typeof port === "number"
+    ? toAddress(hostname, port)
+    : toAddress("", 0);
+}
+
+/**
+ * Returns the address of a socket with the zone of the host that it was bound to. The runtime drops the zone, and
+ * without it nobody could reach the socket at a link-local address.
+ */
+export function withZoneOf(host: string, address: Address): Address {
+  const zone = host.slice(withoutZone(host).length);
+  return zone === "" ? address : toAddress(address.host + zone, address.port);
+}
+
+/** Returns a frozen copy of a caller's address, or throws `InvalidInput`. */
+export function checkAddress(operation: string, address: unknown, lowestPort: 0 | 1): Address {
+  if (typeof address !== "object" || address === null) {
+    const hint = typeof address === "string" ? "; parseAddress() makes one of a text" : "";
+    throw invalidInput(
+      operation,
+      `the address is ${describe(address)}, not an object { host, port }${hint}`,
+    );
+  }
+  let host: unknown, port: unknown;
+  // Not readArguments(), which takes a closure: sendTo comes by here for each datagram.
+  try {
+    ({ host, port } = address as Address);
+  } catch (error) {
+    throw asInvalidInput(operation, error);
+  }
+  if (host === undefined && "hostname" in address) {
+    throw invalidInput(operation, "the address has hostname, not host: write { host, port }");
+  }
+  return Object.freeze(checkHostAndPort(operation, host, port, lowestPort));
+}
+
+/** Returns a host and a port that can be tried, or throws `InvalidInput`. */
+export function checkHostAndPort(
+  operation: string,
+  host: unknown,
+  port: unknown,
+  lowestPort: 0 | 1,
+): Address {
+  if (typeof host !== "string") {
+    throw invalidInput(operation, `host is ${describe(host)}, not a string`);
+  }
+  const problem = hostProblem(host);
+  if (problem !== undefined) throw invalidInput(operation, problem);
+  return { host, port: checkWhole(operation, "port", port, lowestPort, 65535) };
+}
+
+/** The last host in which nothing was wrong: most programs name the same one again and again. */
+let lastGoodHost: string | undefined;
+
+function hostProblem(host: string): string | undefined {
+  if (host === lastGoodHost) return undefined;
+  const problem = findHostProblem(host);
+  if (problem === undefined) lastGoodHost = host;
+  return problem;
+}
+
+function findHostProblem(host: string): string | undefined {
+  if (host === "") return "host is empty, name an address or a host";
+  if (host.startsWith("[")) return `host ${quote(host)} has brackets, write the address without`;
+  if (host.includes(":")) return findIPv6Problem(host);
+  if (host.includes("%")) return `host ${quote(host)} has a zone, which only IPv6 addresses have`;
+  const name = host.endsWith(".") ? host.slice(0, -1) : host;
+  if (name.length > 253) return `host has ${name.length} characters, a name has at most 253`;
+  const labels = name.split(".");
+  const bad = labels.find((label) => !/^[a-z0-9_-]{1,63}$/i.test(label));
+  if (bad !== undefined) {
+    return `host ${quote(host)} is not a host name: ${quote(bad)} must be 1 to 63 letters, ` +
+      "digits or hyphens";
+  }
+  // getaddrinfo reads 0177.1, 0x7f.1 and 2130706433 as 127.0.0.1, which defeats every check of
+  // the text; a name can't end in a number (WHATWG URL, "ends in a number checker").
+  if (/^([0-9]+|0x[0-9a-f]*)$/i.test(labels[labels.length - 1]) && ipFamily(host) !== 4) {
+    return `host ${quote(host)} is not an IPv4 address: write four decimal numbers from 0 to 255`;
+  }
+  return undefined;
+}
+
+function findIPv6Problem(host: string): string | undefined {
+  if (ipFamily(host) === 6) return undefined;
+  const plain = withoutZone(host);
+  if (plain === host || ipFamily(plain) === 0) {
+    const hint = /^[^:]+:\d+$/.test(host) ? ", and a port goes into port" : "";
+    return `host ${quote(host)} is not an IPv6 address${hint}`;
+  }
+  return isMapped(plain)
+    ? `host ${quote(host)} has a zone, which IPv4 addresses do not have`
+    : `host ${quote(host)} has a zone that is not 1 to 15 letters, digits or any of . _ ~ -, ` +
+      "the name or number of an interface";
+}

@@ -1,0 +1,59 @@
+import type { Address, Datagram, Transport, TransportListener } from "../types.ts";
+
+/** Settings of a TCP connection. The backend applies them before it gives the connection away. */
+export interface TcpSettings {
+  readonly noDelay: boolean;
+  readonly keepAlive: boolean;
+}
+
+/** Settings of a TCP listener and of the connections that it accepts. */
+export interface ListenSettings extends TcpSettings {
+  /** Clients that may wait in the kernel. The platform chooses if it is undefined. */
+  readonly backlog: number | undefined;
+  readonly reusePort: boolean;
+}
+
+/** Settings of a UDP socket. */
+export interface DatagramSettings {
+  readonly reuseAddress: boolean;
+}
+
+/**
+ * Opens sockets: all that this package needs of a platform.
+ *
+ * Addresses and settings are valid when they come here. A backend rejects with a `SocketError` if a permission is
+ * missing (`PermissionDenied`) or the platform lacks a feature (`Unsupported`); everything else it rejects with as
+ * the platform throws it, and `core/error_mapping.ts` turns that into a `SocketError`.
+ */
+export interface Backend {
+  listen(address: Address, settings: ListenSettings): Promise<TransportListener>;
+  /**
+   * Connects to an address, or to any address of a name.
+   *
+   * @param signal Stops the attempt. It is made for this call alone. The caller closes a connection that comes after
+   * the abort, so a backend must never lose one.
+   */
+  connect(address: Address, settings: TcpSettings, signal?: AbortSignal): Promise<Transport>;
+  bindDatagrams(address: Address, settings: DatagramSettings): Promise<DatagramSocket>;
+}
+
+/** A bound UDP port of a backend. One receive and one send are under way at a time. */
+export interface DatagramSocket<Received = unknown> {
+  readonly address: Address;
+  /** Datagrams that this side dropped because nobody received them in time. */
+  readonly dropped: number;
+  /** Gives the next datagram in the platform's form. It may use one buffer for all of them. */
+  receive(): Promise<Received>;
+  /** Copies a received datagram into a buffer of its own, before the next one is asked for. */
+  toDatagram(received: Received): Datagram;
+  /** Sends to an address of the socket's family, or to a name that `resolve` left alone. */
+  send(bytes: Uint8Array, to: Address): Promise<unknown>;
+  /** Gives what the caller of a failed `send` should know: a `SocketError`, or the error itself. */
+  explainSendFailure(error: unknown, to: Address): unknown;
+  /** Gives the address behind a name, or nothing if only `send` may look it up. */
+  resolve(to: Address): Promise<Address | undefined>;
+  /** Sets if a pending receive keeps the process alive, which it does at first. */
+  setReferenced(on: boolean): void;
+  /** Ends a pending receive. The port is free when it resolves. */
+  close(): Promise<void>;
+}

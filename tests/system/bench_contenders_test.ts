@@ -1,0 +1,48 @@
+import { assert, assertEquals } from "@std/assert";
+import { Child } from "../../bench/comparison/child.ts";
+import { ROWS } from "../../bench/rows.ts";
+import { node } from "../../bench/contenders/node.ts";
+import { ours } from "../../bench/contenders/ours.ts";
+import { raw } from "../../bench/contenders/raw.ts";
+import { readable } from "../../bench/contenders/readable.ts";
+import { WORK_NAMES } from "../../bench/contenders/work.ts";
+
+const PROGRAMS = new URL("../../bench/comparison/programs/", import.meta.url);
+
+async function build(name: string, folder: string): Promise<string> {
+  const program = `${folder}/${name}`;
+  const source = new URL(`${name}.c`, PROGRAMS).pathname;
+  const args = ["-O2", "-Wall", "-Wextra", "-Werror", "-o", program, source, "-pthread"];
+  const { success, stderr } = await new Deno.Command("gcc", { args }).output();
+  assert(success, new TextDecoder().decode(stderr));
+  return program;
+}
+
+Deno.test("bench contenders: each does all of its works against the C peer", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await using peer = new Child([await build("peer", folder)]);
+    const [tcp, udp] = (await peer.line()).split(" ");
+    await using client = new Child([await build("client", folder)]);
+    const source = new URL("deno.ts", PROGRAMS).pathname;
+    await using deno = new Child([Deno.execPath(), "run", "-A", "--unstable-net", source]);
+    const orders = Object.entries({ ours, raw, readable, node }).flatMap(([contender, works]) =>
+      Object.keys(works).map((work) => [deno, contender, work] as const)
+    );
+    for (const work of WORK_NAMES.filter((work) => !/^(echo_into|recv_from_asked)$/.test(work))) {
+      orders.push([client, "c", work] as const);
+    }
+    for (const [program, contender, work] of orders) {
+      const answer = await program.ask(`${contender} ${work} 1 64 2 4 ${tcp} ${udp}`);
+      const [amount, elapsed] = answer.split(" ").map(Number);
+      assert(amount > 0 && elapsed > 0, `${contender} ${work}: ${answer}`);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("bench rows: each has a name of its own, and a work that both baselines do", () => {
+  assertEquals(new Set(ROWS.map(({ name }) => name)).size, ROWS.length);
+  for (const { name, work } of ROWS) assert(work in ours && work in raw, name);
+});

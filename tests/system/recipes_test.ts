@@ -1,0 +1,76 @@
+/** The programs in the documents: each block of code runs, and each recipe asserts something. */
+import { assert, assertEquals } from "@std/assert";
+import { runDeno } from "../../tools/_run.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+
+interface Block {
+  /** The title above the block. */
+  readonly title: string;
+  readonly code: string;
+}
+
+/** Returns the blocks of a document that can run; one that never ends is marked `ts ignore`. */
+async function blocksOf(path: string): Promise<Block[]> {
+  const blocks: Block[] = [];
+  for (const section of (await Deno.readTextFile(path)).split(/^##* /m).slice(1)) {
+    const title = section.split("\n", 1)[0];
+    for (const [, code] of section.matchAll(/^```ts\n(.*?)^```$/gms)) blocks.push({ title, code });
+  }
+  return blocks;
+}
+
+/** Returns how many blocks of a document the runtime runs, after all of them have passed. */
+async function runBlocks(path: string): Promise<number> {
+  const args = ["test", "--doc", "--no-prompt", "--allow-net", path];
+  const { success, output } = await runDeno(args, { timeout: 120_000 });
+  assert(success, output);
+  return Number(/^ok \| (\d+) passed/m.exec(output)?.[1]);
+}
+
+for (const path of ["README.md", "docs/recipes.md", "docs/errors.md"]) {
+  Deno.test(`each program in ${path} runs`, async () => {
+    const blocks = await blocksOf(path);
+    assert(blocks.length > 0, "there is no program");
+    assertEquals(await runBlocks(path), blocks.length);
+  });
+}
+
+Deno.test("each recipe has one program, which asserts what it shows", async () => {
+  const text = await Deno.readTextFile("docs/recipes.md");
+  const titles = [...text.matchAll(/^## (.+)$/gm)].map(([, title]) => title);
+  const blocks = await blocksOf("docs/recipes.md");
+  assertEquals(blocks.map(({ title }) => title), titles);
+  for (const { title, code } of blocks) assert(/^ *assert\w*\(/m.test(code), title);
+});
+
+const DOCUMENTS = [
+  "README",
+  "ARCHITECTURE",
+  "CONTRIBUTING",
+  "CHANGELOG",
+  "RELIABILITY",
+  "SEMANTICS",
+];
+
+Deno.test("each link between documents leads to a file", async () => {
+  const paths = DOCUMENTS.map((name) => `${name}.md`);
+  for await (const { name } of Deno.readDir("docs")) paths.push(`docs/${name}`);
+  const missing: string[] = [];
+  for (const path of paths) {
+    for (
+      const [, target] of (await Deno.readTextFile(path)).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)
+    ) {
+      const found = await Deno.stat(new URL(target, new URL(path, ROOT))).catch(() => undefined);
+      if (found === undefined) missing.push(`${path}: ${target}`);
+    }
+  }
+  assertEquals(missing, []);
+});
+
+Deno.test("each recipe is in the list of recipes", async () => {
+  const text = await Deno.readTextFile("docs/recipes.md");
+  const listed = [...text.matchAll(/^- \[(.+)\]\(#.+\)$/gm)].map(([, title]) => title);
+  const titles = [...text.matchAll(/^## (.+)$/gm)].map(([, title]) => title);
+  assertEquals(listed, titles.slice(0, -1), "the last section has a link in the text");
+});
