@@ -1,8 +1,8 @@
 /**
- * RESP 2, the protocol of Redis, as two codecs: `requests` is what clients send, `replies` what servers
- * answer. Both have limits, both are strict, and neither reads a byte twice.
+ * RESP 2, the protocol of Redis, as two codecs: `requests` for clients, `replies` for servers. Both have
+ * limits, both are strict, and neither reads a byte twice.
  *
- *     request   *2 $3 GET $3 key     where each part ends with CRLF; or words on a line: GET key
+ *     request   *2 $3 GET $3 key     (each part ends with CRLF), or words on a line: GET key
  *     reply     +OK   -ERR no   :42   $5 hello   $-1   *2 :1 $1 a
  *
  * In your own program, import from "jsr:@aivi/sockets" instead.
@@ -14,13 +14,13 @@ import { bytesOf, NIL, type Reply, type Request } from "./resp_message.ts";
 export { bytesOf, fromUtf8, NIL, type Reply, type Request, toUtf8 } from "./resp_message.ts";
 
 export interface RespLimits {
-  /** The most bytes that a request or reply may have, with all that frames it. Default: 1 MiB. */
+  /** Maximum number of bytes in a request or reply, with its headers. Default: 1 MiB. */
   readonly maxLength?: number;
-  /** How deep lists may lie in lists. Default: 8. */
+  /** Maximum depth of lists in lists. Default: 8. */
   readonly maxDepth?: number;
 }
 
-/** What clients send. */
+/** Makes the codec of requests, which clients send. */
 export function requests({ maxLength = 2 ** 20 }: RespLimits = {}): Codec<Request> {
   return {
     encode(request) {
@@ -33,7 +33,7 @@ export function requests({ maxLength = 2 ** 20 }: RespLimits = {}): Codec<Reques
   };
 }
 
-/** What servers answer. */
+/** Makes the codec of replies, which servers send. */
 export function replies({ maxLength = 2 ** 20, maxDepth = 8 }: RespLimits = {}): Codec<Reply> {
   return {
     encode: (reply) => encode(replyText(reply, maxDepth), maxLength),
@@ -41,7 +41,7 @@ export function replies({ maxLength = 2 ** 20, maxDepth = 8 }: RespLimits = {}):
   };
 }
 
-/** A reply as it is sent, for who gathers many; `bytesOf` makes bytes of them. */
+/** Encodes a reply as a byte string, to gather many; `bytesOf` makes bytes of it. */
 export function replyText(reply: Reply, maxDepth: number = 8): string {
   if (typeof reply === "string") return bulk(reply);
   if (typeof reply === "number" || typeof reply === "bigint") return `:${integer(reply)}\r\n`;

@@ -1,29 +1,29 @@
 /**
- * Finds requests and replies of RESP 2 in a stream. What it has read once it does not read again, however
- * the bytes come, and nothing is taken out of the queue before a message is whole.
+ * Finds requests and replies of RESP 2 in a stream. It reads no byte twice, in any chunks, and takes nothing
+ * out of the queue before a message is whole.
  */
 import { type ByteQueue, type Decoder, SocketError } from "../mod.ts";
 import { NIL, type Reply, type Request, textAt } from "./resp_message.ts";
 
 const [CR, LF, ZERO] = [13, 10, 48];
 const [STATUS, FAILURE, INTEGER, BULK, LIST] = [..."+-:$*"].map((type) => type.charCodeAt(0));
-/** Behind `$` or `*`: there is none. */
+/** Length behind `$` or `*` of a value that does not exist. */
 const NONE = [..."-1\r\n"].map((character) => character.charCodeAt(0));
-/** What Redis allows for words on a line. */
+/** Limit of Redis for words on a line (bytes). */
 const LONGEST_LINE = 64 * 1024;
-/** The shortest part of a list is an empty status: `+`, CR, LF. */
+/** Size of the shortest part of a list, an empty status: `+`, CR, LF. */
 const SHORTEST_PART = 3;
-/** The first room for the words of a request: an array that grows from nothing takes 17 at once. */
+/** First capacity for the words of a request: an array that grows from nothing takes 17 at once. */
 const USUAL_WORDS = 4;
 
-/** What both decoders share: where the next part of the frame is, and how parts are read. */
+/** Reads the parts of a frame, for both decoders. */
 abstract class RespDecoder<T> implements Decoder<T> {
   protected readonly maxLength: number;
-  /** Where the next part begins, counted from the frame's first byte. */
+  /** Offset of the next part from the frame's first byte. */
   protected at = 0;
-  /** Up to here the end of the line is not. */
+  /** Offset up to which the end of the line was searched for. */
   #scanned = 0;
-  /** Where in the stream the frame begins. */
+  /** Position of the frame in the stream. */
   #begin = 0;
   #failure: SocketError | undefined;
 
@@ -31,13 +31,13 @@ abstract class RespDecoder<T> implements Decoder<T> {
     this.maxLength = maxLength;
   }
 
-  /** The frame, once it has come whole. It is called again to go on where it stopped. */
+  /** Returns the frame after it has come whole. Each call goes on where the last one stopped. */
   protected abstract read(input: ByteQueue): T | undefined;
-  /** The next call of `read` is for another frame. */
+  /** Prepares the next call of `read` for another frame. */
   protected abstract restart(): void;
 
   decode(input: ByteQueue): T | undefined {
-    // Where the next frame begins is not known after a failure.
+    // A failure loses the beginning of the next frame.
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#begin !== input.consumed) this.#restart(input);
     try {
@@ -49,7 +49,7 @@ abstract class RespDecoder<T> implements Decoder<T> {
     }
   }
 
-  /** Takes what was read out of the queue. */
+  /** Takes the bytes of the frame out of the queue. */
   protected finish(input: ByteQueue): void {
     input.skip(this.at);
     this.#restart(input);
@@ -76,7 +76,7 @@ abstract class RespDecoder<T> implements Decoder<T> {
       if (byte < ZERO || byte > ZERO + 9) throw invalidData("a length is no decimal number");
       if (length === 0 && index > begin) throw invalidData("a length has a leading zero");
       length = length * 10 + byte - ZERO;
-      // Digit by digit, or a length without an end would be waited for.
+      // Checked after each digit: a length without an end must not be waited for.
       if (begin + length * unit > this.maxLength) throw tooLarge(this.maxLength);
     }
     return undefined;
@@ -119,9 +119,9 @@ abstract class RespDecoder<T> implements Decoder<T> {
   }
 }
 
-/** Finds what clients send. */
+/** Finds requests. */
 export class RequestDecoder extends RespDecoder<Request> {
-  /** Of a request that has begun. */
+  /** Words of a request that has begun. */
   #words: string[] | undefined;
   #count = 0;
   #have = 0;
@@ -131,7 +131,7 @@ export class RequestDecoder extends RespDecoder<Request> {
   }
 
   protected read(input: ByteQueue): Request | undefined {
-    // An empty line and an empty list are no requests, but Redis lets them pass.
+    // An empty line and an empty list are no requests, but Redis skips them.
     for (;;) {
       if (input.length === 0) return undefined;
       const request = input.at(0) === LIST ? this.#list(input) : this.#inline(input);
@@ -165,19 +165,19 @@ export class RequestDecoder extends RespDecoder<Request> {
     if (line === undefined) return undefined;
     const text = line.endsWith("\r") ? line.slice(0, -1) : line;
     if (/["']/.test(text)) throw invalidData("words on a line have no quotes, send a list instead");
-    // Most are one word.
+    // Most requests are one word.
     const words = /[\t-\r ]/.test(text)
       ? text.split(/[\t-\r ]+/).filter((word) => word !== "")
       : text === ""
       ? []
       : [text];
-    // As a list the same words take more bytes, and the limit is one for both forms of a request.
+    // The same words take more bytes as a list; both forms of a request have the same limit.
     if (listLength(words) > this.maxLength) throw tooLarge(this.maxLength);
     return words;
   }
 }
 
-/** Finds what servers answer. */
+/** Finds replies. */
 export class ReplyDecoder extends RespDecoder<Reply> {
   readonly #maxDepth: number;
   /** Lists that have begun, the outermost first. */
@@ -197,7 +197,7 @@ export class ReplyDecoder extends RespDecoder<Reply> {
       const depth = this.#open.length;
       let part = this.#part(input);
       if (part === undefined) {
-        // Either more has to come, or a list has begun.
+        // More bytes have to come, or a list has begun.
         if (depth === this.#open.length) return undefined;
         continue;
       }
@@ -250,19 +250,19 @@ export class ReplyDecoder extends RespDecoder<Reply> {
   }
 }
 
-/** The length of these words as a list: `*2`, CRLF, `$3`, CRLF, `GET`, CRLF, and so on. */
+/** Returns the length of words as a list: `*2`, CRLF, `$3`, CRLF, `GET`, CRLF, and so on. */
 function listLength(words: readonly string[]): number {
   let length = headerLength(words.length);
   for (const word of words) length += headerLength(word.length) + word.length + 2;
   return length;
 }
 
-/** A type, a length and CRLF. */
+/** Returns the size of a type, a length and CRLF. */
 function headerLength(length: number): number {
   return `$${length}\r\n`.length;
 }
 
-/** A number where that is exact, else a bigint. */
+/** Returns a number if that is exact, else a bigint. */
 function parseInteger(text: string): number | bigint {
   if (!/^(?:0|-?[1-9]\d{0,18})$/.test(text)) throw invalidData("an integer is not decimal");
   const value = BigInt(text);

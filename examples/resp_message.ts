@@ -1,8 +1,8 @@
 /**
  * The messages of RESP 2, the protocol of Redis, and the strings that they are made of.
  *
- * Strings are byte strings, one character from U+0000 to U+00FF for each byte: they hold anything, are good
- * keys of a map, and cost 60 ns where bytes in an array of their own cost 250.
+ * Strings are byte strings, one character from U+0000 to U+00FF for each byte: they hold any bytes, are good
+ * keys of a map, and cost 60 ns; bytes in an array of their own cost 250 ns.
  */
 import { Buffer } from "node:buffer";
 import { type ByteQueue, SocketError } from "../mod.ts";
@@ -23,14 +23,14 @@ export type Reply =
   | typeof NIL
   | readonly Reply[];
 
-/** So long strings are read faster in one call, which takes 90 ns; 8 characters at once take 20. */
+/** Length from which one call, of 90 ns, is faster; 8 characters at a time take 20 ns. */
 const LONG = 32;
 const encoder = new TextEncoder();
 
-/** The bytes of a byte string. */
+/** Returns the bytes of a byte string. */
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length);
-  // Of ASCII this makes the same bytes, and in half the time. Others need more room in UTF-8.
+  // This makes the same bytes of ASCII in half the time. Other characters are longer in UTF-8.
   if (encoder.encodeInto(text, bytes).read === text.length) return bytes;
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
@@ -43,7 +43,7 @@ export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** The byte string of what waits from `from` on. */
+/** Returns the byte string of the bytes that wait from `from` on. */
 export function textAt(input: ByteQueue, from: number, length: number): string {
   if (length > LONG) {
     const { buffer, byteOffset } = input.peek(length, from);
@@ -67,12 +67,12 @@ export function textAt(input: ByteQueue, from: number, length: number): string {
   return text;
 }
 
-/** The byte string of a text in UTF-8. */
+/** Returns the byte string of a text in UTF-8. */
 export function fromUtf8(text: string): string {
   return Buffer.from(text).toString("latin1");
 }
 
-/** The text that a byte string is in UTF-8. */
+/** Returns the text that a byte string is in UTF-8. */
 export function toUtf8(bytes: string): string {
   return Buffer.from(bytes, "latin1").toString();
 }

@@ -186,7 +186,7 @@ function kindOfEvent<T>(event: CodecEvent<T> | undefined): string {
 }
 
 function ending<T>({ consumed, stuck }: CodecRun<T>): string {
-  return `${consumed} bytes are consumed in the end${stuck ? ", where it keeps failing" : ""}`;
+  return `${consumed} bytes are consumed in the end${stuck ? " and it keeps failing" : ""}`;
 }
 
 /** Chooses the places to cut a stream in two: all, or some that are spread and around the ends of frames. */

@@ -30,7 +30,7 @@ export interface Variant<T> {
   readonly codec: Codec<T>;
   readonly maxLength: number;
   readonly reference: (stream: Uint8Array) => Decoded<T>;
-  /** The most bytes about a frame that are held while it is not whole. */
+  /** Largest number of bytes beside a frame that wait until it is whole. */
   readonly around: number;
 }
 
@@ -43,7 +43,7 @@ interface CodecSubject<T> {
   readonly worst: readonly Worst[];
 }
 
-/** One of so many inputs is also cut at every byte, by the checker that codec authors have. */
+/** Share of the inputs that `checkCodec` cuts at every byte: one of this number. */
 const CHECKED_THROUGHOUT = 64;
 
 function check<T>({ variants }: CodecSubject<T>, input: Uint8Array): string {
@@ -64,7 +64,7 @@ function check<T>({ variants }: CodecSubject<T>, input: Uint8Array): string {
 }
 
 function compare<T>(decoded: Decoded<T>, expected: Decoded<T>, how: string): void {
-  // Deep equality of the assertion library is slow, and needed only for its message.
+  // The deep equality of the assertion library is slow: it is used for its message only.
   const same = decoded.results.length === expected.results.length &&
     equals(decoded.left, expected.left) &&
     decoded.results.every((result, index) => sameResult(result, expected.results[index]));
@@ -78,7 +78,7 @@ function sameResult(a: object, b: object): boolean {
     one instanceof Uint8Array && other instanceof Uint8Array && equals(one, other);
 }
 
-/** What was decoded is encoded as it was, or to something that is decoded the same again. */
+/** Checks that decoded frames encode to the same bytes, or to bytes that decode to the same frames. */
 function checkEncoding<T>(
   codec: Codec<T>,
   frames: readonly T[],
@@ -88,7 +88,7 @@ function checkEncoding<T>(
   try {
     encoded = encodeAll(codec, ...frames);
   } catch (error) {
-    // A codec may read what it would not write: a line that ends in a carriage return, for example.
+    // A codec may read more than it writes, such as a line that ends in a carriage return.
     assert(error instanceof SocketError && error.kind === "InvalidInput", `encode: ${error}`);
     return;
   }
@@ -128,7 +128,7 @@ function target<T>(subject: CodecSubject<T>): Target {
   };
 }
 
-/** Feeds a stream that is made of parts to a decoder, in chunks, and takes what comes of it. */
+/** Feeds a stream of parts to a decoder in chunks, and takes its frames and errors. */
 function feeding(
   codec: Codec<unknown>,
   chunk: number,
@@ -147,7 +147,7 @@ function feeding(
   };
 }
 
-/** Whether a call has given a frame, or an error after which there may be another. */
+/** Returns true if a call gave a frame, or an error after which another frame may come. */
 function goesOn(decoder: Decoder<unknown>, input: ByteQueue): boolean {
   const { consumed } = input;
   try {
@@ -186,7 +186,7 @@ const OPTIONS: readonly LengthPrefixedOptions[] = ([1, 2, 4, 8] as const).flatMa
 ]);
 
 const LIMITS = [16, 300];
-/** For what is timed: no limit stands in the way of a large frame. */
+/** Codec for timed runs: its limit allows a large frame. */
 const UNLIMITED = { maxLength: Infinity };
 
 function variantsOf<T>(make: (maxLength: number) => Variant<T>): Variant<T>[] {

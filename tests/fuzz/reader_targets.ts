@@ -27,17 +27,17 @@ import {
 } from "./reference_decoders.ts";
 import type { Target } from "./target.ts";
 
-/** What a call gave: a value, or the kind of its error. */
+/** Result of a call: a value, or the kind of its error. */
 type Given = Uint8Array | string | null | { readonly kind: string };
 
-/** What is to come of a call on a stream that lies there as a whole, and how much of it goes. */
+/** Expected result of a call on a stream that has come whole, and the number of bytes that it takes. */
 interface Due {
   readonly given: Given;
-  /** Nothing where no later call is sure to find its place: the codec has lost it, or so has the stream. */
+  /** Undefined if no later call can be predicted, since the codec or the stream has lost its place. */
   readonly size: number | undefined;
 }
 
-/** A receiving function with its arguments, and what it does. */
+/** A receiving function with its arguments, and its expected results. */
 interface Reader {
   readonly name: string;
   call(connection: Connection): Promise<Given>;
@@ -57,7 +57,7 @@ function exactly(length: number): Reader {
   };
 }
 
-/** The first step of a reference decoder as one call. */
+/** Runs the first step of a reference decoder as one call. */
 function stepOf(
   decode: (stream: Uint8Array) => Decoded<Uint8Array | string>,
   rest: Uint8Array,
@@ -79,7 +79,7 @@ function until(delimiter: Uint8Array, maxLength: number): Reader {
   };
 }
 
-/** How many bytes a line takes: up to the line feed, or to the end. */
+/** Predicts a `recvLine` call, which takes the bytes up to the line feed or to the end. */
 function lineDue(decode: ReturnType<typeof linesReference>, rest: Uint8Array): Due {
   const feed = rest.indexOf(10);
   const size = feed < 0 ? rest.length : feed + 1;
@@ -98,7 +98,7 @@ function line(maxLength: number): Reader {
   };
 }
 
-/** One framed connection for all calls on the same stream, as a program has it. */
+/** Makes a reader of frames. All calls on one stream share a framed connection, as in a program. */
 function frame(
   name: string,
   make: (connection: Connection) => FramedConnection<Uint8Array | string>,
@@ -150,7 +150,7 @@ const READERS: readonly Reader[] = [
   ),
 ];
 
-/** Calls that give whatever has come: how much that is, depends on the chunks. */
+/** Calls that give any bytes that have come, so that the number depends on the chunks. */
 const ANY_LENGTH = [
   (connection: Connection) => recv(connection, { maxBytes: 3 }),
   async (connection: Connection) => {
@@ -162,14 +162,14 @@ const ANY_LENGTH = [
 
 const LONGEST_PLAN = 12;
 
-/** The first byte says how many calls there are, so many say which, the rest is the stream. */
+/** Reads the number of calls from the first byte and each call from one more; the rest is the stream. */
 function planOf(input: Uint8Array): { plan: number[]; stream: Uint8Array } {
   const length = 1 + (input[0] ?? 0) % LONGEST_PLAN;
   const plan = [...input.subarray(1, 1 + length)];
   return { plan: plan.length === 0 ? [0] : plan, stream: input.subarray(1 + length) };
 }
 
-/** Makes the calls in turn, again and again, until the stream is at its end or a place is lost. */
+/** Makes the calls in turn until the stream has ended or a reader has lost its place. */
 async function checkReaders(input: Uint8Array): Promise<string> {
   const { plan, stream } = planOf(input);
   const seen = new Set<string>();
@@ -187,7 +187,7 @@ async function follow(
   seen: Set<string>,
 ): Promise<void> {
   let at = 0;
-  // A framed connection says again that the stream ended inside a frame, whatever others read since.
+  // A framed connection repeats that the stream ended inside a frame, also after others have read.
   const cutOff = new Set<Reader>();
   for (let turn = 0; turn < 4 * plan.length + stream.length; turn++) {
     const choice = plan[turn % plan.length] % (READERS.length + ANY_LENGTH.length);

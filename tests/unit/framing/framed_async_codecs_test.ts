@@ -24,7 +24,7 @@ function codecOf(parts: Record<string, unknown>): Codec<unknown> {
 const PROMISES = { late, "rejected at once": failed };
 
 for (const [how, promise] of Object.entries(PROMISES)) {
-  Deno.test(`a codec's promise that is refused does not end the program: ${how}`, async () => {
+  Deno.test(`F10: a codec's promise that rejects does not end the program: ${how}`, async () => {
     using unhandled = watchUnhandled();
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
@@ -43,7 +43,7 @@ for (const [how, promise] of Object.entries(PROMISES)) {
     assertEquals(await unhandled.seen(), []);
   });
 
-  Deno.test(`checkCodec() finds a codec that gives promises, and none is unhandled: ${how}`, async () => {
+  Deno.test(`F10: checkCodec() refuses a codec that gives promises, and handles their rejection: ${how}`, async () => {
     using unhandled = watchUnhandled();
     const decode = (input: { length: number; skip(count: number): void }) => {
       if (input.length === 0) return undefined;

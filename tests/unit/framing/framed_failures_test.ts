@@ -34,7 +34,7 @@ import {
 import { rejection, soon } from "../../support/socket_errors.ts";
 import { bytesOf, textOf } from "../../support/text.ts";
 
-/** A connection on which these bytes come, whole or byte by byte, and then the end. */
+/** Makes a connection on which these bytes come, whole or byte by byte, and then the end. */
 function incoming(text: string, size = text.length): Connection {
   return connectionOver(new ChunkTransport(cut(bytesOf(text), Array(text.length).fill(size))));
 }
@@ -43,7 +43,7 @@ function next(stream: FramedConnection<unknown>): Promise<unknown> {
   return soon(stream[Symbol.asyncIterator]().next());
 }
 
-/** That many calls, by turns of `recvFrame` and of an iteration, say the same. */
+/** Checks that calls of `recvFrame` and of an iteration, by turns, give the same error. */
 async function rejectsAlways(
   stream: FramedConnection<unknown>,
   kind: SocketErrorKind,
@@ -56,7 +56,7 @@ async function rejectsAlways(
   }
 }
 
-/** Streams that end inside a frame, and how many bytes of it are left to `recv`. */
+/** Streams that end inside a frame, and the bytes of it that `recv` gives. */
 const CUT_OFF: Record<string, readonly [codec: Codec<unknown>, stream: string, left: string]> = {
   lengthPrefixed: [lengthPrefixed({ bytes: 1 }), "\x03ab", "\x03ab"],
   varintPrefixed: [varintPrefixed(), "\x03ab", "\x03ab"],
@@ -72,12 +72,12 @@ const CUT_OFF: Record<string, readonly [codec: Codec<unknown>, stream: string, l
 };
 
 for (const [name, [codec, text, left]] of Object.entries(CUT_OFF)) {
-  Deno.test(`F1: a stream that ends inside a frame is UnexpectedEof every time: ${name}`, async () => {
+  Deno.test(`F7: a stream that ends inside a frame is UnexpectedEof every time: ${name}`, async () => {
     for (const size of [text.length, 1]) {
       const connection = incoming(text, size);
       const stream = framed(connection, codec);
       await rejectsAlways(stream, "UnexpectedEof");
-      // What is left is for others, and the frames stay cut off.
+      // Another reader gets the rest, and the frames stay cut off.
       if (left !== "") assertEquals(textOf(await recvExactly(connection, left.length)), left);
       assertEquals(await recv(connection), null);
       await rejectsAlways(stream, "UnexpectedEof");
@@ -86,7 +86,7 @@ for (const [name, [codec, text, left]] of Object.entries(CUT_OFF)) {
   });
 }
 
-/** Streams whose second frame is none, and after which nobody knows where the next one begins. */
+/** Streams whose second frame is invalid and loses the beginning of the next one. */
 const LOST: Record<string, readonly [Codec<unknown>, text: string, SocketErrorKind]> = {
   lengthPrefixed: [lengthPrefixed({ bytes: 1, maxLength: 4 }), "\x01a\x05bcdef\x01g", "TooLarge"],
   "lengthPrefixed that counts itself": [
@@ -112,7 +112,7 @@ const LOST: Record<string, readonly [Codec<unknown>, text: string, SocketErrorKi
 };
 
 for (const [name, [codec, text, kind]] of Object.entries(LOST)) {
-  Deno.test(`F1: an error that loses the next frame's beginning is said every time: ${name}`, async () => {
+  Deno.test(`F1: an error that loses the beginning of the next frame comes every time: ${name}`, async () => {
     for (const size of [text.length, 1]) {
       const connection = incoming(text, size);
       const stream = framed(connection, codec);
@@ -121,7 +121,7 @@ for (const [name, [codec, text, kind]] of Object.entries(LOST)) {
       await rejectsAlways(stream, kind);
       const consumed = connection.bytesReceived;
       if (kind === "TooLarge" || kind === "InvalidData") assertEquals(consumed, first);
-      // Other functions go on where the bytes are, the frames do not.
+      // Other functions can go on with the bytes, the frames cannot.
       await soon(recvExactly(connection, 1));
       assertEquals(connection.bytesReceived, consumed + 1);
       await rejectsAlways(stream, kind);
@@ -130,7 +130,7 @@ for (const [name, [codec, text, kind]] of Object.entries(LOST)) {
   });
 }
 
-Deno.test("F1: a failed decoder is not called again, and other codecs may begin anew", async () => {
+Deno.test("F1: a failed decoder is not called again, and another codec can begin", async () => {
   let failures = 0;
   const decode = (input: ByteQueue) => {
     if (input.length < 2) return undefined;
@@ -150,7 +150,7 @@ Deno.test("F1: a failed decoder is not called again, and other codecs may begin 
   abort(connection);
 });
 
-/** Streams that have a bad frame among others, which is told of once. */
+/** Streams with a bad frame among others, which is reported once. */
 const GOES_ON: Record<
   string,
   readonly [Codec<unknown>, text: string, results: readonly unknown[]]
@@ -185,7 +185,7 @@ const GOES_ON: Record<
   "a frame that is null": [jsonLines(), "1\nnull\n2\n", [1, "InvalidData", 2, null, null]],
 };
 
-/** The same frames through a decoder of one's own. */
+/** Decodes the same frames with a decoder of another author. */
 function mapped<T, U>(codec: Codec<T>, map: (frame: T) => U): Codec<unknown> {
   return {
     encode: () => new Uint8Array(),
@@ -204,7 +204,7 @@ for (const [name, [codec, text, results]] of Object.entries(GOES_ON)) {
   for (const size of [text.length, 1]) {
     const how = size === 1 ? "byte by byte" : "whole";
 
-    Deno.test(`F1: frames go on after a bad one that was taken: ${name}, ${how}`, async () => {
+    Deno.test(`F1: frames go on after a bad frame that was taken: ${name}, ${how}`, async () => {
       const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
       const chunks = cut(bytes, Array(bytes.length).fill(size));
       const connection = connectionOver(new ChunkTransport(chunks));
@@ -232,7 +232,7 @@ Deno.test("F1: an iteration ends with the failure, and the next one begins with 
   abort(connection);
 });
 
-Deno.test("F1: what is the connection's own failure is not remembered as the codec's", async () => {
+Deno.test("F1: a failure of the connection is not remembered as one of the codec", async () => {
   const connection = incoming("1\n");
   const stream = framed(connection, digits("after"));
   await rejection(() => recvFrame(stream, { timeout: 0 }), "TimedOut", "recvFrame");
@@ -247,7 +247,7 @@ Deno.test("F1: what is the connection's own failure is not remembered as the cod
   await rejection(() => recvFrame(stream), "Closed", "recvFrame");
 });
 
-Deno.test("F1: null is InvalidData that names its cause, alone or at the end", async () => {
+Deno.test("F1: null is InvalidData, and the message names the cause", async () => {
   for (const text of ["null\n", "1\nnull\n"]) {
     const connection = incoming(text);
     const stream = framed(connection, jsonLines());

@@ -15,10 +15,10 @@ import { ChunkTransport } from "../../support/chunk_transport.ts";
 import { type Random, withSeed } from "../../support/random.ts";
 
 const KIB = 1024;
-/** Less than is kept as it is, about a read of a quiet connection, of a busy one, and several of them. */
+/** Sizes below the limit for keeping a chunk, near one read of a quiet or a busy connection, and of several reads. */
 const SIZES = [1, 63, 4 * KIB, 5 * KIB, 63 * KIB, 124 * KIB, 130 * KIB, 300 * KIB];
 
-/** No two places of a stream look alike; the last byte of every 257 is 0. */
+/** Makes a stream in which no two places look alike; the last byte of every 257 is 0. */
 function pattern(length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
   for (let index = 0; index < length; index++) {
@@ -41,7 +41,7 @@ function chunksOf(stream: Uint8Array, random: Random): Uint8Array[] {
   return chunks;
 }
 
-/** What one call took from the stream: a delimiter of a byte is 1, which it does not give. */
+/** Bytes that a call gave, and the number of bytes that it dropped, such as a delimiter. */
 interface Taken {
   readonly bytes: Uint8Array;
   readonly dropped: 0 | 1;
@@ -68,7 +68,7 @@ const CALLS: readonly Call[] = [
   },
 ];
 
-Deno.test("large reads by any mixture of readers: what was given stays as it was", async () => {
+Deno.test("F11: large frames that any mixture of readers gave never change", async () => {
   const stream = pattern(1536 * KIB);
   for (let run = 0; run < 30; run++) {
     await withSeed(async (random) => {
@@ -93,7 +93,7 @@ Deno.test("large reads by any mixture of readers: what was given stays as it was
   }
 });
 
-Deno.test("large frames in any chunks stay as they were, however many come after them", async () => {
+Deno.test("F11: large frames in any chunks never change, however many follow", async () => {
   const codec = lengthPrefixed({ maxLength: 400 * KIB });
   const bytes = pattern(400 * KIB);
   for (let run = 0; run < 30; run++) {

@@ -26,7 +26,7 @@ import { isPending, turns } from "../../support/turns.ts";
 
 const END = bytesOf(";");
 
-/** A connection on which one read has brought this, of which nothing is taken. */
+/** Makes a connection on which one read has brought this text, and nothing of it is taken. */
 async function openWith(text: string): Promise<[Connection, ScriptedTransport]> {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
@@ -38,7 +38,7 @@ async function openWith(text: string): Promise<[Connection, ScriptedTransport]> 
 
 type Next = (options?: OperationOptions) => Promise<string | null>;
 
-/** Those that go on after what was too long, each with a limit of 4 bytes; `;` ends a part. */
+/** Readers that go on after an oversized part, each with a limit of 4 bytes; `;` ends a part. */
 const GOES_ON: Record<string, (connection: Connection) => Next> = {
   "recvUntil": (connection) => async (options) =>
     textOf(await recvUntil(connection, END, { ...options, maxLength: 4 })),
@@ -58,7 +58,7 @@ for (const [name, begin] of Object.entries(GOES_ON)) {
   const ofLines = /line/i.test(name);
   const wire = (text: string) => ofLines ? text.replaceAll(";", "\n") : text;
 
-  Deno.test(`${name} says TooLarge once, and goes on after a part that came whole`, async () => {
+  Deno.test(`F9: ${name} is TooLarge once for a part that came whole, and goes on behind it`, async () => {
     const [connection] = await openWith(wire("12345;next;"));
     const next = begin(connection);
     await rejection(next, "TooLarge", operation);
@@ -66,7 +66,7 @@ for (const [name, begin] of Object.entries(GOES_ON)) {
     assertEquals(await soon(next()), "next");
   });
 
-  Deno.test(`${name} says TooLarge before the end has come, and drops the rest as it comes`, async () => {
+  Deno.test(`F9: ${name} is TooLarge before the part has ended, and drops the rest as it comes`, async () => {
     const [connection, transport] = await openWith(wire("12345"));
     const next = begin(connection);
     // One byte more may be the carriage return of the line's ending.
@@ -83,7 +83,7 @@ for (const [name, begin] of Object.entries(GOES_ON)) {
     assertEquals(await soon(next()), "more");
   });
 
-  Deno.test(`${name} is not told of a part that was too long when the stream ends in it`, async () => {
+  Deno.test(`F9: ${name} reports no second error if the stream ends inside the oversized part`, async () => {
     const [connection, transport] = await openWith("123456");
     const next = begin(connection);
     await rejection(next, "TooLarge", operation);
@@ -94,7 +94,7 @@ for (const [name, begin] of Object.entries(GOES_ON)) {
     assertEquals(await soon(next()), null);
   });
 
-  Deno.test(`${name} may be cancelled while it drops what was too long`, async () => {
+  Deno.test(`F9: ${name} may be cancelled while it drops an oversized part`, async () => {
     const [connection, transport] = await openWith("123456");
     const next = begin(connection);
     await rejection(next, "TooLarge", operation);
@@ -121,7 +121,7 @@ for (const [name, begin] of Object.entries(GOES_ON)) {
     },
   };
   for (const [other, read] of Object.entries(others)) {
-    Deno.test(`${name} drops nothing more once ${other} took the rest of what was too long`, async () => {
+    Deno.test(`F9: ${name} drops nothing more after ${other} took the rest of an oversized part`, async () => {
       const [connection, transport] = await openWith("123456");
       const next = begin(connection);
       await rejection(next, "TooLarge", operation);
@@ -143,7 +143,7 @@ const FATAL: readonly (readonly [name: string, Codec<Uint8Array>, wire: string])
 ];
 
 for (const [name, codec, header] of FATAL) {
-  Deno.test(`a frame of ${name} that is too large is TooLarge from its header on, for good`, async () => {
+  Deno.test(`F4: a frame of ${name} over the limit is TooLarge after its header, every time`, async () => {
     const [connection, transport] = await openWith(header);
     const stream = framed(connection, codec);
     const messages = new Set<string>();
@@ -154,12 +154,12 @@ for (const [name, codec, header] of FATAL) {
     assertEquals([...messages], ["recvFrame: the frame has 5 bytes, at most 4 are allowed"]);
     await rejection(() => stream[Symbol.asyncIterator]().next(), "TooLarge", "recvFrame");
     assertEquals(transport.reads, 1, "nothing of the frame was waited for");
-    // It is all still there, for whoever knows better.
+    // Another reader can still get all bytes.
     assertEquals(textOf(await soon(recv(connection))), header);
   });
 }
 
-Deno.test("recvUntil() with maxLength 0 takes nothing but delimiters", async () => {
+Deno.test("F4: recvUntil() with maxLength 0 takes only delimiters", async () => {
   const [connection] = await openWith(";;1;;");
   const next = async () => textOf(await recvUntil(connection, END, { maxLength: 0 }));
   assertEquals(await soon(next()), "");
@@ -168,7 +168,7 @@ Deno.test("recvUntil() with maxLength 0 takes nothing but delimiters", async () 
   assertEquals(await soon(next()), "");
 });
 
-Deno.test("recvLine() with maxLength 0 takes nothing but line endings", async () => {
+Deno.test("F4: recvLine() with maxLength 0 takes only line endings", async () => {
   const [connection] = await openWith("\n\r\n1\n\r\n");
   const next = () => recvLine(connection, { maxLength: 0 });
   assertEquals(await soon(next()), "");
@@ -177,7 +177,7 @@ Deno.test("recvLine() with maxLength 0 takes nothing but line endings", async ()
   assertEquals(await soon(next()), "");
 });
 
-Deno.test("maxLength counts what comes before the delimiter, to the byte", async () => {
+Deno.test("F4: maxLength counts the bytes before the delimiter exactly", async () => {
   for (const maxLength of [1, 2, 5, 64]) {
     const [connection] = await openWith(`${"x".repeat(maxLength)};${"x".repeat(maxLength + 1)};`);
     const next = () => recvUntil(connection, END, { maxLength });
@@ -215,7 +215,7 @@ Deno.test("F4: maxLength Infinity is no limit, and the defaults are those of del
   await more;
 });
 
-Deno.test("the limit is that of the call: a smaller one fails on what a larger one waited for", async () => {
+Deno.test("F9: each call has its own limit: a smaller one fails on bytes that a larger one waited for", async () => {
   const [connection, transport] = await openWith("12345");
   const controller = new AbortController();
   const waiting = recvUntil(connection, END, { maxLength: 10, signal: controller.signal });
@@ -227,7 +227,7 @@ Deno.test("the limit is that of the call: a smaller one fails on what a larger o
   assertEquals(textOf(await soon(rest)), "ok");
 });
 
-/** Calls that come to nothing, and must change nothing. */
+/** Calls that are rejected, and must change nothing. */
 const IN_VAIN: Record<string, (connection: Connection) => Promise<unknown>> = {
   "a Busy one with another limit": (connection) => recvUntil(connection, END, { maxLength: 100 }),
   "a Busy one with another delimiter": (connection) => recvUntil(connection, bytesOf("4")),
@@ -240,14 +240,14 @@ const IN_VAIN: Record<string, (connection: Connection) => Promise<unknown>> = {
 };
 
 for (const [what, inVain] of Object.entries(IN_VAIN)) {
-  Deno.test(`${what} changes nothing for the recvUntil() that waits`, async () => {
+  Deno.test(`R3: ${what} changes nothing for the recvUntil() that waits`, async () => {
     const [connection, transport] = await openWith("12");
     const waiting = recvUntil(connection, END, { maxLength: 4 });
     const failing = rejection(() => waiting, "TooLarge", "recvUntil");
     await inVain(connection).then(() => Promise.reject(new Error("it succeeded")), () => {});
     (await transport.nextRead()).give(bytesOf("345678"));
     await failing;
-    // What was too long is dropped up to its end, whoever called in vain meanwhile.
+    // The oversized part is dropped up to its end, also if other calls were rejected meanwhile.
     if (!what.includes("Busy")) {
       await inVain(connection).then(() => Promise.reject(new Error("it succeeded")), () => {});
     }
@@ -257,7 +257,7 @@ for (const [what, inVain] of Object.entries(IN_VAIN)) {
   });
 }
 
-Deno.test("a Busy recvLine() changes nothing for the recvLine() that waits", async () => {
+Deno.test("R3: a Busy recvLine() changes nothing for the recvLine() that waits", async () => {
   const [connection, transport] = await openWith("12");
   const failing = rejection(() => recvLine(connection, { maxLength: 4 }), "TooLarge", "recvLine");
   await rejection(() => recvLine(connection, { maxLength: 100 }), "Busy", "recvLine");
@@ -265,7 +265,7 @@ Deno.test("a Busy recvLine() changes nothing for the recvLine() that waits", asy
   await failing;
 });
 
-Deno.test("the delimiter is the call's own: it may change once recvUntil() was called", async () => {
+Deno.test("recvUntil() copies its delimiter, which may change after the call", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const delimiter = bytesOf("ab");
@@ -279,7 +279,7 @@ Deno.test("the delimiter is the call's own: it may change once recvUntil() was c
   assertEquals(textOf(await soon(next)), "");
 });
 
-Deno.test("a delimiter that lies across reads, or only seems to begin, is found", async () => {
+Deno.test("F3: a delimiter is found across reads and after a false beginning", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const waiting = recvUntil(connection, bytesOf("aab"), { maxLength: 4 });
@@ -288,7 +288,7 @@ Deno.test("a delimiter that lies across reads, or only seems to begin, is found"
   assertEquals(textOf(await soon(recv(connection))), "!");
 });
 
-Deno.test("what recv() takes of a delimiter's beginning belongs to it no more", async () => {
+Deno.test("F6: bytes that recv() took are no part of a later delimiter", async () => {
   const [connection, transport] = await openWith("1\r");
   const controller = new AbortController();
   const waiting = recvUntil(connection, bytesOf("\r\n"), { signal: controller.signal });

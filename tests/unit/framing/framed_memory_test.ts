@@ -21,10 +21,10 @@ import { tcpPair } from "../../support/tcp_pair.ts";
 import { bytesOf } from "../../support/text.ts";
 
 const KIBIBYTE = 1024;
-/** The largest that one read brings. */
+/** Largest number of bytes that one read brings. */
 const ONE_READ = 124 * KIBIBYTE;
 
-/** The codec, and the most bytes that ever waited for its decoder. */
+/** A codec, and the largest number of bytes that ever waited for its decoder. */
 function watched<T>(codec: Codec<T>): [codec: Codec<T>, most: () => number] {
   let most = 0;
   const look = <R>(input: ByteQueue, then: () => R): R => {
@@ -59,7 +59,7 @@ const HOSTILE: Record<string, { codec: Codec<unknown>; start: Uint8Array; goesOn
 };
 
 for (const [name, { codec, start, goesOn }] of Object.entries(HOSTILE)) {
-  Deno.test(`over TCP what waits for ${name} is never more than its limit and one read`, async () => {
+  Deno.test(`F4: over TCP, at most the limit and one read wait for ${name}`, async () => {
     await using pair = await tcpPair();
     const { client, server } = pair;
     const [seen, most] = watched(codec);
@@ -78,7 +78,7 @@ for (const [name, { codec, start, goesOn }] of Object.entries(HOSTILE)) {
       assertEquals(server.bytesReceived, start.length + amount + 5);
     } else {
       assertEquals(await soon(recvFrame(stream)), new Uint8Array(LIMIT).fill(65));
-      // What it takes for a length now is one of 1 GiB.
+      // The decoder reads a length of 1 GiB now.
       await rejection(() => recvFrame(stream), "TooLarge", "recvFrame");
       abort(server);
       await sending.catch(() => {});
@@ -88,7 +88,7 @@ for (const [name, { codec, start, goesOn }] of Object.entries(HOSTILE)) {
   });
 }
 
-Deno.test("nothing is read ahead of the frame that is asked for, but what one read brings", async () => {
+Deno.test("F4: at most one read is ahead of the frame that is asked for", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   let waiting: Promise<unknown> = recvUntil(connection, bytesOf("\n"), { maxLength: 20_000 });
@@ -106,7 +106,7 @@ Deno.test("nothing is read ahead of the frame that is asked for, but what one re
   await waiting.catch(() => {});
 });
 
-/** The buffers that a reader gave, of which it says that they are the caller's own. */
+/** Returns the buffers that a reader gave, which must be the caller's own. */
 async function given(
   receive: (connection: Parameters<typeof recv>[0], length: number) => Promise<Uint8Array | null>,
   suffix: string,
@@ -140,7 +140,7 @@ const OWN: Record<string, [receive: Parameters<typeof given>[0], suffix: string]
 };
 
 for (const [name, [receive, suffix]] of Object.entries(OWN)) {
-  Deno.test(`R2: what ${name} gives is the caller's own, and keeps at most twice its size`, async () => {
+  Deno.test(`R2: the bytes that ${name} gives are the caller's own, in a buffer of at most twice their size`, async () => {
     const all = await given(receive, suffix);
     assertEquals(new Set(all.map(({ buffer }) => buffer)).size, all.length);
     for (const bytes of all) {
@@ -153,7 +153,7 @@ for (const [name, [receive, suffix]] of Object.entries(OWN)) {
   });
 }
 
-Deno.test("R2: what recv() and frames give is changed by no later call", async () => {
+Deno.test("F11: no later call changes the bytes of recv() and of frames", async () => {
   await using pair = await tcpPair();
   const { client, server } = pair;
   const codec = lengthPrefixed({ bytes: 2 });

@@ -27,7 +27,7 @@ import { ChunkTransport } from "../../support/chunk_transport.ts";
 import { cut, encodeAll } from "../../support/codec_streams.ts";
 import { bytesOf, textOf } from "../../support/text.ts";
 
-/** fast-check names the seed and the path of a failure by itself. */
+/** Settings of fast-check, which prints the seed and the path of a failure. */
 const parameters = { numRuns: 10_000 };
 
 const DELIMITER = bytesOf(";;");
@@ -48,12 +48,12 @@ const CODECS: Readonly<Record<typeof NAMES[number], Codec<Uint8Array>>> = {
 };
 
 interface Item {
-  /** A codec of that list, or a function. */
+  /** Name of a codec of the list, or of a function. */
   readonly how: string;
   readonly text: string;
-  /** Its decoder is the one of the connection's last frames in that format. */
+  /** True if the decoder is that of the connection's last frames in this format. */
   readonly same: boolean;
-  /** Before it succeeds, so many calls are cancelled as soon as they were made. */
+  /** Number of calls that are made and cancelled at once before one succeeds. */
   readonly cancelled: number;
 }
 
@@ -75,7 +75,7 @@ function wireOf({ how, text }: Item): Uint8Array {
   return bytesOf(how === "recvLine" ? `${text}\n` : text);
 }
 
-/** Receives items as they were meant, whatever the chunks that they come in. */
+/** Receives items with the readers that they were made for, in any chunks. */
 class Receiving {
   readonly #connection: Connection;
   readonly #framed = new Map<string, FramedConnection<Uint8Array>>();
@@ -93,7 +93,7 @@ class Receiving {
         assert(error instanceof SocketError && error.kind === "Aborted", `${error}`);
         return undefined;
       });
-      // What has come whole is given at once: there is nothing to cancel.
+      // A call for an item that has come whole resolves at once, and cannot be cancelled.
       if (given !== undefined) return given;
     }
     return await this.#once(item, undefined);
@@ -113,7 +113,7 @@ class Receiving {
     return text.length === 0 ? "" : await this.#anyBytes(how, text.length, options);
   }
 
-  /** Such a call gives any part; what an earlier one gave before it was cancelled is not lost either. */
+  /** A call of `recv` gives any part; the parts of earlier calls, which succeeded before their cancel, count too. */
   async #anyBytes(how: string, length: number, options?: { signal: AbortSignal }) {
     const missing = length - this.#part.length;
     const bytes = await this.#some(how, missing, options);
@@ -140,7 +140,7 @@ class Receiving {
 
 const sizes = fc.array(fc.integer({ min: 1, max: 20 }), { maxLength: 40, size: "max" });
 
-Deno.test("any frames in any chunks by any mixture of readers give the same, cancelled or not", async () => {
+Deno.test("F6: any mixture of readers gives the same frames from any chunks, cancelled or not", async () => {
   const items = fc.array(item, { maxLength: 12 });
   await fc.assert(
     fc.asyncProperty(items, sizes, async (items, sizes) => {
@@ -160,7 +160,7 @@ Deno.test("any frames in any chunks by any mixture of readers give the same, can
   );
 });
 
-/** Bytes that mean something to one reader or another. */
+/** Bytes that have a meaning for at least one reader. */
 const meaningful = fc.array(
   fc.oneof(
     fc.constantFrom(...bytesOf("0123456789:;,\r\nPROXY ")),
@@ -170,7 +170,7 @@ const meaningful = fc.array(
   { maxLength: 120, size: "max" },
 );
 
-Deno.test("any bytes by any mixture of readers: frames or typed errors, and all bytes are counted", async () => {
+Deno.test("F5: any mixture of readers makes frames or SocketErrors of any bytes, and counts all bytes", async () => {
   const hows = fc.infiniteStream(fc.constantFrom(
     ...NAMES,
     ...["recvExactly", "recvUntil", "recvLine", "recv", "recvInto", "next"],
@@ -220,7 +220,7 @@ Deno.test("any bytes by any mixture of readers: frames or typed errors, and all 
 const parts = fc.array(fc.stringMatching(/^[a-z;]{0,14}$/), { maxLength: 10 });
 
 for (const reader of ["recvUntil", "recvLine", "recvFrame of delimited", "recvFrame of lines"]) {
-  Deno.test(`${reader} gives each part up to its limit, and fails once for each longer, in any chunks`, async () => {
+  Deno.test(`F9: ${reader} gives each part up to its limit, and fails once for each longer one`, async () => {
     const limit = 8;
     const end = bytesOf("\r\n");
     await fc.assert(
@@ -256,7 +256,7 @@ function inPieces(sizes: readonly number[]): Codec<Uint8Array> {
   };
 }
 
-Deno.test("frames in any pieces and sends leave whole and in order, but those cancelled while they wait", async () => {
+Deno.test("F8: frames in any pieces leave whole and in order; those cancelled while they wait do not leave", async () => {
   const message = fc.record({
     length: fc.integer({ min: 0, max: 30 }),
     how: fc.constantFrom("frame", "pieces", "send"),

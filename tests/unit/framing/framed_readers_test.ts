@@ -24,13 +24,13 @@ import { turns } from "../../support/turns.ts";
 
 for (const first of READERS) {
   for (const second of READERS) {
-    Deno.test(`${second.name} goes on where ${first.name} stopped, and the other way round`, async () => {
+    Deno.test(`F6: ${second.name} goes on where ${first.name} stopped, and the other way round`, async () => {
       const transport = new ScriptedTransport();
       const connection = connectionOver(transport);
       const texts = ["one", "twotwo", "three", "four"];
       const readers = [first, second, first, second];
       const wires = texts.map((text, index) => readers[index].wire(text));
-      // What takes all that there is must not see what is the next one's.
+      // A reader that takes everything must not see the bytes of the next one.
       const apart = first.greedy || second.greedy;
       const start = recv(connection, { maxBytes: 1 });
       (await transport.nextRead()).give(concat([bytesOf("!"), ...(apart ? [] : wires)]));
@@ -45,7 +45,7 @@ for (const first of READERS) {
     });
   }
 
-  Deno.test(`over TCP every reader goes on where ${first.name} stopped`, async () => {
+  Deno.test(`F6: over TCP every reader goes on where ${first.name} stopped`, async () => {
     for (const second of READERS) {
       await using pair = await tcpPair();
       const { client, server } = pair;
@@ -62,7 +62,7 @@ for (const first of READERS) {
   });
 }
 
-Deno.test("a frame that comes a byte at a time is found by every reader", async () => {
+Deno.test("F3: every reader finds a frame that comes a byte at a time", async () => {
   for (const reader of READERS.filter(({ partial }) => !partial)) {
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
@@ -71,14 +71,14 @@ Deno.test("a frame that comes a byte at a time is found by every reader", async 
       (await transport.nextRead()).give(Uint8Array.of(byte));
     }
     assertEquals(await soon(reading), "bytes", reader.name);
-    // The other side of the wire is still in step.
+    // The other side can still decode.
     const next = recv(connection);
     (await transport.nextRead()).give(bytesOf("rest"));
     assertEquals(textOf(await soon(next)), "rest", reader.name);
   }
 });
 
-Deno.test("what every reader left behind in the middle of a frame is the next one's", async () => {
+Deno.test("F6: the next reader gets the part of a frame that a cancelled one left", async () => {
   for (const reader of READERS.filter(({ partial }) => !partial)) {
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
@@ -92,7 +92,7 @@ Deno.test("what every reader left behind in the middle of a frame is the next on
   }
 });
 
-Deno.test("a protocol can switch its codec in mid-stream, and back", async () => {
+Deno.test("F6: a protocol can switch its codec in mid-stream, and back", async () => {
   await using pair = await tcpPair();
   const { client, server } = pair;
   const messages = lengthPrefixed({ bytes: 1 });
@@ -116,7 +116,7 @@ Deno.test("a protocol can switch its codec in mid-stream, and back", async () =>
   assertEquals(textOf(await soon(recv(server))), "w");
 });
 
-Deno.test("break out of the iteration of frames leaves the connection open, with all that follows", async () => {
+Deno.test("F6: break out of an iteration of frames leaves the connection open, and loses nothing", async () => {
   const transport = new ScriptedTransport();
   const connection = connectionOver(transport);
   const stream = framed(connection, lines());
@@ -138,7 +138,7 @@ Deno.test("break out of the iteration of frames leaves the connection open, with
   assertEquals(transport.log, ["read"]);
 });
 
-Deno.test("the iteration of frames ends at the end of stream, again and again", async () => {
+Deno.test("F7: an iteration of frames ends at the end of stream, again and again", async () => {
   await using pair = await tcpPair();
   const { client, server } = pair;
   await send(client, bytesOf("a\nb\nlast"));
@@ -153,7 +153,7 @@ Deno.test("the iteration of frames ends at the end of stream, again and again", 
   assertEquals(textOf(await soon(recv(client))), "open");
 });
 
-Deno.test("a frame that next() waits for is not lost where return() comes before it", async () => {
+Deno.test("F6: a frame that next() waits for is not lost if return() comes before it", async () => {
   const transport = new ScriptedTransport();
   const frames = framed(connectionOver(transport), lines())[Symbol.asyncIterator]();
   const next = frames.next();
@@ -164,7 +164,7 @@ Deno.test("a frame that next() waits for is not lost where return() comes before
   assertEquals(transport.reads, 1);
 });
 
-Deno.test("an iteration of frames that failed can go on", async () => {
+Deno.test("F1: an iteration of frames can go on after a bad frame", async () => {
   const transport = new ScriptedTransport();
   const stream = framed(connectionOver(transport), lines({ maxLength: 3 }));
   const frames = stream[Symbol.asyncIterator]();
@@ -174,7 +174,7 @@ Deno.test("an iteration of frames that failed can go on", async () => {
   assertEquals(await soon(frames.next()), { done: false, value: "ok" });
 });
 
-Deno.test("nothing is read until a frame is asked for, and nothing when one waits", async () => {
+Deno.test("framed() reads nothing until a frame is asked for, and nothing if a frame waits", async () => {
   const transport = new ScriptedTransport();
   const stream = framed(connectionOver(transport), lines());
   const frames = stream[Symbol.asyncIterator]();

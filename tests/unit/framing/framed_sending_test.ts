@@ -50,7 +50,7 @@ function scripted(sendQueueLimit?: number): [Connection, SendPieces, ScriptedTra
   return [connection, (text, options) => sendFrame(stream, text, options), transport];
 }
 
-/** Takes everything, `most` bytes a write, until nothing more is written. */
+/** Takes all writes, at most `most` bytes of each, until no more come. */
 async function takeAll(transport: ScriptedTransport, most = Infinity): Promise<string> {
   let text = "";
   for (let seen = 0; transport.writes > seen; seen++) {
@@ -63,7 +63,7 @@ async function takeAll(transport: ScriptedTransport, most = Infinity): Promise<s
   return text;
 }
 
-Deno.test("sendFrame() sends a frame's pieces one after the other, empty ones among them", async () => {
+Deno.test("F8: sendFrame() sends the pieces of a frame in order, empty ones among them", async () => {
   for (const [frame, text] of [["abc", "abc"], ["|a||b|", "ab"], ["a|", "a"], ["|a", "a"]]) {
     for (const options of [undefined, { timeout: 60_000 }]) {
       for (const most of [1, Infinity]) {
@@ -77,7 +77,7 @@ Deno.test("sendFrame() sends a frame's pieces one after the other, empty ones am
   }
 });
 
-Deno.test("S5: a frame without bytes is a no-op on an open connection, and Closed on a closed one", async () => {
+Deno.test("S5: a frame without bytes does nothing on an open connection, and is Closed on a closed one", async () => {
   const [connection, send, transport] = scripted();
   for (const frame of ["", "|", "||"]) await soon(send(frame));
   const empty = framed(connection, ALONE);
@@ -88,7 +88,7 @@ Deno.test("S5: a frame without bytes is a no-op on an open connection, and Close
   await rejection(() => sendFrame(empty, new Uint8Array()), "Closed", "sendFrame");
 });
 
-Deno.test("S1: sendFrame() resolves when all of its pieces are written, and not before", async () => {
+Deno.test("S1: sendFrame() resolves after all of its pieces were written, and not before", async () => {
   const [connection, send, transport] = scripted();
   const sent = send("abcd");
   let settled = false;
@@ -142,7 +142,7 @@ Deno.test("S2: large and small frames of concurrent callers arrive whole, over T
   assertEquals([pair.client.bytesSent, pair.server.bytesReceived], [bytes, bytes]);
 });
 
-Deno.test("S2: they arrive whole over a transport that takes odd pieces, or nothing", async () => {
+Deno.test("S2: frames arrive whole over a transport that takes odd numbers of bytes, or none", async () => {
   await withSeed(async (random) => {
     const [near, far] = AwkwardTransport.pair(random).map((end) => connectionOver(end));
     const [out, into] = [near, far].map((end) => framed(end, netstrings()));
@@ -194,7 +194,7 @@ Deno.test("S4: a frame that is cancelled while it waits is not sent at all", asy
   assertEquals(connection.bytesSent, 10);
 });
 
-Deno.test("S4: one that was handed over tears the stream: bytesSent counts over all pieces", async () => {
+Deno.test("S4: a cancelled frame that was handed over tears the stream, and bytesSent counts all pieces", async () => {
   for (const taken of [0, 1, 2, 4]) {
     const [connection, sendPieces, transport] = scripted();
     const controller = new AbortController();
@@ -215,7 +215,7 @@ Deno.test("S4: one that was handed over tears the stream: bytesSent counts over 
   }
 });
 
-Deno.test("E7: frames are flushed at close(), and Closed with bytesSent at abort()", async () => {
+Deno.test("E7: close() flushes frames; abort() rejects them with Closed and bytesSent", async () => {
   const [connection, sendPieces, transport] = scripted();
   transport.onCloseWrite = async () => (await transport.nextRead()).end();
   const sends = [sendPieces("ab"), sendPieces("cd"), sendPieces("ef")];
@@ -235,7 +235,7 @@ Deno.test("E7: frames are flushed at close(), and Closed with bytesSent at abort
   assertEquals((await Promise.all(lost)).map(({ bytesSent }) => bytesSent), [2, 0]);
 });
 
-Deno.test("after closeWrite() a frame is Closed, those before it are sent", async () => {
+Deno.test("K2: after closeWrite() a frame is Closed, and those before it are sent", async () => {
   await using pair = await tcpPair();
   const { client, server } = pair;
   const stream = framed(client, lines());
@@ -253,7 +253,7 @@ for (
     connectionReset(),
   ]] as const
 ) {
-  Deno.test(`a write that fails rejects its frames ${kind}, with bytesSent over their pieces`, async () => {
+  Deno.test(`S4: a write that fails rejects its frames with ${kind}, and bytesSent counts their pieces`, async () => {
     const [, sendPieces, transport] = scripted();
     const lost = ["abc", "def"].map((text) => rejection(() => sendPieces(text), kind, "sendFrame"));
     (await transport.nextWrite()).take(1);
@@ -270,7 +270,7 @@ for (
 }
 
 for (const which of [0, 1, 2]) {
-  Deno.test(`a frame whose piece ${which} is transferred while it waits is InvalidInput, and not sent`, async () => {
+  Deno.test(`F8: if piece ${which} of a frame is transferred while it waits, that is InvalidInput and nothing is sent`, async () => {
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport);
     const pieces = ["ab", "cd", "ef"].map(bytesOf);
@@ -284,7 +284,7 @@ for (const which of [0, 1, 2]) {
     await soon(Promise.all([first, last]));
   });
 
-  Deno.test(`a frame whose piece ${which} is transferred while it is sent tears the stream`, async () => {
+  Deno.test(`S4: if piece ${which} of a frame is transferred while it is sent, the stream is torn`, async () => {
     const transport = new ScriptedTransport({ remoteAddr: PEER });
     const connection = connectionOver(transport);
     const pieces = ["ab", "cd", "ef"].map(bytesOf);
@@ -302,7 +302,7 @@ for (const which of [0, 1, 2]) {
   });
 }
 
-Deno.test("the array of pieces may change once sendFrame() was called", async () => {
+Deno.test("F8: the array of pieces may change after sendFrame() was called", async () => {
   const [connection, , transport] = scripted();
   const pieces = [bytesOf("ab"), bytesOf("cd")];
   const stream = framed<string>(connection, { ...PIECES, encode: () => pieces });
@@ -313,7 +313,7 @@ Deno.test("the array of pieces may change once sendFrame() was called", async ()
   await soon(Promise.all([first, sent]));
 });
 
-Deno.test("a frame over its codec's limit is TooLarge or InvalidInput before anything is sent", async () => {
+Deno.test("F8: a frame that cannot be encoded is TooLarge or InvalidInput before anything is sent", async () => {
   const transport = new ScriptedTransport({ remoteAddr: PEER });
   const connection = connectionOver(transport);
   const small = framed(connection, lengthPrefixed({ maxLength: 3 }));
@@ -332,7 +332,7 @@ Deno.test("a frame over its codec's limit is TooLarge or InvalidInput before any
   await soon(sent);
 });
 
-Deno.test("what sendFrame() and recvFrame() count are all bytes, also those about the frames", async () => {
+Deno.test("bytesSent and bytesReceived count headers and delimiters as well", async () => {
   await using pair = await tcpPair();
   const { client, server } = pair;
   const [out, into] = [client, server].map((end) => framed(end, netstrings()));

@@ -46,7 +46,7 @@ for (const reader of FRAMING_READERS) {
   const { name, operation, wire } = reader;
 
   for (const [what, end] of Object.entries({ "close()": close, "abort()": abort })) {
-    Deno.test(`E7: ${name} that has a part of a frame is Closed at once at ${what}`, async () => {
+    Deno.test(`E7: ${what} rejects ${name} with Closed at once, in the middle of a frame`, async () => {
       const [connection, transport] = scripted();
       const waiting = reader.read(connection, 5);
       (await transport.nextRead()).give(wire("frame").subarray(0, 2));
@@ -64,7 +64,7 @@ for (const reader of FRAMING_READERS) {
     });
   }
 
-  Deno.test(`E7: a frame that has come whole is Closed as well once this side has closed: ${name}`, async () => {
+  Deno.test(`E7: after this side has closed, a frame that has come whole is Closed as well: ${name}`, async () => {
     const [connection, transport] = scripted();
     const first = recv(connection, { maxBytes: 1 });
     (await transport.nextRead()).give(concat([bytesOf("!"), wire("frame")]));
@@ -73,7 +73,7 @@ for (const reader of FRAMING_READERS) {
     await rejection(() => reader.read(connection, 5), "Closed", operation);
   });
 
-  Deno.test(`frames that came before a reset are given, then ConnectionReset: ${name}`, async () => {
+  Deno.test(`R4: frames that came before a reset are given, then ConnectionReset: ${name}`, async () => {
     const [connection, transport] = scripted();
     const raw = new Deno.errors.ConnectionReset("Connection reset by peer (os error 104)");
     const first = reader.read(connection, 5);
@@ -86,7 +86,7 @@ for (const reader of FRAMING_READERS) {
     for (const call of [() => third, () => reader.read(connection, 5)]) {
       const error = await rejection(call, "ConnectionReset", operation);
       assertStrictEquals(error.cause, raw);
-      // Behind a PROXY header it is the client's.
+      // After a PROXY header the address is the client's.
       assertEquals(error.address, connection.remoteAddress);
     }
     assertEquals(await soon(recv(connection)), part, "the part of a frame is recv()'s");
@@ -95,7 +95,7 @@ for (const reader of FRAMING_READERS) {
     assertEquals(transport.reads, 2);
   });
 
-  Deno.test(`at the end of stream ${name} says so again and again`, async () => {
+  Deno.test(`F7: ${name} gives the end of stream again and again`, async () => {
     const [connection, transport] = scripted();
     const waiting = reader.read(connection, 5);
     (await transport.nextRead()).end();
@@ -108,7 +108,7 @@ for (const reader of FRAMING_READERS) {
     assertEquals(transport.reads, 1);
   });
 
-  Deno.test(`an end of stream inside a frame is UnexpectedEof, and recv() has the part: ${name}`, async () => {
+  Deno.test(`F7: an end of stream inside a frame is UnexpectedEof, and recv() gives the part: ${name}`, async () => {
     const whole = wire("frame");
     // The end of stream ends the last line as well.
     if (whole.at(-1) === 10) return;
@@ -132,7 +132,7 @@ for (const reader of FRAMING_READERS) {
   });
 }
 
-Deno.test("the last line needs no ending, and comes once", async () => {
+Deno.test("F7: the last line needs no ending, and comes once", async () => {
   for (const reader of FRAMING_READERS.filter(({ wire }) => wire("x").at(-1) === 10)) {
     for (const ending of ["", "\r"]) {
       const [connection, transport] = scripted();
@@ -149,7 +149,7 @@ Deno.test("the last line needs no ending, and comes once", async () => {
   }
 });
 
-Deno.test("UnexpectedEof over TCP says how many of how many came", async () => {
+Deno.test("F7: UnexpectedEof of recvExactly() says how many bytes came over TCP", async () => {
   await using pair = await tcpPair();
   const { client, server, listener } = pair;
   await send(server, bytesOf("12345"));
@@ -177,7 +177,7 @@ async function cancelled(reader: Reader, connection: Connection): Promise<void> 
 for (const reader of CANCELLABLE) {
   const { name, operation, wire } = reader;
 
-  Deno.test(`E6: a frame comes whole however often ${name} was cancelled on it`, async () => {
+  Deno.test(`E6: a frame comes whole however often ${name} was cancelled`, async () => {
     const [connection, transport] = scripted();
     for (const byte of wire("frame")) {
       await cancelled(reader, connection);
@@ -192,7 +192,7 @@ for (const reader of CANCELLABLE) {
     assertEquals(transport.reads, wire("frame").length);
   });
 
-  Deno.test(`E6: what ${name} was cancelled on is there for every other reader`, async () => {
+  Deno.test(`E6: every other reader gets the bytes of a cancelled ${name}`, async () => {
     for (const next of READERS) {
       const [connection, transport] = scripted();
       await cancelled(reader, connection);
@@ -203,7 +203,7 @@ for (const reader of CANCELLABLE) {
     }
   });
 
-  Deno.test(`E6: over TCP ${name} that times out all the time loses nothing`, async () => {
+  Deno.test(`E6: over TCP ${name} loses nothing if it times out again and again`, async () => {
     await using pair = await tcpPair();
     const { client, server } = pair;
     const texts = Array.from({ length: 30 }, (_, index) => `text-${index}`);

@@ -154,7 +154,7 @@ const WRONG: readonly (readonly [mistake: string, codec: Codec<Bytes>, message: 
         return fail("InvalidData");
       };
     }),
-    /^checkCodec: fed split at 1, 1 bytes are consumed in the end, where it keeps failing, not 17/,
+    /^checkCodec: fed split at 1, 1 bytes are consumed in the end and it keeps failing, not 17/,
   ],
 ];
 
@@ -215,7 +215,7 @@ for (const [mistake, encode, reason] of WRONG_ENCODERS) {
   });
 }
 
-Deno.test("checkCodec() finds frames that are wrong only in a row", () => {
+Deno.test("checkCodec() finds frames that are wrong only next to others", () => {
   // The end of stream ends the last frame, and it needs no newline then.
   const codec: Codec<string> = {
     encode: (line) => bytesOf(line),
@@ -264,7 +264,7 @@ Deno.test("checkCodec() finds an end that depends on the chunks", () => {
   );
 });
 
-Deno.test("checkCodec() says in cause what came out", () => {
+Deno.test("checkCodec() gives both results in the error's cause", () => {
   const error = assertThrows(() => checkCodec(WRONG[0][1], STREAM), AssertionError);
   const { whole, other } = error.cause as Record<string, readonly unknown[]>;
   assertEquals(whole, [{ frame: STREAM, consumed: STREAM.length }]);

@@ -40,13 +40,13 @@ Deno.test("checkCodec() takes streams that are cut off or malformed", () => {
   assertEquals(checkCodec(limited, STREAM, [bytesOf("one"), bytesOf("")]).length, 2);
 });
 
-Deno.test("checkCodec() lets an encoder refuse what is not to be written", () => {
+Deno.test("checkCodec() allows an encoder that refuses some frames", () => {
   const codec = { encode: () => fail("InvalidInput"), decoder: RIGHT.decoder };
   assertEquals(checkCodec(codec, STREAM).length, 4);
   assertEquals(checkCodec(lines(), bytesOf("a\r\r\nb"), ["a\r", "b"]), ["a\r", "b"]);
 });
 
-Deno.test("checkCodec() calls end once, and compares what it gives", () => {
+Deno.test("checkCodec() calls end once, and compares its frame", () => {
   const stream = STREAM.subarray(0, 8);
   let [decoders, ends] = [0, 0];
   const codec: Codec<Bytes> = {
@@ -66,7 +66,7 @@ Deno.test("checkCodec() calls end once, and compares what it gives", () => {
   assertEquals(ends, decoders);
 });
 
-Deno.test("checkCodec() compares with the frames that were expected", () => {
+Deno.test("checkCodec() compares with the expected frames", () => {
   const frames = ["one", "", "three", "seven"].map(bytesOf);
   const cases = [
     [frames.slice(0, 3), "frame 3 is not as expected"],
@@ -82,7 +82,7 @@ Deno.test("checkCodec() compares with the frames that were expected", () => {
   }
 });
 
-/** A codec of one frame, always the same value, made anew each time. */
+/** Makes a codec of one frame, a new copy of the same value each time. */
 function giving(make: () => unknown): Codec<unknown> {
   return {
     encode: () => new Uint8Array(1),
@@ -96,7 +96,7 @@ class Point {
   constructor(readonly x: number, readonly y: number) {}
 }
 
-/** All that can be seen of it is in `text`, which it may tell. */
+/** An object with private state, which `toJSON` shows if `tells` is true. */
 class Hidden {
   readonly #text: string;
   declare readonly toJSON?: () => unknown;
@@ -117,7 +117,7 @@ const Telling: object = Object.assign(Object.create(Hidden.prototype), {
   },
 });
 
-/** The same, with a text only. */
+/** An object with private state, which `toString` shows. */
 class Headed {
   readonly #text: string;
 
@@ -214,7 +214,7 @@ const VALUES: readonly (() => unknown)[] = [
   () => Object.assign(Object.create(null), { a: 1 }),
 ];
 
-/** What nobody can look into: nothing equals it but itself. */
+/** Objects whose state cannot be read: each equals only itself. */
 const OPAQUE: Record<string, () => object> = {
   "a WeakMap": () => new WeakMap(),
   "a WeakSet": () => new WeakSet(),
@@ -245,13 +245,13 @@ Deno.test("checkCodec() compares frames of every structure", () => {
   }
 });
 
-Deno.test("checkCodec() splits a long stream about its frames' ends, in bounded time", () => {
+Deno.test("checkCodec() splits a long stream around the ends of its frames, in bounded time", () => {
   const codec = lengthPrefixed();
   const random = new Random(1);
   const frames = Array.from({ length: 20 }, () => random.bytes(50_000 + random.below(10_000)));
   const stream = encodeAll(codec, ...frames);
   assertEquals(checkCodec(codec, stream, frames).length, frames.length);
-  // A mistake that shows at one place only: where a chunk ends between two bytes of a length.
+  // This mistake shows at one place only: a chunk must end between two bytes of a length.
   let wrong = 0;
   const mistaken: Codec<Bytes> = {
     encode: codec.encode,
@@ -270,7 +270,7 @@ Deno.test("checkCodec() splits a long stream about its frames' ends, in bounded 
   assertEquals(wrong, 1);
 });
 
-/** A codec, and how many frames its decoders gave and how many of them there were. */
+/** A codec that counts its decoders and their frames. */
 function counted(codec: Codec<Bytes>): { codec: Codec<Bytes>; frames: number; decoders: number } {
   const counts = { codec: { encode: codec.encode, decoder: count }, frames: 0, decoders: 0 };
   return counts;
@@ -288,7 +288,7 @@ function counted(codec: Codec<Bytes>): { codec: Codec<Bytes>; frames: number; de
   }
 }
 
-Deno.test("checkCodec() splits at every byte up to 4,096, where there are not too many frames", () => {
+Deno.test("checkCodec() splits up to 4,096 bytes everywhere, unless there are very many frames", () => {
   for (const [length, size] of [[4096, 16], [700, 1]]) {
     const stream = new Uint8Array(length);
     for (let at = 0; at < length; at += size) stream[at] = size - 1;
@@ -299,8 +299,8 @@ Deno.test("checkCodec() splits at every byte up to 4,096, where there are not to
   }
 });
 
-Deno.test("checkCodec() takes fewer splits for more frames, and bounded work", () => {
-  // Empty frames, of which there are as many as bytes.
+Deno.test("checkCodec() makes fewer splits for more frames, and bounded work", () => {
+  // Each byte is an empty frame.
   for (const [count, most] of [[4096, 4_100_000], [400_000, 6_500_000]]) {
     const counts = counted(RIGHT);
     assertEquals(checkCodec(counts.codec, new Uint8Array(count)).length, count);
@@ -309,7 +309,7 @@ Deno.test("checkCodec() takes fewer splits for more frames, and bounded work", (
   }
 });
 
-Deno.test("checkCodec() finds what is wrong in the last of very many frames", () => {
+Deno.test("checkCodec() finds a mistake in the last of very many frames", () => {
   const stream = new Uint8Array(70_001);
   stream[69_999] = 1;
   const codec: Codec<Bytes> = {
@@ -320,7 +320,7 @@ Deno.test("checkCodec() finds what is wrong in the last of very many frames", ()
   assert(error.message.endsWith("encoded and decoded, did not come out the same"), error.message);
   const loses = decoding(() => {
     const decoder = RIGHT.decoder();
-    // Takes the beginning of a frame for all of it.
+    // Takes the beginning of a frame as the whole frame.
     return (input) =>
       input.length === 1 && input.at(0) === 1 ? input.take(1) : decoder.decode(input);
   });
@@ -328,7 +328,7 @@ Deno.test("checkCodec() finds what is wrong in the last of very many frames", ()
   assert(cut.message.startsWith("checkCodec: fed byte by byte, "), cut.message);
 });
 
-Deno.test("F1: checkCodec() takes a codec that drops what means nothing between its frames", () => {
+Deno.test("checkCodec() accepts a codec that drops blank lines between its frames", () => {
   const stream = bytesOf("\n\none\n\n\ntwo\n\n");
   const codec: Codec<string> = {
     encode: lines().encode,
@@ -346,21 +346,21 @@ Deno.test("F1: checkCodec() takes a codec that drops what means nothing between 
   assertEquals(checkCodec(codec, stream, ["one", "two"]), ["one", "two"]);
 });
 
-Deno.test("F1: checkCodec() takes a codec that keeps a part of a frame, and says so at the end", () => {
+Deno.test("F7: checkCodec() accepts a codec that keeps a part of a frame and throws UnexpectedEof at the end", () => {
   for (const stream of [STREAM, STREAM.subarray(0, -1), STREAM.subarray(0, 5)]) {
     const frames = checkCodec(RIGHT, stream);
     assertEquals(checkCodec(eatingHeaders(() => fail("UnexpectedEof")), stream, frames), frames);
   }
 });
 
-Deno.test("F1: checkCodec() goes on after an error where framed() does", () => {
+Deno.test("F1: checkCodec() goes on after an error if framed() does", () => {
   const stream = bytesOf("1\nx\n3\n");
   assertEquals(checkCodec(digits("after"), stream, [1, 3]), [1, 3]);
   assertEquals(checkCodec(digits("before"), stream, [1]), [1]);
 });
 
-Deno.test("F1: checkCodec() cuts streams off in bounded work", () => {
-  // A blank line at every byte: each cut needs the stream without it as well.
+Deno.test("checkCodec() cuts streams off in bounded work", () => {
+  // Every byte is a blank line: each cut also needs the stream without it.
   let calls = 0;
   const codec: Codec<string> = {
     encode: lines().encode,
@@ -377,11 +377,11 @@ Deno.test("F1: checkCodec() cuts streams off in bounded work", () => {
   };
   const length = 256 * 1024;
   checkCodec(codec, new Uint8Array(length).fill(10), []);
-  // Byte by byte it is once a byte; 11 sizes of chunks, and some hundred runs of few calls.
+  // One call a byte if fed byte by byte, fewer for 11 sizes of chunks, and some hundred runs of few calls.
   assert(calls < 4 * length, `${calls} calls`);
 });
 
-Deno.test("E1: checkCodec() says InvalidInput for bad arguments", () => {
+Deno.test("E1: checkCodec() throws InvalidInput for bad arguments", () => {
   const { encode, decoder } = RIGHT;
   for (const half of [{ encode }, { decoder }, { encode, decoder: {} }]) {
     thrown(() => checkCodec(half as Codec<Bytes>, STREAM), "InvalidInput", "checkCodec");

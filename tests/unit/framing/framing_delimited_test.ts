@@ -55,7 +55,7 @@ Deno.test("delimited() sends a large frame without copying it", () => {
   assertEquals(delimited(CRLF).encode(bytesOf("one")), bytesOf("one\r\n"));
 });
 
-Deno.test("delimited() encodes no frame in which the delimiter would be found", () => {
+Deno.test("F8: delimited() encodes no frame in which the delimiter would be found", () => {
   const cases: readonly (readonly [delimiter: string, frame: string, fine: boolean])[] = [
     ["\r\n", "a\r\nb", false],
     ["\r\n", "\r\n", false],
@@ -78,7 +78,7 @@ Deno.test("delimited() encodes no frame in which the delimiter would be found", 
   }
 });
 
-Deno.test("delimited() fails once for a frame that is too long, and goes on with the next", () => {
+Deno.test("F9: delimited() fails once for a frame over the limit, and goes on with the next", () => {
   const codec = delimited(CRLF, { maxLength: 4 });
   const stream = bytesOf("1234\r\n12345\r\nok\r\n123456789\r\n12345\r\n\r\nend\r\n");
   const expected: readonly Result<Uint8Array>[] = [
@@ -97,7 +97,7 @@ Deno.test("delimited() fails once for a frame that is too long, and goes on with
   checkCodec(codec, stream);
 });
 
-Deno.test("delimited() fails as soon as a frame is too long, and holds nothing of it", () => {
+Deno.test("F4: delimited() fails as soon as a frame is over the limit, and keeps nothing of it", () => {
   const decoder = delimited(CRLF, { maxLength: 4 }).decoder();
   const input = new ByteQueue();
   input.push(bytesOf("1234\r"));
@@ -115,7 +115,7 @@ Deno.test("delimited() fails as soon as a frame is too long, and holds nothing o
   assertEquals(decoder.decode(input), bytesOf("next"));
 });
 
-Deno.test("delimited() is quiet at the end of stream about a frame that it has told of", () => {
+Deno.test("F9: delimited() reports an oversized frame no second time at the end of stream", () => {
   const codec = delimited(CRLF, { maxLength: 4 });
   for (const stream of ["123456", "123456\r"]) {
     const { results, left } = decodeStream(codec, [bytesOf(stream)]);
@@ -125,7 +125,7 @@ Deno.test("delimited() is quiet at the end of stream about a frame that it has t
   }
 });
 
-Deno.test("delimited() holds to maxLength when it encodes", () => {
+Deno.test("F4: delimited() encodes no frame over maxLength", () => {
   const codec = delimited(CRLF, { maxLength: 4 });
   assertEquals(codec.encode(bytesOf("1234")), bytesOf("1234\r\n"));
   thrown(() => codec.encode(bytesOf("12345")), "TooLarge", "sendFrame");
@@ -136,8 +136,8 @@ Deno.test("delimited() holds to maxLength when it encodes", () => {
   );
 });
 
-// Quadratic or with the delimiter's length as a factor, both would take an hour.
-Deno.test("delimited() costs linear time where 1 MiB comes a byte at a time", () => {
+// Quadratic time, or time multiplied by the length of the delimiter, would take an hour.
+Deno.test("F5: delimited() needs linear time for 1 MiB that comes a byte at a time", () => {
   for (const length of [1, 2, 100_000]) {
     const delimiter = new Uint8Array(length).fill(97);
     delimiter[length - 1] = 98;
@@ -153,12 +153,12 @@ Deno.test("delimited() costs linear time where 1 MiB comes a byte at a time", ()
   }
 });
 
-Deno.test("a frame's delimiter is found although others took bytes before it", () => {
+Deno.test("F6: delimited() finds a delimiter after others took bytes before it", () => {
   const decoder = delimited(bytesOf("aab")).decoder();
   const input = new ByteQueue();
   input.push(bytesOf("xyzaaa"));
   assertEquals(decoder.decode(input), undefined);
-  // What could be the delimiter's beginning is left.
+  // The possible beginning of a delimiter is left.
   input.skip(4);
   input.push(bytesOf("b1aa"));
   assertEquals(decoder.decode(input), new Uint8Array());
@@ -174,7 +174,7 @@ Deno.test("a frame's delimiter is found although others took bytes before it", (
   assertEquals(decoder.decode(input), new Uint8Array());
 });
 
-Deno.test("a stream can go on with another codec behind any frame", () => {
+Deno.test("F6: a stream can go on with another codec behind any frame", () => {
   const input = new ByteQueue();
   const prefixed = lengthPrefixed({ bytes: 1 });
   const [text, binary, records] = [
@@ -192,7 +192,7 @@ Deno.test("a stream can go on with another codec behind any frame", () => {
   assertEquals(input.take(input.length), bytesOf("four"));
 });
 
-Deno.test("E1: delimited() says InvalidInput for bad arguments", () => {
+Deno.test("E1: delimited() throws InvalidInput for bad arguments", () => {
   for (const [what, value] of WRONG_OBJECTS) {
     thrown(() => delimited(value as Uint8Array), "InvalidInput", "delimited", what);
   }

@@ -4,7 +4,7 @@ import { soon } from "../../support/socket_errors.ts";
 import { tcpPair } from "../../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../../support/text.ts";
 
-Deno.test("the iteration of frames leaves what it has not given to the next reader", async () => {
+Deno.test("F6: the next reader gets the frames that an iteration has not given", async () => {
   await using pair = await tcpPair();
   await send(pair.client, bytesOf("one\ntwo\nthree\nfour"));
   const server = framed(pair.server, lines());
@@ -15,7 +15,7 @@ Deno.test("the iteration of frames leaves what it has not given to the next read
   assertEquals(textOf(await recv(pair.server)), "four");
 });
 
-Deno.test("the iteration of frames is over after the end of stream, also once closed", async () => {
+Deno.test("F7: an iteration of frames is over after the end of stream, and stays over after a close", async () => {
   await using pair = await tcpPair();
   await send(pair.client, bytesOf("one\nlast"));
   await closeWrite(pair.client);
@@ -27,7 +27,7 @@ Deno.test("the iteration of frames is over after the end of stream, also once cl
   assertEquals(await iterator.next(), { done: true, value: undefined });
 });
 
-Deno.test("an iteration that is left while it waits does not lose the frame that comes", async () => {
+Deno.test("F6: an iteration that ends while it waits does not lose the frame that comes", async () => {
   await using pair = await tcpPair();
   const iterator = framed(pair.server, lines())[Symbol.asyncIterator]();
   const waiting = iterator.next();

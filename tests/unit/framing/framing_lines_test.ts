@@ -38,7 +38,7 @@ for (const [stream, ...expected] of STREAMS) {
   });
 }
 
-Deno.test("lines() writes LF, or what ending says", () => {
+Deno.test("lines() writes LF, or the ending that the options have", () => {
   assertEquals(lines().encode("grüße"), bytesOf("grüße\n"));
   assertEquals(lines({ ending: "\n" }).encode(""), bytesOf("\n"));
   assertEquals(lines({ ending: "\r\n" }).encode("grüße"), bytesOf("grüße\r\n"));
@@ -49,7 +49,7 @@ Deno.test("lines() writes LF, or what ending says", () => {
   ]);
 });
 
-Deno.test("lines() encodes no line that would be read as something else", () => {
+Deno.test("F8: lines() encodes no line that would be read as something else", () => {
   const cases = [
     ["a\nb", "sendFrame: the line has a line feed in it"],
     ["\n", "sendFrame: the line has a line feed in it"],
@@ -76,7 +76,7 @@ const MALFORMED: readonly (readonly number[])[] = [
   [0xff, 0xfe],
 ];
 
-Deno.test("lines() says InvalidData for a line that is not UTF-8, and goes on with the next", () => {
+Deno.test("F5: lines() is InvalidData for a line that is not UTF-8, and goes on with the next", () => {
   for (const malformed of MALFORMED) {
     for (const padding of ["", "x".repeat(100), "\ufffd"]) {
       const bad = concat([bytesOf(padding), new Uint8Array(malformed)]);
@@ -97,7 +97,7 @@ Deno.test("lines() says InvalidData for a line that is not UTF-8, and goes on wi
   assertInstanceOf(error.cause, TypeError);
 });
 
-Deno.test("lines() fails once for a line that is too long, and goes on with the next", () => {
+Deno.test("F9: lines() fails once for a line over the limit, and goes on with the next", () => {
   const codec = lines({ maxLength: 4 });
   const stream = bytesOf("1234\n1234\r\n12345\nok\n12345\r\n123\r4\n1234\r5\nüü\nüüü\n\n12345");
   const expected: readonly Result<string>[] = [
@@ -122,14 +122,14 @@ Deno.test("lines() fails once for a line that is too long, and goes on with the 
   checkCodec(codec, stream);
 });
 
-Deno.test("lines() takes a last line that is as long as it may be, with a carriage return", () => {
+Deno.test("F4: lines() takes a last line of exactly maxLength bytes and a carriage return", () => {
   const codec = lines({ maxLength: 4 });
   checkCodec(codec, bytesOf("1234"), ["1234"]);
   checkCodec(codec, bytesOf("1234\r"), ["1234"]);
   assertEquals(decodeStream(codec, [bytesOf("1234\r\r")]).results, [{ kind: "TooLarge" }]);
 });
 
-Deno.test("lines() is quiet at the end of stream about a line that it has told of", () => {
+Deno.test("F9: lines() reports an oversized line no second time at the end of stream", () => {
   const codec = lines({ maxLength: 4 });
   assertEquals(decodeStream(codec, cut(bytesOf("1234567890"), [7])).results, [{
     kind: "TooLarge",
@@ -137,7 +137,7 @@ Deno.test("lines() is quiet at the end of stream about a line that it has told o
   checkCodec(codec, bytesOf("1234567890"), []);
 });
 
-Deno.test("lines() fails as soon as a line is too long, and holds nothing of it", () => {
+Deno.test("F4: lines() fails as soon as a line is over the limit, and keeps nothing of it", () => {
   const decoder = lines({ maxLength: 4 }).decoder();
   const input = new ByteQueue();
   input.push(bytesOf("12345"));
@@ -154,7 +154,7 @@ Deno.test("lines() fails as soon as a line is too long, and holds nothing of it"
   assertEquals(decoder.decode(input), "next");
 });
 
-Deno.test("lines() holds to 64 KiB, or maxLength, in both directions and counts bytes", () => {
+Deno.test("F4: lines() keeps to 64 KiB, or maxLength, in both directions and counts bytes", () => {
   const codec = lines();
   const line = "x".repeat(LIMIT);
   assertEquals(framesOf(codec, encodeAll(codec, line)), [line]);
@@ -168,7 +168,7 @@ Deno.test("lines() holds to 64 KiB, or maxLength, in both directions and counts 
   assertEquals(framesOf(lines({ maxLength: 0 }), bytesOf("\n\r\n")), ["", ""]);
 });
 
-Deno.test("lines() costs linear time where 1 MiB comes a byte at a time", () => {
+Deno.test("F5: lines() needs linear time for 1 MiB that comes a byte at a time", () => {
   const decoder = lines({ maxLength: 1 << 20 }).decoder();
   const input = new ByteQueue();
   const byte = bytesOf("x");
@@ -180,7 +180,7 @@ Deno.test("lines() costs linear time where 1 MiB comes a byte at a time", () => 
   assertEquals(decoder.decode(input)?.length, 1 << 20);
 });
 
-Deno.test("E1: lines() says InvalidInput for bad arguments", () => {
+Deno.test("E1: lines() throws InvalidInput for bad arguments", () => {
   for (const [what, value] of WRONG_TYPES) {
     thrown(() => lines(value as object), "InvalidInput", "lines", what);
     const ending = value as "\n";

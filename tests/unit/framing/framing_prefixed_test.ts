@@ -24,7 +24,7 @@ const CODECS: readonly (readonly [
 ];
 
 for (const [name, make, header] of CODECS) {
-  Deno.test(`${name}() takes a frame of 1 MiB and refuses more, before anything of it has come`, () => {
+  Deno.test(`F4: ${name}() takes a frame of 1 MiB, and refuses a larger one after its header`, () => {
     const codec = make();
     const input = queueOf([...header(LIMIT)]);
     assertEquals(codec.decoder().decode(input), undefined);
@@ -41,7 +41,7 @@ for (const [name, make, header] of CODECS) {
     thrown(() => codec.encode(new Uint8Array(LIMIT + 1)), "TooLarge", "sendFrame");
   });
 
-  Deno.test(`${name}() keeps to maxLength in both directions`, () => {
+  Deno.test(`F4: ${name}() keeps to maxLength in both directions`, () => {
     const codec = make({ maxLength: 3 });
     assertEquals(framesOf(codec, encodeAll(codec, FRAME)), [FRAME]);
     thrown(() => codec.encode(new Uint8Array(4)), "TooLarge", "sendFrame");
@@ -54,12 +54,12 @@ for (const [name, make, header] of CODECS) {
     assertEquals(encodeAll(unlimited, new Uint8Array(2 * LIMIT)).length > 2 * LIMIT, true);
   });
 
-  Deno.test(`${name}() fails again and again after a frame that is too long`, () => {
+  Deno.test(`F1: ${name}() fails every time after a frame over the limit`, () => {
     const codec = make({ maxLength: 3 });
     const input = queueOf([...encodeAll(make(), new Uint8Array(4))]);
     const decoder = codec.decoder();
     const first = thrown(() => decoder.decode(input), "TooLarge", "recvFrame");
-    // Even where somebody else took the bytes away, and a good frame follows.
+    // Also after another reader took the bytes away and a good frame follows.
     input.skip(input.length);
     input.push(encodeAll(codec, FRAME));
     assertStrictEquals(thrown(() => decoder.decode(input), "TooLarge", "recvFrame"), first);
@@ -72,14 +72,14 @@ for (const [name, make, header] of CODECS) {
     const large = new Uint8Array(100_000);
     const parts = codec.encode(large) as Uint8Array[];
     assertStrictEquals(parts[1], large);
-    // What it gave is the caller's: writing to it changes no later frame.
+    // The bytes are the caller's: writing to them changes no later frame.
     for (const part of parts) part.fill(255);
     for (const part of [codec.encode(FRAME)].flat()) part.fill(255);
     assertEquals(framesOf(codec, encodeAll(codec, FRAME)), [FRAME]);
     assertEquals(framesOf(codec, ...codec.encode(large) as Uint8Array[]), [large]);
   });
 
-  Deno.test(`${name}() costs linear time where 1 MiB comes a byte at a time`, () => {
+  Deno.test(`F5: ${name}() needs linear time for 1 MiB that comes a byte at a time`, () => {
     const codec = make();
     const encoded = encodeAll(codec, new Uint8Array(LIMIT).fill(58));
     const input = new ByteQueue();
@@ -93,14 +93,14 @@ for (const [name, make, header] of CODECS) {
     assertEquals(frame?.length, LIMIT);
   });
 
-  Deno.test(`${name}() leaves what follows a frame to others`, () => {
+  Deno.test(`F6: ${name}() leaves the bytes behind a frame to others`, () => {
     const codec = make();
     const input = queueOf([...encodeAll(codec, FRAME), 1, 2]);
     assertEquals(codec.decoder().decode(input), FRAME);
     assertEquals(input.take(input.length), new Uint8Array([1, 2]));
   });
 
-  Deno.test(`E1: ${name}() says InvalidInput for bad arguments`, () => {
+  Deno.test(`E1: ${name}() throws InvalidInput for bad arguments`, () => {
     for (const [what, value] of WRONG_TYPES) {
       thrown(() => make(value as object), "InvalidInput", name, `${what} as options`);
       const maxLength = value as number;
@@ -114,13 +114,13 @@ for (const [name, make, header] of CODECS) {
       thrown(() => codec.encode(value as Uint8Array), "InvalidInput", "sendFrame", what);
       const decoder = codec.decoder();
       thrown(() => decoder.decode(value as ByteQueue), "InvalidInput", "recvFrame", what);
-      // That is no damage to the stream.
+      // The stream is undamaged.
       assertEquals(decoder.decode(queueOf([...encodeAll(codec, FRAME)])), FRAME);
     }
   });
 }
 
-Deno.test("E1: lengthPrefixed() says InvalidInput for options that it does not know", () => {
+Deno.test("E1: lengthPrefixed() throws InvalidInput for unknown values of its options", () => {
   for (
     const options of [
       ...[0, 3, 16, "4", null, 4n].map((bytes) => ({ bytes })),
@@ -138,7 +138,7 @@ Deno.test("E1: lengthPrefixed() says InvalidInput for options that it does not k
   thrown(() => lengthPrefixed(getter), "InvalidInput", "lengthPrefixed");
 });
 
-Deno.test("a codec's functions need no codec to be called on", () => {
+Deno.test("the functions of a codec work without their object", () => {
   const { encode, decoder } = lengthPrefixed({ bytes: 1 });
   assertEquals(decoder().decode(queueOf([...encode(FRAME) as Uint8Array])), FRAME);
 });

@@ -12,16 +12,16 @@ import {
 import { checkCodec } from "../../../testing.ts";
 import { cut, decodeStream, encodeAll, framesOf } from "../../support/codec_streams.ts";
 
-/** fast-check names the seed and the path of a failure by itself. */
+/** Settings of fast-check, which prints the seed and the path of a failure. */
 const parameters = { numRuns: 10_000 };
 
 interface Subject<T> {
   readonly name: string;
   readonly make: (maxLength: number) => Codec<T>;
   readonly frame: fc.Arbitrary<T>;
-  /** Bytes that mean something to the codec. */
+  /** Bytes that have a meaning for the codec. */
   readonly special: readonly number[];
-  /** The most bytes about a frame that are held while it is not whole. */
+  /** Largest number of bytes beside a frame that wait until it is whole. */
   readonly around: number;
 }
 
@@ -108,13 +108,13 @@ function noise(special: readonly number[]): fc.Arbitrary<Uint8Array> {
 for (const { name, make, frame, special, around } of SUBJECTS) {
   const generous = make(1000);
 
-  Deno.test(`${name} gives the same frames for any chunking, and what is left over`, () => {
+  Deno.test(`F3: ${name} gives the same frames and leaves the same bytes for any chunks`, () => {
     const whole = make(1000).encode;
     fc.assert(
       fc.property(fc.array(frame, { maxLength: 8 }), sizes, fc.nat(), (frames, sizes, end) => {
         const stream = concat(frames.flatMap((frame) => whole(frame)));
         assertEquals(framesOf(generous, ...cut(stream, sizes)), frames);
-        // Cut off, it gives those of them that came whole.
+        // A stream that is cut off gives the frames that came whole.
         const part = stream.subarray(0, end % (stream.length + 1));
         const { results, left } = decodeStream(generous, cut(part, sizes));
         assertEquals({ results, left }, decodeStream(generous, [part]));
@@ -144,11 +144,11 @@ for (const { name, make, frame, special, around } of SUBJECTS) {
     );
   });
 
-  Deno.test(`${name} makes frames or a SocketError of any bytes, the same for any chunking`, () => {
+  Deno.test(`F5: ${name} makes frames or a SocketError of any bytes, the same for any chunks`, () => {
     const codec = make(5);
     fc.assert(
       fc.property(noise(special), sizes, (bytes, sizes) => {
-        // Anything but a SocketError fails in there.
+        // decodeStream() fails for any error that is no SocketError.
         const whole = decodeStream(codec, [bytes]);
         assertEquals(decodeStream(codec, cut(bytes, sizes)), whole);
         for (const result of whole.results) {
@@ -160,7 +160,7 @@ for (const { name, make, frame, special, around } of SUBJECTS) {
     );
   });
 
-  Deno.test(`${name} never holds more than the limit and one read`, () => {
+  Deno.test(`F4: ${name} never keeps more than the limit and one read`, () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 30 }),
@@ -178,7 +178,7 @@ for (const { name, make, frame, special, around } of SUBJECTS) {
   });
 }
 
-Deno.test("checkCodec() agrees with every codec on any bytes", () => {
+Deno.test("F3: checkCodec() accepts every codec on any bytes", () => {
   const subject = fc.constantFrom(...SUBJECTS)
     .chain(({ make, special }) => fc.tuple(fc.constant(make(5)), noise(special)));
   fc.assert(

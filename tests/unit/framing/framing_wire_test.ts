@@ -74,7 +74,7 @@ for (const [length, varint] of VARINTS) {
   });
 }
 
-Deno.test("netstrings() writes what the specification's example is", () => {
+Deno.test("netstrings() writes the example of the specification", () => {
   const codec = netstrings();
   const example = bytesOf("12:hello world!,");
   assertEquals(codec.encode(bytesOf("hello world!")), example);
@@ -83,7 +83,7 @@ Deno.test("netstrings() writes what the specification's example is", () => {
   checkCodec(codec, bytesOf("0:,1:,,3:0:,,"), [new Uint8Array(), bytesOf(","), bytesOf("0:,")]);
 });
 
-Deno.test("lengthPrefixed() encodes no frame whose length does not fit", () => {
+Deno.test("F8: lengthPrefixed() encodes no frame whose length does not fit", () => {
   const cases: readonly (readonly [LengthPrefixedOptions, number])[] = [
     [{ bytes: 1 }, 255],
     [{ bytes: 1, lengthIncludesPrefix: true }, 254],
@@ -157,12 +157,12 @@ const BAD: readonly (readonly [
 ];
 
 for (const [name, codec, bytes, kind] of BAD) {
-  Deno.test(`recvFrame says ${kind} for ${name}`, () => {
+  Deno.test(`F5: recvFrame() is ${kind} for ${name}`, () => {
     const stream = typeof bytes === "string" ? bytesOf(bytes) : new Uint8Array(bytes);
     const { results, left } = decodeStream(codec, [stream]);
     assertEquals(results, [{ kind }]);
     assertEquals(left, stream);
-    // Good frames before it come out, none after it does, however it is cut.
+    // Frames before it come out, and none after it, in any chunks.
     const good = encodeAll(codec, FRAME);
     const long = new Uint8Array([...good, ...stream, ...good]);
     assertEquals(checkCodec(codec, long), [FRAME]);

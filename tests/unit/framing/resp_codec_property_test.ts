@@ -13,10 +13,10 @@ import {
 } from "../../../examples/resp_codec.ts";
 import { cut, decodeStream, encodeAll, framesOf } from "../../support/codec_streams.ts";
 
-/** fast-check names the seed and the path of a failure by itself. */
+/** Settings of fast-check, which prints the seed and the path of a failure. */
 const parameters = { numRuns: 10_000 };
 
-/** So much of a part may wait before it is known to be too much: `$-1` and a carriage return. */
+/** Bytes that may wait before a part is known to be over the limit: `$-1` and a carriage return. */
 const HEADER = 4;
 
 const byteString = fc.oneof(
@@ -43,7 +43,7 @@ const { reply } = fc.letrec<{ reply: Reply; list: Reply[] }>((tie) => ({
   list: fc.array(tie("reply"), { maxLength: 4 }),
 }));
 
-/** Pieces that mean something, and any bytes. */
+/** Pieces that have a meaning, and any bytes. */
 const noise = fc.array(
   fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom(..."+-:$*0123456789\r\nx \"'") },
@@ -63,13 +63,13 @@ function testCodec<T>(
   make: (limits?: RespLimits) => Codec<T>,
   frame: fc.Arbitrary<T>,
 ): void {
-  Deno.test(`${name} gives the same messages for any chunking, and what is left over`, () => {
+  Deno.test(`F3: ${name} gives the same messages and leaves the same bytes for any chunks`, () => {
     const codec = make();
     fc.assert(
       fc.property(fc.array(frame, { maxLength: 6 }), sizes, fc.nat(), (frames, sizes, end) => {
         const stream = encodeAll(codec, ...frames);
         assertEquals(framesOf(codec, ...cut(stream, sizes)), frames);
-        // Cut off, it gives those of them that came whole.
+        // A stream that is cut off gives the frames that came whole.
         const part = stream.subarray(0, end % (stream.length + 1));
         const { results, left } = decodeStream(codec, cut(part, sizes));
         const whole = frames.slice(0, results.length);
@@ -93,11 +93,11 @@ function testCodec<T>(
     );
   });
 
-  Deno.test(`${name} makes messages or a SocketError of any bytes, the same for any chunking`, () => {
+  Deno.test(`F5: ${name} makes messages or a SocketError of any bytes, the same for any chunks`, () => {
     const codec = make({ maxLength: 24, maxDepth: 2 });
     fc.assert(
       fc.property(noise, sizes, (bytes, sizes) => {
-        // Anything but a SocketError fails in there.
+        // decodeStream() fails for any error that is no SocketError.
         const whole = decodeStream(codec, [bytes]);
         assertEquals(decodeStream(codec, cut(bytes, sizes)), whole);
         for (const [index, result] of whole.results.entries()) {
@@ -110,7 +110,7 @@ function testCodec<T>(
     );
   });
 
-  Deno.test(`${name} never holds more than the limit and one read`, () => {
+  Deno.test(`F4: ${name} never keeps more than the limit and one read`, () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 60 }),
@@ -130,7 +130,7 @@ function testCodec<T>(
     );
   });
 
-  Deno.test(`checkCodec() agrees with ${name} on any bytes`, () => {
+  Deno.test(`F3: checkCodec() accepts ${name} on any bytes`, () => {
     const codec = make({ maxLength: 40, maxDepth: 2 });
     fc.assert(
       fc.property(noise, (bytes) => {
@@ -143,8 +143,8 @@ function testCodec<T>(
   });
 }
 
-Deno.test("checkCodec() agrees with requests() on words on a line that are too long as a list", () => {
-  // 18 bytes on a line, 41 as a list: the check with any bytes found them once.
+Deno.test("checkCodec() accepts requests() on an inline command that is over the limit as a list", () => {
+  // 18 bytes on a line, 41 as a list: the property test once found these words.
   const bytes = new Uint8Array(
     [43, 43, 43, 43, 32, 43, 0, 43, 13, 43, 0, 13, 43, 36, 45, 49, 13, 10],
   );

@@ -83,7 +83,7 @@ const MALFORMED_REQUESTS = [
 ];
 
 for (const stream of MALFORMED_REQUESTS) {
-  Deno.test(`requests() says InvalidData for ${JSON.stringify(stream)}, for good`, () => {
+  Deno.test(`F5: requests() is InvalidData for ${JSON.stringify(stream)}, every time`, () => {
     checkCodec(requests(), bytesOf(stream), []);
     assertEquals(kindsOf(requests(), `${stream}PING\r\n`), ["InvalidData"]);
   });
@@ -113,13 +113,13 @@ const MALFORMED_REPLIES = [
 ];
 
 for (const stream of MALFORMED_REPLIES) {
-  Deno.test(`replies() says InvalidData for ${JSON.stringify(stream)}, for good`, () => {
+  Deno.test(`F5: replies() is InvalidData for ${JSON.stringify(stream)}, every time`, () => {
     checkCodec(replies(), bytesOf(stream), []);
     assertEquals(kindsOf(replies(), `${stream}+OK\r\n`), ["InvalidData"]);
   });
 }
 
-Deno.test("the RESP codecs say TooLarge from the header, before anything of the rest has come", () => {
+Deno.test("F4: the RESP codecs are TooLarge after the header, before the rest has come", () => {
   for (
     const [codec, header] of [
       [requests(), `*1\r\n$${LIMIT}`],
@@ -129,7 +129,7 @@ Deno.test("the RESP codecs say TooLarge from the header, before anything of the 
       [replies(), `*1\r\n*${Math.ceil(LIMIT / 3)}`],
     ] as const
   ) assertEquals(kindsOf(codec, header), ["TooLarge"], header);
-  // A length without an end is not waited for either.
+  // The decoder must not wait for the end of an endless length.
   assertEquals(kindsOf(requests(), `*1\r\n$${"9".repeat(40)}`), ["TooLarge"]);
 });
 
@@ -142,7 +142,7 @@ function checkExact<T>(make: (maxLength: number) => Codec<T>, frame: T): void {
   assertEquals(decodeStream(short, [stream]).results, [{ kind: "TooLarge" }]);
 }
 
-Deno.test("the RESP codecs take a message of exactly maxLength bytes, and none that is longer", () => {
+Deno.test("F4: the RESP codecs take a message of exactly maxLength bytes, and no longer one", () => {
   checkExact((maxLength) => requests({ maxLength }), ["SET", "key", "value"]);
   const every: Reply[] = ["a", 12, { status: "OK" }, { error: "no" }, NIL, ["b"], [], [NIL]];
   for (const reply of [every, ...every]) {
@@ -165,7 +165,7 @@ Deno.test("replies() takes lists in lists up to maxDepth, in both directions", (
   assertEquals(kindsOf(replies(), "*1\r\n".repeat(9)), ["TooLarge"]);
 });
 
-Deno.test("the RESP codecs say InvalidInput for what is no message", () => {
+Deno.test("F8: the RESP codecs are InvalidInput for a value that is no message", () => {
   const wrongRequests = [[], [1], ["a", null], "PING", null, undefined, ["\u0100"], {}];
   for (const value of wrongRequests) {
     thrown(() => requests().encode(value as Request), "InvalidInput", "sendFrame", `${value}`);
@@ -191,7 +191,7 @@ Deno.test("the RESP codecs say InvalidInput for what is no message", () => {
   }
 });
 
-Deno.test("the RESP codecs cost linear time where 1 MiB comes a byte at a time", () => {
+Deno.test("F5: the RESP codecs need linear time for 1 MiB that comes a byte at a time", () => {
   const half = "x".repeat(LIMIT / 2);
   const manyWords = new Array(Math.floor(LIMIT / 8)).fill("x");
   for (
@@ -215,13 +215,13 @@ Deno.test("the RESP codecs cost linear time where 1 MiB comes a byte at a time",
   }
 });
 
-Deno.test("the RESP codecs leave what follows a message to others, and go on behind what they took", () => {
+Deno.test("F6: the RESP codecs leave the bytes behind a message to others", () => {
   const input = new ByteQueue();
   const decoder = requests().decoder();
   input.push(bytesOf("*2\r\n$3\r\nGET\r\n$3\r\nke"));
   assertEquals(decoder.decode(input), undefined);
   assertEquals(input.length, 19);
-  // Another reader takes what there is of it.
+  // Another reader takes the part that has come.
   input.skip(19);
   input.push(bytesOf("PING\r\nrest"));
   assertEquals(decoder.decode(input), ["PING"]);
