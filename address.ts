@@ -5,9 +5,8 @@
  */
 
 import { checkAddress, checkHostAndPort, toAddress } from "./core/address_check.ts";
-import { describe, invalidInput } from "./core/arguments.ts";
+import { describe, invalidInput, quote } from "./core/arguments.ts";
 import { formatHostPort } from "./core/ip_address.ts";
-import { quote } from "./core/quoted_text.ts";
 import type { Address } from "./types.ts";
 
 /**

@@ -8,7 +8,7 @@
 import { readArguments } from "./core/arguments.ts";
 import { ConnectionServer } from "./serve/server.ts";
 import { readServeOptions } from "./serve/serve_options.ts";
-import { SharedAbortListener } from "./core/shared_abort_listener.ts";
+import { SharedAbortListener } from "./core/cancellation.ts";
 import { notAListener, StreamListener } from "./connection/stream_listener.ts";
 import { SocketError } from "./errors.ts";
 import type { Connection, Listener, ServeContext, ServeOptions, Server } from "./types.ts";

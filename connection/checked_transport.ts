@@ -1,4 +1,4 @@
-import { ignoreRejection } from "../core/ignored_promises.ts";
+import { ignoreRejection } from "../core/waiting_calls.ts";
 import type { Transport, TransportAddress } from "../types.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { ByteQueue } from "../bytes/byte_queue.ts";
-import { deferred } from "../core/deferred.ts";
+import { deferred } from "../core/waiting_calls.ts";
 import type { SocketError } from "../errors.ts";
 
 /** Bytes that a receiving call gives; they belong to its caller. */

@@ -1,6 +1,5 @@
 import { invalidInput } from "../core/arguments.ts";
-import { deferred } from "../core/deferred.ts";
-import { type Linked, LinkedList } from "../core/linked_list.ts";
+import { deferred, type Linked, LinkedList } from "../core/waiting_calls.ts";
 import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 

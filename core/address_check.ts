@@ -1,7 +1,6 @@
 import type { Address } from "../types.ts";
-import { asInvalidInput, checkWhole, describe, invalidInput } from "./arguments.ts";
+import { asInvalidInput, checkWhole, describe, invalidInput, quote } from "./arguments.ts";
 import { ipFamily, isMapped, unmapIPv4, withoutZone } from "./ip_address.ts";
-import { quote } from "./quoted_text.ts";
 
 /** Makes an address as this package gives it: frozen, and IPv4 in its own form. */
 export function toAddress(host: string, port: number): Address {

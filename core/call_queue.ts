@@ -2,10 +2,9 @@ import { SocketError } from "../errors.ts";
 import type { Address, OperationOptions } from "../types.ts";
 import { Backoff } from "./backoff.ts";
 import { Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
-import { type Deferred, deferred } from "./deferred.ts";
+import { type Deferred, deferred, type Linked, LinkedList } from "./waiting_calls.ts";
 import { toSocketError } from "./error_mapping.ts";
 import { afterTurn, turnDue, type TurnWaiter } from "./event_loop_turn.ts";
-import { type Linked, LinkedList } from "./linked_list.ts";
 
 /** The meaning of a failure of the source. */
 export type Verdict =

@@ -3,7 +3,7 @@ import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { StreamReader } from "../connection/pending_receive.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 import { invalidInput } from "../core/arguments.ts";
-import { ignoreRejection, isIgnoredPromise } from "../core/ignored_promises.ts";
+import { ignoreRejection, isIgnoredPromise } from "../core/waiting_calls.ts";
 import type { Connection, OperationOptions } from "../types.ts";
 import type { Codec, Decoder } from "./codec.ts";
 import { checkNothingLeft, invalidFrame, mayGoOn, NULL_FRAME } from "./codec_support.ts";

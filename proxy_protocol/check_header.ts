@@ -1,8 +1,7 @@
 import { checkBytes } from "../bytes/byte_arguments.ts";
 import { toAddress } from "../core/address_check.ts";
-import { quote } from "../core/quoted_text.ts";
+import { checkBoolean, checkWhole, describe, invalidInput, quote } from "../core/arguments.ts";
 import type { Address, ProxyHeader, ProxyHeaderInit, ProxySsl, ProxyTlv } from "../types.ts";
-import { checkBoolean, checkWhole, describe, invalidInput } from "../core/arguments.ts";
 import { hostOf, octetsOf } from "../core/ip_address.ts";
 import { SSL_FIELD_OF_TYPE } from "./tlv_ssl.ts";
 import { type Bytes, encodeText, hex, TLV_HEADER_BYTES, type Writable } from "./tlv.ts";

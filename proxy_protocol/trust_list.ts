@@ -1,5 +1,4 @@
-import { quote } from "../core/quoted_text.ts";
-import { describe, invalidInput, readArguments } from "../core/arguments.ts";
+import { describe, invalidInput, quote, readArguments } from "../core/arguments.ts";
 import { octetsOf, unmapIPv4 } from "../core/ip_address.ts";
 
 const RIGHT = 'write an address or a network, such as "10.0.0.0/8" or "::1"';

@@ -1,7 +1,7 @@
 import { AssertionError } from "@std/assert/assertion-error";
 import { checkBytes, isBytes } from "../bytes/byte_arguments.ts";
 import { describe, invalidInput, readArguments } from "../core/arguments.ts";
-import { ignoreRejection } from "../core/ignored_promises.ts";
+import { ignoreRejection } from "../core/waiting_calls.ts";
 import type { Codec } from "../framing/codec.ts";
 import { checkIsCodec } from "../framing/codec_support.ts";
 import { type CodecEvent, CodecRun, failure, kindOf, nameOf } from "./codec_run.ts";

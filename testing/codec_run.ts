@@ -1,7 +1,7 @@
 import { AssertionError } from "@std/assert/assertion-error";
 import { concat } from "@std/bytes/concat";
 import { ByteQueue } from "../bytes/byte_queue.ts";
-import { ignoreRejection, isIgnoredPromise } from "../core/ignored_promises.ts";
+import { ignoreRejection, isIgnoredPromise } from "../core/waiting_calls.ts";
 import { SocketError, type SocketErrorKind } from "../errors.ts";
 import type { Codec, Decoder } from "../framing/codec.ts";
 import { checkNothingLeft, mayGoOn, NULL_FRAME } from "../framing/codec_support.ts";

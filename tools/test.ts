@@ -74,7 +74,10 @@ async function main(args: readonly string[]): Promise<boolean> {
   for (const { title, args } of await testRuns(kind)) {
     console.log(`\n== ${title}: deno test ${args.join(" ")}`);
     const started = performance.now();
-    const { success, output } = await runDeno(["test", ...args, ...extra], { stream: true, timeout: LONGEST_RUN_MS });
+    const { success, output } = await runDeno(["test", ...args, ...extra], {
+      stream: true,
+      timeout: LONGEST_RUN_MS,
+    });
     const count = countTests(output, success, extra.length > 0);
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     console.log(`== ${title}: ${count.passed} ok, ${count.failed} not ok, ${seconds} s`);

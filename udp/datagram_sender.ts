@@ -2,7 +2,7 @@ import type { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 import type { Cancellation } from "../core/cancellation.ts";
 import { toSocketError } from "../core/error_mapping.ts";
-import { LinkedList } from "../core/linked_list.ts";
+import { LinkedList } from "../core/waiting_calls.ts";
 import { startDeadline } from "../core/timer.ts";
 import type { DatagramSocket } from "../runtime/backend.ts";
 import { NamedDatagrams, type NameUser } from "./named_datagrams.ts";

@@ -1,7 +1,7 @@
 import type { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 import type { DatagramSocket } from "../runtime/backend.ts";
-import { LinkedList } from "../core/linked_list.ts";
+import { LinkedList } from "../core/waiting_calls.ts";
 import type { WaitingDatagram, WaitingDatagrams } from "./waiting_datagrams.ts";
 
 /** The sender that {@linkcode NamedDatagrams} belongs to. */

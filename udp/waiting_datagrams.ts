@@ -2,7 +2,7 @@ import { isStillThere, noLongerThere } from "../bytes/byte_arguments.ts";
 import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 import { type Cancellation, cancelledError } from "../core/cancellation.ts";
-import type { Linked, LinkedList } from "../core/linked_list.ts";
+import type { Linked, LinkedList } from "../core/waiting_calls.ts";
 
 /**
  * Bytes that a waiting datagram counts beside its payload, so that empty ones are bounded as well. Its record and its
