@@ -35,7 +35,7 @@ interface Referenced {
  * @example A port that does not keep a batch job alive
  * ```ts
  * import { connect, listen, recvLine, send, serve, unref } from "jsr:@aivi/sockets";
- * import { assertEquals } from "jsr:@std/assert@1";
+ * import { assertEquals } from "jsr:@std/assert";
  *
  * const listener = await listen({ host: "127.0.0.1", port: 0 });
  * const server = serve(listener, (connection) =>
@@ -60,7 +60,7 @@ export function unref(handle: Listener | Connection | UdpSocket | Server): void 
  * @example An idle connection of a pool
  * ```ts
  * import { accept, close, connect, listen, recvLine, ref, send, unref } from "jsr:@aivi/sockets";
- * import { assertEquals } from "jsr:@std/assert@1";
+ * import { assertEquals } from "jsr:@std/assert";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
  * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);

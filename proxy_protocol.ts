@@ -42,7 +42,7 @@ const ENCODE = "encodeProxyHeader";
  * ```ts
  * import { accept, close, connect, encodeProxyHeader, listen } from "jsr:@aivi/sockets";
  * import { recvProxyHeader, send } from "jsr:@aivi/sockets";
- * import { assertEquals } from "jsr:@std/assert@1";
+ * import { assertEquals } from "jsr:@std/assert";
  *
  * await using listener = await listen({ host: "127.0.0.1", port: 0 });
  * const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
@@ -88,7 +88,7 @@ export function recvProxyHeader(
  * @example
  * ```ts
  * import { encodeProxyHeader } from "jsr:@aivi/sockets";
- * import { assertEquals } from "jsr:@std/assert@1";
+ * import { assertEquals } from "jsr:@std/assert";
  *
  * const source = { host: "2001:db8::1", port: 56324 };
  * const destination = { host: "2001:db8::2", port: 443 };

@@ -38,7 +38,7 @@ const OPERATION = "serve";
  * @example
  * ```ts
  * import { close, connect, listen, recvLine, send, serve } from "jsr:@aivi/sockets";
- * import { assertEquals } from "jsr:@std/assert@1";
+ * import { assertEquals } from "jsr:@std/assert";
  *
  * const listener = await listen({ host: "127.0.0.1", port: 0 });
  * const server = serve(listener, async (connection) => {

@@ -112,7 +112,7 @@ export interface CloseOptions extends OperationOptions {
   linger?: number;
   /**
    * Milliseconds without a byte leaving after which the close gives up the bytes that wait, from 0 to `Infinity`. Linux
-   * takes bytes in steps of up to 1.4 MB: your slowest peer should need less time for that.
+   * takes bytes in steps of up to 1.4 MB: your slowest peer should need less time for that. It is late by at most a quarter of the shorter of this and `firstByteTimeout`.
    *
    * @default {30000}
    */
@@ -286,24 +286,6 @@ export interface TransportListener {
 }
 
 /**
- * Accepts transports: the part of a listener that a platform provides.
- *
- * At most one `accept` is under way at a time, and `close` is called once. `close` must make a pending `accept` end.
- */
-export interface TransportListener {
-  /** Gives the next client, ready to use. */
-  accept(): Promise<Transport>;
-  /** Stops listening. */
-  close(): void | Promise<void>;
-  /** Lets a pending `accept` keep the process alive again; see `unref`. */
-  ref?(): void;
-  /** Lets the process end although an `accept` is pending; left out, with `ref`, if the listener cannot do that. */
-  unref?(): void;
-  /** The address of the listener, if it has one. */
-  readonly address?: Address;
-}
-
-/**
  * The kind of the relayed connection: `tcp`, `udp`, a Unix socket with a stream (`unix`) or datagrams (`unixpacket`), or
  * `unknown` if the proxy does not know it or relays nothing.
  */
@@ -407,7 +389,8 @@ export interface EncodeProxyHeaderOptions {
 export interface ProxyProtocolOptions {
   /**
    * Addresses and networks in CIDR notation, such as `10.0.0.0/8` or `::1`. A peer in one of them must send a header
-   * first; a connection of any other peer is closed. IPv4 and IPv6 are matched apart.
+   * first; a connection of any other peer is closed. IPv4 and IPv6 are matched apart. At most 1,000 connections wait for
+   * their header at once: one more drops the oldest.
    */
   trust: string[];
   /**
@@ -425,14 +408,14 @@ export interface ServeOptions {
   signal?: AbortSignal;
   /**
    * Maximum number of connections served at once; `whenFull` decides about others. A connection gives its place back
-   * when it is closed, even if its handler has not returned then. It needs none until its PROXY header has come.
+   * when it is closed, even if its handler has not returned then. A connection behind a proxy takes no place until its PROXY header has come.
    *
    * @default {10000}
    */
   maxConnections?: number;
   /**
    * Treatment of clients beyond `maxConnections`. With `"wait"` they stay in the kernel's backlog until there is a
-   * place, or until the server ends: it lets them in then, since closing the port would reset them. With `"refuse"` they
+   * place, or until the server ends: then it accepts them, since closing the port would reset them. With `"refuse"` they
    * are closed and counted in `refused`, and `onRefused` is called: for clients that can go elsewhere.
    *
    * @default {"wait"}
@@ -457,8 +440,8 @@ export interface ServeOptions {
   onRefused?: (connection: Connection, reason: RefusalReason) => void | Promise<void>;
   /**
    * Milliseconds within which the client's first byte or its end of stream must come; a connection of a silent client
-   * is ended. Behind a proxy it is the first byte after the header, and the time counts from there. It is late by up to
-   * a quarter, as `idleTimeout` is.
+   * is ended. Behind a proxy it is the first byte after the header, and the time counts from there. It is late by as
+   * much as `idleTimeout` is.
    *
    * @default {Infinity}
    */
@@ -484,12 +467,12 @@ export interface ServeOptions {
    */
   linger?: number;
   /**
-   * Hears of failures: what a handler threw, connections that a timeout ended (`TimedOut`) or that had no valid PROXY
+   * Called with each failure: what a handler threw, connections that a timeout ended (`TimedOut`) or that had no valid PROXY
    * header, answers that a client did not take before its connection was closed, what `onRefused` threw, and, without a
    * connection, a system that is out of descriptors. Without `onError`, a line on standard error says it, and never
    * quotes what was sent or received. If `onError` throws or rejects, a line there says so.
    *
-   * It does not hear what handlers throw because one of their signals or the server ended their work, nor of refused
+   * It is not called for what handlers throw because one of their signals or the server ended their work, nor of refused
    * connections, nor of a trusted proxy that connects and says nothing, as health checks do.
    */
   onError?: (error: unknown, connection?: Connection) => void;
@@ -558,7 +541,7 @@ export interface Server extends AsyncDisposable {
   readonly finished: Promise<void>;
   /**
    * Ends the server: it lets in the clients that wait in the backlog, closes the port, aborts the `signal` of handlers,
-   * and waits for them. A further call may set a shorter time. A handler that awaits it waits for itself.
+   * and waits for them. A further call may set a shorter time. A handler must not await it: the server would wait for that handler for ever.
    *
    * The backlog counts as empty after 25 milliseconds without a client. If clients keep coming, the port is closed and
    * the signal aborted after a tenth of `timeout`, or 50 milliseconds if that is longer, and after 3 seconds at most.

@@ -18,7 +18,7 @@ type Imports = ReadonlyMap<string, readonly string[]>;
 const ROOT = new URL("../", import.meta.url).href;
 /** The modules that users import. */
 export const entries: readonly string[] = exportedModules(denoJson.exports);
-/** Every room may import these modules. They import only one another. */
+/** Every room may import these modules. They import only one another; `address.ts` also imports `core`. */
 const VOCABULARY = ["types.ts", "errors.ts", "address.ts"];
 
 /**
