@@ -28,7 +28,7 @@ const EXPECTED: Readonly<Record<string, "held" | "ended">> = {
 };
 
 for (const [what, expected] of Object.entries(EXPECTED)) {
-  Deno.test(`a process with ${what}: ${expected}`, async () => {
+  Deno.test(`E13: a process with ${what}: ${expected}`, async () => {
     const { report } = await runProgram<string>("ends.ts", { args: [what] });
     assertEquals(report, expected);
   });

@@ -10,7 +10,7 @@ for (
     ...["fe80::192.0.2.1%eth0", "1:2:3:4:5:6:7:8%9"],
   ]
 ) {
-  Deno.test(`parseAddress() and formatAddress() take the zone of ${host}`, () => {
+  Deno.test(`E14: parseAddress() and formatAddress() take the zone of ${host}`, () => {
     const address = { host, port: 80 };
     assertEquals(formatAddress(address), `[${host}]:80`);
     assertEquals(parseAddress(`[${host}]:80`), address);

@@ -44,7 +44,7 @@ for (const [name, call] of Object.entries(CALLS)) {
   });
 }
 
-Deno.test("calls on an unreferenced connection do the same as on others", async () => {
+Deno.test("E13: calls on an unreferenced connection do the same as on others", async () => {
   await using pair = await tcpPair();
   const { client, server } = pair;
   unref(client);
@@ -56,7 +56,7 @@ Deno.test("calls on an unreferenced connection do the same as on others", async 
   assertEquals(textOf((await soon(recv(client)))!), "again");
 });
 
-Deno.test("ref() and unref() call those of the transport once for each change, if it has them", async () => {
+Deno.test("E13: ref() and unref() call those of the transport once for each change, if it has them", async () => {
   const told: string[] = [];
   const transport = Object.assign(new ScriptedTransport(), {
     ref: () => void told.push("ref"),
