@@ -286,24 +286,6 @@ export interface TransportListener {
 }
 
 /**
- * Accepts transports: the part of a listener that a platform provides.
- *
- * At most one `accept` is under way at a time, and `close` is called once. `close` must make a pending `accept` end.
- */
-export interface TransportListener {
-  /** Gives the next client, ready to use. */
-  accept(): Promise<Transport>;
-  /** Stops listening. */
-  close(): void | Promise<void>;
-  /** Lets a pending `accept` keep the process alive again; see `unref`. */
-  ref?(): void;
-  /** Lets the process end although an `accept` is pending; left out, with `ref`, if the listener cannot do that. */
-  unref?(): void;
-  /** The address of the listener, if it has one. */
-  readonly address?: Address;
-}
-
-/**
  * The kind of the relayed connection: `tcp`, `udp`, a Unix socket with a stream (`unix`) or datagrams (`unixpacket`), or
  * `unknown` if the proxy does not know it or relays nothing.
  */
