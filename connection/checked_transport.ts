@@ -13,8 +13,9 @@ export class CheckedTransport implements Transport {
   readonly localAddr: TransportAddress | undefined;
   readonly remoteAddr: TransportAddress | undefined;
   readonly #inner: Transport;
-  readonly #closed = Promise.withResolvers<never>();
   #isClosed = false;
+  /** Ends the write that is under way. */
+  #rejectWrite: ((error: Error) => void) | undefined;
 
   constructor(inner: Transport) {
     this.#inner = inner;
@@ -26,9 +27,8 @@ export class CheckedTransport implements Transport {
       ? async () => await closeWrite.call(inner)
       : undefined;
     const both = typeof ref === "function" && typeof unref === "function";
-    this.ref = both ? () => ref.call(inner) : undefined;
-    this.unref = both ? () => unref.call(inner) : undefined;
-    this.#closed.promise.catch(() => {});
+    this.ref = both ? () => callQuietly(ref, inner) : undefined;
+    this.unref = both ? () => callQuietly(unref, inner) : undefined;
   }
 
   async read(buffer: Uint8Array): Promise<number | null> {
@@ -46,22 +46,46 @@ export class CheckedTransport implements Transport {
   async write(bytes: Uint8Array): Promise<number> {
     const { length } = bytes;
     for (;;) {
-      const count = await Promise.race([this.#inner.write(bytes), this.#closed.promise]);
+      const count = await this.#writeOnce(bytes);
       if (checkCount(count, length, "took") > 0) return count;
       await this.#turn();
     }
   }
 
+  /**
+   * Writes until the transport is closed. A race with one promise for all writes would leave 312 bytes at that promise
+   * for each write, until the connection ends.
+   */
+  #writeOnce(bytes: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#rejectWrite = reject;
+      Promise.resolve(this.#inner.write(bytes)).then(resolve, reject);
+    });
+  }
+
   close(): void {
     this.#isClosed = true;
-    this.#closed.reject(new Error("the transport was closed"));
+    this.#rejectWrite?.(closedError());
     // An asynchronous close has nobody to report to: the connection is closed in any case.
     ignoreRejection(this.#inner.close());
   }
 
   async #turn(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 0));
-    if (this.#isClosed) await this.#closed.promise;
+    if (this.#isClosed) throw closedError();
+  }
+}
+
+function closedError(): Error {
+  return new Error("the transport was closed");
+}
+
+/** Calls `ref` or `unref` of a foreign transport. If it throws, the process only lives on, or ends, by itself. */
+function callQuietly(change: () => void, inner: Transport): void {
+  try {
+    ignoreRejection(change.call(inner));
+  } catch {
+    // A connection can be used, and must be closed, all the same.
   }
 }
 

@@ -18,6 +18,8 @@ export class IdleTimeouts {
   readonly #end: (served: Served, why: SocketError) => void;
   readonly #periodMs: number;
   #stopTimer: (() => void) | undefined;
+  /** Time of the next check (ms). */
+  #nextCheck = 0;
   #referenced = true;
 
   constructor(
@@ -41,24 +43,30 @@ export class IdleTimeouts {
     served.bytesMoved = connection.bytesArrived + connection.bytesSent;
     // A handler that speaks first may not read for long.
     if (this.#limits.firstByteTimeout < Infinity) connection.readAhead();
-    if (this.#stopTimer === undefined) this.#startTimer();
+    if (this.#stopTimer === undefined) this.#startPeriod();
   }
 
-  #startTimer(): void {
+  #startPeriod(): void {
+    this.#nextCheck = performance.now() + this.#periodMs;
+    this.#startTimer(this.#periodMs);
+  }
+
+  #startTimer(ms: number): void {
     // A plain timer would fire, after the program was busy, before the bytes that came meanwhile were read.
-    this.#stopTimer = startDeadline(this.#periodMs, () => {
+    this.#stopTimer = startDeadline(ms, () => {
       this.#stopTimer = undefined;
       this.#checkAll();
-      if (this.#connections.size > 0) this.#startTimer();
+      if (this.#connections.size > 0) this.#startPeriod();
     }, this.#referenced);
   }
 
-  /** Sets whether the timer keeps the process alive while there are connections. */
+  /** Sets whether the timer keeps the process alive while there are connections. The next check stays when it is. */
   setReferenced(on: boolean): void {
+    if (on === this.#referenced) return;
     this.#referenced = on;
     if (this.#stopTimer === undefined) return;
     this.#stopTimer();
-    this.#startTimer();
+    this.#startTimer(Math.max(0, this.#nextCheck - performance.now()));
   }
 
   /** Stops the timer, since there are no connections. */

@@ -1,8 +1,15 @@
 /**
- * Prints the number of bytes in the buffers that a transport had to fill, after garbage collection. It is run with
- * `--v8-flags=--expose-gc`.
+ * Prints the number of bytes in the buffers that a transport had to fill, and of those that each settled send has left,
+ * after garbage collection. It is run with `--v8-flags=--expose-gc`.
  */
-import { connectionOver, framed, lengthPrefixed, recvFrame, type Transport } from "../../../mod.ts";
+import {
+  connectionOver,
+  framed,
+  lengthPrefixed,
+  recvFrame,
+  send,
+  type Transport,
+} from "../../../mod.ts";
 
 declare function gc(): void;
 
@@ -71,5 +78,18 @@ const slow = await grown();
 slow.give(1024 * KIB, ...Array.from({ length: 100 }, (_, n) => n % 16 === 15 ? 16 * KIB : 4 * KIB));
 const inPieces = await slow.held();
 
-console.log(JSON.stringify({ afterFrame, inPieces }));
+const SENDS = 20_000;
+const sending = connectionOver(new Pieces());
+
+async function heapAfterSends(): Promise<number> {
+  for (let count = 0; count < SENDS; count++) await send(sending, new Uint8Array(1));
+  gc();
+  return Deno.memoryUsage().heapUsed;
+}
+
+await heapAfterSends();
+const before = await heapAfterSends();
+const perSend = (await heapAfterSends() - before) / SENDS;
+
+console.log(JSON.stringify({ afterFrame, inPieces, perSend }));
 Deno.exit(0);

@@ -1,4 +1,4 @@
-import { assert } from "@std/assert";
+import { assert, assertRejects } from "@std/assert";
 import {
   abort,
   accept,
@@ -20,11 +20,13 @@ import {
   recvUntil,
   send,
   sendTo,
+  SocketError,
   type Transport,
 } from "../../../mod.ts";
 import { ScriptedConn, ScriptedListener } from "../../support/scripted_runtime.ts";
 import { soon } from "../../support/socket_errors.ts";
 import { LOOPBACK, tcpPair } from "../../support/tcp_pair.ts";
+import { turns } from "../../support/turns.ts";
 
 /** This many timers must fire while a flood is received. */
 const TIMERS = 5;
@@ -157,6 +159,47 @@ Deno.test("E11: another socket is served while a peer floods", async () => {
   await flood;
   abort(flooded);
 });
+
+for (
+  const [name, call] of [
+    ["recv()", (connection) => recv(connection)],
+    ["recvInto()", (connection) => recvInto(connection, new Uint8Array(8))],
+    ["recvExactly()", (connection) => recvExactly(connection, 3)],
+    ["readable", (connection) => connection.readable.getReader().read()],
+  ] satisfies readonly (readonly [string, (connection: Connection) => Promise<unknown>])[]
+) {
+  Deno.test(`E6, E11: ${name} gives what a cancelled call has left while another peer floods`, async () => {
+    const flooded = connectionOver(endless(EMPTY_LINE));
+    let reads = 0;
+    const connection = connectionOver({
+      read(buffer): Promise<number> {
+        buffer.set([1, 2, 3]);
+        return reads++ === 0 ? Promise.resolve(3) : new Promise(() => {});
+      },
+      write: (bytes) => Promise.resolve(bytes.length),
+      close(): void {},
+    });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const cancelled = assertRejects(() => recvLine(connection, { signal }), SocketError);
+    await turns(2);
+    controller.abort();
+    await cancelled;
+    // From here on the event loop has to turn before any call is answered.
+    let answered = true;
+    let flood: Promise<unknown> | undefined;
+    for (let answers = 0; answered && answers < MOST_ANSWERS; answers++) {
+      answered = false;
+      flood = recvLine(flooded).then(() => answered = true);
+      for (let step = 0; step < 20 && !answered; step++) await undefined;
+    }
+    assert(!answered, "the event loop never had to turn");
+    await soon<unknown>(call(connection));
+    await flood;
+    abort(connection);
+    abort(flooded);
+  });
+}
 
 Deno.test("E11: accept() lets timers run while clients flood", async () => {
   const clients = Array.from({ length: 1000 }, () => new ScriptedConn());

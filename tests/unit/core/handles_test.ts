@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import {
   abort,
   closeListener,
@@ -11,6 +11,7 @@ import {
   ref,
   send,
   serve,
+  SocketError,
   unref,
 } from "../../../mod.ts";
 import { ScriptedTransport } from "../../support/scripted_transport.ts";
@@ -85,4 +86,24 @@ Deno.test("E13: ref() and unref() call those of the transport once for each chan
   const plain = connectionOver(new ScriptedTransport());
   unref(plain);
   ref(plain);
+});
+
+Deno.test("E10: a transport whose ref() and unref() throw breaks no call, and abort() does not throw", async () => {
+  const fail = () => {
+    throw new Error("not this one");
+  };
+  const connection = connectionOver({
+    read: () => new Promise(() => {}),
+    write: (bytes) => Promise.resolve(bytes.length),
+    close(): void {},
+    ref: fail,
+    unref: fail,
+  });
+  unref(connection);
+  const signal = disconnectSignal(connection);
+  const error = await assertRejects(() => recv(connection, { timeout: 1 }), SocketError);
+  assertEquals(error.kind, "TimedOut");
+  ref(connection);
+  abort(connection);
+  assertEquals(signal.aborted, true);
 });

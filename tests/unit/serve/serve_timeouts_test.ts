@@ -1,5 +1,15 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { close, closeWrite, connect, recv, recvInto, send, SocketError } from "../../../mod.ts";
+import {
+  close,
+  closeWrite,
+  connect,
+  recv,
+  recvInto,
+  ref,
+  send,
+  SocketError,
+  unref,
+} from "../../../mod.ts";
 import { Arrivals, type Handler, until } from "../../support/serving.ts";
 import { soon } from "../../support/socket_errors.ts";
 import { bytesOf, textOf } from "../../support/text.ts";
@@ -29,6 +39,15 @@ Deno.test("V4: idleTimeout ends a connection on which nothing moves", async () =
   await at.time.pass(999);
   assertEquals(at.server.active, 1);
   await at.time.pass(251);
+  await assertEnded(at, "nothing moved for 1000 ms");
+});
+
+Deno.test("V4: ref() and unref() of the server do not put off the end of a silent connection", async () => {
+  await using at = await timedServing(waiting, { idleTimeout: 1000 });
+  for (let round = 0; round < 25; round++) {
+    (round % 3 === 0 ? unref : ref)(at.server);
+    await at.time.pass(50);
+  }
   await assertEnded(at, "nothing moved for 1000 ms");
 });
 
