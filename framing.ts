@@ -34,6 +34,7 @@ import type { Connection, OperationOptions } from "./types.ts";
 
 export { ByteQueue } from "./bytes/byte_queue.ts";
 export type { Codec, CodecOptions, Decoder } from "./framing/codec.ts";
+export { frameBytes, frameTooLarge, invalidFrame } from "./framing/codec_support.ts";
 export { delimited } from "./framing/delimited.ts";
 export type { FramedConnection } from "./framing/framed_connection.ts";
 export { lengthPrefixed, type LengthPrefixedOptions } from "./framing/length_prefixed.ts";
