@@ -37,6 +37,7 @@ export type { Codec, CodecOptions, Decoder } from "./framing/codec.ts";
 export { frameBytes, frameTooLarge, invalidFrame } from "./framing/codec_support.ts";
 export { delimited } from "./framing/delimited.ts";
 export type { FramedConnection } from "./framing/framed_connection.ts";
+export { lengthField, type LengthFieldOptions } from "./framing/length_field.ts";
 export { lengthPrefixed, type LengthPrefixedOptions } from "./framing/length_prefixed.ts";
 export { lines, type LinesOptions } from "./framing/lines.ts";
 export { netstrings } from "./framing/netstrings.ts";

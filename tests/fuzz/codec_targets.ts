@@ -5,6 +5,8 @@ import {
   type Codec,
   type Decoder,
   delimited,
+  lengthField,
+  type LengthFieldOptions,
   lengthPrefixed,
   type LengthPrefixedOptions,
   lines,
@@ -18,6 +20,7 @@ import { cuttings } from "./chunks.ts";
 import { hashOf, utf8 } from "./expectations.ts";
 import {
   delimitedReference,
+  lengthFieldReference,
   lengthPrefixedReference,
   linesReference,
   netstringReference,
@@ -218,6 +221,52 @@ const lengthPrefixedSubject: CodecSubject<Uint8Array> = {
   }),
 };
 
+const LAYOUTS: readonly LengthFieldOptions[] = [
+  {},
+  { offset: 1, adjust: -4 },
+  { endian: "little", adjust: -4 },
+  { bytes: 3, endian: "little", adjust: 1 },
+  { bytes: 3, adjust: 6 },
+  { offset: 3, bytes: 2 },
+  { offset: 2, bytes: 1, adjust: -3 },
+  { offset: 1, bytes: 8 },
+];
+
+const lengthFieldSubject: CodecSubject<Uint8Array> = {
+  name: "lengthField",
+  variants: LAYOUTS.flatMap((options) =>
+    variantsOf((maxLength) => ({
+      codec: lengthField({ ...options, maxLength }),
+      maxLength,
+      reference: lengthFieldReference({ ...options, maxLength }),
+      around: 0,
+    }))
+  ),
+  frames: [
+    [0, 0, 0, 0],
+    [0, 0, 0, 2, 7, 8],
+    [81, 0, 0, 0, 5, 0],
+    [88, 0, 0, 0, 4],
+    [5, 0, 0, 0, 9],
+    [1, 0, 0, 3, 14],
+    [0, 0, 1, 6, 0, 0, 0, 0, 1, 65],
+    [22, 3, 3, 0, 2, 1, 0],
+    [7, 8, 4, 9],
+    [1, 0, 0, 0, 0, 0, 0, 0, 1, 7],
+  ].map((bytes) => new Uint8Array(bytes)),
+  words: [[0], [0, 0], [0, 0, 0, 4], [4, 0, 0, 0], [0, 16], [255, 255, 255, 255], [0, 0, 1], [
+    1,
+    44,
+  ]]
+    .map((bytes) => new Uint8Array(bytes)),
+  outcomes: ["frames", "TooLarge", "InvalidData", "nothing, bytes left", "TooLarge and frames"],
+  worst: codecWorst(lengthField(UNLIMITED), {
+    "empty messages": repeated(0),
+    "messages with a byte": repeated(0, 0, 0, 1, 7),
+    "a message that never ends": (size) => repeated(255)(size).fill(127, 0, 1),
+  }),
+};
+
 const varintSubject: CodecSubject<Uint8Array> = {
   name: "varintPrefixed",
   variants: variantsOf((maxLength) => ({
@@ -319,6 +368,7 @@ const linesSubject: CodecSubject<string> = {
 
 export const codecTargets: readonly Target[] = [
   target(lengthPrefixedSubject),
+  target(lengthFieldSubject),
   target(varintSubject),
   target(netstringSubject),
   target(delimitedSubject),

@@ -1,4 +1,4 @@
-import type { LengthPrefixedOptions } from "../../mod.ts";
+import type { LengthFieldOptions, LengthPrefixedOptions } from "../../mod.ts";
 import type { Decoded, Result } from "../support/codec_streams.ts";
 
 /*
@@ -44,6 +44,24 @@ export function lengthPrefixedReference(
       if (length > limit) return { kind: "TooLarge" };
       const size = bytes + Number(length);
       return rest.length < size ? "incomplete" : { frame: rest.slice(bytes, size), size };
+    });
+}
+
+export function lengthFieldReference(
+  options: LengthFieldOptions,
+): (stream: Uint8Array) => Decoded<Uint8Array> {
+  const { offset = 0, bytes = 4, endian = "big", adjust = 0, maxLength = 2 ** 20 } = options;
+  return (stream) =>
+    walk<Uint8Array>(stream, (rest) => {
+      const field = [...rest.subarray(offset, offset + bytes)];
+      if (field.length < bytes) return "incomplete";
+      if (endian === "little") field.reverse();
+      const value = BigInt(`0x${field.map((byte) => byte.toString(16).padStart(2, "0")).join("")}`);
+      const size = BigInt(offset + bytes + adjust) + value;
+      if (maxLength !== Infinity && size > BigInt(maxLength)) return { kind: "TooLarge" };
+      if (size < BigInt(offset + bytes)) return { kind: "InvalidData" };
+      if (size > BigInt(rest.length)) return "incomplete";
+      return { frame: rest.slice(0, Number(size)), size: Number(size) };
     });
 }
 
