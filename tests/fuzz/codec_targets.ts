@@ -24,6 +24,7 @@ import {
   lengthPrefixedReference,
   linesReference,
   netstringReference,
+  strictLinesReference,
   varintReference,
 } from "./reference_decoders.ts";
 import type { Target, Worst } from "./target.ts";
@@ -366,6 +367,22 @@ const linesSubject: CodecSubject<string> = {
   }),
 };
 
+const strictLinesSubject: CodecSubject<string> = {
+  ...linesSubject,
+  name: "strictLines",
+  variants: variantsOf((maxLength) => ({
+    codec: lines({ strict: true, maxLength }),
+    maxLength,
+    reference: strictLinesReference(maxLength),
+    around: 1,
+  })),
+  worst: codecWorst(lines({ strict: true, ...UNLIMITED }), {
+    "empty lines": repeated(13, 10),
+    "a line that never ends": repeated(13),
+    "lines with a line feed alone": repeated(10, 13, 10),
+  }),
+};
+
 export const codecTargets: readonly Target[] = [
   target(lengthPrefixedSubject),
   target(lengthFieldSubject),
@@ -373,4 +390,5 @@ export const codecTargets: readonly Target[] = [
   target(netstringSubject),
   target(delimitedSubject),
   target(linesSubject),
+  target(strictLinesSubject),
 ];

@@ -143,3 +143,21 @@ export function linesReference(maxLength: number): (stream: Uint8Array) => Decod
       }
     });
 }
+
+export function strictLinesReference(maxLength: number): (stream: Uint8Array) => Decoded<string> {
+  const inner = delimitedReference(new Uint8Array([13, 10]), maxLength);
+  return (stream) => {
+    const { results, left } = inner(stream);
+    return { results: results.map(toLine), left };
+  };
+}
+
+function toLine(result: Result<Uint8Array>): Result<string> {
+  if ("kind" in result) return result;
+  try {
+    const frame = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(result.frame);
+    return /[\r\n]/.test(frame) ? { kind: "InvalidData" } : { frame };
+  } catch {
+    return { kind: "InvalidData" };
+  }
+}
