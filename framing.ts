@@ -35,6 +35,7 @@ import type { Connection, OperationOptions } from "./types.ts";
 export { ByteQueue } from "./bytes/byte_queue.ts";
 export type { Codec, CodecOptions, Decoder } from "./framing/codec.ts";
 export { frameBytes, frameTooLarge, invalidFrame } from "./framing/codec_support.ts";
+export { contentLength } from "./framing/content_length.ts";
 export { delimited } from "./framing/delimited.ts";
 export { json, type JsonValue } from "./framing/json.ts";
 export { type FrameMapping, mapCodec } from "./framing/map_codec.ts";
@@ -43,6 +44,7 @@ export { lengthField, type LengthFieldOptions } from "./framing/length_field.ts"
 export { lengthPrefixed, type LengthPrefixedOptions } from "./framing/length_prefixed.ts";
 export { lines, type LinesOptions } from "./framing/lines.ts";
 export { netstrings } from "./framing/netstrings.ts";
+export { octetCounted } from "./framing/octet_counted.ts";
 export { varintPrefixed } from "./framing/varint_prefixed.ts";
 
 /** Options of {@linkcode recvUntil}. */

@@ -161,3 +161,62 @@ function toLine(result: Result<Uint8Array>): Result<string> {
     return { kind: "InvalidData" };
   }
 }
+
+/** Decodes by the Language Server Protocol 3.17, "Base Protocol", with the limit of 8 KiB for a header block. */
+export function contentLengthReference(
+  maxLength: number,
+): (stream: Uint8Array) => Decoded<Uint8Array> {
+  return (stream) =>
+    walk<Uint8Array>(stream, (rest) => {
+      const text = String.fromCharCode(...rest);
+      const [block, ...others] = text.split("\r\n\r\n");
+      const start = block.length + 4;
+      if (others.length === 0) return text.length < 8192 ? "incomplete" : { kind: "TooLarge" };
+      if (start > 8192) return { kind: "TooLarge" };
+      const lengths: string[] = [];
+      for (const line of block.split("\r\n")) {
+        const colon = line.indexOf(":");
+        const name = line.slice(0, Math.max(colon, 0)).toLowerCase();
+        const value = line.slice(colon + 1);
+        if (name === "" || [...name].some((character) => !TOKEN.includes(character))) {
+          return { kind: "InvalidData" };
+        }
+        if ([...value].some((c) => c !== "\t" && (c < " " || c > "~"))) {
+          return { kind: "InvalidData" };
+        }
+        if (name === "content-length") lengths.push(value.replace(/^[ \t]+|[ \t]+$/g, ""));
+      }
+      const [length] = lengths;
+      if (lengths.length !== 1 || length === "") return { kind: "InvalidData" };
+      if ([...length].some((digit) => digit < "0" || digit > "9")) return { kind: "InvalidData" };
+      if (BigInt(length) > BigInt(maxLength)) return { kind: "TooLarge" };
+      const size = start + Number(length);
+      return rest.length < size ? "incomplete" : { frame: rest.slice(start, size), size };
+    });
+}
+
+/** The characters of a token in RFC 9110, section 5.6.2, in lower case. */
+const TOKEN = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz";
+
+/** Decodes by the grammar of RFC 6587, section 3.4.1. */
+export function octetCountedReference(
+  maxLength: number,
+): (stream: Uint8Array) => Decoded<Uint8Array> {
+  return (stream) =>
+    walk<Uint8Array>(stream, (rest) => {
+      let digits = "";
+      for (const byte of rest) {
+        const character = String.fromCharCode(byte);
+        if (character === " " && digits !== "") {
+          const start = digits.length + 1;
+          const size = start + Number(digits);
+          return rest.length < size ? "incomplete" : { frame: rest.slice(start, size), size };
+        }
+        if (!"0123456789".includes(character)) return { kind: "InvalidData" };
+        digits += character;
+        if (digits === "0") return { kind: "InvalidData" };
+        if (BigInt(digits) > BigInt(maxLength)) return { kind: "TooLarge" };
+      }
+      return "incomplete";
+    });
+}
