@@ -34,11 +34,17 @@ import type { Connection, OperationOptions } from "./types.ts";
 
 export { ByteQueue } from "./bytes/byte_queue.ts";
 export type { Codec, CodecOptions, Decoder } from "./framing/codec.ts";
+export { frameBytes, frameTooLarge, invalidFrame } from "./framing/codec_support.ts";
+export { contentLength } from "./framing/content_length.ts";
 export { delimited } from "./framing/delimited.ts";
+export { json, type JsonValue } from "./framing/json.ts";
+export { type FrameMapping, mapCodec } from "./framing/map_codec.ts";
 export type { FramedConnection } from "./framing/framed_connection.ts";
+export { lengthField, type LengthFieldOptions } from "./framing/length_field.ts";
 export { lengthPrefixed, type LengthPrefixedOptions } from "./framing/length_prefixed.ts";
 export { lines, type LinesOptions } from "./framing/lines.ts";
 export { netstrings } from "./framing/netstrings.ts";
+export { octetCounted } from "./framing/octet_counted.ts";
 export { varintPrefixed } from "./framing/varint_prefixed.ts";
 
 /** Options of {@linkcode recvUntil}. */
@@ -200,7 +206,10 @@ export function recvLine(
  * assertEquals(await recvFrame(client), "HELLO");
  * ```
  */
-export function framed<T>(connection: Connection, codec: Codec<T>): FramedConnection<T> {
+export function framed<In, Out = In>(
+  connection: Connection,
+  codec: Codec<In, Out>,
+): FramedConnection<In, Out> {
   const operation = "framed";
   if (!StreamConnection.is(connection)) throw notAConnection(operation);
   checkIsCodec(operation, codec);
@@ -237,7 +246,7 @@ export function framed<T>(connection: Connection, codec: Codec<T>): FramedConnec
  * ```
  */
 export function recvFrame<T>(
-  framed: FramedConnection<T>,
+  framed: FramedConnection<unknown, T>,
   options?: OperationOptions,
 ): Promise<T | null> {
   return FramedStreamConnection.is(framed)
@@ -269,8 +278,8 @@ export function recvFrame<T>(
  * ```
  */
 export function sendFrame<T>(
-  framed: FramedConnection<T>,
-  frame: T,
+  framed: FramedConnection<T, unknown>,
+  frame: NoInfer<T>,
   options?: OperationOptions,
 ): Promise<void> {
   return FramedStreamConnection.is(framed)

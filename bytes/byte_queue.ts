@@ -1,5 +1,5 @@
 import { checkBytes, checkSomeBytes } from "./byte_arguments.ts";
-import { checkWhole, invalidInput } from "../core/arguments.ts";
+import { checkWhole, describe, invalidInput } from "../core/arguments.ts";
 import {
   type ByteChunk,
   ChunkList,
@@ -117,6 +117,57 @@ export class ByteQueue {
   }
 
   /**
+   * Reads a byte as a whole number. It stays in the queue.
+   *
+   * @param offset The byte's index; 0, the next byte, if it is left out.
+   * @returns The number, from 0 to 255.
+   * @throws {SocketError} `InvalidInput` if there is no such byte.
+   */
+  uint8(offset: number = 0): number {
+    return this.#uint("ByteQueue.uint8", offset, 1, "big");
+  }
+
+  /**
+   * Reads two bytes as a whole number, even if they lie in several chunks. They stay in the queue.
+   *
+   * @param offset Index of the first of them; 0, the next byte, if it is left out.
+   * @param endian Byte order: `big`, which is network order, if it is left out.
+   * @returns The number, from 0 to 2¹⁶ − 1.
+   * @throws {SocketError} `InvalidInput` if fewer bytes wait, or for another byte order.
+   */
+  uint16(offset: number = 0, endian: "big" | "little" = "big"): number {
+    return this.#uint("ByteQueue.uint16", offset, 2, endian);
+  }
+
+  /**
+   * Reads four bytes as a whole number, even if they lie in several chunks. They stay in the queue.
+   *
+   * @param offset Index of the first of them; 0, the next byte, if it is left out.
+   * @param endian Byte order: `big`, which is network order, if it is left out.
+   * @returns The number, from 0 to 2³² − 1.
+   * @throws {SocketError} `InvalidInput` if fewer bytes wait, or for another byte order.
+   */
+  uint32(offset: number = 0, endian: "big" | "little" = "big"): number {
+    return this.#uint("ByteQueue.uint32", offset, 4, endian);
+  }
+
+  /**
+   * Reads eight bytes as a whole number, even if they lie in several chunks. They stay in the queue.
+   *
+   * @param offset Index of the first of them; 0, the next byte, if it is left out.
+   * @param endian Byte order: `big`, which is network order, if it is left out.
+   * @returns The number, a `bigint`, since a `number` is exact only up to 2⁵³.
+   * @throws {SocketError} `InvalidInput` if fewer bytes wait, or for another byte order.
+   */
+  uint64(offset: number = 0, endian: "big" | "little" = "big"): bigint {
+    const operation = "ByteQueue.uint64";
+    this.#checkAreThere(operation, offset, 8);
+    const first = BigInt(this.#uint(operation, offset, 4, endian));
+    const second = BigInt(this.#uint(operation, offset + 4, 4, endian));
+    return endian === "little" ? second << 32n | first : first << 32n | second;
+  }
+
+  /**
    * Looks at bytes without consuming them. If they lie in several chunks they are joined, and the joined copy stays in
    * the queue.
    *
@@ -199,6 +250,27 @@ export class ByteQueue {
     }
     checkWhole(operation, "the needle", needle, 0, 255);
     return this.#scan(start, (bytes, from, to) => indexOfByte(bytes, needle, from, to));
+  }
+
+  /** Reads at most six bytes as a whole number, which is exact. */
+  #uint(operation: string, offset: number, size: number, endian: "big" | "little"): number {
+    const little = endian === "little";
+    if (!little && endian !== "big") {
+      throw invalidInput(operation, `endian is ${describe(endian)}, not "big" or "little"`);
+    }
+    this.#checkAreThere(operation, offset, size);
+    let number = 0;
+    for (let index = 0; index < size; index++) {
+      number = number * 256 + this.at(offset + (little ? size - 1 - index : index));
+    }
+    return number;
+  }
+
+  #checkAreThere(operation: string, offset: number, size: number): void {
+    const { length } = this;
+    if (isIndex(offset) && offset + size <= length) return;
+    if (length < size) throw invalidInput(operation, `${length} bytes wait, not ${size}`);
+    checkWhole(operation, "offset", offset, 0, length - size);
   }
 
   #search(search: ByteSearch, start: number): number {

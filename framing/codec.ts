@@ -6,7 +6,11 @@ import type { ByteQueue } from "../bytes/byte_queue.ts";
  *
  * `checkCodec` of `jsr:@aivi/sockets/testing` tests a codec.
  *
- * @typeParam T The type of a frame. It cannot be `undefined`, `null` or a promise.
+ * Most protocols have one type of frame. A client that sends requests and receives replies has two: its codec
+ * is a `Codec<Request, Reply>`.
+ *
+ * @typeParam In The type of a frame to send.
+ * @typeParam Out The type of a received frame. It cannot be `undefined`, `null` or a promise.
  *
  * @example A codec of your own: every frame is one byte, a number from 0 to 255
  * ```ts
@@ -25,7 +29,7 @@ import type { ByteQueue } from "../bytes/byte_queue.ts";
  * checkCodec(numbers, new Uint8Array([1, 2, 3]), [1, 2, 3]);
  * ```
  */
-export interface Codec<T> {
+export interface Codec<In, Out = In> {
   /**
    * Writes a frame.
    *
@@ -35,9 +39,9 @@ export interface Codec<T> {
    * @throws {SocketError} `InvalidInput` for a value that is no frame, `TooLarge` for a frame over the
    * limit, with the operation `sendFrame`.
    */
-  encode(frame: T): Uint8Array | readonly Uint8Array[];
+  encode(frame: In): Uint8Array | readonly Uint8Array[];
   /** Makes a decoder for one stream, which is at the beginning of a frame. */
-  decoder(): Decoder<T>;
+  decoder(): Decoder<Out>;
 }
 
 /**

@@ -44,7 +44,7 @@ export function checkIsCodec(operation: string, codec: Codec<unknown>): void {
 /** Returns the bytes of a frame to send, or throws `InvalidInput` or `TooLarge`. */
 export function checkFrame(frame: unknown, maxLength: number): Uint8Array {
   const bytes = checkBytes("sendFrame", "the frame", frame);
-  if (bytes.length > maxLength) throw frameTooLarge("sendFrame", bytes.length, maxLength);
+  if (bytes.length > maxLength) throw frameTooLarge(bytes.length, maxLength, "sendFrame");
   return bytes;
 }
 
@@ -66,8 +66,29 @@ export function mayGoOn(error: unknown, tookBytes: boolean): boolean {
   return tookBytes && error instanceof SocketError && error.kind !== "UnexpectedEof";
 }
 
-/** Makes the error for a frame whose length is known. */
-export function frameTooLarge(operation: string, length: number, maxLength: number): SocketError {
+/**
+ * Makes the error for a frame over a codec's limit. A {@linkcode Decoder} throws it as soon as it knows the
+ * length, before it waits for the bytes.
+ *
+ * @param length Length of the frame (bytes).
+ * @param maxLength The limit (bytes).
+ * @param operation The call that fails: `sendFrame` in `encode`, else `recvFrame`.
+ * @returns The error, `TooLarge`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "jsr:@std/assert";
+ * import { frameTooLarge } from "jsr:@aivi/sockets";
+ *
+ * const error = frameTooLarge(70_000, 65_535);
+ * assertEquals(error.reason, "the frame has 70000 bytes, at most 65535 are allowed");
+ * ```
+ */
+export function frameTooLarge(
+  length: number,
+  maxLength: number,
+  operation: "recvFrame" | "sendFrame" = "recvFrame",
+): SocketError {
   const reason = `the frame has ${length} bytes, at most ${maxLength} are allowed`;
   return new SocketError("TooLarge", operation, reason);
 }
@@ -82,14 +103,47 @@ export function overLimit(
   return new SocketError("TooLarge", operation, reason);
 }
 
-/** Makes the error for bytes that are no frame. */
+/**
+ * Makes the error for received bytes that are no frame.
+ *
+ * @param reason The part of the message after the operation, such as `the frame has no checksum`.
+ * @param cause The error that led to this one, if there was one.
+ * @returns The error, `InvalidData`. {@linkcode Decoder} says how frames go on after it.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "jsr:@std/assert";
+ * import { invalidFrame } from "jsr:@aivi/sockets";
+ *
+ * const error = invalidFrame("packet type 9 is unknown");
+ * assertEquals([error.kind, error.reason], ["InvalidData", "packet type 9 is unknown"]);
+ * ```
+ */
 export function invalidFrame(reason: string, cause?: unknown): SocketError {
   return new SocketError("InvalidData", "recvFrame", reason, cause === undefined ? {} : { cause });
 }
 
-/** Joins the pieces of a small frame, so that it is sent at once; gives those of a large frame as they are. */
+/**
+ * Joins the pieces of a frame that {@linkcode Codec.encode} returns, such as a header and a body.
+ *
+ * @param pieces The pieces, in order.
+ * @returns A copy in one piece for a frame of at most 16 KiB, which then leaves in one write; the pieces
+ * themselves for a larger frame, since a copy would cost more than another write.
+ * @throws {SocketError} `InvalidInput` if a piece is no `Uint8Array`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "jsr:@std/assert";
+ * import { frameBytes } from "jsr:@aivi/sockets";
+ *
+ * const frame = frameBytes(new Uint8Array([0, 2]), new Uint8Array([7, 8]));
+ * assertEquals(frame, new Uint8Array([0, 2, 7, 8]));
+ * ```
+ */
 export function frameBytes(...pieces: Uint8Array[]): Uint8Array | Uint8Array[] {
   let length = 0;
-  for (const piece of pieces) length += piece.length;
+  for (const piece of pieces) {
+    length += checkBytes("sendFrame", "a piece of the frame", piece).length;
+  }
   return length > LARGE_FRAME_BYTES ? pieces : concat(pieces);
 }

@@ -16,18 +16,20 @@ import { checkNothingLeft, invalidFrame, mayGoOn, NULL_FRAME } from "./codec_sup
  * Bytes that were read ahead stay with the connection, so `recv` goes on behind the last frame, and another
  * codec may take over.
  *
- * @typeParam T The type of a frame.
+ * @typeParam In The type of a frame to send.
+ * @typeParam Out The type of a received frame.
  */
-export interface FramedConnection<T> extends AsyncIterable<T>, AsyncDisposable {
+export interface FramedConnection<In, Out = In> extends AsyncIterable<Out>, AsyncDisposable {
   /** The connection on which the frames are sent and received. */
   readonly connection: Connection;
 }
 
 /** Sends and receives the frames of one connection. */
-export class FramedStreamConnection<T> implements FramedConnection<T>, StreamReader<T> {
+export class FramedStreamConnection<In, Out = In>
+  implements FramedConnection<In, Out>, StreamReader<Out> {
   readonly connection: StreamConnection;
-  readonly #codec: Codec<T>;
-  readonly #decoder: Decoder<T>;
+  readonly #codec: Codec<In, Out>;
+  readonly #decoder: Decoder<Out>;
   #ended = false;
   /** The error that ended the frames, in an object, since a codec may throw any value. */
   #failure: { readonly error: unknown } | undefined;
@@ -37,7 +39,7 @@ export class FramedStreamConnection<T> implements FramedConnection<T>, StreamRea
     return typeof handle === "object" && handle !== null && #codec in handle;
   }
 
-  constructor(connection: StreamConnection, codec: Codec<T>) {
+  constructor(connection: StreamConnection, codec: Codec<In, Out>) {
     this.connection = connection;
     this.#codec = codec;
     this.#decoder = codec.decoder();
@@ -46,11 +48,11 @@ export class FramedStreamConnection<T> implements FramedConnection<T>, StreamRea
     throw invalidInput("framed", "the codec's decoder has no decode function");
   }
 
-  recv(options: OperationOptions | undefined): Promise<T | null> {
+  recv(options: OperationOptions | undefined): Promise<Out | null> {
     return this.connection.recvDecoded("recvFrame", this, options);
   }
 
-  send(frame: T, options: OperationOptions | undefined): Promise<void> {
+  send(frame: In, options: OperationOptions | undefined): Promise<void> {
     try {
       return this.connection.sendEncoded(this.#encode(frame), options);
     } catch (error) {
@@ -58,7 +60,7 @@ export class FramedStreamConnection<T> implements FramedConnection<T>, StreamRea
     }
   }
 
-  decode(input: ByteQueue): T | undefined {
+  decode(input: ByteQueue): Out | undefined {
     if (this.#failure !== undefined) throw this.#failure.error;
     const before = input.consumed;
     try {
@@ -68,7 +70,7 @@ export class FramedStreamConnection<T> implements FramedConnection<T>, StreamRea
     }
   }
 
-  end(input: ByteQueue): T | null {
+  end(input: ByteQueue): Out | null {
     const before = input.consumed;
     try {
       if (!this.#ended) {
@@ -83,7 +85,7 @@ export class FramedStreamConnection<T> implements FramedConnection<T>, StreamRea
     }
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<T, void, void> {
+  [Symbol.asyncIterator](): AsyncIterator<Out, void, void> {
     return new FrameIteration(this.connection, this);
   }
 
@@ -97,7 +99,7 @@ export class FramedStreamConnection<T> implements FramedConnection<T>, StreamRea
     return error;
   }
 
-  #encode(frame: T): Uint8Array | readonly Uint8Array[] {
+  #encode(frame: In): Uint8Array | readonly Uint8Array[] {
     const encoded = this.#codec.encode(frame);
     if (isBytes(encoded)) return encoded;
     const pieces: readonly unknown[] = Array.isArray(encoded) ? encoded : [encoded];

@@ -115,7 +115,7 @@ class LengthPrefixedDecoder implements Decoder<Uint8Array> {
 }
 
 function wrongLength(length: number, { extra, maxLength }: Format): SocketError {
-  if (length > maxLength) return frameTooLarge("recvFrame", length, maxLength);
+  if (length > maxLength) return frameTooLarge(length, maxLength);
   return invalidFrame(`the length ${length + extra} does not even count its own ${extra} bytes`);
 }
 

@@ -79,7 +79,7 @@ class NetstringDecoder implements Decoder<Uint8Array> {
       if (index > 0 && length === 0) throw invalidFrame("a frame's length has a leading zero");
       length = length * 10 + byte - ZERO;
       // Checked after each digit: a length without an end must not be waited for.
-      if (length > this.#maxLength) throw frameTooLarge("recvFrame", length, this.#maxLength);
+      if (length > this.#maxLength) throw frameTooLarge(length, this.#maxLength);
     }
     return undefined;
   }

@@ -82,7 +82,7 @@ class VarintPrefixedDecoder implements Decoder<Uint8Array> {
       throw this.#failure = invalidFrame("the frame's length has more bytes than it needs");
     }
     if (length > this.#maxLength) {
-      throw this.#failure = frameTooLarge("recvFrame", length, this.#maxLength);
+      throw this.#failure = frameTooLarge(length, this.#maxLength);
     }
     if (input.length < size + length) return undefined;
     input.skip(size);

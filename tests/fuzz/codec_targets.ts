@@ -3,12 +3,16 @@ import { concat, equals } from "@std/bytes";
 import {
   ByteQueue,
   type Codec,
+  contentLength,
   type Decoder,
   delimited,
+  lengthField,
+  type LengthFieldOptions,
   lengthPrefixed,
   type LengthPrefixedOptions,
   lines,
   netstrings,
+  octetCounted,
   SocketError,
   varintPrefixed,
 } from "../../mod.ts";
@@ -17,10 +21,14 @@ import { type Decoded, decodeStream, encodeAll } from "../support/codec_streams.
 import { cuttings } from "./chunks.ts";
 import { hashOf, utf8 } from "./expectations.ts";
 import {
+  contentLengthReference,
   delimitedReference,
+  lengthFieldReference,
   lengthPrefixedReference,
   linesReference,
   netstringReference,
+  octetCountedReference,
+  strictLinesReference,
   varintReference,
 } from "./reference_decoders.ts";
 import type { Target, Worst } from "./target.ts";
@@ -38,6 +46,8 @@ interface CodecSubject<T> {
   readonly name: string;
   readonly variants: readonly Variant<T>[];
   readonly frames: readonly T[];
+  /** True if other bytes than those that `encode` writes give the same frame. */
+  readonly readsMore?: true;
   readonly words: readonly Uint8Array[];
   readonly outcomes: readonly string[];
   readonly worst: readonly Worst[];
@@ -46,7 +56,7 @@ interface CodecSubject<T> {
 /** Share of the inputs that `checkCodec` cuts at every byte: one of this number. */
 const CHECKED_THROUGHOUT = 64;
 
-function check<T>({ variants }: CodecSubject<T>, input: Uint8Array): string {
+function check<T>({ variants, readsMore }: CodecSubject<T>, input: Uint8Array): string {
   const { codec, maxLength, reference, around } = variants[(input[0] ?? 0) % variants.length];
   const stream = input.subarray(1);
   const whole = reference(stream);
@@ -57,8 +67,8 @@ function check<T>({ variants }: CodecSubject<T>, input: Uint8Array): string {
     compare(decodeStream(codec, chunks, held), whole, `cut ${chunks.map(({ length }) => length)}`);
   }
   const frames = whole.results.flatMap((result) => "frame" in result ? [result.frame] : []);
-  const allAreFrames = frames.length === whole.results.length;
-  checkEncoding(codec, frames, allAreFrames && whole.left.length === 0 ? stream : undefined);
+  const isReversible = !readsMore && frames.length === whole.results.length;
+  checkEncoding(codec, frames, isReversible && whole.left.length === 0 ? stream : undefined);
   if (hashOf(input) % CHECKED_THROUGHOUT === 0) checkCodec(codec, stream, frames);
   return summary(whole);
 }
@@ -218,6 +228,52 @@ const lengthPrefixedSubject: CodecSubject<Uint8Array> = {
   }),
 };
 
+const LAYOUTS: readonly LengthFieldOptions[] = [
+  {},
+  { offset: 1, adjust: -4 },
+  { endian: "little", adjust: -4 },
+  { bytes: 3, endian: "little", adjust: 1 },
+  { bytes: 3, adjust: 6 },
+  { offset: 3, bytes: 2 },
+  { offset: 2, bytes: 1, adjust: -3 },
+  { offset: 1, bytes: 8 },
+];
+
+const lengthFieldSubject: CodecSubject<Uint8Array> = {
+  name: "lengthField",
+  variants: LAYOUTS.flatMap((options) =>
+    variantsOf((maxLength) => ({
+      codec: lengthField({ ...options, maxLength }),
+      maxLength,
+      reference: lengthFieldReference({ ...options, maxLength }),
+      around: 0,
+    }))
+  ),
+  frames: [
+    [0, 0, 0, 0],
+    [0, 0, 0, 2, 7, 8],
+    [81, 0, 0, 0, 5, 0],
+    [88, 0, 0, 0, 4],
+    [5, 0, 0, 0, 9],
+    [1, 0, 0, 3, 14],
+    [0, 0, 1, 6, 0, 0, 0, 0, 1, 65],
+    [22, 3, 3, 0, 2, 1, 0],
+    [7, 8, 4, 9],
+    [1, 0, 0, 0, 0, 0, 0, 0, 1, 7],
+  ].map((bytes) => new Uint8Array(bytes)),
+  words: [[0], [0, 0], [0, 0, 0, 4], [4, 0, 0, 0], [0, 16], [255, 255, 255, 255], [0, 0, 1], [
+    1,
+    44,
+  ]]
+    .map((bytes) => new Uint8Array(bytes)),
+  outcomes: ["frames", "TooLarge", "InvalidData", "nothing, bytes left", "TooLarge and frames"],
+  worst: codecWorst(lengthField(UNLIMITED), {
+    "empty messages": repeated(0),
+    "messages with a byte": repeated(0, 0, 0, 1, 7),
+    "a message that never ends": (size) => repeated(255)(size).fill(127, 0, 1),
+  }),
+};
+
 const varintSubject: CodecSubject<Uint8Array> = {
   name: "varintPrefixed",
   variants: variantsOf((maxLength) => ({
@@ -259,6 +315,69 @@ const netstringSubject: CodecSubject<Uint8Array> = {
       const stream = repeated(0x3a)(size);
       stream.set(utf8("999999999999:")[0]);
       return stream;
+    },
+  }),
+};
+
+const octetCountedSubject: CodecSubject<Uint8Array> = {
+  name: "octetCounted",
+  variants: variantsOf((maxLength) => ({
+    codec: octetCounted({ maxLength }),
+    maxLength,
+    reference: octetCountedReference(maxLength),
+    around: `${maxLength} `.length,
+  })),
+  frames: FRAMES.slice(1),
+  words: utf8(" ", "0 ", "00 ", "1 ", "16 ", "17 ", "300 ", "301 ", "3 abc", "+1 ", "<13>", ":"),
+  outcomes: ["frames", "TooLarge", "InvalidData", "nothing, bytes left", "InvalidData and frames"],
+  worst: codecWorst(octetCounted(UNLIMITED), {
+    "frames of a byte": repeated(0x31, 0x20, 7),
+    "a frame that never ends": (size) => {
+      const stream = repeated(0x20)(size);
+      stream.set(utf8("999999999999 ")[0]);
+      return stream;
+    },
+  }),
+};
+
+const contentLengthSubject: CodecSubject<Uint8Array> = {
+  name: "contentLength",
+  variants: variantsOf((maxLength) => ({
+    codec: contentLength({ maxLength }),
+    maxLength,
+    reference: contentLengthReference(maxLength),
+    around: 8192,
+  })),
+  frames: FRAMES,
+  readsMore: true,
+  words: utf8(
+    "Content-Length: ",
+    "content-length:",
+    "Content-Length: 3\r\n\r\nabc",
+    "Content-Type: application/vscode-jsonrpc; charset=utf-8\r\n",
+    "\r\n\r\n",
+    "\r\n",
+    "\n",
+    ":",
+    " ",
+    "\t",
+    "0",
+    "17",
+    "301",
+    "é",
+  ),
+  outcomes: ["frames", "TooLarge", "InvalidData", "nothing, bytes left", "InvalidData and frames"],
+  worst: codecWorst(contentLength(UNLIMITED), {
+    "empty frames": (size) => repeated(...utf8("Content-Length: 0\r\n\r\n")[0])(size),
+    "a frame that never ends": (size) => {
+      const stream = repeated(13, 10)(size);
+      stream.set(utf8("Content-Length: 999999999999\r\n\r\n")[0]);
+      return stream;
+    },
+    "a header block that never ends": repeated(13, 10, 13),
+    "large header blocks": (size) => {
+      const header = `Content-Length: 1\r\nA: ${" ".repeat(8000)}\r\n\r\n!`;
+      return repeated(...utf8(header)[0])(size);
     },
   }),
 };
@@ -317,10 +436,30 @@ const linesSubject: CodecSubject<string> = {
   }),
 };
 
+const strictLinesSubject: CodecSubject<string> = {
+  ...linesSubject,
+  name: "strictLines",
+  variants: variantsOf((maxLength) => ({
+    codec: lines({ strict: true, maxLength }),
+    maxLength,
+    reference: strictLinesReference(maxLength),
+    around: 1,
+  })),
+  worst: codecWorst(lines({ strict: true, ...UNLIMITED }), {
+    "empty lines": repeated(13, 10),
+    "a line that never ends": repeated(13),
+    "lines with a line feed alone": repeated(10, 13, 10),
+  }),
+};
+
 export const codecTargets: readonly Target[] = [
   target(lengthPrefixedSubject),
+  target(lengthFieldSubject),
   target(varintSubject),
   target(netstringSubject),
+  target(octetCountedSubject),
+  target(contentLengthSubject),
   target(delimitedSubject),
   target(linesSubject),
+  target(strictLinesSubject),
 ];

@@ -1,4 +1,4 @@
-import type { LengthPrefixedOptions } from "../../mod.ts";
+import type { LengthFieldOptions, LengthPrefixedOptions } from "../../mod.ts";
 import type { Decoded, Result } from "../support/codec_streams.ts";
 
 /*
@@ -44,6 +44,24 @@ export function lengthPrefixedReference(
       if (length > limit) return { kind: "TooLarge" };
       const size = bytes + Number(length);
       return rest.length < size ? "incomplete" : { frame: rest.slice(bytes, size), size };
+    });
+}
+
+export function lengthFieldReference(
+  options: LengthFieldOptions,
+): (stream: Uint8Array) => Decoded<Uint8Array> {
+  const { offset = 0, bytes = 4, endian = "big", adjust = 0, maxLength = 2 ** 20 } = options;
+  return (stream) =>
+    walk<Uint8Array>(stream, (rest) => {
+      const field = [...rest.subarray(offset, offset + bytes)];
+      if (field.length < bytes) return "incomplete";
+      if (endian === "little") field.reverse();
+      const value = BigInt(`0x${field.map((byte) => byte.toString(16).padStart(2, "0")).join("")}`);
+      const size = BigInt(offset + bytes + adjust) + value;
+      if (maxLength !== Infinity && size > BigInt(maxLength)) return { kind: "TooLarge" };
+      if (size < BigInt(offset + bytes)) return { kind: "InvalidData" };
+      if (size > BigInt(rest.length)) return "incomplete";
+      return { frame: rest.slice(0, Number(size)), size: Number(size) };
     });
 }
 
@@ -123,5 +141,82 @@ export function linesReference(maxLength: number): (stream: Uint8Array) => Decod
       } catch {
         return { kind: "InvalidData", size };
       }
+    });
+}
+
+export function strictLinesReference(maxLength: number): (stream: Uint8Array) => Decoded<string> {
+  const inner = delimitedReference(new Uint8Array([13, 10]), maxLength);
+  return (stream) => {
+    const { results, left } = inner(stream);
+    return { results: results.map(toLine), left };
+  };
+}
+
+function toLine(result: Result<Uint8Array>): Result<string> {
+  if ("kind" in result) return result;
+  try {
+    const frame = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(result.frame);
+    return /[\r\n]/.test(frame) ? { kind: "InvalidData" } : { frame };
+  } catch {
+    return { kind: "InvalidData" };
+  }
+}
+
+/** Decodes by the Language Server Protocol 3.17, "Base Protocol", with the limit of 8 KiB for a header block. */
+export function contentLengthReference(
+  maxLength: number,
+): (stream: Uint8Array) => Decoded<Uint8Array> {
+  return (stream) =>
+    walk<Uint8Array>(stream, (rest) => {
+      const text = String.fromCharCode(...rest);
+      const [block, ...others] = text.split("\r\n\r\n");
+      const start = block.length + 4;
+      if (others.length === 0) return text.length < 8192 ? "incomplete" : { kind: "TooLarge" };
+      if (start > 8192) return { kind: "TooLarge" };
+      const lengths: string[] = [];
+      for (const line of block.split("\r\n")) {
+        const colon = line.indexOf(":");
+        const name = line.slice(0, Math.max(colon, 0)).toLowerCase();
+        const value = line.slice(colon + 1);
+        if (name === "" || [...name].some((character) => !TOKEN.includes(character))) {
+          return { kind: "InvalidData" };
+        }
+        if ([...value].some((c) => c !== "\t" && (c < " " || c > "~"))) {
+          return { kind: "InvalidData" };
+        }
+        if (name === "content-length") lengths.push(value.replace(/^[ \t]+|[ \t]+$/g, ""));
+      }
+      const [length] = lengths;
+      if (lengths.length !== 1 || length === "") return { kind: "InvalidData" };
+      if ([...length].some((digit) => digit < "0" || digit > "9")) return { kind: "InvalidData" };
+      if (BigInt(length) > BigInt(maxLength)) return { kind: "TooLarge" };
+      const size = start + Number(length);
+      return rest.length < size ? "incomplete" : { frame: rest.slice(start, size), size };
+    });
+}
+
+/** The characters of a token in RFC 9110, section 5.6.2, in lower case. */
+const TOKEN = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz";
+
+/** Decodes by the grammar of RFC 6587, section 3.4.1. */
+export function octetCountedReference(
+  maxLength: number,
+): (stream: Uint8Array) => Decoded<Uint8Array> {
+  return (stream) =>
+    walk<Uint8Array>(stream, (rest) => {
+      let digits = "";
+      for (const byte of rest) {
+        const character = String.fromCharCode(byte);
+        if (character === " " && digits !== "") {
+          const start = digits.length + 1;
+          const size = start + Number(digits);
+          return rest.length < size ? "incomplete" : { frame: rest.slice(start, size), size };
+        }
+        if (!"0123456789".includes(character)) return { kind: "InvalidData" };
+        digits += character;
+        if (digits === "0") return { kind: "InvalidData" };
+        if (BigInt(digits) > BigInt(maxLength)) return { kind: "TooLarge" };
+      }
+      return "incomplete";
     });
 }

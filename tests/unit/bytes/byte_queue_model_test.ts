@@ -9,7 +9,7 @@ const RUNS = 10_000;
 type Operation =
   | { readonly kind: "push" | "pushOwned"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "take" | "skip"; readonly share: number; readonly scribble: boolean }
-  | { readonly kind: "peek" | "at"; readonly share: number; readonly offset: number }
+  | { readonly kind: "peek" | "at" | "uint"; readonly share: number; readonly offset: number }
   | { readonly kind: "indexOf"; readonly needle: readonly number[]; readonly offset: number };
 
 // Few different bytes, so that needles are found and almost found.
@@ -35,7 +35,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.record({ kind: fc.constantFrom("peek", "at"), share, offset: share }),
+    arbitrary: fc.record({ kind: fc.constantFrom("peek", "at", "uint"), share, offset: share }),
   },
   {
     weight: 2,
@@ -104,6 +104,9 @@ class Comparison {
           assertEquals(queue.at(index), model.bytes[index]);
         }
         break;
+      case "uint":
+        this.#readNumbers(part(operation.offset, length));
+        break;
       case "indexOf": {
         const { needle } = operation;
         const start = part(operation.offset);
@@ -113,6 +116,21 @@ class Comparison {
       }
     }
     assertEquals([queue.length, queue.consumed], [model.bytes.length, model.consumed]);
+  }
+
+  #readNumbers(offset: number): void {
+    const [queue, { bytes }] = [this.#queue, this.#model];
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (const [size, bits] of [[1, "8"], [2, "16"], [4, "32"], [8, "64"]] as const) {
+      if (offset + size > bytes.length) break;
+      for (const endian of ["big", "little"] as const) {
+        const little = endian === "little";
+        const expected = bits === "64"
+          ? view.getBigUint64(offset, little)
+          : view[`getUint${bits}`](offset, little);
+        assertEquals(queue[`uint${bits}`](offset, endian), expected);
+      }
+    }
   }
 
   #take(length: number, scribble: boolean): void {

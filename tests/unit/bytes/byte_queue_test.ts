@@ -140,6 +140,9 @@ Deno.test("E1: ByteQueue throws InvalidInput for bytes that are not there, and s
     thrown(() => queue.peek(number), "InvalidInput", "ByteQueue.peek", what);
     thrown(() => queue.peek(0, number), "InvalidInput", "ByteQueue.peek", what);
     thrown(() => queue.indexOf(1, number), "InvalidInput", "ByteQueue.indexOf", what);
+    for (const name of ["uint8", "uint16", "uint32", "uint64"] as const) {
+      thrown(() => queue[name](number), "InvalidInput", `ByteQueue.${name}`, what);
+    }
   }
   thrown(() => queue.at(3), "InvalidInput", "ByteQueue.at");
   thrown(() => queue.at(undefined as unknown as number), "InvalidInput", "ByteQueue.at");
@@ -148,6 +151,42 @@ Deno.test("E1: ByteQueue throws InvalidInput for bytes that are not there, and s
   assertEquals(error.message, "ByteQueue.take: length is 4, not a whole number from 0 to 3");
   assertEquals(queue.take(3), new Uint8Array([1, 2, 3]));
   thrown(() => queue.at(0), "InvalidInput", "ByteQueue.at");
+});
+
+Deno.test("F3: ByteQueue reads whole numbers across chunks, and leaves them there", () => {
+  const bytes = [0xf1, 0xe2, 0xd3, 0xc4, 0xb5, 0xa6, 0x97, 0x88, 0x79];
+  const inPieces = inChunks(1).queue;
+  inPieces.skip(LARGE - 1);
+  const last = inPieces.at(0);
+  inPieces.push(new Uint8Array(LARGE).fill(0).map((_, index) => bytes[index] ?? 0));
+  for (const [queue, at] of [[queueOf(bytes), 0], [inPieces, 1]] as const) {
+    assertEquals(queue.uint8(at), 0xf1);
+    assertEquals(queue.uint8(at + 8), 0x79);
+    assertEquals(queue.uint16(at), 0xf1e2);
+    assertEquals(queue.uint16(at + 1, "little"), 0xd3e2);
+    assertEquals(queue.uint32(at, "big"), 0xf1e2d3c4);
+    assertEquals(queue.uint32(at + 5, "little"), 0x798897a6);
+    assertEquals(queue.uint64(at), 0xf1e2d3c4b5a69788n);
+    assertEquals(queue.uint64(at + 1, "little"), 0x798897a6b5c4d3e2n);
+  }
+  assertEquals(inPieces.uint16(), last * 256 + 0xf1);
+  assertEquals(inPieces.uint32(0, "little"), last + 0xd3e2f100);
+  assertEquals(inPieces.uint64(), BigInt(last) << 56n | 0xf1e2d3c4b5a697n);
+  assertEquals([inPieces.length, inPieces.uint8()], [LARGE + 1, last]);
+});
+
+Deno.test("E1: ByteQueue throws InvalidInput for numbers that have not come whole", () => {
+  const queue = queueOf([1, 2, 3, 4, 5, 6, 7]);
+  const error = thrown(() => queue.uint64(), "InvalidInput", "ByteQueue.uint64");
+  assertEquals(error.reason, "7 bytes wait, not 8");
+  const late = thrown(() => queue.uint32(4), "InvalidInput", "ByteQueue.uint32");
+  assertEquals(late.reason, "offset is 4, not a whole number from 0 to 3");
+  thrown(() => queue.uint8(7), "InvalidInput", "ByteQueue.uint8");
+  for (const [what, value] of WRONG_OBJECTS) {
+    if (value === undefined) continue;
+    thrown(() => queue.uint16(0, value as "big"), "InvalidInput", "ByteQueue.uint16", what);
+  }
+  assertEquals(queue.length, 7);
 });
 
 Deno.test("E1: ByteQueue throws InvalidInput for anything but bytes", () => {

@@ -7,6 +7,7 @@ import {
   lengthPrefixed,
   lines,
   netstrings,
+  octetCounted,
   varintPrefixed,
 } from "../../../mod.ts";
 import { checkCodec } from "../../../testing.ts";
@@ -77,6 +78,14 @@ const SUBJECTS: readonly Subject<Uint8Array | string>[] = [
     special: [...":,0123456789"].map((character) => character.charCodeAt(0)),
     // The digits of the lengths here, the colon and the comma.
     around: 4,
+  },
+  {
+    name: "octetCounted()",
+    make: (maxLength) => octetCounted({ maxLength }),
+    frame: fc.uint8Array({ minLength: 1, maxLength: 40, size: "max" }),
+    special: [..." 0123456789"].map((character) => character.charCodeAt(0)),
+    // The digits of the lengths here, and the space.
+    around: 3,
   },
   delimitedBy(0),
   delimitedBy(13, 10),
