@@ -180,6 +180,7 @@ export class StreamConnection implements Connection {
       this.#state.beginClose();
       this.#receiver.close();
       this.#sender.ignoreRejections();
+      this.#writeEnd?.ignoreRejections();
       this.#closing = this.#close(limits);
       // It may fail when nobody waits any more. Those who do wait get it from their own await.
       this.#closing.catch(() => {});

@@ -49,7 +49,7 @@ export class WriteEnd {
     return this.#end;
   }
 
-  /** Keeps calls that nobody awaits from ending the process: if this side aborts, the loss is its own doing. */
+  /** Keeps calls that nobody awaits from ending the process: if this side closes, the loss is its own doing. */
   ignoreRejections(): void {
     for (const call of this.#calls ?? []) call.catch(() => {});
   }

@@ -7,6 +7,7 @@ import {
   closeWrite,
   type Connection,
   connectionOver,
+  flush,
   framed,
   lengthPrefixed,
   lines,
@@ -148,6 +149,20 @@ Deno.test("K4: sends that nobody awaits are no unhandled rejections if the peer 
     await soon(closed);
     assertEquals(await unhandled.seen(), [], how);
   }
+});
+
+Deno.test("K4: a closeWrite() and a flush() that nobody awaits are no unhandled rejections if the peer resets while this side closes", async () => {
+  using unhandled = watchUnhandled();
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  void send(connection, bytesOf("waits"));
+  const write = await transport.nextWrite();
+  void flush(connection);
+  void closeWrite(connection);
+  const closed = close(connection, { linger: 0 });
+  write.fail(connectionReset());
+  await closed;
+  assertEquals(await unhandled.seen(), []);
 });
 
 Deno.test("K4: on real sockets nothing is unhandled when its own side closes or aborts", async () => {
