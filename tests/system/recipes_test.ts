@@ -28,13 +28,21 @@ async function runBlocks(path: string): Promise<number> {
   return Number(/^ok \| (\d+) passed/m.exec(output)?.[1]);
 }
 
-for (const path of ["README.md", "docs/recipes.md", "docs/errors.md"]) {
+for (const path of ["README.md", "docs/recipes.md", "docs/codecs.md", "docs/errors.md"]) {
   Deno.test(`each program in ${path} runs`, async () => {
     const blocks = await blocksOf(path);
     assert(blocks.length > 0, "there is no program");
     assertEquals(await runBlocks(path), blocks.length);
   });
 }
+
+Deno.test("each step of the page about codecs has one program, which asserts what it shows", async () => {
+  const steps = (await blocksOf("docs/codecs.md")).map(({ title }) => title.slice(0, 6));
+  assertEquals(steps, ["Step 1", "Step 2", "Step 3", "Step 4"]);
+  for (const { title, code } of await blocksOf("docs/codecs.md")) {
+    assert(/^ *(?:assert\w*|checkCodec)\(/m.test(code), title);
+  }
+});
 
 Deno.test("each recipe has one program, which asserts what it shows", async () => {
   const text = await Deno.readTextFile("docs/recipes.md");
