@@ -92,15 +92,13 @@ class ContentLengthDecoder implements Decoder<Uint8Array> {
 
   #readHeader(input: ByteQueue): { size: number; length: number } | undefined {
     const found = input.indexOf(BLANK_LINE, this.#scanned);
+    // Noted before an error as well; without a find, the last bytes may be the beginning of the blank line.
+    this.#scanned = found < 0 ? Math.max(0, input.length - BLANK_LINE.length + 1) : found;
     const size = found + BLANK_LINE.length;
     if (found < 0 ? input.length >= MAX_HEADER_BYTES : size > MAX_HEADER_BYTES) {
       throw overLimit("header block", MAX_HEADER_BYTES);
     }
-    if (found < 0) {
-      // The last bytes may be the beginning of the blank line.
-      this.#scanned = Math.max(0, input.length - BLANK_LINE.length + 1);
-      return undefined;
-    }
+    if (found < 0) return undefined;
     const length = lengthIn(String.fromCharCode(...input.peek(found)));
     if (length > this.#maxLength) throw frameTooLarge(length, this.#maxLength);
     return { size, length };

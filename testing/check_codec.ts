@@ -38,7 +38,8 @@ const CHUNK_SIZES_OF_MANY = [1, 3, 64, 4096];
  * frames: without them the results must be the same.
  *
  * Then it encodes and decodes each frame, alone and in a row with the others: the frames must be the same. It
- * leaves out frames that `encode` refuses with `InvalidInput`, since a codec may read more than it writes.
+ * leaves out frames that `encode` refuses with `InvalidInput`, since a codec may read more than it writes: a
+ * `Codec<Request, Reply>` that refuses replies passes.
  *
  * Streams of more than 4,096 bytes, or of more than about 700 frames, are split at 64 or more places: evenly
  * spread, and around the ends of frames. Streams of more than 65,536 frames are split at 8 or more places; a
@@ -65,13 +66,13 @@ const CHUNK_SIZES_OF_MANY = [1, 3, 64, 4096];
  * ```
  */
 export function checkCodec<T>(
-  codec: Codec<T>,
+  codec: Codec<unknown, T>,
   bytes: Uint8Array,
   expected?: readonly T[],
 ): T[] {
   checkArguments(codec, bytes, expected);
   try {
-    return check(codec, bytes, expected);
+    return check<T>(codec, bytes, expected);
   } catch (error) {
     if (error instanceof AssertionError) throw error;
     throw failure(`the codec or a frame threw ${nameOf(error)}`, error);

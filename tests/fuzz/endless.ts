@@ -4,11 +4,14 @@ import {
   type Codec,
   type Connection,
   connectionOver,
+  contentLength,
   delimited,
   framed,
+  lengthField,
   lengthPrefixed,
   lines,
   netstrings,
+  octetCounted,
   recvExactly,
   recvFrame,
   recvLine,
@@ -130,6 +133,45 @@ export const ENDLESS: readonly Endless[] = [
   frames(
     "netstrings, a length without an end",
     netstrings({ maxLength: LIMIT }) as Codec<never>,
+    utf8("1")[0],
+    16,
+  ),
+  frames(
+    "lengthField, large",
+    lengthField({ offset: 1, adjust: -4, maxLength: LIMIT }) as Codec<never>,
+    around([81, 0, 15, 255, 255], LIMIT - 5),
+    0,
+  ),
+  frames(
+    "lengthField, too large",
+    lengthField({ maxLength: LIMIT }) as Codec<never>,
+    around([255, 255, 255, 255], 0),
+    0,
+  ),
+  frames(
+    "contentLength, large",
+    contentLength({ maxLength: LIMIT }) as Codec<never>,
+    around([...utf8(`Content-Length: ${LIMIT}\r\n\r\n`)[0]], LIMIT),
+    32,
+  ),
+  {
+    name: "recvFrame, contentLength, a header block without an end",
+    limit: 8192,
+    pattern: utf8("X: y\r\n")[0],
+    receive(connection) {
+      const stream = framed(connection, contentLength({ maxLength: LIMIT }));
+      return () => recvFrame(stream);
+    },
+  },
+  frames(
+    "octetCounted, large",
+    octetCounted({ maxLength: LIMIT }) as Codec<never>,
+    around([...utf8(`${LIMIT} `)[0]], LIMIT),
+    16,
+  ),
+  frames(
+    "octetCounted, a length without an end",
+    octetCounted({ maxLength: LIMIT }) as Codec<never>,
     utf8("1")[0],
     16,
   ),

@@ -200,6 +200,18 @@ Deno.test("F3: one codec has a type for the frames to send and one for received 
   assertEquals([typeof wrong, typeof other], ["function", "function"]);
 });
 
+Deno.test("F3: checkCodec() takes a codec of two types that refuses to send what it receives", () => {
+  const codec: Codec<Request, Reply> = mapCodec(lines(), {
+    encode: ({ ask }: Request) => {
+      if (ask === undefined) throw new TypeError("no request");
+      return ask;
+    },
+    decode: (line): Reply => ({ answer: Number(line) }),
+  });
+  const replies: Reply[] = checkCodec(codec, bytesOf("1\n2\n"), [{ answer: 1 }, { answer: 2 }]);
+  assertEquals(replies.length, 2);
+});
+
 Deno.test("codecs and framed connections of one type need no second type", () => {
   const codec: Codec<string> = lines();
   const same: Codec<string, string> = codec;
