@@ -47,6 +47,7 @@ const WITH_CONNECTION: readonly Call<Connection>[] = [
   { operation: "send", call: (connection) => send(connection, BYTES) },
   { operation: "send", call: (connection) => send(connection, BYTES, { timeout: 5000 }) },
   { operation: "send", call: (connection) => send(connection, new Uint8Array()) },
+  { operation: "send", call: (connection) => send(connection, [BYTES, BYTES]) },
   { operation: "recv", call: (connection) => recv(connection) },
   { operation: "recv", call: (connection) => recv(connection, { timeout: 5000 }) },
   { operation: "recvInto", call: (connection) => recvInto(connection, new Uint8Array(9)) },

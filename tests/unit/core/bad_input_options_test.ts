@@ -87,6 +87,11 @@ function takers({ listener, client, udp }: OpenHandles): readonly Taker[] {
       call: (options) => send(client, new Uint8Array(), options),
     },
     {
+      operation: "send",
+      options: CANCELLING,
+      call: (options) => send(client, [BYTES, BYTES], options),
+    },
+    {
       operation: "recv",
       options: [...CANCELLING, "maxBytes"],
       call: (options) => recv(client, options),
