@@ -20,6 +20,7 @@ import {
   recv,
   recvExactly,
   recvFrame,
+  recvFrames,
   recvFrom,
   recvInto,
   recvLine,
@@ -27,6 +28,7 @@ import {
   recvUntil,
   send,
   sendFrame,
+  sendFrames,
   sendTo,
   type Transport,
   type UdpSocket,
@@ -71,6 +73,10 @@ const WITH_CONNECTION: readonly Call<Connection>[] = [
 const WITH_FRAMED: readonly Call<FramedConnection<string>>[] = [
   { operation: "recvFrame", call: (framed) => recvFrame(framed) },
   { operation: "recvFrame", call: (framed) => recvFrame(framed, { timeout: 5000 }) },
+  { operation: "recvFrames", call: (framed) => recvFrames(framed) },
+  { operation: "recvFrames", call: (framed) => recvFrames(framed, { timeout: 5000 }) },
+  { operation: "sendFrames", call: (framed) => sendFrames(framed, ["line"]) },
+  { operation: "sendFrames", call: (framed) => sendFrames(framed, [], { timeout: 5000 }) },
   { operation: "sendFrame", call: (framed) => sendFrame(framed, "line") },
   { operation: "sendFrame", call: (framed) => sendFrame(framed, "line", { timeout: 5000 }) },
 ];
