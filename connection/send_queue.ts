@@ -4,7 +4,7 @@ import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 
 /** The function that was called, for errors. */
-export type SendOperation = "send" | "sendFrame" | "flush";
+export type SendOperation = "send" | "sendFrame" | "sendFrames" | "flush";
 
 const GONE_WAITING = "the buffer was transferred or resized while its send waited";
 const NO_MORE: readonly Uint8Array[] = [];
@@ -133,9 +133,9 @@ export class SendQueue {
 }
 
 /** The most bytes that go out together: one system call moves them with little overhead. */
-const GATHER_LIMIT_BYTES = 256 * 1024;
+export const GATHER_LIMIT_BYTES = 256 * 1024;
 /** Sends of this size and more go out as they are: from about here a copy costs more than a system call. */
-const LARGE_SEND_BYTES = 64 * 1024;
+export const LARGE_SEND_BYTES = 64 * 1024;
 /** The first buffer to gather in. A few bytes for a peer that takes nothing must not cost 256 KiB. */
 const FIRST_ROOM_BYTES = 4 * 1024;
 

@@ -1,8 +1,10 @@
-import { checkBytes, plainBytes } from "../bytes/byte_arguments.ts";
+import { plainBytes } from "../bytes/byte_arguments.ts";
+import { isArray } from "../core/arguments.ts";
 import { Cancellation, type Cancelled, cancelledError } from "../core/cancellation.ts";
 import { SocketError } from "../errors.ts";
 import type { OperationOptions } from "../types.ts";
 import type { ConnectionState, StateObserver } from "./connection_state.ts";
+import { checkPieces, joinPieces, lengthOfPieces } from "./send_pieces.ts";
 import {
   goneError,
   isFlush,
@@ -76,18 +78,30 @@ export class Sender implements StateObserver {
   }
 
   send(
-    given: Uint8Array,
+    given: Uint8Array | readonly Uint8Array[],
     options: OperationOptions | undefined,
     operation: SendOperation = "send",
   ): Promise<void> {
     const length = options === undefined && given instanceof Uint8Array ? given.length : 0;
-    if (length !== 0 && this.#gate === READY) return this.#sendDirectly(operation, given, length);
-    if (length !== 0 && this.#gate === WRITING) {
+    if (length === 0) return this.#sendGiven(given, options, operation);
+    const bytes = given as Uint8Array;
+    if (this.#gate === READY) return this.#sendDirectly(operation, bytes, length);
+    if (this.#gate === WRITING) {
       this.#backlog ??= new SendBacklog();
-      const gathered = this.#backlog.gather(operation, given, this.#limit);
+      const gathered = this.#backlog.gather(operation, bytes, this.#limit);
       if (gathered !== undefined) return gathered;
     }
-    return this.sendPieces([given], options, operation);
+    return this.sendPieces([bytes], options, operation);
+  }
+
+  #sendGiven(
+    given: Uint8Array | readonly Uint8Array[],
+    options: OperationOptions | undefined,
+    operation: SendOperation,
+  ): Promise<void> {
+    return isArray(given)
+      ? this.sendPieces(given, options, operation, joinPieces)
+      : this.sendPieces([given], options, operation);
   }
 
   /** Resolves when every send before it has left. */
@@ -155,24 +169,40 @@ export class Sender implements StateObserver {
     if (cancelled !== undefined) throw cancelledError(cancelled, operation, state.peer);
   }
 
-  /** Sends pieces as one: all of them leave, one after the other, or none does. */
+  /**
+   * Sends pieces as one: all of them leave, one after the other, or none does.
+   *
+   * @param join Makes fewer pieces of them, once it is certain that the queue has room.
+   */
   sendPieces(
     pieces: readonly Uint8Array[],
     options: OperationOptions | undefined,
     operation: SendOperation,
+    join?: typeof joinPieces,
   ): Promise<void> {
     try {
-      const name = pieces.length === 1 ? "bytes" : "a piece";
-      const [bytes = EMPTY, ...more] = pieces.map((piece) => checkBytes(operation, name, piece));
-      const length = more.reduce((sum, piece) => sum + piece.length, bytes.length);
+      const checked = checkPieces(operation, pieces);
+      const length = lengthOfPieces(checked);
       const cancellation = Cancellation.read(operation, options);
       this.#checkOpen(operation, cancellation?.already);
       if (length === 0) return Promise.resolve();
       this.#checkRoom(operation, length);
+      const [bytes, ...more] = join === undefined ? checked : join(checked);
+      if (join !== undefined && more.length === 0 && cancellation === undefined) {
+        return this.#sendJoined(operation, bytes);
+      }
       return this.#enqueue(pendingSend(operation, bytes, length, more), cancellation);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** Sends pieces that became one and that nothing can cancel, as `send` does with bytes. */
+  #sendJoined(operation: SendOperation, bytes: Uint8Array): Promise<void> {
+    const { length } = bytes;
+    if (this.#gate === READY) return this.#sendDirectly(operation, bytes, length);
+    return this.#backlog?.gather(operation, bytes, this.#limit) ??
+      this.#enqueue(pendingSend(operation, bytes, length), undefined);
   }
 
   #checkRoom(operation: SendOperation, length: number): void {

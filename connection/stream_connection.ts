@@ -109,7 +109,10 @@ export class StreamConnection implements Connection {
     return this.#streams ??= new WebStreams(this, this.#sender, this.#receiver);
   }
 
-  send(bytes: Uint8Array, options?: OperationOptions): Promise<void> {
+  send(
+    bytes: Uint8Array | readonly Uint8Array[],
+    options?: OperationOptions,
+  ): Promise<void> {
     return this.#sender.send(bytes, options);
   }
 
@@ -121,6 +124,14 @@ export class StreamConnection implements Connection {
     return isArray(encoded)
       ? this.#sender.sendPieces(encoded, options, "sendFrame")
       : this.#sender.send(encoded, options, "sendFrame");
+  }
+
+  /** Sends the bytes that a codec made of several frames: all of them or none. */
+  sendEncodedBatch(
+    pieces: readonly Uint8Array[],
+    options: OperationOptions | undefined,
+  ): Promise<void> {
+    return this.#sender.send(pieces, options, "sendFrames");
   }
 
   flush(options: OperationOptions | undefined): Promise<void> {

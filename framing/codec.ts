@@ -100,7 +100,8 @@ export interface Decoder<T> {
    * Takes the next frame out of the bytes that have come.
    *
    * @param input The bytes that have come and are not yet taken. The decoder must leave the bytes behind the
-   * frame, since another codec may read them. It must not make a frame of views that `peek` gave.
+   * frame, since another codec may read them. It must not make a frame of views that `peek` gave. In a call of
+   * `recvFrames` what `take` gives may be a view of a larger `ArrayBuffer`: `DataView` needs its `byteOffset`.
    * @returns The frame, or `undefined` if more bytes are needed. `null` means the end of stream, and is no
    * frame: `recvFrame` rejects with `InvalidData` instead of giving it.
    * @throws {SocketError} `TooLarge` for a frame over the limit, as soon as that is certain and before

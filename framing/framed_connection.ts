@@ -6,6 +6,13 @@ import { invalidInput } from "../core/arguments.ts";
 import { ignoreRejection, isIgnoredPromise } from "../core/waiting_calls.ts";
 import type { Connection, OperationOptions } from "../types.ts";
 import type { Codec, Decoder } from "./codec.ts";
+import {
+  FrameBatchReader,
+  type FrameSource,
+  readFrames,
+  readMaxFrames,
+  type RecvFramesOptions,
+} from "./frame_batch.ts";
 import { checkNothingLeft, invalidFrame, mayGoOn, NULL_FRAME } from "./codec_support.ts";
 
 /**
@@ -26,13 +33,15 @@ export interface FramedConnection<In, Out = In> extends AsyncIterable<Out>, Asyn
 
 /** Sends and receives the frames of one connection. */
 export class FramedStreamConnection<In, Out = In>
-  implements FramedConnection<In, Out>, StreamReader<Out> {
+  implements FramedConnection<In, Out>, FrameSource<Out> {
   readonly connection: StreamConnection;
   readonly #codec: Codec<In, Out>;
   readonly #decoder: Decoder<Out>;
   #ended = false;
   /** The error that ended the frames, in an object, since a codec may throw any value. */
   #failure: { readonly error: unknown } | undefined;
+  /** The error that ended a batch, for the next call. */
+  #postponed: { readonly error: unknown } | undefined;
 
   /** Returns true for a value that this class made. */
   static is(handle: unknown): handle is FramedStreamConnection<unknown> {
@@ -60,7 +69,35 @@ export class FramedStreamConnection<In, Out = In>
     }
   }
 
+  recvBatch(options: RecvFramesOptions | undefined): Promise<Out[] | null> {
+    try {
+      const reader = new FrameBatchReader(this, readMaxFrames(options));
+      return this.connection.recvDecoded("recvFrames", reader, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  sendBatch(frames: Iterable<In>, options: OperationOptions | undefined): Promise<void> {
+    try {
+      const pieces: Uint8Array[] = [];
+      for (const frame of readFrames(frames)) {
+        const encoded = this.#encode(frame);
+        if (isBytes(encoded)) pieces.push(encoded);
+        else for (const piece of encoded) pieces.push(piece);
+      }
+      return this.connection.sendEncodedBatch(pieces, options);
+    } catch (error) {
+      return Promise.reject(this.connection.codecError(error, "sendFrames"));
+    }
+  }
+
   decode(input: ByteQueue): Out | undefined {
+    if (this.#postponed !== undefined) {
+      const { error } = this.#postponed;
+      this.#postponed = undefined;
+      throw error;
+    }
     if (this.#failure !== undefined) throw this.#failure.error;
     const before = input.consumed;
     try {
@@ -83,6 +120,10 @@ export class FramedStreamConnection<In, Out = In>
     } catch (error) {
       throw this.#fail(error, input.consumed > before);
     }
+  }
+
+  postpone(error: unknown): void {
+    this.#postponed = { error };
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Out, void, void> {

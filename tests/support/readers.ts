@@ -11,6 +11,7 @@ import {
   recv,
   recvExactly,
   recvFrame,
+  recvFrames,
   recvInto,
   recvLine,
   recvProxyHeader,
@@ -154,6 +155,15 @@ export const FRAMING_READERS: readonly Reader[] = [
     async read(connection) {
       for await (const line of framed(connection, lines())) return line;
       return null;
+    },
+  },
+  {
+    name: "recvFrames() of one frame",
+    operation: "recvFrames",
+    wire: (text) => bytesOf(`${text}\n`),
+    async read(connection, _length, options) {
+      const stream = framed(connection, lines());
+      return (await recvFrames(stream, { maxFrames: 1, ...options }))?.[0] ?? null;
     },
   },
   ofHeaders,

@@ -6,6 +6,7 @@ import {
   recv,
   recvExactly,
   recvFrame,
+  recvFrames,
   recvInto,
   recvLine,
   recvProxyHeader,
@@ -25,7 +26,7 @@ export interface ReceivingCall {
 
 const ABC = bytesOf("abc");
 
-/** The calls that look for a boundary. Each call of `recvFrame` has a decoder of its own. */
+/** The calls that look for a boundary. Each call of `recvFrame` and `recvFrames` has a decoder of its own. */
 export const FRAMING_CALLS: readonly ReceivingCall[] = [
   {
     name: "recvExactly",
@@ -50,6 +51,12 @@ export const FRAMING_CALLS: readonly ReceivingCall[] = [
     call: (connection, options) => recvFrame(framed(connection, lines()), options),
     answer: bytesOf("abc\r\n"),
     given: "abc",
+  },
+  {
+    name: "recvFrames",
+    call: (connection, options) => recvFrames(framed(connection, lines()), options),
+    answer: bytesOf("abc\r\n"),
+    given: ["abc"],
   },
   {
     name: "recvProxyHeader",

@@ -11,6 +11,7 @@ import {
   type OperationOptions,
   send,
   sendFrame,
+  sendFrames,
 } from "../../mod.ts";
 import { RECEIVING_CALLS, type ReceivingCall } from "./receiving_calls.ts";
 import { ScriptedConn, ScriptedConnect, ScriptedListener } from "./scripted_runtime.ts";
@@ -35,6 +36,7 @@ export const WAITING_CALLS: readonly { name: string; open(): Promise<Scene> }[] 
   { name: "connect", open: () => Promise.resolve(openConnect()) },
   { name: "send", open: () => Promise.resolve(openSend()) },
   { name: "sendFrame", open: () => Promise.resolve(openSendFrame()) },
+  { name: "sendFrames", open: () => Promise.resolve(openSendFrames()) },
   { name: "flush", open: () => Promise.resolve(openFlush()) },
   ...RECEIVING_CALLS.map((receiving) => ({
     name: receiving.name,
@@ -91,6 +93,22 @@ function openSendFrame(): Scene {
     asked: () => transport.log,
     async finish(): Promise<void> {
       for (let left = 2; left > 0; left--) (await transport.nextWrite()).take();
+    },
+    fail: async (error) => (await transport.nextWrite()).fail(error),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+/** A batch with a frame that is too large to be joined with the others. */
+function openSendFrames(): Scene {
+  const transport = new ScriptedTransport();
+  const stream = framed(connectionOver(transport), lengthPrefixed());
+  const frames = [new Uint8Array(3), new Uint8Array(100_000), new Uint8Array(3)];
+  return {
+    call: (options) => sendFrames(stream, frames, options),
+    asked: () => transport.log,
+    async finish(): Promise<void> {
+      for (let left = 3; left > 0; left--) (await transport.nextWrite()).take();
     },
     fail: async (error) => (await transport.nextWrite()).fail(error),
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -26,6 +26,7 @@ import {
   recv,
   recvExactly,
   recvFrame,
+  recvFrames,
   recvFrom,
   recvInto,
   recvLine,
@@ -34,6 +35,7 @@ import {
   ref,
   send,
   sendFrame,
+  sendFrames,
   sendTo,
   serve,
   SocketError,
@@ -109,6 +111,10 @@ export const FUNCTIONS: Readonly<
     await send(server, LINE);
     await recvFrame(framed(client, lines()), SOME);
   },
+  recvFrames: async ({ client, server }) => {
+    await send(server, LINE);
+    await recvFrames(framed(client, lines()), SOME);
+  },
   recvFrom: ({ udp }) => recvFrom(udp, SOME),
   recvInto: async ({ client, server }) => {
     await send(server, BYTE);
@@ -129,6 +135,7 @@ export const FUNCTIONS: Readonly<
   ref: ({ client }) => ref(client),
   send: ({ client }) => send(client, BYTE, SOME),
   sendFrame: ({ client }) => sendFrame(framed(client, lines()), "A", SOME),
+  sendFrames: ({ client }) => sendFrames(framed(client, lines()), ["A", "B"], SOME),
   sendTo: ({ udp }, aims) => sendTo(udp, aims.sendTo, BYTE, SOME),
   serve: async ({ listener }) => {
     const served = Promise.withResolvers<void>();

@@ -15,6 +15,7 @@ import {
   recv,
   recvExactly,
   recvFrame,
+  recvFrames,
   recvFrom,
   recvInto,
   recvLine,
@@ -22,6 +23,7 @@ import {
   recvUntil,
   send,
   sendFrame,
+  sendFrames,
   sendTo,
 } from "../../../mod.ts";
 import { WRONG_TYPES } from "../../support/hostile.ts";
@@ -87,6 +89,11 @@ function takers({ listener, client, udp }: OpenHandles): readonly Taker[] {
       call: (options) => send(client, new Uint8Array(), options),
     },
     {
+      operation: "send",
+      options: CANCELLING,
+      call: (options) => send(client, [BYTES, BYTES], options),
+    },
+    {
       operation: "recv",
       options: [...CANCELLING, "maxBytes"],
       call: (options) => recv(client, options),
@@ -120,6 +127,16 @@ function takers({ listener, client, udp }: OpenHandles): readonly Taker[] {
       operation: "sendFrame",
       options: CANCELLING,
       call: (options) => sendFrame(framed(client, lines()), "line", options),
+    },
+    {
+      operation: "recvFrames",
+      options: CANCELLING,
+      call: (options) => recvFrames(framed(client, lines()), options),
+    },
+    {
+      operation: "sendFrames",
+      options: CANCELLING,
+      call: (options) => sendFrames(framed(client, lines()), ["line"], options),
     },
     {
       operation: "recvProxyHeader",

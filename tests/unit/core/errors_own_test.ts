@@ -15,6 +15,7 @@ import {
   recvFrom,
   send,
   sendFrame,
+  sendFrames,
   sendTo,
 } from "../../../mod.ts";
 import { type Failure, testFailures } from "../../support/failures.ts";
@@ -29,6 +30,10 @@ const OWN: readonly Failure[] = [
   ...[
     ...RECEIVING_CALLS,
     { name: "send", call: (connection: Connection) => send(connection, BYTES) },
+    {
+      name: "sendFrames",
+      call: (connection: Connection) => sendFrames(framed(connection, lines()), ["line"]),
+    },
     {
       name: "sendFrame",
       call: (connection: Connection) => sendFrame(framed(connection, lines()), "line"),

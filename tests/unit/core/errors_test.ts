@@ -12,6 +12,7 @@ import {
   recv,
   send,
   sendFrame,
+  sendFrames,
   sendTo,
 } from "../../../mod.ts";
 import { type Failure, testFailures } from "../../support/failures.ts";
@@ -101,6 +102,10 @@ const BROKEN: readonly Failure[] = [
   ...[
     ...RECEIVING_CALLS,
     { name: "send", call: (connection: Connection) => send(connection, BYTES) },
+    {
+      name: "sendFrames",
+      call: (connection: Connection) => sendFrames(framed(connection, lines()), ["line"]),
+    },
     {
       name: "sendFrame",
       call: (connection: Connection) => sendFrame(framed(connection, lines()), "line"),

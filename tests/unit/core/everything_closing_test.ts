@@ -13,8 +13,10 @@ import {
   listen,
   recv,
   recvFrame,
+  recvFrames,
   send,
   sendFrame,
+  sendFrames,
 } from "../../../mod.ts";
 import { RECEIVING_CALLS } from "../../support/receiving_calls.ts";
 import { ScriptedTransport } from "../../support/scripted_transport.ts";
@@ -140,9 +142,11 @@ for (const [what, end] of Object.entries(ENDS)) {
     const calls = [
       { name: "send", call: () => send(client, new Uint8Array(1)) },
       { name: "sendFrame", call: () => sendFrame(stream, "line") },
+      { name: "sendFrames", call: () => sendFrames(stream, ["line"]) },
       { name: "closeWrite", call: () => closeWrite(client) },
       { name: "flush", call: () => flush(client) },
       { name: "recvFrame", call: () => recvFrame(stream) },
+      { name: "recvFrames", call: () => recvFrames(stream) },
       ...RECEIVING_CALLS,
     ];
     for (const { name, call } of calls) {

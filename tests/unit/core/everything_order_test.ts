@@ -16,11 +16,13 @@ import {
   listen,
   recv,
   recvExactly,
+  recvFrames,
   recvInto,
   recvLine,
   recvUntil,
   send,
   sendFrame,
+  sendFrames,
 } from "../../../mod.ts";
 import { RECEIVING_CALLS } from "../../support/receiving_calls.ts";
 import { connectionReset } from "../../support/runtime_errors.ts";
@@ -40,6 +42,7 @@ type Call = (connection: Connection, options?: sockets.OperationOptions) => Prom
 const CALLS: Record<string, Call> = {
   send: (connection, options) => send(connection, new Uint8Array(1), options),
   sendFrame: (connection, options) => sendFrame(framed(connection, lines()), "line", options),
+  sendFrames: (connection, options) => sendFrames(framed(connection, lines()), ["line"], options),
   closeWrite: (connection, options) => closeWrite(connection, options),
   flush: (connection, options) => flush(connection, options),
   ...Object.fromEntries(RECEIVING_CALLS.map(({ name, call }) => [name, call])),
@@ -69,6 +72,8 @@ Deno.test("E10: bad bytes, buffers and limits are InvalidInput on a closed conne
   const stream = framed(connection, lines());
   await rejection(() => sendFrame(stream, "two\nlines"), "InvalidInput", "sendFrame");
   await rejection(() => sendFrame(stream, "x".repeat(65_537)), "TooLarge", "sendFrame");
+  await rejection(() => sendFrames(stream, ["a", "two\nlines"]), "InvalidInput", "sendFrames");
+  await rejection(() => recvFrames(stream, { maxFrames: 0 }), "InvalidInput", "recvFrames");
   await rejection(() => close(connection, { linger: NaN }), "InvalidInput", "close");
 });
 
@@ -114,7 +119,7 @@ for (const { name } of RECEIVING_CALLS) {
   });
 }
 
-for (const name of ["send", "sendFrame"]) {
+for (const name of ["send", "sendFrame", "sendFrames"]) {
   Deno.test(`E10: ${name}() says Aborted and TimedOut before QueueFull before the breakage`, async () => {
     const transport = new ScriptedTransport();
     const connection = connectionOver(transport, { sendQueueLimit: 2 });

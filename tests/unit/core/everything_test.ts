@@ -18,6 +18,7 @@ import {
   recvUntil,
   send,
   sendFrame,
+  sendFrames,
   SocketError,
 } from "../../../mod.ts";
 import { RECEIVING_CALLS, type ReceivingCall } from "../../support/receiving_calls.ts";
@@ -46,6 +47,10 @@ for (const raw of RAW_ERRORS) {
       const calls: readonly Pick<ReceivingCall, "name" | "call">[] = [
         ...RECEIVING_CALLS,
         { name: "send", call: (connection) => send(connection, new Uint8Array(1)) },
+        {
+          name: "sendFrames",
+          call: (connection) => sendFrames(framed(connection, lines()), ["line"]),
+        },
         {
           name: "sendFrame",
           call: (connection) => sendFrame(framed(connection, lines()), "line"),
@@ -79,7 +84,9 @@ Deno.test("E1: bad arguments are InvalidInput before any I/O", async () => {
   await rejection(() => recvUntil(connection, nonsense), "InvalidInput", "recvUntil");
   const stream = framed(connection, lengthPrefixed());
   await rejection(() => sendFrame(stream, nonsense), "InvalidInput", "sendFrame");
+  await rejection(() => sendFrames(stream, nonsense), "InvalidInput", "sendFrames");
   const frame = new Uint8Array(1);
+  await rejection(() => sendFrames(stream, [frame], nonsense), "InvalidInput", "sendFrames");
   await rejection(() => sendFrame(stream, frame, nonsense), "InvalidInput", "sendFrame");
   for (const { name, call } of RECEIVING_CALLS) {
     await rejection(() => call(connection, nonsense), "InvalidInput", name);

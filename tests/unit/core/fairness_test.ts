@@ -14,6 +14,7 @@ import {
   recv,
   recvExactly,
   recvFrame,
+  recvFrames,
   recvFrom,
   recvInto,
   recvLine,
@@ -107,6 +108,16 @@ const FLOODS: readonly (readonly [name: string, pattern: Uint8Array, receive: Re
     "recvFrame() of empty frames",
     EMPTY_FRAME,
     (connection, options) => recvFrame(framed(connection, codec), options),
+  ],
+  [
+    "recvFrames() of lines",
+    EMPTY_LINE,
+    (connection, options) => recvFrames(framed(connection, lines()), options),
+  ],
+  [
+    "recvFrames() of empty frames",
+    EMPTY_FRAME,
+    (connection, options) => recvFrames(framed(connection, codec), options),
   ],
   [
     "recv() of single bytes",
