@@ -213,14 +213,17 @@ export class Receiver implements InputConsumer, TurnWaiter {
     afterTurn(this);
   }
 
-  /** Answers the call that waited for the event loop, if it is still there and no read will answer it. */
+  /**
+   * Answers the call that waited for the event loop, if it is still there. A read that a cancelled call has left behind
+   * may be under way, and may never end: what came before it is the call's all the same.
+   */
   onTurn(): void {
     this.#awaitingTurn = false;
-    const { operation, decoding, viewCall } = this.#call;
-    if (operation === undefined || this.input.reading) return;
+    const { operation, decoding, viewCall, settlesItself } = this.#call;
+    if (operation === undefined || settlesItself) return;
     if (viewCall?.isAbandoned()) return this.#call.release();
     if (decoding !== undefined || this.input.settled) this.#answer();
-    else this.input.read();
+    else if (!this.input.reading) this.input.read();
   }
 
   /** Answers the call with what there is: bytes first, then the end or the failure. */
