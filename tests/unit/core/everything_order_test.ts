@@ -156,11 +156,15 @@ for (const { name, call, answer, given } of RECEIVING_CALLS) {
 }
 
 Deno.test("E10: every function gives a promise, also if it is called with junk", async () => {
-  const codecs = ["lengthPrefixed", "varintPrefixed", "netstrings", "delimited", "lines"];
+  const codecs = [
+    ...["lengthPrefixed", "lengthField", "varintPrefixed", "netstrings", "delimited", "lines"],
+    ...["contentLength", "octetCounted", "json", "mapCodec"],
+  ];
   const synchronous = new Set([
     ...["abort", "connectionOver", "parseAddress", "formatAddress"],
     ...["framed", "encodeProxyHeader", "serve", "disconnectSignal", "ref", "unref"],
     ...codecs,
+    ...["frameTooLarge", "invalidFrame", "frameBytes"],
   ]);
   const connection = connectionOver(new ScriptedTransport());
   abort(connection);

@@ -25,6 +25,7 @@ import {
   type Transport,
 } from "../../../mod.ts";
 import { ScriptedConn, ScriptedListener } from "../../support/scripted_runtime.ts";
+import { ScriptedTransport } from "../../support/scripted_transport.ts";
 import { soon } from "../../support/socket_errors.ts";
 import { LOOPBACK, tcpPair } from "../../support/tcp_pair.ts";
 import { turns } from "../../support/turns.ts";
@@ -150,6 +151,43 @@ for (const [name, pattern, receive] of FLOODS) {
       abort(connection);
     });
   }
+}
+
+/** Makes calls until one has to wait for the event loop. Returns that call, in an object so that it is not awaited. */
+async function untilTurnIsDue(flooded: Connection): Promise<{ call: Promise<unknown> }> {
+  for (let answers = 0; answers < MOST_ANSWERS; answers++) {
+    let settled = false;
+    const call = recvLine(flooded).then(() => settled = true);
+    for (let microtask = 0; microtask < 50 && !settled; microtask++) await undefined;
+    if (!settled) return { call };
+  }
+  throw new Error("no call had to wait");
+}
+
+const LEFT: Record<string, Receive> = {
+  recv,
+  recvLine,
+  recvFrames: (connection) => recvFrames(framed(connection, lines())),
+};
+
+for (const [name, receive] of Object.entries(LEFT)) {
+  Deno.test(`E6: ${name}() that waits for the event loop gets what is there, not what a cancelled call reads`, async () => {
+    const transport = new ScriptedTransport();
+    const connection = connectionOver(transport);
+    const flooded = connectionOver(endless(EMPTY_LINE));
+    const controller = new AbortController();
+    const cancelled = recvExactly(connection, 9, { signal: controller.signal });
+    (await transport.nextRead()).give(EMPTY_LINE);
+    const read = await transport.nextRead();
+    controller.abort();
+    await cancelled.catch(() => {});
+    const { call } = await untilTurnIsDue(flooded);
+    await soon(receive(connection));
+    read.end();
+    await call;
+    abort(flooded);
+    abort(connection);
+  });
 }
 
 Deno.test("E11: another socket is served while a peer floods", async () => {
