@@ -16,7 +16,7 @@ export const DEFAULT_MAX_LENGTH = 1024 * 1024;
 /** Default limit of a line (bytes). */
 export const DEFAULT_MAX_LINE_LENGTH = 64 * 1024;
 /** Size from which a copy costs more than a system call, so that pieces are sent as they are (bytes). */
-const LARGE_FRAME_BYTES = 16 * 1024;
+export const LARGE_FRAME_BYTES = 16 * 1024;
 /** Reason of the error for a frame of `null`, which would read as the end of stream. */
 export const NULL_FRAME = "the decoder gave null, which is the end of stream and no frame";
 
