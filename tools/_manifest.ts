@@ -1,6 +1,7 @@
 import denoJson from "../deno.json" with { type: "json" };
 import floorJson from "../tests/floor/import_map.json" with { type: "json" };
 import stableJson from "../tests/stable/deno.json" with { type: "json" };
+import { filesUnder } from "./_files.ts";
 
 /** A package of the workspace, which stands in for one of JSR while this project is developed. */
 export interface StandIn {
@@ -68,15 +69,4 @@ function differences(
   const names = new Set([...imports.keys(), ...expected.keys()]);
   return [...names].filter((name) => imports.get(name) !== expected.get(name))
     .map((name) => `imports ${name} as ${imports.get(name)}, not as ${expected.get(name)}`);
-}
-
-/** Returns the files in a folder and in the folders below it, as paths that begin with the folder's. */
-export async function filesUnder(folder: string): Promise<string[]> {
-  const files: string[] = [];
-  for await (const entry of Deno.readDir(folder)) {
-    const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory) files.push(...await filesUnder(path));
-    else files.push(path);
-  }
-  return files;
 }

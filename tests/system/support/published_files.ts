@@ -1,6 +1,7 @@
 import { assert } from "@std/assert";
 import denoJson from "../../../deno.json" with { type: "json" };
-import { filesUnder, standIns } from "../../../tools/_manifest.ts";
+import { filesUnder } from "../../../tools/_files.ts";
+import { standIns } from "../../../tools/_manifest.ts";
 import { runDeno } from "../../../tools/_run.ts";
 import type { PublishedPackage } from "./jsr_registry.ts";
 
