@@ -2,7 +2,7 @@ import { isStillThere, noLongerThere } from "../bytes/byte_arguments.ts";
 import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 import { type Cancellation, cancelledError } from "../core/cancellation.ts";
-import type { Linked, LinkedList } from "../core/waiting_calls.ts";
+import { type Deferred, deferred, type Linked, type LinkedList } from "../core/waiting_calls.ts";
 
 /**
  * Bytes that a waiting datagram counts beside its payload, so that empty ones are bounded as well. Its record and its
@@ -11,7 +11,7 @@ import type { Linked, LinkedList } from "../core/waiting_calls.ts";
 const WAITING_OVERHEAD_BYTES = 256;
 
 /** A datagram that the backend does not have yet. */
-export interface WaitingDatagram extends PromiseWithResolvers<void>, Linked<WaitingDatagram> {
+export interface WaitingDatagram extends Deferred<void>, Linked<WaitingDatagram> {
   readonly bytes: Uint8Array;
   /** Length of the bytes when the call was made. */
   readonly length: number;
@@ -61,7 +61,7 @@ export class WaitingDatagrams {
     to: Address,
     cancellation: Cancellation | undefined,
   ): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { promise, resolve, reject } = deferred<void>();
     const datagram: WaitingDatagram = {
       bytes,
       length: bytes.length,
