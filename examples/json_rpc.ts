@@ -137,8 +137,10 @@ export class RpcPeer {
     } catch (error) {
       reason = error;
     }
-    this.#endReason ??= reason;
-    abort(this.#connection);
+    if (this.#endReason === undefined) {
+      this.#endReason = reason;
+      abort(this.#connection);
+    }
     for (const call of this.#calls.values()) call.reject(this.#endReason);
     this.#calls.clear();
     return this.#endReason;

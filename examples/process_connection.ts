@@ -7,8 +7,8 @@ import { type Connection, connectionOver, SocketError } from "../mod.ts";
 export interface ProcessConnection {
   /** Sends to the program's input, and receives its output. To abort it kills the program. */
   readonly connection: Connection;
-  /** Resolves when the program has ended. */
-  readonly status: Promise<Deno.CommandStatus>;
+  /** The program, whose `status` resolves after its end. */
+  readonly process: Deno.ChildProcess;
 }
 
 /** Starts a program. Its messages on standard error appear among this program's own. */
@@ -51,7 +51,7 @@ export function connectProcess(command: string, args: readonly string[]): Proces
       writer.abort().catch(() => {});
     },
   });
-  return { connection, status: process.status };
+  return { connection, process };
 }
 
 /** Returns the end of stream of a program that ends well. Throws if it failed or was killed. */

@@ -122,7 +122,7 @@ Deno.test("a server that fails to shut down gives its error after the end of its
 });
 
 Deno.test("a program's input and output are a connection, and its end is the end of stream", async () => {
-  const { connection, status } = connectProcess("cat", []);
+  const { connection, process } = connectProcess("cat", []);
   const bytes = crypto.getRandomValues(new Uint8Array(60_000));
   const sent = send(connection, bytes);
   const received: number[] = [];
@@ -130,17 +130,17 @@ Deno.test("a program's input and output are a connection, and its end is the end
   assertEquals(Uint8Array.from(received), bytes);
   await sent;
   await close(connection, { linger: PATIENCE_MS });
-  assertEquals((await status).code, 0);
+  assertEquals((await process.status).code, 0);
 });
 
 Deno.test("bytes that a program writes at once come whole to readers with a small buffer", async () => {
-  const { connection, status } = connectProcess("sh", ["-c", "seq 1 20000"]);
+  const { connection, process } = connectProcess("sh", ["-c", "seq 1 20000"]);
   let text = "";
   for (let bytes; (bytes = await recv(connection, { maxBytes: 7 })) !== null;) {
     text += new TextDecoder().decode(bytes);
   }
   assert(text === Array.from({ length: 20_000 }, (_, index) => `${index + 1}\n`).join(""));
-  assertEquals((await status).code, 0);
+  assertEquals((await process.status).code, 0);
   await close(connection);
 });
 
@@ -162,12 +162,12 @@ for (
 
 Deno.test("the end of a connection ends a program that ignores the end of its input, and its pending read", async () => {
   // The sleep holds the output open after the shell was killed.
-  const { connection, status } = connectProcess("sh", ["-c", "echo up; sleep 5"]);
+  const { connection, process } = connectProcess("sh", ["-c", "echo up; sleep 5"]);
   assertEquals(new TextDecoder().decode((await recv(connection))!), "up\n");
   const waiting = assertRejects(() => recv(connection), SocketError);
   await close(connection, { linger: 0 });
   assertEquals((await waiting).kind, "Closed");
-  assertEquals((await status).signal, "SIGKILL");
+  assertEquals((await process.status).signal, "SIGKILL");
 });
 
 Deno.test("the program prints problems of its arguments and of the server in one line", async () => {
