@@ -79,6 +79,15 @@ interface Format extends LengthForm {
  *  offset  length field: 10      10 - 4 bytes
  * ```
  *
+ * `adjust` follows from what the value of the field counts:
+ *
+ * | the value counts                              | `adjust`               |
+ * | --------------------------------------------- | ---------------------- |
+ * | all bytes behind the field                    | `0`, the default       |
+ * | the field and all bytes behind it             | `-bytes`               |
+ * | the whole message                             | `-(offset + bytes)`    |
+ * | the bytes behind a header of `n` bytes        | `n - (offset + bytes)` |
+ *
  * The layouts of some protocols:
  *
  * | protocol                     | options                                     |
@@ -92,10 +101,13 @@ interface Format extends LengthForm {
  * | HTTP/2                       | `{ bytes: 3, adjust: 6 }`                   |
  * | TLS records                  | `{ offset: 3, bytes: 2 }`                   |
  * | Diameter                     | `{ offset: 1, bytes: 3, adjust: -4 }`       |
+ * | BGP                          | `{ offset: 16, bytes: 2, adjust: -18 }`     |
+ * | memcached's binary protocol  | `{ offset: 8, adjust: 12 }`                 |
  * | FLV tag and its size behind  | `{ offset: 1, bytes: 3, adjust: 11 }`       |
  *
  * The field is read without a sign: a negative length is a very large one, and over the limit.
- * {@linkcode lengthPrefixed} gives the message without its length instead.
+ * {@linkcode lengthPrefixed} gives the message without its length instead, and {@linkcode mapCodec} gives the
+ * fields of the header names.
  *
  * @param options Place and form of the length field, and maximum length of a frame.
  * @returns The codec. It encodes a whole message as it is, with `InvalidInput` if its length field does not
@@ -104,7 +116,28 @@ interface Format extends LengthForm {
  * @throws {SocketError} `InvalidInput` if an option has another value than those above, or if `maxLength` is
  * smaller than `offset + bytes`.
  *
- * @example
+ * @example Messages of a type, the length of their text in 2 bytes, and the text
+ * ```ts
+ * import { accept, connect, framed, listen, recvFrame, sendFrame } from "jsr:@aivi/sockets";
+ * import { lengthField, mapCodec } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
+ *
+ * const messages = mapCodec(lengthField({ offset: 1, bytes: 2 }), {
+ *   encode(message: { type: number; text: string }) {
+ *     const text = new TextEncoder().encode(message.text);
+ *     return Uint8Array.of(message.type, text.length >> 8, text.length & 255, ...text);
+ *   },
+ *   decode: (frame) => ({ type: frame[0], text: new TextDecoder().decode(frame.subarray(3)) }),
+ * });
+ *
+ * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+ * await using client = framed(await connect(listener.address), messages);
+ * await using server = framed(await accept(listener), messages);
+ * await sendFrame(client, { type: 7, text: "hello" });
+ * assertEquals(await recvFrame(server), { type: 7, text: "hello" });
+ * ```
+ *
+ * @example Bytes of PostgreSQL
  * ```ts
  * import { assertEquals } from "jsr:@std/assert";
  * import { ByteQueue, lengthField } from "jsr:@aivi/sockets";

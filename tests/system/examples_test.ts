@@ -318,6 +318,25 @@ Deno.test("RESP clients that never read disturb no others, and lose nothing if t
   assertEquals(await server.errors(), "");
 });
 
+Deno.test("the RESP client sends the commands that nobody awaited before it closes", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const [client, server] = await Promise.all([
+    RespClient.connect({ host: "127.0.0.1", port: listener.addr.port }),
+    listener.accept(),
+  ]);
+  const value = "x".repeat(900_000);
+  const calls = Promise.allSettled(
+    Array.from({ length: 10 }, () => client.command("SET", "big", value)),
+  );
+  const closed = client[Symbol.asyncDispose]();
+  let received = 0;
+  for await (const bytes of server.readable) received += bytes.length;
+  await closed;
+  const request = `*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$900000\r\n${value}\r\n`;
+  assertEquals(received, 10 * request.length);
+  assert((await calls).every(({ status }) => status === "rejected"));
+});
+
 for (const name of ["resp_server", "line_server"]) {
   Deno.test(`${name} answers what arrived before SIGTERM, ends its clients and exits with 0`, async () => {
     await using server = Example.start(name, "--port", "0");
