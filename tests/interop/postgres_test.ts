@@ -16,8 +16,14 @@ import { Example } from "../system/support/example.ts";
 import { type Postgres, startPostgres } from "./support/postgres.ts";
 
 const PATIENCE_MS = 30_000;
-/** 54 MB, far more than the kernel's buffers. */
-const LARGE_COPY = "COPY (SELECT i, repeat('x', 100) FROM generate_series(1, 500000) i) TO STDOUT";
+
+/** Copies rows of about 107 bytes. */
+function copyRows(count: number): string {
+  return `COPY (SELECT i, repeat('x', 100) FROM generate_series(1, ${count}) i) TO STDOUT`;
+}
+
+/** 54 MB, far more than the buffers of the kernel. */
+const LARGE_COPY = copyRows(500_000);
 
 let server: Postgres;
 Deno.test.beforeAll(async () => {
@@ -156,10 +162,10 @@ Deno.test("requests wait for one another in their order, also after one that fai
 
 Deno.test("COPY TO STDOUT gives byte for byte what psql gets, as text and binary", async () => {
   await using client = await login();
-  for (const sql of [LARGE_COPY, `${LARGE_COPY} (FORMAT binary)`]) {
+  for (const sql of [copyRows(150_000), `${copyRows(150_000)} (FORMAT binary)`]) {
     const [bytes, error] = await collect(client.copyOut(sql));
     assertEquals(error, undefined);
-    assert(bytes.length > 50_000_000);
+    assert(bytes.length > 15_000_000);
     assert(equals(bytes, await server.psql(sql)));
   }
   assertEquals(await collect(client.copyOut("COPY (SELECT 1 LIMIT 0) TO STDOUT")), [
@@ -201,7 +207,9 @@ Deno.test("a reader that pauses holds the server back, and loses nothing", async
   const copied = Number(await firstValue(watcher, "SELECT bytes FROM seen"));
   assert(copied < 27_000_000, `${copied} bytes of 54 MB are copied`);
   for await (const part of copy) parts.push(part);
-  assert(equals(concat(parts), await server.psql(LARGE_COPY)));
+  const text = "x".repeat(100);
+  const rows = Array.from({ length: 500_000 }, (_, index) => `${index + 1}\t${text}\n`);
+  assert(textOf(concat(parts)) === rows.join(""));
 });
 
 Deno.test("a copy whose iteration is left is cancelled, and the session goes on", async () => {
@@ -217,10 +225,7 @@ Deno.test("a copy whose iteration is left is cancelled, and the session goes on"
 Deno.test("COPY and other statements in the wrong call are refused, and the session goes on", async () => {
   await using client = await login();
   await assertKind(client.query(LARGE_COPY), "InvalidInput");
-  assertEquals(
-    (await collect(client.copyOut("SELECT 1")))[1],
-    new SocketError("InvalidInput", "copyOut", "it is no COPY ... TO STDOUT"),
-  );
+  await assertKind(client.copyOut("SELECT 1").next(), "InvalidInput");
   await client.query("CREATE TEMPORARY TABLE t (n int)");
   await assertCode(client.query("COPY t FROM STDIN"), "57014");
   await assertKind(client.query("SELECT '\0'"), "InvalidInput");
