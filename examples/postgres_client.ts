@@ -74,6 +74,8 @@ export class PostgresClient implements AsyncDisposable {
   #last: Promise<void> = Promise.resolve();
   /** True until the replies to the last request have come. */
   #busy = true;
+  /** Number of columns of the statement whose rows come. */
+  #columns = 0;
   #failure: unknown;
   /** Number of the server's process, and a secret. */
   #key?: Uint8Array;
@@ -110,12 +112,7 @@ export class PostgresClient implements AsyncDisposable {
     for await (const batch of this.#request("query", sql, options)) {
       for (const reply of batch) {
         if (reply.kind === "columns") columns = reply.columns;
-        if (reply.kind === "row") {
-          if (reply.row.length !== columns.length) {
-            throw invalidFrame("a row does not fit its columns");
-          }
-          rows.push(reply.row);
-        }
+        if (reply.kind === "row") rows.push(reply.row);
         if (reply.kind === "copyOut") {
           throw new SocketError("InvalidInput", "query", "COPY ... TO STDOUT is for copyOut");
         }
@@ -239,6 +236,11 @@ export class PostgresClient implements AsyncDisposable {
         if (reply.kind === "error" && reply.error.fatal) throw reply.error;
         if (reply.kind === "authentication") throw invalidFrame("a second login");
         if (!this.#busy && reply.kind !== "ignored") throw invalidFrame("an answer to no request");
+        if (reply.kind === "columns") this.#columns = reply.columns.length;
+        if (reply.kind === "complete") this.#columns = 0;
+        if (reply.kind === "row" && reply.row.length !== this.#columns) {
+          throw invalidFrame("a row does not fit its columns");
+        }
         if (reply.kind === "copyIn") {
           await sendFrame(this.#messages, ["f", "this client sends no COPY"], { signal });
         }

@@ -13,6 +13,9 @@ import { type Codec, invalidFrame, lengthField, mapCodec, SocketError } from "..
 
 /** Maximum number of rounds that a server may ask for. PostgreSQL's default is 4096; this many take some 50 ms. */
 const MOST_SCRAM_ROUNDS = 100_000;
+/** A nonce, a salt in Base64, and a number of rounds. */
+const SCRAM_CHALLENGE =
+  /^r=([!-+\--~]+),s=((?:[A-Za-z\d+/]{4})*(?:[A-Za-z\d+/]{2}==|[A-Za-z\d+/]{3}=)?),i=(\d{1,9})(?:,|$)/;
 
 /** A message to send: its type, and its fields. A string is sent with a zero byte behind it. */
 export type Request = readonly [type: string, ...fields: (string | Uint8Array)[]];
@@ -203,9 +206,8 @@ export class Scram {
 
   /** Answers the server's challenge with the proof. */
   prove(data: Uint8Array, password: string): Uint8Array {
-    const challenge = decoder.decode(data);
-    const parts = /^r=([!-+\--~]+),s=([A-Za-z\d+/]+=*),i=(\d{1,9})(?:,|$)/.exec(challenge);
-    const [, nonce = "", salt = "", rounds = ""] = parts ?? [];
+    const challenge = lenientDecoder.decode(data);
+    const [, nonce = "", salt = "", rounds = ""] = SCRAM_CHALLENGE.exec(challenge) ?? [];
     const extended = nonce.startsWith(this.#nonce) && nonce.length > this.#nonce.length;
     if (!extended || this.#signature !== undefined || Number(rounds) < 1) {
       throw invalidFrame("the server's SCRAM challenge is wrong");
@@ -227,7 +229,7 @@ export class Scram {
 
   /** Checks the server's proof. */
   verify(data: Uint8Array): void {
-    const [signature] = decoder.decode(data).split(",");
+    const [signature] = lenientDecoder.decode(data).split(",");
     this.verified = this.#signature !== undefined && signature === `v=${this.#signature}`;
     if (!this.verified) throw invalidFrame("the server does not know the password");
   }
