@@ -53,7 +53,7 @@ export interface PostgresOptions extends OperationOptions {
   readonly maxLength?: number;
 }
 
-/** The rows of one statement, as text. */
+/** The result of one statement, whose values are text, or `null` for NULL. */
 export interface Result {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly (string | null)[])[];
@@ -62,10 +62,10 @@ export interface Result {
 }
 
 /**
- * One session. Requests wait for one another, in their order. Their `signal` and `timeout` are for the whole request,
- * with its time in the queue. A request that gives up is cancelled at the server; the next one drops the rest of its
- * replies, so the session goes on. It also goes on after a `PostgresError` that is not `fatal`. After any other failure
- * each request rejects with the same error.
+ * Runs requests in one session, one after the other in their order. Their `signal` and `timeout` are for the whole
+ * request, with its time in the queue. A request that gives up is cancelled at the server; the next one drops the rest
+ * of its replies, so the session goes on. It also goes on after a `PostgresError` that is not `fatal`. After any other
+ * failure each request rejects with the same error.
  */
 export class PostgresClient implements AsyncDisposable {
   readonly #connection: Connection;
@@ -74,8 +74,9 @@ export class PostgresClient implements AsyncDisposable {
   #last: Promise<void> = Promise.resolve();
   /** True until the replies to the last request have come. */
   #busy = true;
-  /** Number of columns of the statement whose rows come. */
+  /** Number of values in each row of the statement at hand. */
   #columns = 0;
+  /** The error that ended the session. */
   #failure: unknown;
   /** Number of the server's process, and a secret. */
   #key?: Uint8Array;
@@ -86,20 +87,18 @@ export class PostgresClient implements AsyncDisposable {
     this.#messages = framed(connection, messages(maxLength));
   }
 
+  /** Connects and logs in. `signal` and `timeout` (10 seconds by default) are for both together. */
   static async connect(address: Address, options: PostgresOptions): Promise<PostgresClient> {
     const { timeout = 10_000 } = options;
     const limit = new Limit("connect", { signal: options.signal, timeout });
+    let connection: Connection | undefined;
     try {
-      const connection = await connect(address, { signal: limit.signal });
-      try {
-        const client = new PostgresClient(connection, options.maxLength);
-        await client.#start(options, limit.signal);
-        return client;
-      } catch (error) {
-        abort(connection);
-        throw error;
-      }
+      connection = await connect(address, { signal: limit.signal });
+      const client = new PostgresClient(connection, options.maxLength);
+      await client.#start(options, limit.signal);
+      return client;
     } catch (error) {
+      if (connection !== undefined) abort(connection);
       throw limit.explain(error);
     }
   }
@@ -183,7 +182,7 @@ export class PostgresClient implements AsyncDisposable {
         const first = scram.begin();
         answer = ["p", Scram.MECHANISM, uint32(first.length), first];
       } else if (method === 11 && password !== undefined && scram !== undefined) {
-        answer = ["p", scram.prove(data, password)];
+        answer = ["p", await scram.prove(data, password)];
       } else if (method === 12 && scram !== undefined) {
         scram.verify(data);
         continue;
@@ -228,6 +227,7 @@ export class PostgresClient implements AsyncDisposable {
     }
   }
 
+  /** Receives the replies that have come, and checks their order. */
   async #receive(signal: AbortSignal): Promise<Reply[]> {
     try {
       const batch = await recvFrames(this.#messages, { signal });

@@ -7,11 +7,12 @@
  *
  * In your own program, import from "jsr:@aivi/sockets" instead.
  */
-import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
+import { createHash, createHmac, pbkdf2, randomBytes } from "node:crypto";
+import { promisify } from "node:util";
 import { concat } from "@std/bytes/concat";
 import { type Codec, invalidFrame, lengthField, mapCodec, SocketError } from "../mod.ts";
 
-/** Maximum number of rounds that a server may ask for. PostgreSQL's default is 4096; this many take some 50 ms. */
+/** Maximum number of rounds that a server may ask for, since each costs time. PostgreSQL's default is 4096. */
 const MOST_SCRAM_ROUNDS = 100_000;
 /** A nonce, a salt in Base64, and a number of rounds. */
 const SCRAM_CHALLENGE =
@@ -199,13 +200,13 @@ export class Scram {
   readonly #nonce = randomBytes(18).toBase64();
   #signature?: string;
 
-  /** The first message. The server takes the user's name from the startup message. */
+  /** Makes the first message. The server takes the user's name from the startup message. */
   begin(): Uint8Array {
     return encoder.encode(`n,,n=,r=${this.#nonce}`);
   }
 
   /** Answers the server's challenge with the proof. */
-  prove(data: Uint8Array, password: string): Uint8Array {
+  async prove(data: Uint8Array, password: string): Promise<Uint8Array> {
     const challenge = lenientDecoder.decode(data);
     const [, nonce = "", salt = "", rounds = ""] = SCRAM_CHALLENGE.exec(challenge) ?? [];
     const extended = nonce.startsWith(this.#nonce) && nonce.length > this.#nonce.length;
@@ -216,9 +217,9 @@ export class Scram {
       throw new SocketError("TooLarge", "recvFrame", `the server asks for ${rounds} SCRAM rounds`);
     }
     const saltBytes = Uint8Array.fromBase64(salt);
-    // For SASLprep; the difference is in characters that no keyboard has.
+    // SASLprep (RFC 4013) does more, such as to drop soft hyphens: a password with those is refused here.
     const normal = password.normalize("NFKC");
-    const salted = pbkdf2Sync(normal, saltBytes, Number(rounds), 32, "sha256");
+    const salted = await promisify(pbkdf2)(normal, saltBytes, Number(rounds), 32, "sha256");
     const unproved = `c=biws,r=${nonce}`;
     const exchange = `n=,r=${this.#nonce},${challenge},${unproved}`;
     const key = hmac(salted, "Client Key");
