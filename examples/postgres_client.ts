@@ -5,8 +5,8 @@
  *     deno run --allow-net postgres_client.ts postgres://user:password@127.0.0.1:5432/database "SELECT 1; SELECT 2"
  *     deno run --allow-net postgres_client.ts postgres://user@127.0.0.1/database "COPY table TO STDOUT" > table.txt
  *
- * There is no encryption: use it on loopback, or on a network that you trust. In your own program, import from
- * "jsr:@aivi/sockets" instead.
+ * There is no encryption: use it on loopback, or on a network that you trust. Other users of the machine can see a
+ * password in a command line. In your own program, import from "jsr:@aivi/sockets" instead.
  */
 import { concat } from "@std/bytes/concat";
 import {
