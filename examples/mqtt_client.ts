@@ -8,7 +8,6 @@
  * Without a message, `publish` sends each line of its input. `subscribe` ends with SIGTERM or Ctrl-C. Both take
  * `--user` and `--password`. In your own program, import from "jsr:@aivi/sockets" instead.
  */
-import { parseArgs } from "node:util";
 import {
   abort,
   type Address,
@@ -26,7 +25,7 @@ import {
   sendFrames,
   SocketError,
 } from "../mod.ts";
-import { exitWithProblem, readAddress } from "./arguments.ts";
+import { exitWithProblem, readAddress, readCommand } from "./arguments.ts";
 import { clientPackets, type FromBroker, type Publish, type ToBroker } from "./mqtt_codec.ts";
 import { onInterrupt } from "./signals.ts";
 
@@ -262,7 +261,7 @@ export class MqttClient implements AsyncDisposable, AsyncIterable<Message> {
     if (packet.type === "PUBLISH") {
       this.#messages.push(packet);
       this.#heldBytes += packet.payload.length + MESSAGE_BYTES;
-      if (this.#heldBytes <= MOST_HELD_BYTES) return;
+      if (this.#heldBytes <= MOST_HELD_BYTES || this.#messages.length === 1) return;
       const reason = "too many messages came for a reader that is too slow";
       throw new SocketError("QueueFull", "recvFrame", reason);
     }
@@ -341,15 +340,11 @@ async function publishInput(client: MqttClient, topic: string, qos: 0 | 1): Prom
 }
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: Deno.args,
-    allowPositionals: true,
-    options: {
-      qos: { type: "string", default: "1" },
-      retain: { type: "boolean" },
-      user: { type: "string" },
-      password: { type: "string" },
-    },
+  const { values, positionals } = readCommand({
+    qos: { type: "string", default: "1" },
+    retain: { type: "boolean" },
+    user: { type: "string" },
+    password: { type: "string" },
   });
   const [broker, action, topic, message] = positionals;
   if (topic === undefined || !/^(?:publish|subscribe)$/.test(action)) {
