@@ -220,7 +220,8 @@ export class MqttClient implements AsyncDisposable, AsyncIterable<Message> {
     const numbered = packets.filter((packet) => packet.type !== "PUBLISH" || packet.qos !== 0);
     const noId = this.#calls.size + numbered.length > MOST_IDS;
     if (noId || this.#connection.bytesQueued > MOST_QUEUED_BYTES) {
-      throw new SocketError("QueueFull", "publish", "too much waits for the broker already");
+      const operation = answer === "PUBACK" ? "publish" : "subscribe";
+      throw new SocketError("QueueFull", operation, "too much waits for the broker already");
     }
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     const call = { answer, waiting: numbered.length, resolve, reject };
