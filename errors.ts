@@ -49,6 +49,8 @@ export type SocketErrorKind =
   | "Busy"
   | "UnexpectedEof"
   | "InvalidData"
+  | "CertificateRejected"
+  | "TlsFailed"
   | "TooLarge"
   | "QueueFull"
   | "ResourceExhausted"

@@ -231,6 +231,82 @@ export interface UdpSocket extends AsyncIterable<Datagram>, AsyncDisposable {
   readonly dropped: number;
 }
 
+/** A certificate and its private key, both as PEM text. */
+export interface TlsCertificate {
+  /** The certificate, followed by those of the authorities between it and a root. */
+  cert: string;
+  /** The private key of the certificate, not encrypted. */
+  key: string;
+}
+
+/** Options of a TLS client. */
+export interface TlsClientOptions {
+  /**
+   * The host name or IP address that the server's certificate must be for, and the name that the server is asked for
+   * (SNI). `connectTls` takes the host that it connects to, `startTls` the peer's IP address.
+   */
+  serverName?: string;
+  /** Certificates of authorities to trust beside those of the runtime, as PEM text. Each text may have several. */
+  caCerts?: string[];
+  /** This side's own certificate as PEM text, for servers that ask for one; with `key`. */
+  cert?: string;
+  /** The private key of `cert` as PEM text, not encrypted. */
+  key?: string;
+  /** Protocols that this side speaks, best first, such as `["h2", "http/1.1"]` (ALPN). */
+  alpnProtocols?: string[];
+  /**
+   * Milliseconds within which the handshake must be done, at least 1. `timeout` and `signal` hold as well.
+   *
+   * @default {10000}
+   */
+  handshakeTimeout?: number;
+}
+
+/** Options of a TLS server. */
+export interface TlsServerOptions extends TlsCertificate {
+  /** Protocols that this side speaks, best first (ALPN). A client that names only others is refused. */
+  alpnProtocols?: string[];
+  /**
+   * Certificates of the authorities that sign clients' certificates, as PEM text. With it each client must show one:
+   * mutual TLS. No other authority counts. Each text may have several certificates.
+   */
+  clientCaCerts?: string[];
+  /**
+   * Chooses the certificate for the server name that a client asks for (SNI), in lower case. `undefined` stands for
+   * `cert` and `key`, which also serve clients that name no server. If it throws, or gives something unusable, that
+   * client's handshake fails.
+   */
+  certificateFor?: (
+    serverName: string,
+  ) => TlsCertificate | undefined | Promise<TlsCertificate | undefined>;
+  /**
+   * Milliseconds within which a client must have done its handshake, at least 1.
+   *
+   * @default {10000}
+   */
+  handshakeTimeout?: number;
+}
+
+/** Facts of a TLS session, frozen. */
+export interface TlsInfo {
+  /** `TLSv1.3` or `TLSv1.2`. It is `TLSv1.2 or TLSv1.3` if the runtime's own TLS does the work, which does not tell. */
+  readonly protocol: string;
+  /** The cipher suite, such as `TLS_AES_256_GCM_SHA384`, if the runtime tells it. */
+  readonly cipher?: string;
+  /** The protocol that both sides agreed on (ALPN), if any. */
+  readonly alpnProtocol?: string;
+  /** The server name that the client asked for (SNI), if any. */
+  readonly serverName?: string;
+  /** The peer's certificate in DER, if it showed one and the runtime tells it. */
+  readonly peerCertificate?: Uint8Array<ArrayBuffer>;
+}
+
+/** A {@linkcode Connection} over TLS, whose handshake is done. */
+export interface TlsConnection extends Connection {
+  /** Facts of the session. */
+  readonly tls: TlsInfo;
+}
+
 /** The address of a {@linkcode Transport}, as `Deno.Conn` has it. */
 export interface TransportAddress {
   /** The kind of transport, such as `tcp` or `unix`. */

@@ -33,6 +33,7 @@ export class ConnectionState {
   #sendFailure: Failure | undefined;
   #failureBeforeClose: Failure | undefined;
   #tornBy: SocketError | undefined;
+  #handedOver = false;
   #observers: readonly StateObserver[] = NO_OBSERVERS;
   #closeWaiters: (() => void)[] | undefined;
   #localAddress: Address | undefined;
@@ -126,6 +127,13 @@ export class ConnectionState {
     return true;
   }
 
+  /** Gives the transport away: the connection is closed, and the transport is not. */
+  handOver(): void {
+    this.#phase = "closed";
+    this.#handedOver = true;
+    for (const wake of this.#closeWaiters ?? []) wake();
+  }
+
   /** Resolves when the transport is closed. */
   waitClosed(): Promise<void> {
     return new Promise((resolve) => (this.#closeWaiters ??= []).push(resolve));
@@ -158,7 +166,9 @@ export class ConnectionState {
   /** Makes the error of a call on a connection that this side has closed. */
   closedError(operation: string, bytesSent?: number): SocketError {
     const torn = this.#tornBy;
-    const reason = "the connection is closed on this side";
+    const reason = this.#handedOver
+      ? "startTls has taken the connection over"
+      : "the connection is closed on this side";
     const context = { address: this.peer, bytesSent };
     if (torn === undefined) return new SocketError("Closed", operation, reason, context);
     const tear = `${torn.operation}: ${torn.reason}`;

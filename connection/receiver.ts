@@ -43,6 +43,21 @@ export class Receiver implements InputConsumer, TurnWaiter {
     return this.input.buffer.length;
   }
 
+  /** Throws if the transport cannot be handed over, in the order of E10. */
+  checkCanHandOver(operation: string, cancellation: Cancellation | undefined): void {
+    const { unread } = this;
+    const state = this.#state;
+    if (unread > 0 && state.phase === "open") {
+      const reason = `${unread} bytes came before the handshake, which may be an attack`;
+      throw new SocketError("InvalidInput", operation, reason, { address: state.peer });
+    }
+    this.#checkFree(operation, cancellation);
+    if (!state.readEnded) return;
+    if (!state.peerEnded) throw state.brokenError(state.failure!, operation);
+    const reason = "the peer has ended its side";
+    throw new SocketError("UnexpectedEof", operation, reason, { address: state.peer });
+  }
+
   /** Reads once without a call, if nothing waits for one. */
   readAhead(): void {
     const { reading, settled } = this.input;

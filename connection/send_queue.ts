@@ -4,7 +4,7 @@ import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 
 /** The function that was called, for errors. */
-export type SendOperation = "send" | "sendFrame" | "sendFrames" | "flush";
+export type SendOperation = "send" | "sendFrame" | "sendFrames" | "flush" | "startTls";
 
 const GONE_WAITING = "the buffer was transferred or resized while its send waited";
 const NO_MORE: readonly Uint8Array[] = [];

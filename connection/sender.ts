@@ -68,6 +68,11 @@ export class Sender implements StateObserver {
     if (this.#state.failure !== undefined) this.#gate |= BROKEN;
   }
 
+  /** Bytes of sends that may wait. */
+  get limit(): number {
+    return this.#limit;
+  }
+
   /** True if nothing waits and nothing is being written. */
   get idle(): boolean {
     return (this.#gate & WRITING) === 0 && this.#nothingWaits;
@@ -213,6 +218,12 @@ export class Sender implements StateObserver {
   checkCanSend(operation: SendOperation, options: OperationOptions | undefined): void {
     this.#checkOpen(operation, Cancellation.read(operation, options)?.already);
     this.#checkRoom(operation, 1);
+    this.#checkUnbroken(operation);
+  }
+
+  /** Throws if nothing can be sent any more. */
+  checkUsable(operation: SendOperation): void {
+    this.#checkOpen(operation, undefined);
     this.#checkUnbroken(operation);
   }
 

@@ -1,6 +1,7 @@
 import { invalidInput, isArray } from "../core/arguments.ts";
 import { Cancellation, waitUnlessCancelled } from "../core/cancellation.ts";
 import { fromCodec } from "../core/error_mapping.ts";
+import { deferred } from "../core/waiting_calls.ts";
 import type { SocketError } from "../errors.ts";
 import type {
   Address,
@@ -16,6 +17,7 @@ import { CheckedTransport } from "./checked_transport.ts";
 import { ConnectionState } from "./connection_state.ts";
 import { DisconnectWatch } from "./disconnect_watch.ts";
 import { type CloseLimits, deliver, readCloseLimits } from "./graceful_close.ts";
+import { HandedTransport } from "./handed_transport.ts";
 import type { ReceivedBytes, StreamReader } from "./pending_receive.ts";
 import { Receiver } from "./receiver.ts";
 import { joinPieces } from "./send_pieces.ts";
@@ -36,6 +38,7 @@ export class StreamConnection implements Connection {
   #streams: WebStreams | undefined;
   #disconnectWatch: DisconnectWatch | undefined;
   #closing: Promise<void> | undefined;
+  #successor: StreamConnection | undefined;
 
   static is(handle: unknown): handle is StreamConnection {
     return typeof handle === "object" && handle !== null && #state in handle;
@@ -92,6 +95,59 @@ export class StreamConnection implements Connection {
   disconnectSignal(): AbortSignal {
     this.#disconnectWatch ??= new DisconnectWatch(this.#state, this.#receiver);
     return this.#disconnectWatch.signal;
+  }
+
+  /** The connection that has taken this one's place, by `startTls` once or more often, or this one itself. */
+  get latest(): StreamConnection {
+    return this.#successor === undefined ? this : this.#successor.latest;
+  }
+
+  /** Notes the connection that has taken this one's place, and hands on what a PROXY header said. */
+  setSuccessor(successor: StreamConnection): void {
+    this.#successor = successor;
+    const { remoteAddress, peerAddress } = this.#state;
+    if (remoteAddress !== peerAddress) successor.#state.setClientAddress(remoteAddress);
+  }
+
+  /** Bytes of sends that may wait. */
+  get sendQueueLimit(): number {
+    return this.#sender.limit;
+  }
+
+  /** The address for messages, undefined if the transport has none. */
+  get peer(): Address | undefined {
+    return this.#state.peer;
+  }
+
+  /** Throws if `handOver` cannot begin. */
+  checkCanHandOver(operation: SendOperation, cancellation: Cancellation | undefined): void {
+    this.#receiver.checkCanHandOver(operation, cancellation);
+    this.#sender.checkUsable(operation);
+  }
+
+  /**
+   * Gives the transport away after everything that was sent has left. Every call on this connection is `Closed` from the
+   * beginning. `checkCanHandOver` comes first.
+   */
+  async handOver(operation: SendOperation): Promise<HandedTransport> {
+    const state = this.#state;
+    const { promise, resolve } = deferred<void>();
+    this.#closing = promise;
+    state.beginClose();
+    this.#sender.ignoreRejections();
+    try {
+      await this.#sender.waitIdle();
+      if (state.phase === "closed") throw state.closedError(operation);
+      const failure = state.sendFailure ?? state.failure;
+      if (failure !== undefined) throw state.brokenError(failure, operation);
+      const pending = this.#receiver.input.handOver();
+      state.handOver();
+      this.#sender.close();
+      this.#onClose();
+      return new HandedTransport(state.transport, pending);
+    } finally {
+      resolve();
+    }
   }
 
   /** Sets if calls that wait keep the process alive. A close does in any case. */

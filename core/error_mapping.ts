@@ -1,5 +1,6 @@
 import { SocketError, type SocketErrorKind } from "../errors.ts";
 import type { Address } from "../types.ts";
+import { tlsMeaning } from "./tls_meaning.ts";
 
 type Meaning = readonly [kind: SocketErrorKind, reason: string];
 
@@ -149,6 +150,7 @@ function meaning(
   if (code === "EACCES" && operation === "connect") return PROHIBITED;
   const known = (code === undefined ? undefined : BY_CODE.get(code)) ??
     (/failed to lookup address/.test(message) ? NOT_FOUND : undefined) ??
+    tlsMeaning(name, code, message, operation) ??
     BY_CLASS.get(name);
   return known ?? ["Other", message === "" ? "failed without a message" : firstLine(message)];
 }

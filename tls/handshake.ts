@@ -1,0 +1,60 @@
+import { startDeadline } from "../core/timer.ts";
+import { SocketError } from "../errors.ts";
+import type { TlsInfo, Transport } from "../types.ts";
+
+/** A session whose handshake is done and whose peer is trusted. */
+export interface EstablishedTls {
+  /** Moves the bytes of the program. */
+  readonly transport: Transport;
+  readonly info: TlsInfo;
+}
+
+/** A handshake that is under way. */
+export interface Handshake {
+  /** Resolves when the handshake is done and the peer is trusted. The transport is closed if it rejects. */
+  run(): Promise<EstablishedTls>;
+  /** Closes the transport, whatever the handshake is doing. */
+  giveUp(): void;
+}
+
+/** Sets when a handshake is given up. */
+export interface HandshakeLimits {
+  readonly operation: string;
+  /** Longest time of the handshake (ms). */
+  readonly timeout: number;
+  /** Gives the handshake up when it aborts; undefined if nothing can cancel the call. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Runs a handshake until it is done, or gives it up. */
+export async function runHandshake(
+  handshake: Handshake,
+  { operation, timeout, signal }: HandshakeLimits,
+): Promise<EstablishedTls> {
+  const { promise: givenUp, reject } = Promise.withResolvers<never>();
+  const giveUp = (error: SocketError) => {
+    reject(error);
+    handshake.giveUp();
+  };
+  const onAbort = () => giveUp(new SocketError("Aborted", operation, "aborted by its signal"));
+  signal?.addEventListener("abort", onAbort);
+  // It waits once more if it fires late: what could have come meanwhile is looked at first.
+  const stop = startDeadline(timeout, () => {
+    const reason = `the handshake was not done within ${timeout} ms`;
+    giveUp(new SocketError("TimedOut", operation, reason));
+  });
+  try {
+    if (signal?.aborted) onAbort();
+    return await Promise.race([handshake.run(), givenUp]);
+  } finally {
+    stop();
+    signal?.removeEventListener("abort", onAbort);
+    givenUp.catch(() => {});
+  }
+}
+
+/** Makes the frozen facts of a session, without those that are not known. */
+export function makeInfo(facts: { readonly [Key in keyof TlsInfo]: TlsInfo[Key] | undefined }): TlsInfo {
+  const known = Object.entries(facts).filter(([, value]) => value !== undefined);
+  return Object.freeze(Object.fromEntries(known) as unknown as TlsInfo);
+}
