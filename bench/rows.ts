@@ -3,6 +3,8 @@ import type { WorkName, WorkOptions } from "./contenders/work.ts";
 /** The name of a contender that a row is compared with. */
 export type PeerName =
   | "raw Deno"
+  | "raw, fresh buffers"
+  | "ours, one by one"
   | "Conn.readable"
   | "node: API on Deno"
   | "Node"
@@ -105,6 +107,14 @@ const USUAL: readonly RowSpec[] = [
     counts: 1,
     peers: { "raw Deno": 0.97, Node: 1, Bun: 0.95 },
   },
+  ...[64, 256, 1024].map((kibibytes): RowSpec => ({
+    name: `${kibibytes} KiB echo by recv (raw: one buffer)`,
+    unit: "round trips/s",
+    work: "echo",
+    options: options({ size: kibibytes * 1024 }),
+    counts: 1,
+    peers: { "raw, fresh buffers": 0.95, "raw Deno": NO, Node: NO, Bun: NO },
+  })),
   {
     name: "connect, a byte each way, abort",
     unit: "connections/s",
@@ -122,6 +132,14 @@ const USUAL: readonly RowSpec[] = [
     peers: { "raw Deno": 0.97, ...OTHERS },
   },
   {
+    name: "sendTo, 64 at once",
+    unit: "datagrams/s",
+    work: "send_to_at_once",
+    options: options(),
+    counts: 1,
+    peers: { "raw Deno": 0.95 },
+  },
+  {
     name: "recvFrom, flood of 64 B datagrams",
     unit: "datagrams/s",
     work: "recv_from",
@@ -130,12 +148,48 @@ const USUAL: readonly RowSpec[] = [
     peers: { "raw Deno": 1.2, ...OTHERS },
   },
   {
+    name: "recvFrom, 64 at once, flood of 64 B datagrams",
+    unit: "datagrams/s",
+    work: "recv_from_at_once",
+    options: options(),
+    counts: 1,
+    peers: { "raw Deno": 1 },
+  },
+  {
     name: "UDP ping-pong (raw: one buffer)",
     unit: "round trips/s",
     work: "udp_echo",
     options: options(),
     counts: 1,
     peers: { "raw Deno": 0.97, ...OTHERS, Node: 1 },
+  },
+];
+
+/** Many small messages at a time. Raw and Bun gather them in one buffer by hand. */
+const BATCHES: readonly RowSpec[] = [
+  {
+    name: "64 B frames by recvFrames (raw: split by hand)",
+    unit: "frames/s",
+    work: "recv_frames",
+    options: options(),
+    counts: 1,
+    peers: { "raw Deno": 0.8, "ours, one by one": 8, Node: 1.5, Bun: NO },
+  },
+  {
+    name: "sendFrames of 1,024 frames of 64 B (raw: one write)",
+    unit: "frames/s",
+    work: "send_frames",
+    options: options(),
+    counts: 1,
+    peers: { "raw Deno": 0.5, "ours, one by one": NO, Node: NO, "Node, corked": 1, Bun: NO },
+  },
+  {
+    name: "send of 1,024 pieces of 64 B (raw: one write)",
+    unit: "messages/s",
+    work: "send_pieces",
+    options: options(),
+    counts: 1,
+    peers: { "raw Deno": 0.5, "ours, one by one": NO, "Node, corked": 1, Bun: 0.8 },
   },
 ];
 
@@ -183,7 +237,7 @@ const BAD: readonly RowSpec[] = [
   },
 ];
 
-export const ROWS: readonly RowSpec[] = [...USUAL, ...BAD];
+export const ROWS: readonly RowSpec[] = [...USUAL, ...BATCHES, ...BAD];
 
 /** The same work at several sizes, compared with raw Deno, to show how the cost grows. */
 export interface CurveSpec {
