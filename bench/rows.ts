@@ -15,6 +15,8 @@ export type PeerName =
 /** One kind of work, and the lowest ratio of ours to a peer's that is good enough. */
 export interface RowSpec {
   readonly name: string;
+  /** A short name, if the row is part of the overview, which has at most a dozen. */
+  readonly overview?: string;
   readonly unit: string;
   readonly work: WorkName;
   readonly options: WorkOptions;
@@ -37,6 +39,7 @@ const OTHERS = { "node: API on Deno": NO, Node: NO, Bun: NO, C: NO } as const;
 const USUAL: readonly RowSpec[] = [
   {
     name: "64 B send, each awaited",
+    overview: "send of 64 B, awaited",
     unit: "messages/s",
     work: "send_awaited",
     options: options(),
@@ -53,6 +56,7 @@ const USUAL: readonly RowSpec[] = [
   },
   {
     name: "64 B send, every 1,024th awaited",
+    overview: "send of 64 B, every 1,024th awaited",
     unit: "messages/s",
     work: "send_pipelined",
     options: options(),
@@ -77,6 +81,7 @@ const USUAL: readonly RowSpec[] = [
   },
   {
     name: "recv (raw: fresh 64 KiB buffers)",
+    overview: "recv of a stream",
     unit: "MiB/s",
     work: "recv",
     options: options(),
@@ -85,6 +90,7 @@ const USUAL: readonly RowSpec[] = [
   },
   {
     name: "recvInto, one 128 KiB buffer",
+    overview: "recvInto of a stream",
     unit: "MiB/s",
     work: "recv_into",
     options: options(),
@@ -93,6 +99,7 @@ const USUAL: readonly RowSpec[] = [
   },
   {
     name: "64 B ping-pong by recv (raw: one buffer)",
+    overview: "64 B ping-pong by recv",
     unit: "round trips/s",
     work: "echo",
     options: options(),
@@ -109,6 +116,7 @@ const USUAL: readonly RowSpec[] = [
   },
   ...[64, 256, 1024].map((kibibytes): RowSpec => ({
     name: `${kibibytes} KiB echo by recv (raw: one buffer)`,
+    ...kibibytes === 1024 ? { overview: "1 MiB echo by recv" } : {},
     unit: "round trips/s",
     work: "echo",
     options: options({ size: kibibytes * 1024 }),
@@ -117,6 +125,7 @@ const USUAL: readonly RowSpec[] = [
   })),
   {
     name: "connect, a byte each way, abort",
+    overview: "connect and abort",
     unit: "connections/s",
     work: "connect",
     options: options(),
@@ -125,6 +134,7 @@ const USUAL: readonly RowSpec[] = [
   },
   {
     name: "sendTo, each awaited",
+    overview: "sendTo, awaited",
     unit: "datagrams/s",
     work: "send_to",
     options: options(),
@@ -141,6 +151,7 @@ const USUAL: readonly RowSpec[] = [
   },
   {
     name: "recvFrom, flood of 64 B datagrams",
+    overview: "recvFrom",
     unit: "datagrams/s",
     work: "recv_from",
     options: options(),
@@ -169,6 +180,7 @@ const USUAL: readonly RowSpec[] = [
 const BATCHES: readonly RowSpec[] = [
   {
     name: "64 B frames by recvFrames (raw: split by hand)",
+    overview: "recvFrames of 64 B (raw: by hand)",
     unit: "frames/s",
     work: "recv_frames",
     options: options(),
@@ -177,6 +189,7 @@ const BATCHES: readonly RowSpec[] = [
   },
   {
     name: "sendFrames of 1,024 frames of 64 B (raw: one write)",
+    overview: "sendFrames of 64 B (raw: by hand)",
     unit: "frames/s",
     work: "send_frames",
     options: options(),
@@ -185,6 +198,7 @@ const BATCHES: readonly RowSpec[] = [
   },
   {
     name: "send of 1,024 pieces of 64 B (raw: one write)",
+    overview: "send of 1,024 pieces (raw: by hand)",
     unit: "messages/s",
     work: "send_pieces",
     options: options(),

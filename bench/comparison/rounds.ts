@@ -60,6 +60,7 @@ export async function measureRow(runner: Runner, row: RowSpec): Promise<Row> {
     unit,
     rounds: ROUNDS,
     rate: rated.get("ours")!.rate,
+    ...row.overview === undefined ? {} : { overview: row.overview },
     peers: peers.map((peer): PeerRatio => {
       const target = row.peers[peer];
       return { peer, ...rated.get(peer)!, ...typeof target === "number" ? { target } : {} };
