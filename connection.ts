@@ -79,7 +79,7 @@ export function connectionOver(transport: Transport, options?: ConnectionOptions
  * call is under way, and the next call gets it; after that has taken all of it, the reading ahead goes on. It does not
  * keep the process alive. Meanwhile `recvInto` copies once.
  *
- * The signal sees no further than that buffer (4 KiB for a peer that says little, at most 64 KiB). While bytes wait
+ * The signal sees no further than that buffer (4 KiB for a peer that says little, at most 124 KiB). While bytes wait
  * that nobody has received, the peer may have left unnoticed until they are received or a send fails. A peer whose
  * cable was cut is there until the kernel gives it up. A peer that has ended its sending side only (`closeWrite`) looks
  * like one that has left, and may still receive.

@@ -264,7 +264,7 @@ export function recvFrame<T>(
  * @param options `maxFrames`, `signal`, and `timeout` in milliseconds.
  * @returns The frames in their order, from 1 to `maxFrames`, or `null` at the end of stream, again and again. Small
  * frames of one call may be views of one `ArrayBuffer`. It belongs to the caller alone, but to keep one frame keeps
- * up to 64 KiB, and to transfer one frame's `buffer` takes others away: copy (`slice`) a frame before that.
+ * up to 124 KiB, and to transfer one frame's `buffer` takes others away: copy (`slice`) a frame before that.
  *
  * Rejects as {@linkcode recvFrame} does. If an error comes after frames, this call gives the frames, and the next
  * call or iteration the error. A cancelled call loses nothing.

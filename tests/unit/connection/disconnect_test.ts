@@ -108,7 +108,7 @@ Deno.test("R7: without disconnectSignal() nothing is read ahead, with it one buf
   disconnectSignal(connection);
   assertEquals(transport.reads, 2);
   const read = await transport.nextRead();
-  assert(read.buffer.length <= 64 * 1024);
+  assert(read.buffer.length <= 124 * 1024);
   read.give(bytesOf("ahead"));
   await turns();
   assertEquals(transport.reads, 2, "a buffer that waits is not read past");

@@ -22,7 +22,7 @@ import { bytesOf } from "../../support/text.ts";
 
 const KIBIBYTE = 1024;
 /** Largest number of bytes that one read brings. */
-const ONE_READ = 64 * KIBIBYTE;
+const ONE_READ = 124 * KIBIBYTE;
 
 /** A codec, and the largest number of bytes that ever waited for its decoder. */
 function watched<T>(codec: Codec<T>): [codec: Codec<T>, most: () => number] {
