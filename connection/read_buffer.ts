@@ -9,9 +9,9 @@ import {
 
 const SMALLEST_READ_BYTES = 4 * 1024;
 /**
- * A larger buffer would be filled in part by most traffic, and its fresh memory costs page faults: 60 in a 1 MiB echo at
- * 124 KiB, 19 at 64. Echoes of 64 KiB, own CPU to raw reads into fresh 64 KiB buffers (medians of 11 fresh processes):
- * 0.79 if the buffer grew to 124 KiB at once, 0.93 as it is.
+ * A larger buffer would be filled in part by most traffic, and the rest is allocated and zeroed for nothing. Echoes of
+ * 64 KiB, own CPU to raw reads into fresh 64 KiB buffers (medians of 11 fresh processes): 0.79 if the buffer grew to 124
+ * KiB at once, 0.93 as it is.
  */
 const USUAL_READ_BYTES = 64 * 1024;
 /**
