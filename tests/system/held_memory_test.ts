@@ -7,8 +7,8 @@ interface Report {
   readonly perSend: number;
 }
 
-/** The size of the largest buffer that a connection reads into (bytes). */
-const ONE_READ = 124 * 1024;
+/** The size of the largest buffer that a connection reads into before 4 MiB have come in a row (bytes). */
+const ONE_READ = 64 * 1024;
 
 Deno.test("E5: a waiting connection holds one buffer after a large frame, and two while a frame arrives in pieces; a settled send leaves nothing behind", async () => {
   const { report } = await runProgram<Report>("held_memory.ts", {
