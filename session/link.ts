@@ -37,7 +37,10 @@ export class KeptLink implements Link, AttemptObserver {
   #lastError: unknown;
   /** Attempts in a row without a stable session. */
   #attempts = 0;
+  /** The attempt under way. */
   #attempt: Attempt | undefined;
+  /** The endpoint of the attempt before. */
+  #lastEndpoint: Address | undefined;
   /** The connection of a session that is ready. */
   #connection: StreamConnection | undefined;
   #end: LinkEnd | undefined;
@@ -91,7 +94,10 @@ export class KeptLink implements Link, AttemptObserver {
     const why = this.#endInOrder("the link is closed on this side");
     this.#attempt?.interrupt(why, limits);
     const abort = () => this.#attempt?.interrupt(why);
-    await waitUnlessCancelled(this.#delivered(), cancellation, { peer: this.#endpoint }, abort);
+    const delivered = this.#delivered();
+    // Nobody waits for it if the call is cancelled.
+    ignoreRejection(delivered);
+    await waitUnlessCancelled(delivered, cancellation, { peer: this.#endpoint }, abort);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -154,9 +160,12 @@ export class KeptLink implements Link, AttemptObserver {
     const { endpoints, attempts } = this.#settings;
     if (endpoints.roundOver) endpoints.beginRound(0);
     this.#attempts++;
-    this.#attempt = new Attempt(this.#settings, this, this.#attempts, this.#lastError);
-    const failure = await this.#attempt.run();
+    const attempt = new Attempt(this.#settings, this, this.#attempts, this.#lastError);
+    this.#attempt = attempt;
+    const failure = await attempt.run();
     if (this.#end !== undefined) return;
+    this.#attempt = undefined;
+    this.#lastEndpoint = attempt.endpoint;
     this.#lastError = failure?.error;
     if (failure?.thrown && !await this.#mayRetry(failure)) return;
     if (this.#attempts >= attempts) return this.#finish({ error: this.#lastError, failed: true });
@@ -199,7 +208,7 @@ export class KeptLink implements Link, AttemptObserver {
   async #delivered(): Promise<void> {
     await this.finished.catch(() => {});
     const lost = this.#attempt?.deliveryError;
-    if (lost !== undefined && this.#end?.failed === false) throw lost;
+    if (lost !== undefined) throw lost;
   }
 
   #setState(state: Link["state"]): void {
@@ -217,7 +226,7 @@ export class KeptLink implements Link, AttemptObserver {
   }
 
   get #endpoint(): Address | undefined {
-    return this.#attempt?.endpoint;
+    return this.#attempt?.endpoint ?? this.#lastEndpoint;
   }
 
   /** Ends the link because the program wants it, and returns the reason for its session. */

@@ -1,5 +1,6 @@
 import {
   type Address,
+  type CloseOptions,
   type Connection,
   connectionOver,
   type Endpoints,
@@ -96,6 +97,8 @@ export interface ScriptedLink extends AsyncDisposable {
   readonly sessions: readonly SessionCall[];
   /** The end of `finished`: undefined, "resolved", or the error in a list. */
   readonly finished: () => undefined | "resolved" | [unknown];
+  /** Closes the link, and lets `ms` pass for that. */
+  close(options?: CloseOptions, ms?: number): Promise<void>;
   nextConnect(): Promise<ConnectCall>;
   nextSession(): Promise<SessionCall>;
   /** Answers the next attempt, waits for its session, and makes it ready. */
@@ -148,7 +151,7 @@ export function scriptedLink(
     ...options,
     onChange(state) {
       states.push(state);
-      options.onChange?.(state);
+      return options.onChange?.(state);
     },
   });
   link.finished.then(() => finished = "resolved", (error) => finished = [error]);
@@ -160,6 +163,12 @@ export function scriptedLink(
     connects,
     sessions,
     finished: () => finished,
+    async close(options, ms = 0) {
+      const closing = link.close(options);
+      closing.catch(() => {});
+      await time.pass(ms);
+      await closing;
+    },
     nextConnect: () => newConnects.next(),
     nextSession: () => newSessions.next(),
     async nextReady() {
