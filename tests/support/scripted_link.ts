@@ -115,8 +115,9 @@ export function refused(endpoint = ENDPOINT): SocketError {
 export function scriptedLink(
   options: KeepConnectedOptions = {},
   endpoints: Endpoints = ENDPOINT,
+  settle: () => Promise<void> = turns,
 ): ScriptedLink {
-  const time = virtualTime();
+  const time = virtualTime(settle);
   const connects: ConnectCall[] = [];
   const sessions: SessionCall[] = [];
   const newConnects = new Arrivals<ConnectCall>();

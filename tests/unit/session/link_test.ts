@@ -117,7 +117,7 @@ Deno.test("a session that throws is over: its connection is aborted, and the err
   }
 });
 
-Deno.test("the next attempt begins only after the session before has ended and its connection is closed", async () => {
+Deno.test("X3: the next attempt begins only after the session before has ended and its connection is closed", async () => {
   await using scripted = scriptedLink({ backoff: { first: 0 } });
   const { peer, end } = await scripted.nextReady();
   peer.answersEnd = false;
@@ -142,7 +142,7 @@ Deno.test("a peer that takes nothing after the session returned is the last erro
   assertEquals([kind, operation], ["TimedOut", "close"]);
 });
 
-Deno.test("the handshake timeout covers connecting, and a connection that comes late is aborted", async () => {
+Deno.test("X3: the handshake timeout covers connecting, and a connection that comes late is aborted", async () => {
   await using scripted = scriptedLink({ handshakeTimeout: 1000 });
   const call = await scripted.nextConnect();
   await scripted.time.pass(999);
@@ -159,7 +159,7 @@ Deno.test("the handshake timeout covers connecting, and a connection that comes 
   assertEquals(scripted.sessions.length, 0);
 });
 
-Deno.test("the handshake timeout covers the time until ready(): the signal aborts, and so does the connection", async () => {
+Deno.test("X3: the handshake timeout covers the time until ready(): the signal aborts, and so does the connection", async () => {
   await using scripted = scriptedLink({ handshakeTimeout: 1000, stableAfter: 0 });
   const call = await scripted.nextConnect();
   await scripted.time.pass(600);
@@ -224,7 +224,7 @@ Deno.test("ready() works once: again, late, or on a connection that is lost, it 
   assertEquals(scripted.link.state, "ended");
 });
 
-Deno.test("a session whose connection was closed by somebody has its signal aborted, and its link goes on", async () => {
+Deno.test("X3: a session whose connection was closed by somebody has its signal aborted, and its link goes on", async () => {
   await using scripted = scriptedLink({ backoff: { first: 0 } });
   const { context, end } = await scripted.nextReady();
   abort(await scripted.link.up());
@@ -251,7 +251,7 @@ Deno.test("a session that waits on its signal alone ends with the reason why its
   assertEquals((scripted.link.lastError as SocketError).kind, "Closed");
 });
 
-Deno.test("a session may receive what came before its connection broke, and its signal stays quiet meanwhile", async () => {
+Deno.test("X3: a session may receive what came before its connection broke, and its signal stays quiet meanwhile", async () => {
   await using scripted = scriptedLink({ handshakeTimeout: 1000, backoff: { first: 0 } });
   const { context, connection, peer, fail } = await scripted.nextReady();
   const received = recv(connection);
@@ -268,7 +268,7 @@ Deno.test("a session may receive what came before its connection broke, and its 
 });
 
 for (const how of ["broken by a send", "closed"] as const) {
-  Deno.test(`a session that never returns does not keep its link for ever if its connection is ${how}`, async () => {
+  Deno.test(`X3: a session that never returns does not keep its link for ever if its connection is ${how}`, async () => {
     await using scripted = scriptedLink({ handshakeTimeout: 1000, backoff: { first: 0 } });
     const { connection, context, peer } = await scripted.nextReady();
     if (how === "closed") abort(connection);
@@ -290,7 +290,7 @@ for (const how of ["broken by a send", "closed"] as const) {
   });
 }
 
-Deno.test("a session that ignores its signal after the handshake timeout holds the link up for a second", async () => {
+Deno.test("X3: a session that ignores its signal after the handshake timeout holds the link up for a second", async () => {
   await using scripted = scriptedLink({ handshakeTimeout: 500, backoff: { first: 0 } });
   (await scripted.nextConnect()).accept();
   await scripted.nextSession();
