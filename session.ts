@@ -21,10 +21,10 @@ import type { Endpoints, KeepConnectedOptions, Link, LinkSession } from "./types
  * server that comes back does not get all its clients at once. They are short again only after a session that was ready
  * for `stableAfter`, not after mere connecting. Names are resolved at each attempt.
  *
- * There is no queue of messages, no replay and no resume, since only your protocol knows what a message means when it
- * arrives twice. The errors say what is known when a connection ends. A send that rejects without `bytesSent`, or with
- * `bytesSent: 0` while it waited, can be repeated. Of what the system has taken, nobody knows what arrived: only an
- * answer of the peer says that. `examples/outbox.ts` delivers each message at least once.
+ * There is no queue of messages, no replay and no resume, since only your protocol knows what a message means that
+ * arrives twice. If the peer or the network breaks a connection, a send that still waited rejects with `bytesSent: 0`:
+ * it has not left, and can be repeated. Of what the system has taken, only an answer of the peer says if it arrived.
+ * `examples/outbox.ts` delivers each message at least once.
  *
  * @param endpoints An address, a list of them, or a function that is asked at each attempt.
  * @param session Works with each connection. It says `ready()` once it may be used, gives `signal` to the calls that
