@@ -37,8 +37,9 @@ export class EndpointSource {
   /** Gives the endpoint of the next attempt. Rejects with what the caller's function throws, or `InvalidInput`. */
   async next(attempt: number): Promise<Address> {
     this.#tried++;
-    if (this.#ask !== undefined) {
-      const answer = await this.#ask(attempt);
+    const ask = this.#ask;
+    if (ask !== undefined) {
+      const answer = await ask(attempt);
       // An array has no host either, and its caller should read why.
       if (!isArray(answer)) return checkEndpoint(answer);
       const reason = `the function of endpoints gave ${describe(answer)}, not one { host, port }`;

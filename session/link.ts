@@ -32,7 +32,8 @@ export class KeptLink implements Link, AttemptObserver {
   readonly #settings: LinkSettings;
   readonly #pause: ReconnectPause;
   readonly #waiters = new Set<Deferred<Connection>>();
-  readonly #ended = Promise.withResolvers<void>();
+  /** Stops waiting for an answer of `retry`. */
+  #stopAsking = () => {};
   #state: Link["state"] = "connecting";
   #lastError: unknown;
   /** Attempts in a row without a stable session. */
@@ -178,8 +179,7 @@ export class KeptLink implements Link, AttemptObserver {
   async #mayRetry({ error }: AttemptFailure): Promise<boolean> {
     let failed = error;
     try {
-      const asked = (async () => await this.#settings.retry(error))();
-      const answer = await Promise.race([asked, this.#ended.promise]);
+      const answer = await this.#askRetry(error);
       if (this.#end !== undefined) return false;
       if (answer === true) return true;
       if (answer !== false) {
@@ -192,6 +192,16 @@ export class KeptLink implements Link, AttemptObserver {
     return false;
   }
 
+  /** Waits for the answer of `retry`, but not after the end of the link. */
+  #askRetry(error: unknown): Promise<unknown> {
+    const { retry } = this.#settings;
+    const { promise, resolve, reject } = deferred<unknown>();
+    // A race with a promise that lasts as long as the link would keep a record of each failure.
+    this.#stopAsking = () => resolve(undefined);
+    (async () => await retry(error))().then(resolve, reject);
+    return promise;
+  }
+
   /** Ends the link: nothing is tried any more, and everybody who waits learns why. */
   #finish(end: LinkEnd): void {
     if (this.#end !== undefined) return;
@@ -199,7 +209,7 @@ export class KeptLink implements Link, AttemptObserver {
     this.#connection = undefined;
     this.#stopSignal?.();
     for (const { reject } of this.#waiters) reject(end.error);
-    this.#ended.resolve();
+    this.#stopAsking();
     this.#pause.stop();
     this.#setState("ended");
   }
@@ -218,8 +228,9 @@ export class KeptLink implements Link, AttemptObserver {
   }
 
   async #reportChange(state: Link["state"]): Promise<void> {
+    const { onChange } = this.#settings;
     try {
-      await this.#settings.onChange?.(state);
+      await onChange?.(state);
     } catch (mistake) {
       console.error(`${OPERATION}: onChange failed with ${summarize(mistake)}`);
     }

@@ -12,6 +12,7 @@ import {
   type SocketErrorKind,
 } from "../../../mod.ts";
 import { ENDPOINT, fixedRandom, refused, scriptedLink } from "../../support/scripted_link.ts";
+import { connectionReset } from "../../support/runtime_errors.ts";
 import { Arrivals, serving } from "../../support/serving.ts";
 import { rejection, soon } from "../../support/socket_errors.ts";
 import { bytesOf } from "../../support/text.ts";
@@ -622,4 +623,53 @@ Deno.test("the package's own connect gets the signal of an attempt: nothing is l
   // A resource that was left would fail this test.
   const probe = await connect(listener.address);
   abort(probe);
+});
+
+Deno.test("a send that still waited when the connection broke has bytesSent 0, and can be repeated", async () => {
+  await using scripted = scriptedLink({ backoff: { first: 0 } });
+  const { peer, connection, fail } = await scripted.nextReady();
+  const written = Promise.withResolvers<number>();
+  peer.write = () => written.promise;
+  const first = send(connection, bytesOf("taken by the system, perhaps"));
+  const waiting = send(connection, bytesOf("still here"));
+  first.catch(() => {});
+  waiting.catch(() => {});
+  written.reject(connectionReset());
+  const error = await rejection(() => waiting, "ConnectionReset", "send");
+  assertEquals(error.bytesSent, 0);
+  fail(error);
+  const next = scripted.link.up();
+  await scripted.time.pass(0);
+  const again = await scripted.nextReady();
+  await send(await soon(next), bytesOf("still here"));
+  assertEquals(again.peer.received, "still here");
+});
+
+Deno.test("the caller's functions get no object of the link as their this", async () => {
+  const seen: unknown[] = [];
+  function note(this: unknown): void {
+    seen.push(this);
+  }
+  const link = keepConnected(
+    function (this: unknown) {
+      note.call(this);
+      return ENDPOINT;
+    },
+    () => {},
+    {
+      connect(this: unknown) {
+        note.call(this);
+        throw new Error("no");
+      },
+      retry(this: unknown) {
+        note.call(this);
+        return false;
+      },
+      onChange(this: unknown) {
+        note.call(this);
+      },
+    },
+  );
+  await soon(link.finished.catch(() => {}));
+  assertEquals(seen, [undefined, undefined, undefined, undefined]);
 });
