@@ -33,7 +33,7 @@ export class Attempt {
   readonly #settings: LinkSettings;
   readonly #observer: AttemptObserver;
   readonly #number: number;
-  readonly #lastError: unknown;
+  #lastError: unknown;
   /** Aborts the session's signal. */
   readonly #ending = new AbortController();
   readonly #interrupted = Promise.withResolvers<void>();
@@ -88,6 +88,8 @@ export class Attempt {
     } finally {
       this.#stopHandshakeTimer();
       this.#connection?.abort();
+      // The stack of an error holds the objects whose methods ran. This one would make a chain of all errors so far.
+      this.#lastError = undefined;
       if (!this.#ending.signal.aborted) {
         this.#ending.abort(this.#error("Closed", "the session is over"));
       }
@@ -138,13 +140,11 @@ export class Attempt {
     connection: StreamConnection,
     endpoint: Address,
   ): Promise<AttemptFailure | undefined> {
-    const call = new SessionCall(this.#settings.session, connection, {
-      ready: () => this.#ready(connection),
-      signal: this.#ending.signal,
-      attempt: this.#number,
-      endpoint,
-      lastError: this.#lastError,
-    });
+    const call = new SessionCall(
+      this.#settings.session,
+      connection,
+      this.#context(connection, endpoint),
+    );
     await Promise.race([call.settled, connection.waitLost(), this.#interrupted.promise]);
     const stable = this.#leaveSession();
     if (!this.#isOver(call)) await this.#endLost(call, connection);
@@ -158,6 +158,20 @@ export class Attempt {
     if (call.thrown !== undefined) throw rootCause(call.thrown.error, this.#ending.signal);
     await this.#deliver(connection, readCloseLimits(undefined));
     return stable ? undefined : { error: this.#returnedEarly(), thrown: false };
+  }
+
+  #context(connection: StreamConnection, endpoint: Address): LinkContext {
+    const lastError = () => this.#lastError;
+    return {
+      ready: () => this.#ready(connection),
+      signal: this.#ending.signal,
+      attempt: this.#number,
+      endpoint,
+      // The session may keep this object.
+      get lastError(): unknown {
+        return lastError();
+      },
+    };
   }
 
   /** Returns true if the session has settled, or need not be waited for. */
