@@ -17,8 +17,11 @@ const LONGEST_GRACE_MS = 30_000;
 export interface AttemptObserver {
   /** The session has said that the connection is ready. */
   onReady(connection: StreamConnection): void;
-  /** The session is over, or has to be. It was stable if it was ready for long enough. */
-  onSessionOver(stable: boolean): void;
+  /**
+   * The session is over, or has to be. It was stable if it was ready for long enough. The failure is the one that is
+   * known by now.
+   */
+  onSessionOver(stable: boolean, failure: AttemptFailure | undefined): void;
 }
 
 /** The reason why an attempt did not lead to a stable session, or why that session ended. */
@@ -47,6 +50,7 @@ export class Attempt {
   #stopHandshakeTimer = () => {};
   #readyAt: number | undefined;
   #sessionOver = false;
+  #stable = false;
   #deliveryError: unknown;
 
   /**
@@ -146,7 +150,8 @@ export class Attempt {
       this.#context(connection, endpoint),
     );
     await Promise.race([call.settled, connection.waitLost(), this.#interrupted.promise]);
-    const stable = this.#leaveSession();
+    const failure = this.#leaveSession(call);
+    const settled = call.over;
     if (!this.#isOver(call)) await this.#endLost(call, connection);
     if (this.#limits !== undefined) {
       return await this.#endGracefully(call, connection, this.#limits);
@@ -157,7 +162,7 @@ export class Attempt {
     }
     if (call.thrown !== undefined) throw rootCause(call.thrown.error, this.#ending.signal);
     await this.#deliver(connection, readCloseLimits(undefined));
-    return stable ? undefined : { error: this.#returnedEarly(), thrown: false };
+    return settled ? failure : this.#failureOf(call);
   }
 
   #context(connection: StreamConnection, endpoint: Address): LinkContext {
@@ -187,14 +192,24 @@ export class Attempt {
     this.#observer.onReady(connection);
   };
 
-  /** Notes that the connection is of no use any more, and returns true if the session was stable. */
-  #leaveSession(): boolean {
+  /** Notes that the connection is of no use any more, and returns the reason as far as it is known. */
+  #leaveSession(call: SessionCall): AttemptFailure | undefined {
     this.#sessionOver = true;
     this.#stopHandshakeTimer();
-    const stable = this.#readyAt !== undefined &&
+    this.#stable = this.#readyAt !== undefined &&
       performance.now() - this.#readyAt >= this.#settings.stableAfter;
-    this.#observer.onSessionOver(stable);
-    return stable;
+    const failure = this.#failureOf(call);
+    this.#observer.onSessionOver(this.#stable, failure);
+    return failure;
+  }
+
+  #failureOf(call: SessionCall): AttemptFailure | undefined {
+    if (call.thrown !== undefined) return { error: call.thrown.error, thrown: true };
+    if (call.over) {
+      return this.#stable ? undefined : { error: this.#returnedEarly(), thrown: false };
+    }
+    const error = this.#interruption ?? this.#error("Closed", "the connection is lost");
+    return { error, thrown: true };
   }
 
   /**

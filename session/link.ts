@@ -120,10 +120,12 @@ export class KeptLink implements Link, AttemptObserver {
     this.#setState("ready");
   }
 
-  onSessionOver(stable: boolean): void {
+  onSessionOver(stable: boolean, failure: AttemptFailure | undefined): void {
     const wasReady = this.#connection !== undefined;
     this.#connection = undefined;
     if (this.#end !== undefined) return;
+    // A callback that learns of the new state wants to know why.
+    this.#lastError = failure?.error;
     if (stable) {
       this.#attempts = 0;
       this.#pause.reset();

@@ -673,3 +673,64 @@ Deno.test("the caller's functions get no object of the link as their this", asyn
   await soon(link.finished.catch(() => {}));
   assertEquals(seen, [undefined, undefined, undefined, undefined]);
 });
+
+Deno.test("an onChange that looks at lastError sees why the state has changed", async () => {
+  const seen: unknown[] = [];
+  await using scripted = scriptedLink({
+    stableAfter: 1000,
+    attempts: 4,
+    onChange: (state) => void seen.push([state, scripted.link.lastError]),
+  });
+  const [refusal, lost] = [refused(), new Error("lost")];
+  (await scripted.nextConnect()).fail(refusal);
+  await scripted.time.pass(1000);
+  (await scripted.nextReady()).fail(lost);
+  await scripted.time.pass(1000);
+  (await scripted.nextReady()).end();
+  await scripted.time.pass(1000);
+  const early = scripted.link.lastError as SocketError;
+  assertEquals(early.reason, "the session returned within 1000 ms after ready()");
+  abort((await scripted.nextReady()).connection);
+  await turns();
+  const closed = scripted.link.lastError as SocketError;
+  assertEquals(closed.reason, "the connection is lost");
+  scripted.sessions.at(-1)!.fail(lost);
+  await turns();
+  assertEquals(seen, [
+    ...[["waiting", refusal], ["connecting", refusal], ["ready", refusal], ["waiting", lost]],
+    ...[["connecting", lost], ["ready", lost], ["waiting", early], ["connecting", early]],
+    ...[["ready", early], ["waiting", closed], ["ended", lost]],
+  ]);
+});
+
+Deno.test("a session that returns after its connection was lost is no error for retry", async () => {
+  const asked: unknown[] = [];
+  await using scripted = scriptedLink({
+    retry(error) {
+      asked.push(error);
+      return true;
+    },
+  });
+  const { connection, end } = await scripted.nextReady();
+  abort(connection);
+  await turns();
+  end();
+  await turns();
+  assertEquals(asked, []);
+  const { reason } = scripted.link.lastError as SocketError;
+  assertEquals(reason, "the session returned within 5000 ms after ready()");
+});
+
+Deno.test("E12: a handshake timeout that fires late lets what has come first have its effect", async () => {
+  await using scripted = scriptedLink({ handshakeTimeout: 1000 });
+  const call = await scripted.nextConnect();
+  // The program computes for long, and the runtime runs the timer before it looks at its sockets.
+  scripted.time.block(5000);
+  await scripted.time.pass(0);
+  assertEquals(call.signal.aborted, false);
+  call.accept();
+  const { context } = await scripted.nextSession();
+  context.ready();
+  await scripted.time.pass(10_000);
+  assertEquals([scripted.link.state, context.signal.aborted], ["ready", false]);
+});
