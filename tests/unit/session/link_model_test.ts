@@ -1,9 +1,8 @@
-import fc from "fast-check";
-import { checkLinkWorld, linkWorlds } from "../../support/link_model.ts";
+import { checkLinkSequences } from "../../fuzz/model/links.ts";
 
 const SEQUENCES = 500;
 
 // fast-check names the seed and the path of a failure by itself.
 Deno.test("X1, X2: any sequence of events and calls keeps the pace, and leaves nothing pending", async () => {
-  await fc.assert(fc.asyncProperty(linkWorlds, checkLinkWorld), { numRuns: SEQUENCES });
+  await checkLinkSequences(SEQUENCES);
 });

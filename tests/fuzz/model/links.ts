@@ -1,7 +1,13 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
-import { abort, type Connection, type KeepConnectedOptions, recv, SocketError } from "../../mod.ts";
-import { countedSignal } from "./listener_count.ts";
+import {
+  abort,
+  type Connection,
+  type KeepConnectedOptions,
+  recv,
+  SocketError,
+} from "../../../mod.ts";
+import { countedSignal } from "../../support/listener_count.ts";
 import {
   type ConnectCall,
   fixedRandom,
@@ -10,7 +16,7 @@ import {
   scriptedLink,
   type ScriptedPeer,
   type SessionCall,
-} from "./scripted_link.ts";
+} from "../../support/scripted_link.ts";
 
 /** Deno 2.7 has this function, but not its type. */
 declare function setImmediate(callback: (value: void) => void): unknown;
@@ -25,7 +31,7 @@ const EVENTS = [
 type Event = typeof EVENTS[number];
 
 /** The settings of a sequence. */
-export interface LinkWorld {
+interface LinkWorld {
   readonly servers: number;
   /** The number that stands in for every random one. */
   readonly random: number;
@@ -37,7 +43,7 @@ const HANDSHAKE_TIMEOUT_MS = 2000;
 const STABLE_AFTER_MS = 1000;
 const BACKOFF = { first: 100, factor: 2, longest: 1500 };
 
-export const linkWorlds: fc.Arbitrary<LinkWorld> = fc.record({
+const linkWorlds: fc.Arbitrary<LinkWorld> = fc.record({
   servers: fc.integer({ min: 1, max: 3 }),
   random: fc.constantFrom(0, 0.25, 0.5, 0.999),
   attempts: fc.constantFrom(Infinity, Infinity, Infinity, 4),
@@ -269,8 +275,15 @@ class LinkModel {
   }
 }
 
-/** Runs one sequence of events, and checks X1 and X2 all along. */
-export async function checkLinkWorld(world: LinkWorld): Promise<void> {
-  using _random = fixedRandom(world.random);
-  await new LinkModel(world).run();
+/** Runs `count` sequences of events. The first failure is made small and reported with its seed and path. */
+export async function checkLinkSequences(runs: number, seed?: number): Promise<void> {
+  const run = async (world: LinkWorld): Promise<void> => {
+    using _random = fixedRandom(world.random);
+    await new LinkModel(world).run();
+  };
+  await fc.assert(fc.asyncProperty(linkWorlds, run), {
+    numRuns: runs,
+    ...seed === undefined ? {} : { seed },
+    endOnFailure: false,
+  });
 }
