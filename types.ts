@@ -581,7 +581,7 @@ export interface LinkContext {
   readonly attempt: number;
   /** The endpoint of this connection. */
   readonly endpoint: Address;
-  /** The error of the attempt or session before this one; undefined if there was none. */
+  /** The error of the attempt or session before this one; undefined if there was none, and after this session. */
   readonly lastError?: unknown;
 }
 
