@@ -21,3 +21,13 @@ Deno.test("E5: a waiting connection holds one buffer after a large frame, and tw
   // A race with one promise for all writes left 312 bytes for each.
   assert(report.perSend < 20, `each send has left ${report.perSend} bytes`);
 });
+
+Deno.test("X2: a link that fails for long keeps nothing of the attempts that are over", async () => {
+  const { report } = await runProgram<Record<string, number>>("link_memory.ts", {
+    flags: ["--v8-flags=--expose-gc"],
+  });
+  // Each error held the one before by its stack: 4 KB for each attempt, for ever.
+  for (const [what, bytes] of Object.entries(report)) {
+    assert(bytes < 200, `each attempt has left ${bytes} bytes (${what})`);
+  }
+});
