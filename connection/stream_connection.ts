@@ -86,6 +86,21 @@ export class StreamConnection implements Connection {
     return this.#state.phase !== "open";
   }
 
+  /** True if a call waits for bytes of the peer. */
+  get receiving(): boolean {
+    return this.#receiver.receiving;
+  }
+
+  /** True if this side has closed or aborted, or if a call has found the connection broken. */
+  get lost(): boolean {
+    return this.#state.lost;
+  }
+
+  /** Resolves when this side has closed or aborted, or when a call has found the connection broken. */
+  waitLost(): Promise<void> {
+    return this.#state.waitLost();
+  }
+
   /** Reads what comes next, and keeps it for the next receiving call. */
   readAhead(): void {
     this.#receiver.readAhead();
@@ -319,6 +334,11 @@ export class StreamConnection implements Connection {
       if (bytes === null) return;
       yield bytes;
     }
+  }
+
+  /** Returns the error that an iteration throws after this side has closed, if it does not end quietly. */
+  iterationError(operation: string): SocketError | undefined {
+    return this.#state.iterationError(operation);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
