@@ -56,7 +56,7 @@
  * @module
  */
 
-export { formatAddress, parseAddress } from "./address.ts";
+export { formatAddress, parseAddress, parseSocketAddress } from "./address.ts";
 export * from "./connection.ts";
 export * from "./errors.ts";
 export * from "./framing.ts";

@@ -23,6 +23,7 @@ import type {
   ListenOptions,
   OperationOptions,
   RecvOptions,
+  SocketAddress,
 } from "./types.ts";
 
 /**
@@ -49,7 +50,11 @@ import type {
  * await Promise.all([close(client), close(connection)]);
  * ```
  */
-export async function listen(address: Address, options?: ListenOptions): Promise<Listener> {
+export function listen(address: Address, options?: ListenOptions): Promise<Listener>;
+export async function listen(
+  address: Address,
+  options?: ListenOptions,
+): Promise<Listener<SocketAddress>> {
   const operation = "listen";
   const where = checkAddress(operation, address, 0);
   const { settings, sendQueueLimit } = readListenOptions(operation, options);
@@ -87,10 +92,14 @@ export async function listen(address: Address, options?: ListenOptions): Promise
  * abort(connection);
  * ```
  */
-export function accept(
-  listener: Listener,
+export function accept<A extends SocketAddress = Address>(
+  listener: Listener<A>,
   options?: OperationOptions,
-): Promise<Connection> {
+): Promise<Connection<A>>;
+export function accept(
+  listener: Listener<SocketAddress>,
+  options?: OperationOptions,
+): Promise<Connection<SocketAddress>> {
   return StreamListener.is(listener)
     ? listener.accept(options)
     : Promise.reject(notAListener("accept"));
@@ -117,7 +126,7 @@ export function accept(
  * assertEquals(again.address, listener.address);
  * ```
  */
-export function closeListener(listener: Listener): Promise<void> {
+export function closeListener(listener: Listener<SocketAddress>): Promise<void> {
   return StreamListener.is(listener)
     ? listener.close()
     : Promise.reject(notAListener("closeListener"));
@@ -150,7 +159,11 @@ export function closeListener(listener: Listener): Promise<void> {
  * await assertRejects(() => connect(listener.address), SocketError, "connection refused");
  * ```
  */
-export async function connect(address: Address, options?: ConnectOptions): Promise<Connection> {
+export function connect(address: Address, options?: ConnectOptions): Promise<Connection>;
+export async function connect(
+  address: Address,
+  options?: ConnectOptions,
+): Promise<Connection<SocketAddress>> {
   const operation = "connect";
   const target = checkAddress(operation, address, 1);
   const cancellation = Cancellation.read(operation, options);
@@ -201,7 +214,7 @@ export async function connect(address: Address, options?: ConnectOptions): Promi
  * ```
  */
 export function send(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   bytes: Uint8Array | readonly Uint8Array[],
   options?: OperationOptions,
 ): Promise<void> {
@@ -249,7 +262,10 @@ export function send(
  * await close(server);
  * ```
  */
-export function flush(connection: Connection, options?: OperationOptions): Promise<void> {
+export function flush(
+  connection: Connection<SocketAddress>,
+  options?: OperationOptions,
+): Promise<void> {
   return StreamConnection.is(connection)
     ? connection.flush(options)
     : Promise.reject(notAConnection("flush"));
@@ -281,7 +297,7 @@ export function flush(connection: Connection, options?: OperationOptions): Promi
  * ```
  */
 export function recv(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   options?: RecvOptions,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   return StreamConnection.is(connection)
@@ -319,7 +335,7 @@ export function recv(
  * ```
  */
 export function recvInto(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   buffer: Uint8Array,
   options?: RecvOptions,
 ): Promise<number | null> {
@@ -355,7 +371,7 @@ export function recvInto(
  * ```
  */
 export function closeWrite(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   options?: OperationOptions,
 ): Promise<void> {
   return StreamConnection.is(connection)
@@ -395,7 +411,7 @@ export function closeWrite(
  * ```
  */
 export function close(
-  connection: Connection | { readonly connection: Connection },
+  connection: Connection<SocketAddress> | { readonly connection: Connection<SocketAddress> },
   options?: CloseOptions,
 ): Promise<void> {
   return connectionOf(connection)?.close(options) ?? Promise.reject(notAConnection("close"));
@@ -423,7 +439,9 @@ export function close(
  * assertEquals(await recv(server), null);
  * ```
  */
-export function abort(connection: Connection | { readonly connection: Connection }): void {
+export function abort(
+  connection: Connection<SocketAddress> | { readonly connection: Connection<SocketAddress> },
+): void {
   connectionOf(connection)?.abort();
 }
 

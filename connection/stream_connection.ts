@@ -3,13 +3,13 @@ import { Cancellation, waitUnlessCancelled } from "../core/cancellation.ts";
 import { fromCodec } from "../core/error_mapping.ts";
 import type { SocketError } from "../errors.ts";
 import type {
-  Address,
   CloseOptions,
   Connection,
   OperationOptions,
   ProxyHeader,
   ReceivedProxyHeader,
   RecvOptions,
+  SocketAddress,
   Transport,
 } from "../types.ts";
 import { CheckedTransport } from "./checked_transport.ts";
@@ -28,7 +28,7 @@ import { WriteEnd } from "./write_end.ts";
 export const DEFAULT_SEND_QUEUE_LIMIT = 16 * 1024 * 1024;
 
 /** A connection over any transport: two directions and how they end. */
-export class StreamConnection implements Connection {
+export class StreamConnection implements Connection<SocketAddress> {
   readonly #state: ConnectionState;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
@@ -48,11 +48,11 @@ export class StreamConnection implements Connection {
     this.#receiver = new Receiver(this.#state, this.#sender);
   }
 
-  get localAddress(): Address {
+  get localAddress(): SocketAddress {
     return this.#state.localAddress;
   }
 
-  get remoteAddress(): Address {
+  get remoteAddress(): SocketAddress {
     return this.#state.remoteAddress;
   }
 
@@ -177,7 +177,7 @@ export class StreamConnection implements Connection {
   }
 
   /** Notes the client that a header names, and adds the peer to the header. */
-  applyProxyHeader(header: ProxyHeader): ReceivedProxyHeader {
+  applyProxyHeader(header: ProxyHeader): ReceivedProxyHeader<SocketAddress> {
     if (header.source !== undefined) this.#state.setClientAddress(header.source);
     return Object.freeze({ ...header, peer: this.#state.peerAddress });
   }

@@ -4,9 +4,9 @@ import { toSocketError } from "../core/error_mapping.ts";
 import type { SocketError } from "../errors.ts";
 import type {
   Address,
-  Connection,
   Listener,
   OperationOptions,
+  SocketAddress,
   Transport,
   TransportListener,
 } from "../types.ts";
@@ -35,8 +35,8 @@ const PASSING_CODES: ReadonlySet<string | undefined> = new Set([
 ]);
 
 /** The accept queue of everything that accepts transports. */
-export class StreamListener implements Listener {
-  readonly address: Address;
+export class StreamListener implements Listener<SocketAddress> {
+  readonly address: SocketAddress;
   readonly #source: TransportListener;
   readonly #connections: CallQueue<Transport, StreamConnection>;
   #referenced = true;
@@ -108,7 +108,7 @@ export class StreamListener implements Listener {
     }
   }
 
-  [Symbol.asyncIterator](): AsyncGenerator<Connection, void, void> {
+  [Symbol.asyncIterator](): AsyncGenerator<StreamConnection, void, void> {
     return this.#connections[Symbol.asyncIterator]();
   }
 
