@@ -9,7 +9,14 @@ import { BoundUdpSocket } from "./udp/udp_socket.ts";
 import { ConnectionServer } from "./serve/server.ts";
 import { StreamConnection } from "./connection/stream_connection.ts";
 import { StreamListener } from "./connection/stream_listener.ts";
-import type { Connection, Listener, Server, UdpSocket } from "./types.ts";
+import type { Connection, Listener, Server, SocketAddress, UdpSocket } from "./types.ts";
+
+/** Any handle of this package that is open at a socket. */
+type Handle =
+  | Listener<SocketAddress>
+  | Connection<SocketAddress>
+  | UdpSocket
+  | Server<SocketAddress>;
 
 /** A handle that can keep the process alive. */
 interface Referenced {
@@ -47,7 +54,7 @@ interface Referenced {
  * await server.shutdown({ timeout: 0 }); // Only a test needs this.
  * ```
  */
-export function unref(handle: Listener | Connection | UdpSocket | Server): void {
+export function unref(handle: Handle): void {
   referenced("unref", handle).setReferenced(false);
 }
 
@@ -71,7 +78,7 @@ export function unref(handle: Listener | Connection | UdpSocket | Server): void 
  * await Promise.all([close(client), close(server)]);
  * ```
  */
-export function ref(handle: Listener | Connection | UdpSocket | Server): void {
+export function ref(handle: Handle): void {
   referenced("ref", handle).setReferenced(true);
 }
 

@@ -1,7 +1,7 @@
-import { fromRuntimeAddress } from "../core/address_check.ts";
+import { isNamed, toSocketAddress } from "../core/address_check.ts";
 import { toSocketError } from "../core/error_mapping.ts";
 import { SocketError } from "../errors.ts";
-import type { Address, Transport } from "../types.ts";
+import type { SocketAddress, Transport } from "../types.ts";
 
 /**
  * The life of a connection. From `closing` on every call is `Closed`, while sent data still leaves. When it is
@@ -36,9 +36,9 @@ export class ConnectionState {
   #handedOver = false;
   #observers: readonly StateObserver[] = NO_OBSERVERS;
   #closeWaiters: (() => void)[] | undefined;
-  #localAddress: Address | undefined;
-  #peerAddress: Address | undefined;
-  #clientAddress: Address | undefined;
+  #localAddress: SocketAddress | undefined;
+  #peerAddress: SocketAddress | undefined;
+  #clientAddress: SocketAddress | undefined;
 
   constructor(transport: Transport) {
     this.transport = transport;
@@ -158,28 +158,28 @@ export class ConnectionState {
     return promise;
   }
 
-  get localAddress(): Address {
-    return this.#localAddress ??= fromRuntimeAddress(this.transport.localAddr);
+  get localAddress(): SocketAddress {
+    return this.#localAddress ??= toSocketAddress(this.transport.localAddr);
   }
 
   /** The address of the peer that the connection really comes from: a proxy, if there is one. */
-  get peerAddress(): Address {
-    return this.#peerAddress ??= fromRuntimeAddress(this.transport.remoteAddr);
+  get peerAddress(): SocketAddress {
+    return this.#peerAddress ??= toSocketAddress(this.transport.remoteAddr);
   }
 
   /** The client's address if a PROXY header named it, else the peer's. */
-  get remoteAddress(): Address {
+  get remoteAddress(): SocketAddress {
     return this.#clientAddress ?? this.peerAddress;
   }
 
   /** Notes the client for whom the peer connects. */
-  setClientAddress(client: Address): void {
+  setClientAddress(client: SocketAddress): void {
     this.#clientAddress = client;
   }
 
   /** The address for messages, undefined if the transport has none. */
-  get peer(): Address | undefined {
-    return this.remoteAddress.host === "" ? undefined : this.remoteAddress;
+  get peer(): SocketAddress | undefined {
+    return isNamed(this.remoteAddress) ? this.remoteAddress : undefined;
   }
 
   /** Makes the error of a call on a connection that this side has closed. */

@@ -1,7 +1,7 @@
 import { invalidInput } from "../core/arguments.ts";
 import { deferred, type Linked, LinkedList } from "../core/waiting_calls.ts";
 import { SocketError } from "../errors.ts";
-import type { Address } from "../types.ts";
+import type { SocketAddress } from "../types.ts";
 
 /** The function that was called, for errors. */
 export type SendOperation = "send" | "sendFrame" | "sendFrames" | "flush" | "startTls";
@@ -63,7 +63,7 @@ export function isFlush({ length }: PendingSend): boolean {
 /** Makes the error of a send that the queue has no room for. */
 export function queueFullError(
   operation: SendOperation,
-  address: Address | undefined,
+  address: SocketAddress | undefined,
   { waiting, length, limit }: Record<"waiting" | "length" | "limit", number>,
 ): SocketError {
   const reason = `${waiting} bytes wait already, ${length} more would pass the limit of ${limit}`;
@@ -73,7 +73,7 @@ export function queueFullError(
 /** Makes the error of a send whose buffer was taken away while it was written. */
 export function goneError(
   operation: SendOperation,
-  address: Address | undefined,
+  address: SocketAddress | undefined,
   bytesSent: number,
 ): SocketError {
   const reason =

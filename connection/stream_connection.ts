@@ -4,13 +4,13 @@ import { fromCodec } from "../core/error_mapping.ts";
 import { deferred } from "../core/waiting_calls.ts";
 import type { SocketError } from "../errors.ts";
 import type {
-  Address,
   CloseOptions,
   Connection,
   OperationOptions,
   ProxyHeader,
   ReceivedProxyHeader,
   RecvOptions,
+  SocketAddress,
   Transport,
 } from "../types.ts";
 import { CheckedTransport } from "./checked_transport.ts";
@@ -30,7 +30,7 @@ import { WriteEnd } from "./write_end.ts";
 export const DEFAULT_SEND_QUEUE_LIMIT = 16 * 1024 * 1024;
 
 /** A connection over any transport: two directions and how they end. */
-export class StreamConnection implements Connection {
+export class StreamConnection implements Connection<SocketAddress> {
   readonly #state: ConnectionState;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
@@ -51,11 +51,11 @@ export class StreamConnection implements Connection {
     this.#receiver = new Receiver(this.#state, this.#sender);
   }
 
-  get localAddress(): Address {
+  get localAddress(): SocketAddress {
     return this.#state.localAddress;
   }
 
-  get remoteAddress(): Address {
+  get remoteAddress(): SocketAddress {
     return this.#state.remoteAddress;
   }
 
@@ -130,7 +130,7 @@ export class StreamConnection implements Connection {
   }
 
   /** The address for messages, undefined if the transport has none. */
-  get peer(): Address | undefined {
+  get peer(): SocketAddress | undefined {
     return this.#state.peer;
   }
 
@@ -248,7 +248,7 @@ export class StreamConnection implements Connection {
   }
 
   /** Notes the client that a header names, and adds the peer to the header. */
-  applyProxyHeader(header: ProxyHeader): ReceivedProxyHeader {
+  applyProxyHeader(header: ProxyHeader): ReceivedProxyHeader<SocketAddress> {
     if (header.source !== undefined) this.#state.setClientAddress(header.source);
     return Object.freeze({ ...header, peer: this.#state.peerAddress });
   }

@@ -4,9 +4,9 @@ import { toSocketError } from "../core/error_mapping.ts";
 import type { SocketError } from "../errors.ts";
 import type {
   Address,
-  Connection,
   Listener,
   OperationOptions,
+  SocketAddress,
   Transport,
   TransportListener,
 } from "../types.ts";
@@ -35,8 +35,8 @@ const PASSING_CODES: ReadonlySet<string | undefined> = new Set([
 ]);
 
 /** The accept queue of everything that accepts transports. */
-export class StreamListener implements Listener {
-  readonly address: Address;
+export class StreamListener implements Listener<SocketAddress> {
+  readonly address: SocketAddress;
   readonly #source: TransportListener;
   readonly #connections: CallQueue<Transport, StreamConnection>;
   #referenced = true;
@@ -48,8 +48,15 @@ export class StreamListener implements Listener {
     return typeof handle === "object" && handle !== null && #source in handle;
   }
 
-  /** @param sendQueueLimit Bytes of waiting sends that each connection holds at most. */
-  constructor(source: TransportListener, sendQueueLimit: number) {
+  /**
+   * @param sendQueueLimit Bytes of waiting sends that each connection holds at most.
+   * @param open Makes the connection of a client.
+   */
+  constructor(
+    source: TransportListener,
+    sendQueueLimit: number,
+    open: (transport: Transport, sendQueueLimit: number) => StreamConnection = openPlain,
+  ) {
     this.#source = source;
     this.address = source.address ?? NO_ADDRESS;
     this.#connections = new CallQueue({
@@ -57,7 +64,7 @@ export class StreamListener implements Listener {
       address: this.address,
       noun: "listener",
       next: () => source.accept(),
-      open: (transport) => new StreamConnection(transport, sendQueueLimit),
+      open: (transport) => open(transport, sendQueueLimit),
       judge,
     });
   }
@@ -108,7 +115,7 @@ export class StreamListener implements Listener {
     }
   }
 
-  [Symbol.asyncIterator](): AsyncGenerator<Connection, void, void> {
+  [Symbol.asyncIterator](): AsyncGenerator<StreamConnection, void, void> {
     return this.#connections[Symbol.asyncIterator]();
   }
 
@@ -118,6 +125,10 @@ export class StreamListener implements Listener {
 }
 
 const NO_ADDRESS: Address = Object.freeze({ host: "", port: 0 });
+
+function openPlain(transport: Transport, sendQueueLimit: number): StreamConnection {
+  return new StreamConnection(transport, sendQueueLimit);
+}
 
 function drop(connection: StreamConnection): void {
   connection.abort();

@@ -15,6 +15,8 @@ export interface NodeTlsSettings {
   /** For a client: the name that the server is asked for; undefined for an IP address. */
   readonly serverName: string | undefined;
   readonly alpnProtocols: readonly string[] | undefined;
+  /** True if a read of the transport may still be under way after its `close`. */
+  readonly readsForever: boolean;
   /** For a server: true if the client must show a certificate. */
   readonly requestsCertificate: boolean;
 }
@@ -302,8 +304,10 @@ export class NodeTls implements Transport, DuplexOwner {
     this.#socket.destroy();
     const read = this.#read;
     this.#read = undefined;
+    if (read === undefined) return;
     // The descriptor is free when the read of the transport has ended.
-    if (read !== undefined) this.#duplex.waitQuiet().then(() => read.reject(closedError()));
+    if (this.#settings.readsForever) read.reject(closedError());
+    else this.#duplex.waitQuiet().then(() => read.reject(closedError()));
   }
 
   /** Closes after a handshake that failed: the alert that says why leaves first. */

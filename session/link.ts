@@ -71,7 +71,7 @@ export class KeptLink implements Link, AttemptObserver {
     const already = cancellation?.already;
     if (already?.kind === "Aborted") throw this.#cancelled(already);
     // Somebody may have closed or broken the connection, and the link has not noticed yet.
-    if (this.#connection?.lost === false) return this.#connection;
+    if (this.#connection?.lost === false) return this.#connection as unknown as Connection;
     if (already !== undefined) throw this.#lastError ?? this.#cancelled(already);
     const waiter = deferred<Connection>();
     const stop = cancellation?.watch((why) => waiter.reject(this.#cancelled(why)), undefined);
@@ -116,7 +116,7 @@ export class KeptLink implements Link, AttemptObserver {
 
   onReady(connection: StreamConnection): void {
     this.#connection = connection;
-    for (const { resolve } of this.#waiters) resolve(connection);
+    for (const { resolve } of this.#waiters) resolve(connection as unknown as Connection);
     this.#setState("ready");
   }
 

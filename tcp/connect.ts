@@ -37,7 +37,7 @@ export async function connectStream(
 }
 
 /** Connects to another socket. Rejects with what the backend throws. */
-async function connectTcp(
+export async function connectTcp(
   address: Address,
   settings: TcpSettings,
   cancellation: Cancellation | undefined,

@@ -1,23 +1,13 @@
 import { ipFamily, withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
-import type { Transport } from "../types.ts";
 import { isRuntimeTcp, startDenoTls } from "../runtime/deno_tls.ts";
-import { type EstablishedTls, type Handshake, makeInfo } from "./handshake.ts";
-import { checkPeer, startEngine } from "./node_engine.ts";
+import { type EstablishedTls, type Handshake, makeInfo, type TlsGround } from "./handshake.ts";
+import { checkPeer } from "./peer_check.ts";
 import type { ClientSettings } from "./options.ts";
 import { clientContext, clientTrust } from "./own_certificates.ts";
 
 /** The runtime's own TLS does not tell which of the two it speaks, and speaks no other. */
 const SOME_PROTOCOL = "TLSv1.2 or TLSv1.3";
-
-/** A transport, and what is known about it. */
-export interface TlsGround {
-  readonly transport: Transport;
-  /** True if nothing else reads the transport, and nothing has read anything from it. */
-  readonly isUntouched: boolean;
-  /** True if a read may still be under way after the transport was closed. */
-  readonly readsForever: boolean;
-}
 
 /**
  * The handshake of a client. The runtime's own TLS does it over a TCP connection of the runtime; it is twice as fast, and
@@ -82,7 +72,8 @@ export class ClientHandshake implements Handshake {
       import("../runtime/node_certificates.ts"),
     ]);
     this.#checkGoesOn();
-    const engine = startEngine(tls, this.#ground, [], {
+    const engine = new tls.NodeTls(this.#ground.transport, [], {
+      readsForever: this.#ground.readsForever,
       role: "client",
       context: clientContext(certificate, authorities, platform),
       host: withoutZone(host),

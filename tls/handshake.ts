@@ -9,6 +9,15 @@ export interface EstablishedTls {
   readonly info: TlsInfo;
 }
 
+/** The transport that TLS is to run over, and what is known about it. */
+export interface TlsGround {
+  readonly transport: Transport;
+  /** True if no read of the transport is under way. */
+  readonly isUntouched: boolean;
+  /** True if a read may still be under way after the transport was closed. */
+  readonly readsForever: boolean;
+}
+
 /** A handshake that is under way. */
 export interface Handshake {
   /** Resolves when the handshake is done and the peer is trusted. The transport is closed if it rejects. */

@@ -31,6 +31,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   // It connects over TCP unless an option says otherwise: the face hands tcp's function to its room.
   session: ["tcp", "connection", "core"],
   tcp: ["connection", "runtime", "core"],
+  tls: ["tcp", "connection", "runtime", "core"],
   udp: ["runtime", "bytes", "core"],
   framing: ["connection", "bytes", "core"],
   proxy_protocol: ["connection", "bytes", "core"],
@@ -48,6 +49,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   bytes: ["@std/bytes"],
   connection: ["@std/bytes"],
   framing: ["@std/bytes"],
+  tls: ["@std/bytes"],
 };
 
 /**

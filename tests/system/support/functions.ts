@@ -33,6 +33,7 @@ import {
   netstrings,
   octetCounted,
   parseAddress,
+  parseSocketAddress,
   recv,
   recvExactly,
   recvFrame,
@@ -124,6 +125,7 @@ export const FUNCTIONS: Readonly<
   netstrings: () => netstrings().encode(BYTE),
   octetCounted: () => octetCounted().encode(BYTE),
   parseAddress: () => parseAddress("[::1]:80"),
+  parseSocketAddress: () => parseSocketAddress("unix:/run/app.sock"),
   recv: async ({ client, server }) => {
     await send(server, BYTE);
     await recv(client, SOME);
