@@ -279,7 +279,10 @@ export interface TlsClientOptions {
    * (SNI). `connectTls` takes the host that it connects to, `startTls` the peer's IP address.
    */
   serverName?: string;
-  /** Certificates of authorities to trust beside those of the runtime, as PEM text. Each text may have several. */
+  /**
+   * Certificates of authorities to trust beside those of the runtime, as PEM text. Each text may have several. If this
+   * side has a certificate of its own (`cert`), only these are trusted.
+   */
   caCerts?: string[];
   /** This side's own certificate as PEM text, for servers that ask for one; with `key`. */
   cert?: string;

@@ -107,7 +107,8 @@ export class NodeTls implements Transport, DuplexOwner {
       isServer: true,
       secureContext: context,
       requestCert: requestsCertificate,
-      rejectUnauthorized: false,
+      // It refuses a client without a certificate, with the alert that says so. It lets others in.
+      rejectUnauthorized: requestsCertificate,
       ...alpnProtocols === undefined ? {} : { ALPNProtocols: [...alpnProtocols] },
     });
   }

@@ -87,7 +87,7 @@ export class ClientHandshake implements Handshake {
       checkPeer(this.#operation, session, {
         use: "server",
         host,
-        trust: clientTrust(authorities, platform),
+        trust: clientTrust(certificate, authorities, platform),
         platform,
       });
       const { protocol, cipher, alpnProtocol, serverName, chain: [peerCertificate] } = session;

@@ -33,21 +33,31 @@ export function serverContext(
   return sharedContext(certificate, clientAuthorities?.pem, platform);
 }
 
-/** Returns the context of a client, which trusts the runtime's authorities and the given ones. */
+/**
+ * Returns the context of a client, which trusts the runtime's authorities and the given ones. With a certificate of its
+ * own it trusts the given ones alone: the runtime sends the authorities that it is given along with the certificate,
+ * and no server takes 300 of them.
+ */
 export function clientContext(
   certificate: OwnCertificate | undefined,
   authorities: Authorities | undefined,
   platform: Certificates,
 ): SecureContext {
-  const pem = authorities && [...platform.defaultAuthorities(), ...authorities.pem];
+  const pem = certificate !== undefined || authorities === undefined
+    ? authorities?.pem
+    : [...platform.defaultAuthorities(), ...authorities.pem];
   return sharedContext(certificate, pem, platform, authorities?.pem);
 }
 
-/** Returns the authorities that a client trusts. */
+/** Returns the authorities that a client trusts, as its context does. */
 export function clientTrust(
+  certificate: OwnCertificate | undefined,
   authorities: Authorities | undefined,
   { defaultAuthorities }: Certificates,
 ): TrustStore {
+  if (certificate !== undefined && authorities !== undefined) {
+    return new TrustStore(authorities.certificates);
+  }
   defaultStore ??= new TrustStore(defaultAuthorities().flatMap(readKnown));
   return authorities === undefined
     ? defaultStore

@@ -7,6 +7,8 @@ import { ServerHandshake, type TlsServer } from "./server_handshake.ts";
  * others need a few round trips.
  */
 const MOST_HANDSHAKES = 1000;
+/** Clients that are let in before a call of `accept` waits for them. */
+const MOST_WAITING_CLIENTS = 64;
 
 /** A handshake with a client. */
 interface PendingClient {
@@ -15,7 +17,8 @@ interface PendingClient {
 
 /**
  * Accepts clients of another listener and shakes hands with many of them side by side. It gives those whose handshake
- * is done. While nobody accepts, clients wait where they are: in the kernel, as those of other listeners do.
+ * is done. While nobody accepts, it lets a few in, so that their handshakes are done when somebody does; others wait in
+ * the kernel, as the clients of other listeners do.
  */
 export class TlsAcceptor implements TransportListener {
   readonly address: SocketAddress | undefined;
@@ -29,6 +32,10 @@ export class TlsAcceptor implements TransportListener {
   readonly #sessions = new WeakMap<Transport, EstablishedTls>();
   #waiting: PromiseWithResolvers<Transport> | undefined;
   #asking: Promise<void> | undefined;
+  /** The failure of an accept for which no call has waited. */
+  #failure: { readonly error: unknown } | undefined;
+  #wanted = true;
+  #keepsProcess = true;
   #closed = false;
 
   constructor(source: TransportListener, server: TlsServer) {
@@ -36,9 +43,25 @@ export class TlsAcceptor implements TransportListener {
     this.#server = server;
     this.address = source.address;
     if (source.ref !== undefined && source.unref !== undefined) {
-      this.ref = () => source.ref!();
-      this.unref = () => source.unref!();
+      this.ref = () => this.#setWanted(true);
+      this.unref = () => this.#setWanted(false);
     }
+    this.#applyReference();
+    this.#ask();
+  }
+
+  #setWanted(on: boolean): void {
+    this.#wanted = on;
+    this.#applyReference();
+  }
+
+  /** Lets the process end while no call waits: nobody but this object has asked for clients then. */
+  #applyReference(): void {
+    const keeps = this.#closed || this.#wanted && this.#waiting !== undefined;
+    if (keeps === this.#keepsProcess) return;
+    this.#keepsProcess = keeps;
+    if (keeps) this.#source.ref?.();
+    else this.#source.unref?.();
   }
 
   /** Returns the session of a transport that `accept` gave. */
@@ -47,15 +70,21 @@ export class TlsAcceptor implements TransportListener {
   }
 
   accept(): Promise<Transport> {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) return Promise.reject(failure.error);
     const waiting = this.#waiting = Promise.withResolvers();
     this.#give();
+    this.#applyReference();
     this.#ask();
     return waiting.promise;
   }
 
-  /** Accepts the next client as long as a call waits for one whose handshake is done. */
+  /** Accepts the next client if a call waits for one, or if there is room for one that waits. */
   #ask(): void {
-    if (this.#waiting === undefined || this.#asking !== undefined || this.#closed) return;
+    if (this.#asking !== undefined || this.#failure !== undefined || this.#closed) return;
+    const here = this.#pending.size + this.#ready.length;
+    if (this.#waiting === undefined && here >= MOST_WAITING_CLIENTS) return;
     this.#asking = this.#source.accept().then((transport) => {
       this.#asking = undefined;
       if (this.#closed) return transport.close();
@@ -63,9 +92,12 @@ export class TlsAcceptor implements TransportListener {
       this.#ask();
     }, (error) => {
       this.#asking = undefined;
+      if (this.#closed) return;
       const waiting = this.#waiting;
       this.#waiting = undefined;
-      waiting?.reject(error);
+      // Whoever asks next gets it: to go on without a pause could spin.
+      if (waiting === undefined) this.#failure = { error };
+      else waiting.reject(error);
     });
   }
 
@@ -92,6 +124,7 @@ export class TlsAcceptor implements TransportListener {
       // The client is gone, and its handshake concerns nobody else.
     } finally {
       this.#pending.delete(client);
+      this.#ask();
     }
   }
 
@@ -109,11 +142,14 @@ export class TlsAcceptor implements TransportListener {
     const session = this.#ready.shift();
     if (session === undefined) return;
     this.#waiting = undefined;
+    this.#applyReference();
     waiting.resolve(session.transport);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    // The process must not end before the accept that is under way.
+    this.#applyReference();
     for (const { abort } of this.#pending) abort.abort();
     for (const { transport } of this.#ready.splice(0)) transport.close();
     await this.#source.close();
