@@ -63,7 +63,7 @@ export class NodeTls implements Transport, DuplexOwner {
   readonly #duplex: GatedDuplex;
   readonly #socket: TLSSocket;
   readonly #settings: NodeTlsSettings;
-  #handshake: PromiseWithResolvers<NodeTlsSession> | undefined = Promise.withResolvers();
+  readonly #handshake: PromiseWithResolvers<NodeTlsSession> = Promise.withResolvers();
   readonly #chunks: Uint8Array[] = [];
   #read: PendingRead | undefined;
   #write: PendingWrite | undefined;
@@ -83,7 +83,7 @@ export class NodeTls implements Transport, DuplexOwner {
       this.unref = () => transport.unref!();
     }
     this.#duplex = new GatedDuplex(transport, first, this);
-    this.#handshake!.promise.catch(() => {});
+    this.#handshake.promise.catch(() => {});
     this.#socket = settings.role === "client" ? this.#connect() : this.#serve();
     this.#listen();
   }
@@ -124,16 +124,16 @@ export class NodeTls implements Transport, DuplexOwner {
 
   /** Resolves when the handshake is done. Nothing says then that the peer is to be trusted. */
   waitHandshake(): Promise<NodeTlsSession> {
-    return this.#handshake!.promise;
+    return this.#handshake.promise;
   }
 
   #onSecure(): void {
     if (this.#closed) return;
     try {
-      this.#handshake!.resolve(this.#session());
+      this.#handshake.resolve(this.#session());
       this.#duplex.closeGate();
     } catch (error) {
-      this.#handshake!.reject(error);
+      this.#handshake.reject(error);
     }
   }
 
@@ -176,14 +176,13 @@ export class NodeTls implements Transport, DuplexOwner {
 
   onWriteError(error: unknown): void {
     this.#failWriting(error);
-    // A peer that refuses the handshake may have said why before it left.
-    if (this.#handshake !== undefined && !this.#closed) this.#duplex.openGate();
   }
 
   onTransportEnd(): void {
     // The `close_notify` that came just before it is noted in the next turn.
     setImmediate(() => {
       if (this.#peerEnded || this.#closed) return;
+      this.#handshake.reject(endedEarly());
       this.#failReading(truncated());
     });
   }
@@ -195,13 +194,13 @@ export class NodeTls implements Transport, DuplexOwner {
 
   #onEnd(): void {
     this.#peerEnded = true;
-    this.#handshake?.reject(truncated());
+    this.#handshake.reject(endedEarly());
     this.#answer();
   }
 
   #failReading(error: unknown): void {
     this.#readError ??= { error };
-    this.#handshake?.reject(error);
+    this.#handshake.reject(error);
     this.#answer();
   }
 
@@ -295,7 +294,7 @@ export class NodeTls implements Transport, DuplexOwner {
     if (this.#closed) return;
     this.#closed = true;
     this.#duplex.stop();
-    this.#handshake?.reject(closedError());
+    this.#handshake.reject(closedError());
     this.#write?.reject(closedError());
     try {
       this.#transport.close();
@@ -332,6 +331,10 @@ function turn(): Promise<void> {
 
 function truncated(): Error {
   return new Deno.errors.UnexpectedEof("the peer ended without close_notify");
+}
+
+function endedEarly(): Error {
+  return new Deno.errors.UnexpectedEof("the peer ended during the handshake");
 }
 
 function closedError(): Error {
