@@ -16,7 +16,12 @@ import { readListenOptions } from "./tcp/options.ts";
 import { ClientHandshake } from "./tls/client_handshake.ts";
 import { readClientOptions, readServerOptions } from "./tls/options.ts";
 import { ServerHandshake, TlsServer } from "./tls/server_handshake.ts";
-import { checkClientCertificate, connectOverTls, type Side, startOverConnection } from "./tls/start.ts";
+import {
+  checkClientCertificate,
+  connectOverTls,
+  type Side,
+  startOverConnection,
+} from "./tls/start.ts";
 import { TlsAcceptor } from "./tls/tls_acceptor.ts";
 import { TlsStreamConnection } from "./tls/tls_connection.ts";
 import type {

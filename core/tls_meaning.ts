@@ -19,7 +19,8 @@ const CERTIFICATE_REASONS: readonly (readonly [pattern: RegExp, reason: string])
 ];
 
 /** Words with which the errors of the runtime's TLS begin. */
-const TLS_WORDS = /^(received |peer |cannot |can't |missing |presented |tls |no |unexpected |bad )/i;
+const TLS_WORDS =
+  /^(received |peer |cannot |can't |missing |presented |tls |no |unexpected |bad )/i;
 
 /** Operations that are over when the handshake is. */
 const HANDSHAKES: ReadonlySet<string> = new Set(["connectTls", "startTls", "listenTls"]);
@@ -55,7 +56,10 @@ function codeMeaning(code: string, operation: string): TlsMeaning {
 function messageMeaning(message: string, operation: string): TlsMeaning | undefined {
   const certificate = /^invalid peer certificate: (.*)/s.exec(message)?.[1];
   if (certificate !== undefined) {
-    return ["CertificateRejected", `the peer's certificate is rejected: ${certificateReason(certificate)}`];
+    return [
+      "CertificateRejected",
+      `the peer's certificate is rejected: ${certificateReason(certificate)}`,
+    ];
   }
   const alert = /^received fatal alert: (?:the )?(\w+)/.exec(message)?.[1];
   if (alert !== undefined) return alertMeaning(toSnakeCase(alert));

@@ -15,6 +15,9 @@ export interface DuplexOwner {
   onWriteError(error: unknown): void;
 }
 
+/** Turns of the event loop after which the last bytes that the TLS above has got have had their effect. */
+const TURNS_TO_TAKE = 2;
+
 type Done = (error?: Error | null) => void;
 
 /**
@@ -60,8 +63,19 @@ export class GatedDuplex extends Duplex {
   }
 
   /** Resolves when everything that was written has left, or can leave no more. */
-  waitWritten(): Promise<void> {
-    return this.#writing;
+  async waitWritten(): Promise<void> {
+    while (this.writableLength > 0 && !this.#over) {
+      const writing = this.#writing;
+      await writing;
+      // The stream begins the next write by itself, in this turn or in the next one.
+      if (writing === this.#writing) await turn();
+    }
+  }
+
+  /** Resolves when the TLS above has dealt with everything that it was given. */
+  async waitTaken(): Promise<void> {
+    while (this.readableLength > 0 && !this.#over) await turn();
+    for (let i = 0; i < TURNS_TO_TAKE; i++) await turn();
   }
 
   /** Ends the reads and writes, since the transport is closed. */
@@ -148,4 +162,9 @@ export class GatedDuplex extends Duplex {
   override destroy(): this {
     return this;
   }
+}
+
+/** Waits until the event loop has turned. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }

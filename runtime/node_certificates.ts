@@ -1,5 +1,10 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { createSecureContext, getCACertificates, rootCertificates, type SecureContext } from "node:tls";
+import {
+  createSecureContext,
+  getCACertificates,
+  rootCertificates,
+  type SecureContext,
+} from "node:tls";
 
 /** Parsed certificates of authorities, which are asked for again and again. */
 const parsed = new WeakMap<Uint8Array, X509Certificate>();
@@ -39,9 +44,7 @@ export function keyProblem(certificate: Uint8Array, key: string): string | undef
 
 /** Returns the authorities that the runtime trusts, as PEM text. */
 export function defaultAuthorities(): readonly string[] {
-  return typeof getCACertificates === "function"
-    ? getCACertificates("default")
-    : rootCertificates;
+  return typeof getCACertificates === "function" ? getCACertificates("default") : rootCertificates;
 }
 
 /** Parts of a TLS session that several sessions can share. */

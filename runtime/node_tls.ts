@@ -1,7 +1,7 @@
 import type { Buffer } from "node:buffer";
 import { connect, type SecureContext, TLSSocket } from "node:tls";
 import type { Transport, TransportAddress } from "../types.ts";
-import { GatedDuplex, type DuplexOwner } from "./gated_duplex.ts";
+import { type DuplexOwner, GatedDuplex, turn } from "./gated_duplex.ts";
 
 /** Bytes of a write that are encrypted at once: more would wait encrypted for a peer that does not read. */
 const LARGEST_WRITE_BYTES = 64 * 1024;
@@ -119,7 +119,10 @@ export class NodeTls implements Transport, DuplexOwner {
     socket.on("_tlsError", (error: unknown) => this.#onTlsError(error));
     socket.on("data", (bytes: Buffer) => this.#onData(bytes));
     socket.on("end", () => this.#onEnd());
-    socket.on(this.#settings.role === "client" ? "secureConnect" : "secure", () => this.#onSecure());
+    socket.on(
+      this.#settings.role === "client" ? "secureConnect" : "secure",
+      () => this.#onSecure(),
+    );
   }
 
   /** Resolves when the handshake is done. Nothing says then that the peer is to be trusted. */
@@ -178,13 +181,12 @@ export class NodeTls implements Transport, DuplexOwner {
     this.#failWriting(error);
   }
 
-  onTransportEnd(): void {
-    // The `close_notify` that came just before it is noted in the next turn.
-    setImmediate(() => {
-      if (this.#peerEnded || this.#closed) return;
-      this.#handshake.reject(endedEarly());
-      this.#failReading(truncated());
-    });
+  async onTransportEnd(): Promise<void> {
+    // The `close_notify` that came just before it takes its time to be noted.
+    await this.#duplex.waitTaken();
+    if (this.#peerEnded || this.#closed) return;
+    this.#handshake.reject(endedEarly());
+    this.#failReading(truncated());
   }
 
   #onData(bytes: Buffer): void {
@@ -262,7 +264,9 @@ export class NodeTls implements Transport, DuplexOwner {
   write(bytes: Uint8Array): Promise<number> {
     if (this.#closed) return Promise.reject(closedError());
     if (this.#writeError !== undefined) return Promise.reject(this.#writeError.error);
-    const part = bytes.length > LARGEST_WRITE_BYTES ? bytes.subarray(0, LARGEST_WRITE_BYTES) : bytes;
+    const part = bytes.length > LARGEST_WRITE_BYTES
+      ? bytes.subarray(0, LARGEST_WRITE_BYTES)
+      : bytes;
     return new Promise((resolve, reject) => {
       const write = this.#write = { reject };
       this.#socket.write(part, (error) => {
@@ -325,10 +329,6 @@ export class NodeTls implements Transport, DuplexOwner {
 /** A peer that does not even read an alert is not waited for any longer (ms). */
 const LONGEST_ALERT_MS = 100;
 
-function turn(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
-}
-
 function truncated(): Error {
   return new Deno.errors.UnexpectedEof("the peer ended without close_notify");
 }
@@ -345,7 +345,11 @@ function closedError(): Error {
 function chainOf(certificate: PeerCertificate | undefined): Uint8Array<ArrayBuffer>[] {
   const chain: Uint8Array<ArrayBuffer>[] = [];
   const seen = new Set<PeerCertificate>();
-  for (let one = certificate; one?.raw !== undefined && !seen.has(one); one = one.issuerCertificate) {
+  for (
+    let one = certificate;
+    one?.raw !== undefined && !seen.has(one);
+    one = one.issuerCertificate
+  ) {
     seen.add(one);
     chain.push(new Uint8Array(one.raw));
   }

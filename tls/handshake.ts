@@ -63,7 +63,9 @@ export async function runHandshake(
 }
 
 /** Makes the frozen facts of a session, without those that are not known. */
-export function makeInfo(facts: { readonly [Key in keyof TlsInfo]: TlsInfo[Key] | undefined }): TlsInfo {
+export function makeInfo(
+  facts: { readonly [Key in keyof TlsInfo]: TlsInfo[Key] | undefined },
+): TlsInfo {
   const known = Object.entries(facts).filter(([, value]) => value !== undefined);
   return Object.freeze(Object.fromEntries(known) as unknown as TlsInfo);
 }

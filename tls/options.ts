@@ -106,7 +106,10 @@ export function readOwnCertificate(
   const { cert, key } = checkOptions(operation, given);
   if (cert === undefined || key === undefined) {
     const [missing, other] = cert === undefined ? ["cert", "key"] : ["key", "cert"];
-    throw invalidInput(operation, `${missing} is missing: a certificate needs both, ${missing} and ${other}`);
+    throw invalidInput(
+      operation,
+      `${missing} is missing: a certificate needs both, ${missing} and ${other}`,
+    );
   }
   const [{ der }] = readPemCertificates(operation, "cert", cert);
   return { cert, key: checkPemText(operation, "key", key), der };

@@ -146,6 +146,7 @@ function matchesName(name: string, host: string): boolean {
   if (!name.includes("*")) return name === host;
   const [first, ...rest] = name.split(".");
   const [label, ...hostRest] = host.split(".");
-  return first === "*" && rest.length >= 2 && label !== "" && !rest.some((one) => one.includes("*")) &&
+  return first === "*" && rest.length >= 2 && label !== "" &&
+    !rest.some((one) => one.includes("*")) &&
     rest.join(".") === hostRest.join(".");
 }

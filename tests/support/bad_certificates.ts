@@ -74,7 +74,11 @@ export async function makeBadCertificates(
   });
   return await Promise.all([
     row("one that it has signed itself", good, /authority/),
-    row("one of an authority that is not trusted", { ...good, issuer: other, chain: [other] }, /authority/),
+    row(
+      "one of an authority that is not trusted",
+      { ...good, issuer: other, chain: [other] },
+      /authority/,
+    ),
     row("one of an authority that has the name of a trusted one", {
       ...good,
       issuer: namesake,
@@ -84,7 +88,10 @@ export async function makeBadCertificates(
       ...good,
       issuerName: ca.subject,
     }),
-    row("one that states a trusted issuer, without names", { subject: use, issuerName: ca.subject }),
+    row("one that states a trusted issuer, without names", {
+      subject: use,
+      issuerName: ca.subject,
+    }),
     row("an X.509 version 1 certificate with a trusted issuer's name", {
       ...good,
       issuerName: ca.subject,
@@ -120,11 +127,16 @@ export async function makeBadCertificates(
       issuer: use === "server" ? server : client,
       chain: [use === "server" ? server : client],
     }),
-    row("one below an authority whose key may not sign certificates", {
-      ...good,
-      issuer: noSigner,
-      chain: [noSigner],
-    }, ANY, true),
+    row(
+      "one below an authority whose key may not sign certificates",
+      {
+        ...good,
+        issuer: noSigner,
+        chain: [noSigner],
+      },
+      ANY,
+      true,
+    ),
     row("one with a longer chain than an authority allows", {
       ...good,
       issuer: tooLow,

@@ -85,6 +85,7 @@ async function makeReset(): Promise<ResetStream> {
 /** The kind of `connectTls` and `listenTls`. The client has the runtime's TLS unless it shows a certificate. */
 export function tlsKind(withCertificate = false): StreamKind {
   return {
+    endsWithTruncation: true,
     async makePair(): Promise<StreamPair> {
       const { client, server } = await sides(withCertificate);
       const listener = await listenTls(LOOPBACK, server);
@@ -101,6 +102,7 @@ export function tlsKind(withCertificate = false): StreamKind {
 /** The kind of `startTls` on TCP. With `parked`, a read of each side is under way when it begins. */
 export function startTlsKind(parked = false): StreamKind {
   return {
+    endsWithTruncation: true,
     async makePair(): Promise<StreamPair> {
       const { client, server } = await sides();
       await using listener = await listen(LOOPBACK);
@@ -124,6 +126,7 @@ export async function park(connection: Connection): Promise<void> {
 /** The kind of `startTls` over a transport in memory that reads and writes awkward pieces. */
 export function memoryTlsKind(random: Random): StreamKind {
   return {
+    endsWithTruncation: true,
     async makePair(): Promise<StreamPair> {
       const { client, server } = await sides();
       const [one, other] = AwkwardTransport.pair(random).map((end) => connectionOver(end));

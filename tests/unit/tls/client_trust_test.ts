@@ -13,7 +13,11 @@ import {
   type TlsConnection,
 } from "../../../mod.ts";
 import { makeBadCertificates } from "../../support/bad_certificates.ts";
-import { makeAuthority, makeCertificate, type TestCertificate } from "../../support/certificates.ts";
+import {
+  makeAuthority,
+  makeCertificate,
+  type TestCertificate,
+} from "../../support/certificates.ts";
 import { bytesOf } from "../../support/text.ts";
 import { connectNodeClient, VERSIONS } from "../../support/tls_peers.ts";
 
@@ -53,7 +57,10 @@ const WAYS: readonly (readonly [name: string, serve: Server])[] = [
       await close(connection);
     } catch (error) {
       assert(error instanceof SocketError, String(error));
-      assert(["CertificateRejected", "TlsFailed", "UnexpectedEof"].includes(error.kind), error.message);
+      assert(
+        ["CertificateRejected", "TlsFailed", "UnexpectedEof"].includes(error.kind),
+        error.message,
+      );
     } finally {
       abort(plain);
     }
@@ -63,8 +70,7 @@ const WAYS: readonly (readonly [name: string, serve: Server])[] = [
 
 function visitWith(version: (typeof VERSIONS)[number], certificate?: TestCertificate) {
   const shown = certificate === undefined ? {} : { cert: certificate.cert, key: certificate.key };
-  return (port: number) =>
-    deadline(connectNodeClient(port, { version, ...shown }), PATIENCE_MS);
+  return (port: number) => deadline(connectNodeClient(port, { version, ...shown }), PATIENCE_MS);
 }
 
 for (const [way, serve] of WAYS) {
@@ -86,7 +92,11 @@ for (const [way, serve] of WAYS) {
     Deno.test(`T1: ${way}, ${version}: a certificate of a public authority's namesake gets nothing`, async () => {
       const root = "CN=ISRG Root X1,O=Internet Security Research Group,C=US";
       const namesake = await makeCertificate({ subject: root, authority: true });
-      const forged = await makeCertificate({ subject: "client", issuer: namesake, chain: [namesake] });
+      const forged = await makeCertificate({
+        subject: "client",
+        issuer: namesake,
+        chain: [namesake],
+      });
       assertEquals(await serve(visitWith(version, forged)), "");
     });
 

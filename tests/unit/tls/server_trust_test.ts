@@ -30,8 +30,11 @@ const WAYS: readonly (readonly [name: string, connect: Connector])[] = [
     const { cert, key } = authority.client;
     return connectTls(address, { ...options, cert, key });
   }],
-  ["startTls", async (address, options) =>
-    await startTls(await connect(address), { role: "client", ...options })],
+  [
+    "startTls",
+    async (address, options) =>
+      await startTls(await connect(address), { role: "client", ...options }),
+  ],
   ["startTls after a cancelled recv", async (address, options) => {
     const connection = await connect(address);
     await recv(connection, { timeout: 1 }).catch(() => {});
@@ -58,7 +61,10 @@ for (const [way, connectWay] of WAYS) {
   for (const version of VERSIONS) {
     Deno.test(`T1: ${way}, ${version}: a server with a good certificate is trusted`, async () => {
       await using server = await startNodeServer(authority.server, { version });
-      assertEquals(await deadline(outcome(connectWay(server.address, trusted)), PATIENCE_MS), GREETING);
+      assertEquals(
+        await deadline(outcome(connectWay(server.address, trusted)), PATIENCE_MS),
+        GREETING,
+      );
     });
 
     Deno.test(`T1: ${way}, ${version}: a chain of two authorities is trusted`, async () => {
@@ -76,7 +82,10 @@ for (const [way, connectWay] of WAYS) {
         chain: [middle],
       });
       await using server = await startNodeServer(certificate, { version });
-      assertEquals(await deadline(outcome(connectWay(server.address, trusted)), PATIENCE_MS), GREETING);
+      assertEquals(
+        await deadline(outcome(connectWay(server.address, trusted)), PATIENCE_MS),
+        GREETING,
+      );
     });
 
     for (const { what, certificate, reason, stricter } of bad) {
