@@ -33,7 +33,7 @@ export class ConnectionState {
   #sendFailure: Failure | undefined;
   #failureBeforeClose: Failure | undefined;
   #tornBy: SocketError | undefined;
-  #handedOver = false;
+  #reserved = false;
   #observers: readonly StateObserver[] = NO_OBSERVERS;
   #closeWaiters: (() => void)[] | undefined;
   #localAddress: SocketAddress | undefined;
@@ -127,10 +127,20 @@ export class ConnectionState {
     return true;
   }
 
+  /** True if the transport is about to be given away: no call may begin meanwhile. */
+  get reserved(): boolean {
+    return this.#reserved;
+  }
+
+  /** Sets if the transport is about to be given away. */
+  setReserved(on: boolean): void {
+    this.#reserved = on;
+    this.#notify();
+  }
+
   /** Gives the transport away: the connection is closed, and the transport is not. */
   handOver(): void {
     this.#phase = "closed";
-    this.#handedOver = true;
     for (const wake of this.#closeWaiters ?? []) wake();
   }
 
@@ -185,7 +195,7 @@ export class ConnectionState {
   /** Makes the error of a call on a connection that this side has closed. */
   closedError(operation: string, bytesSent?: number): SocketError {
     const torn = this.#tornBy;
-    const reason = this.#handedOver
+    const reason = this.#reserved
       ? "startTls has taken the connection over"
       : "the connection is closed on this side";
     const context = { address: this.peer, bytesSent };

@@ -45,13 +45,22 @@ export class Receiver implements InputConsumer, TurnWaiter {
 
   /** Throws if the transport cannot be handed over, in the order of E10. */
   checkCanHandOver(operation: string, cancellation: Cancellation | undefined): void {
-    const { unread } = this;
-    const state = this.#state;
-    if (unread > 0 && state.phase === "open") {
-      const reason = `${unread} bytes came before the handshake, which may be an attack`;
-      throw new SocketError("InvalidInput", operation, reason, { address: state.peer });
-    }
+    if (this.#state.phase === "open") this.#checkNothingUnread(operation);
     this.#checkFree(operation, cancellation);
+    this.checkStream(operation);
+  }
+
+  #checkNothingUnread(operation: string): void {
+    const { unread } = this;
+    if (unread === 0) return;
+    const reason = `${unread} bytes came before the handshake, which may be an attack`;
+    throw new SocketError("InvalidInput", operation, reason, { address: this.#state.peer });
+  }
+
+  /** Throws if bytes have come that nobody has received, or if no more can come. */
+  checkStream(operation: string): void {
+    const state = this.#state;
+    this.#checkNothingUnread(operation);
     if (!state.readEnded) return;
     if (!state.peerEnded) throw state.brokenError(state.failure!, operation);
     const reason = "the peer has ended its side";
@@ -188,7 +197,7 @@ export class Receiver implements InputConsumer, TurnWaiter {
     cancellation: Cancellation | undefined,
   ): SocketError | undefined {
     const state = this.#state;
-    if (state.phase !== "open") return state.closedError(operation);
+    if (state.phase !== "open" || state.reserved) return state.closedError(operation);
     const already = cancellation?.already;
     if (already !== undefined) return cancelledError(already, operation, state.peer);
     if (this.#call.viewCall?.isAbandoned()) this.#call.release();

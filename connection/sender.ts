@@ -23,6 +23,8 @@ const WRITING = 1;
 /** The sending direction has been ended, or is about to be. */
 const FINISHED = 2;
 const BROKEN = 4;
+/** The transport is about to be given away. */
+const RESERVED = 8;
 
 /** Aborts the connection, on which calls then say what tore it. */
 export interface Abortable {
@@ -66,6 +68,8 @@ export class Sender implements StateObserver {
   /** Closes the gate when a read has found the connection broken: a send must not try it again. */
   onStateChange(): void {
     if (this.#state.failure !== undefined) this.#gate |= BROKEN;
+    if (this.#state.reserved) this.#gate |= RESERVED;
+    else this.#gate &= ~RESERVED;
   }
 
   /** Bytes of sends that may wait. */
@@ -166,7 +170,7 @@ export class Sender implements StateObserver {
   /** Throws if a call cannot begin: the connection is closed, the sending side has ended, or it is cancelled (E10). */
   #checkOpen(operation: SendOperation, cancelled: Cancelled | undefined): void {
     const state = this.#state;
-    if (state.phase !== "open") throw state.closedError(operation);
+    if (state.phase !== "open" || state.reserved) throw state.closedError(operation);
     if ((this.#gate & FINISHED) !== 0 && operation !== "flush") {
       const reason = "closeWrite has ended the sending side";
       throw new SocketError("Closed", operation, reason, { address: state.peer });

@@ -141,8 +141,24 @@ export class StreamConnection implements Connection<SocketAddress> {
   }
 
   /**
-   * Gives the transport away after everything that was sent has left. Every call on this connection is `Closed` from the
-   * beginning. `checkCanHandOver` comes first.
+   * Does what comes before the transport is given away; every call is `Closed` meanwhile. If it throws, or if bytes have
+   * come, the connection is as it was before.
+   */
+  async prepareHandOver(operation: SendOperation, prepare: () => Promise<void>): Promise<void> {
+    const state = this.#state;
+    state.setReserved(true);
+    try {
+      await prepare();
+      if (state.phase !== "open") throw state.closedError(operation);
+      this.#receiver.checkStream(operation);
+    } catch (error) {
+      state.setReserved(false);
+      throw error;
+    }
+  }
+
+  /**
+   * Gives the transport away after everything that was sent has left. `prepareHandOver` comes first.
    */
   async handOver(operation: SendOperation): Promise<HandedTransport> {
     const state = this.#state;

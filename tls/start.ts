@@ -1,8 +1,8 @@
 import { CheckedTransport } from "../connection/checked_transport.ts";
-import { StreamConnection } from "../connection/stream_connection.ts";
+import type { HandedTransport } from "../connection/handed_transport.ts";
+import type { StreamConnection } from "../connection/stream_connection.ts";
 import { Cancellation, type Cancelled, cancelledError } from "../core/cancellation.ts";
 import { toSocketError } from "../core/error_mapping.ts";
-import { SocketError } from "../errors.ts";
 import { connectTcp } from "../tcp/connect.ts";
 import { readTcpOptions } from "../tcp/options.ts";
 import type {
@@ -60,14 +60,10 @@ export async function startOverConnection(
 ): Promise<TlsStreamConnection> {
   const cancellation = Cancellation.read(operation, options);
   connection.checkCanHandOver(operation, cancellation);
-  await side.prepare();
-  connection.checkCanHandOver(operation, cancellation);
   const { peer, sendQueueLimit } = connection;
   return await untilCancelled(operation, cancellation, peer, async (signal) => {
-    const onAbort = () => connection.abort();
-    signal?.addEventListener("abort", onAbort);
-    const handed = await connection.handOver(operation);
-    signal?.removeEventListener("abort", onAbort);
+    await connection.prepareHandOver(operation, () => side.prepare());
+    const handed = await handOver(connection, operation, signal);
     const ground = {
       transport: handed.hasPendingRead ? handed : handed.inner,
       isUntouched: !handed.hasPendingRead,
@@ -82,6 +78,25 @@ export async function startOverConnection(
     connection.setSuccessor(successor);
     return successor;
   });
+}
+
+/** Takes the transport of a connection, which is aborted if that fails or is cancelled. */
+async function handOver(
+  connection: StreamConnection,
+  operation: "startTls",
+  signal: AbortSignal | undefined,
+): Promise<HandedTransport> {
+  const onAbort = () => connection.abort();
+  signal?.addEventListener("abort", onAbort);
+  try {
+    if (signal?.aborted) onAbort();
+    return await connection.handOver(operation);
+  } catch (error) {
+    connection.abort();
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
 }
 
 /** Checks the key of a client's certificate, before any I/O. */
