@@ -26,6 +26,8 @@ export class ConnectionState {
   readonly transport: Transport;
   /** Bytes that receiving calls have given. */
   bytesReceived = 0;
+  /** The value of `bytesReceived` at the end of a PROXY header, if one was received. */
+  headerEnd: number | undefined;
 
   #phase: Phase = "open";
   #peerEnded = false;

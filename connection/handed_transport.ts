@@ -3,8 +3,8 @@ import { CheckedTransport } from "./checked_transport.ts";
 import type { ReadResult } from "./stream_input.ts";
 
 /**
- * A transport that a connection has given away. If that had a read under way, after a cancelled call, the result of
- * that read comes first.
+ * A transport that a connection has given away. If that had a read under way, after a cancelled call, or bytes that
+ * nobody had received, those come first.
  */
 export class HandedTransport implements Transport {
   /** The transport itself. */
@@ -15,12 +15,17 @@ export class HandedTransport implements Transport {
   readonly ref: (() => void) | undefined;
   readonly unref: (() => void) | undefined;
   #pending: Promise<ReadResult> | undefined;
-  /** Bytes of the read that was under way, which no read has taken yet. */
+  /** Bytes that were read before, and that no read of this object has taken yet. */
   #left: Uint8Array | undefined;
 
-  constructor(inner: Transport, pending: Promise<ReadResult> | undefined) {
+  constructor(
+    inner: Transport,
+    pending: Promise<ReadResult> | undefined,
+    unread: Uint8Array | undefined,
+  ) {
     this.inner = inner;
     this.#pending = pending;
+    this.#left = unread;
     this.localAddr = inner.localAddr;
     this.remoteAddr = inner.remoteAddr;
     if (inner.closeWrite !== undefined) this.closeWrite = () => inner.closeWrite!();
@@ -28,9 +33,9 @@ export class HandedTransport implements Transport {
     if (inner.unref !== undefined) this.unref = () => inner.unref!();
   }
 
-  /** True if a read is under way, so that nothing but this object may read. */
-  get hasPendingRead(): boolean {
-    return this.#pending !== undefined;
+  /** True if a read is under way or has brought bytes, so that nothing but this object may read. */
+  get hasReadAhead(): boolean {
+    return this.#pending !== undefined || this.#left !== undefined;
   }
 
   /** True if a read may still be under way after `close`. */

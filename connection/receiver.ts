@@ -52,7 +52,8 @@ export class Receiver implements InputConsumer, TurnWaiter {
 
   #checkNothingUnread(operation: string): void {
     const { unread } = this;
-    if (unread === 0) return;
+    // A PROXY header is no part of the conversation: what follows it is the beginning of the handshake.
+    if (unread === 0 || this.#state.headerEnd === this.#state.bytesReceived) return;
     const reason = `${unread} bytes came before the handshake, which may be an attack`;
     throw new SocketError("InvalidInput", operation, reason, { address: this.#state.peer });
   }

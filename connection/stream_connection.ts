@@ -171,11 +171,13 @@ export class StreamConnection implements Connection<SocketAddress> {
       if (state.phase === "closed") throw state.closedError(operation);
       const failure = state.sendFailure ?? state.failure;
       if (failure !== undefined) throw state.brokenError(failure, operation);
-      const pending = this.#receiver.input.handOver();
+      const { input } = this.#receiver;
+      const pending = input.handOver();
+      const unread = input.buffer.length === 0 ? undefined : input.buffer.take(Infinity);
       state.handOver();
       this.#sender.close();
       this.#onClose();
-      return new HandedTransport(state.transport, pending);
+      return new HandedTransport(state.transport, pending, unread);
     } finally {
       resolve();
     }
@@ -263,8 +265,13 @@ export class StreamConnection implements Connection<SocketAddress> {
     return fromCodec(error, operation, this.#state.peer);
   }
 
-  /** Notes the client that a header names, and adds the peer to the header. */
-  applyProxyHeader(header: ProxyHeader): ReceivedProxyHeader<SocketAddress> {
+  /**
+   * Notes the client that a header names, and adds the peer to the header.
+   *
+   * @param received Bytes that were received up to the end of the header.
+   */
+  applyProxyHeader(header: ProxyHeader, received: number): ReceivedProxyHeader<SocketAddress> {
+    this.#state.headerEnd = received;
     if (header.source !== undefined) this.#state.setClientAddress(header.source);
     return Object.freeze({ ...header, peer: this.#state.peerAddress });
   }

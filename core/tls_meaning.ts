@@ -33,7 +33,7 @@ export function tlsMeaning(
   operation: string,
 ): TlsMeaning | undefined {
   if (code !== undefined) {
-    return /^ERR_(SSL|TLS)_/.test(code) ? codeMeaning(code, operation) : undefined;
+    return /^ERR_(SSL|TLS)_/.test(code) ? codeMeaning(code, message, operation) : undefined;
   }
   if (name === "UnexpectedEof") {
     if (message.includes("close_notify")) return ["UnexpectedEof", TRUNCATED];
@@ -44,10 +44,10 @@ export function tlsMeaning(
 }
 
 /** Reads an error of `node:tls`. */
-function codeMeaning(code: string, operation: string): TlsMeaning {
+function codeMeaning(code: string, message: string, operation: string): TlsMeaning {
   const alert = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13)_ALERT_(.+)$/.exec(code)?.[1];
   if (alert !== undefined) return alertMeaning(alert.toLowerCase());
-  if (code === "ERR_SSL_WRONG_VERSION_NUMBER") return ["TlsFailed", notTls(operation)];
+  if (code === "ERR_SSL_WRONG_VERSION_NUMBER") return corruptMeaning(message, operation);
   const words = code.replace(/^ERR_(SSL|TLS)_/, "").toLowerCase().replaceAll("_", " ");
   return ["TlsFailed", words];
 }
@@ -63,7 +63,7 @@ function messageMeaning(message: string, operation: string): TlsMeaning | undefi
   }
   const alert = /^received fatal alert: (?:the )?(\w+)/.exec(message)?.[1];
   if (alert !== undefined) return alertMeaning(toSnakeCase(alert));
-  if (/^received corrupt message/.test(message)) return ["TlsFailed", notTls(operation)];
+  if (/^received corrupt message/.test(message)) return corruptMeaning(message, operation);
   return TLS_WORDS.test(message) ? ["TlsFailed", message.split("\n", 1)[0]] : undefined;
 }
 
@@ -89,8 +89,12 @@ function alertMeaning(alert: string): TlsMeaning {
   return ["TlsFailed", `the peer sent the alert ${alert}`];
 }
 
-function notTls(operation: string): string {
-  return HANDSHAKES.has(operation) ? NOT_TLS : "the peer sent something that is not TLS";
+/** Tells a peer that speaks something else from one whose TLS is damaged. */
+function corruptMeaning(message: string, operation: string): TlsMeaning {
+  const kind = /corrupt message of type (\w+)/.exec(message)?.[1] ?? "InvalidContentType";
+  if (kind !== "InvalidContentType") return ["TlsFailed", "the peer sent malformed TLS"];
+  const isHandshake = HANDSHAKES.has(operation);
+  return ["TlsFailed", isHandshake ? NOT_TLS : "the peer sent something that is not TLS"];
 }
 
 /** Writes an alert as RFC 8446 does: `UnknownCA` is `unknown_ca`. */

@@ -65,7 +65,7 @@ export class ProxyHeaderReader implements StreamReader<ReceivedProxyHeader<Socke
       return undefined;
     }
     input.skip(parsed.length);
-    return this.#connection.applyProxyHeader(parsed.header);
+    return this.#connection.applyProxyHeader(parsed.header, input.consumed);
   }
 
   end(input: ByteQueue): never {

@@ -34,7 +34,7 @@ export class GatedDuplex extends Duplex {
   readonly #first: Uint8Array[];
   #size = SMALLEST_READ_BYTES;
   #wanted = false;
-  #open = true;
+  #open = false;
   #over = false;
   #reading: Promise<void> | undefined;
   #writing: Promise<void> = Promise.resolve();

@@ -86,6 +86,10 @@ export class NodeTls implements Transport, DuplexOwner {
     this.#handshake.promise.catch(() => {});
     this.#socket = settings.role === "client" ? this.#connect() : this.#serve();
     this.#listen();
+    // Not before the TLS has begun, in the next tick: it cannot deal with bytes that are wrong and there before it.
+    setImmediate(() => {
+      if (!this.#closed) this.#duplex.openGate();
+    });
   }
 
   #connect(): TLSSocket {

@@ -65,8 +65,8 @@ export async function startOverConnection(
     await connection.prepareHandOver(operation, () => side.prepare());
     const handed = await handOver(connection, operation, signal);
     const ground = {
-      transport: handed.hasPendingRead ? handed : handed.inner,
-      isUntouched: !handed.hasPendingRead,
+      transport: handed.hasReadAhead ? handed : handed.inner,
+      isUntouched: !handed.hasReadAhead,
       readsForever: handed.inner instanceof CheckedTransport,
     };
     const session = await runHandshake(side.makeHandshake(ground), {
