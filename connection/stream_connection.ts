@@ -38,6 +38,8 @@ export class StreamConnection implements Connection<SocketAddress> {
   #streams: WebStreams | undefined;
   #disconnectWatch: DisconnectWatch | undefined;
   #closing: Promise<void> | undefined;
+  /** The transport that was given away, until the connection is known that has taken this one's place. */
+  #handed: HandedTransport | undefined;
   #successor: StreamConnection | undefined;
 
   static is(handle: unknown): handle is StreamConnection {
@@ -120,6 +122,7 @@ export class StreamConnection implements Connection<SocketAddress> {
   /** Notes the connection that has taken this one's place, and hands on what a PROXY header said. */
   setSuccessor(successor: StreamConnection): void {
     this.#successor = successor;
+    this.#handed = undefined;
     const { remoteAddress, peerAddress } = this.#state;
     if (remoteAddress !== peerAddress) successor.#state.setClientAddress(remoteAddress);
   }
@@ -177,7 +180,7 @@ export class StreamConnection implements Connection<SocketAddress> {
       state.handOver();
       this.#sender.close();
       this.#onClose();
-      return new HandedTransport(state.transport, pending, unread);
+      return this.#handed = new HandedTransport(state.transport, pending, unread);
     } finally {
       resolve();
     }
@@ -296,6 +299,7 @@ export class StreamConnection implements Connection<SocketAddress> {
 
   /** Closes gracefully with limits that are checked, as a server does after its handler. */
   closeAfterHandler(limits: CloseLimits): Promise<void> {
+    this.#dropHanded();
     if (this.#state.phase === "closed") return Promise.resolve();
     if (this.#closing === undefined) {
       this.#state.beginClose();
@@ -330,11 +334,22 @@ export class StreamConnection implements Connection<SocketAddress> {
    * @param tornBy The error of the send that had to be given up half-way, if that is the reason.
    */
   abort(tornBy?: SocketError): void {
+    this.#dropHanded();
     if (!this.#state.close(tornBy)) return;
     this.#receiver.close();
     this.#sender.close();
     this.#writeEnd?.ignoreRejections();
     this.#onClose();
+  }
+
+  /** Ends the handshake for which the transport was given away. */
+  #dropHanded(): void {
+    try {
+      this.#handed?.close();
+    } catch {
+      // The runtime's TLS has taken it over.
+    }
+    this.#handed = undefined;
   }
 
   #onClose(): void {

@@ -49,7 +49,8 @@ export async function callHandler(
   }
   served.handler = "over";
   try {
-    await connection.closeAfterHandler(closeLimits);
+    // After `startTls` it is another one.
+    await served.connection.closeAfterHandler(closeLimits);
   } catch (error) {
     if (served.ended !== undefined) return;
     served.ended = error as SocketError;

@@ -4,7 +4,7 @@ import type { ReceivedProxyHeader, SocketAddress } from "../types.ts";
 
 /** A connection of a server, from when it is accepted until it is closed. */
 export class Served {
-  readonly connection: StreamConnection;
+  #connection: StreamConnection;
   /** The PROXY header that it began with, if one was received. */
   proxy: ReceivedProxyHeader<SocketAddress> | undefined;
   /** The host that it counts for, once it is counted. */
@@ -25,7 +25,12 @@ export class Served {
   ended: SocketError | undefined;
 
   constructor(connection: StreamConnection) {
-    this.connection = connection;
+    this.#connection = connection;
+  }
+
+  /** The connection with the client: the one over TLS after the handler has called `startTls`. */
+  get connection(): StreamConnection {
+    return this.#connection = this.#connection.latest;
   }
 }
 
