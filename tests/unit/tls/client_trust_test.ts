@@ -5,6 +5,8 @@ import {
   accept,
   close,
   closeListener,
+  connect,
+  connectTls,
   listen,
   listenTls,
   send,
@@ -105,3 +107,28 @@ for (const [way, serve] of WAYS) {
     });
   }
 }
+
+/** Writes the first message of a client that speaks nothing newer than a version. */
+function oldHello(minor: number): Uint8Array<ArrayBuffer> {
+  const body = [3, minor, ...new Array(32).fill(7), 0, 0, 6, 0xc0, 0x13, 0, 0x2f, 0, 0x35, 1, 0];
+  const message = [1, 0, 0, body.length, ...body];
+  return new Uint8Array([22, 3, 1, 0, message.length, ...message]);
+}
+
+Deno.test("T1: TLS 1.0 and TLS 1.1 get a client nothing but an alert, and the server goes on", async () => {
+  await using listener = await listenTls(LOOPBACK, { cert, key });
+  for (const minor of [0, 1, 2]) {
+    const old = await connect(listener.address);
+    await send(old, oldHello(minor));
+    const answer: number[] = [];
+    for await (const bytes of old) answer.push(...bytes);
+    assert(answer.length === 0 || answer[0] === 21, String(answer));
+    await close(old);
+  }
+  const near = await connectTls(listener.address, {
+    caCerts: [authority.ca.cert],
+    serverName: "server.test",
+  });
+  const far = await accept(listener);
+  await Promise.all([close(near), close(far)]);
+});
