@@ -32,7 +32,7 @@ export function keyProblem(certificate: Uint8Array, key: string): string | undef
   try {
     privateKey = createPrivateKey(key);
   } catch {
-    return "key is not a private key in PEM";
+    return "key is not a private key that the runtime can read";
   }
   try {
     if (new X509Certificate(certificate).checkPrivateKey(privateKey)) return undefined;

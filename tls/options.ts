@@ -10,7 +10,7 @@ import {
 import { SocketError } from "../errors.ts";
 import type { TlsCertificate, TlsClientOptions, TlsServerOptions } from "../types.ts";
 import type { Certificate } from "./certificate.ts";
-import { checkPemText, readPemCertificates } from "./pem.ts";
+import { readPemCertificates, readPemKey } from "./pem.ts";
 
 /** Time within which a handshake must be done, if no option says otherwise (ms). */
 const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -112,7 +112,7 @@ export function readOwnCertificate(
     );
   }
   const [{ der }] = readPemCertificates(operation, "cert", cert);
-  return { cert, key: checkPemText(operation, "key", key), der };
+  return { cert, key: readPemKey(operation, "key", key), der };
 }
 
 function readAuthorities(

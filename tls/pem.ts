@@ -3,6 +3,8 @@ import { type Certificate, readCertificate } from "./certificate.ts";
 
 const CERTIFICATE_BLOCK = /-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g;
 
+const KEY_BLOCK = /-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----[^]*?-----END \1-----/;
+
 /** Reads the certificates of a PEM text, of which there must be one. Throws `InvalidInput`. */
 export function readPemCertificates(operation: string, name: string, pem: unknown): Certificate[] {
   const text = checkPemText(operation, name, pem);
@@ -23,8 +25,18 @@ export function readPemCertificates(operation: string, name: string, pem: unknow
   return certificates;
 }
 
+/** Returns the private key of a PEM text, without what else is in there, such as parameters. Throws `InvalidInput`. */
+export function readPemKey(operation: string, name: string, pem: unknown): string {
+  const text = checkPemText(operation, name, pem);
+  const block = KEY_BLOCK.exec(text)?.[0];
+  if (block === undefined) {
+    throw invalidInput(operation, `${name} is not a private key: it has no block of that name`);
+  }
+  return `${block}\n`;
+}
+
 /** Returns PEM text, or throws `InvalidInput`. */
-export function checkPemText(operation: string, name: string, pem: unknown): string {
+function checkPemText(operation: string, name: string, pem: unknown): string {
   if (typeof pem !== "string") {
     throw invalidInput(operation, `${name} is not a string: give PEM text`);
   }

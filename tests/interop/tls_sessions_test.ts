@@ -1,5 +1,12 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { close, closeListener, type Connection, listenTls, type Listener, send } from "../../mod.ts";
+import {
+  close,
+  closeListener,
+  type Connection,
+  type Listener,
+  listenTls,
+  send,
+} from "../../mod.ts";
 import { makeAuthority, makeCertificate, type TestCertificate } from "../support/certificates.ts";
 import { bytesOf } from "../support/text.ts";
 import { needProgram } from "./support/packages.ts";

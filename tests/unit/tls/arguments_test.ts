@@ -89,7 +89,11 @@ Deno.test("E1: listenTls() calls bad options InvalidInput before any I/O", async
     assertMatch(error.message, words);
   }
   for (const options of [undefined, null, {}, [], { cert, key, backlog: 0 }]) {
-    await rejection(() => listenTls(listener.address, options as never), "InvalidInput", "listenTls");
+    await rejection(
+      () => listenTls(listener.address, options as never),
+      "InvalidInput",
+      "listenTls",
+    );
   }
   await rejection(() => listenTls(listener.address, { cert, key }), "AddressInUse", "listenTls");
 });

@@ -29,7 +29,12 @@ const DAMAGES: readonly Damage[] = [
 ];
 
 /** Damages the bytes that are written to a transport at one place. */
-function damaged(inner: AwkwardTransport, damage: Damage, place: number, random: Random): Transport {
+function damaged(
+  inner: AwkwardTransport,
+  damage: Damage,
+  place: number,
+  random: Random,
+): Transport {
   let passed = 0;
   return {
     read: (buffer) => inner.read(buffer),

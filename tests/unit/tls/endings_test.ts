@@ -246,7 +246,10 @@ Deno.test("T3: a client that says nothing, or breaks off, blocks nobody and is d
   assertEquals(await recv(far), new Uint8Array([1]));
   await Promise.all([close(near), close(far)]);
   for (const connection of [...silent, halfway, plain]) {
-    assertEquals(await recv(connection).catch((error) => error.kind === "ConnectionReset" && null), null);
+    assertEquals(
+      await recv(connection).catch((error) => error.kind === "ConnectionReset" && null),
+      null,
+    );
     abort(connection);
   }
   await closeListener(listener);
@@ -258,7 +261,10 @@ Deno.test("T3: one client more than may shake hands at once drops the oldest", a
   const accepting = accept(listener);
   const silent: Connection[] = [];
   for (let i = 0; i < 1001; i++) silent.push(await connect(listener.address));
-  assertEquals(await recv(silent[0]).catch((error) => error.kind === "ConnectionReset" && null), null);
+  assertEquals(
+    await recv(silent[0]).catch((error) => error.kind === "ConnectionReset" && null),
+    null,
+  );
   const near = await connectTls(listener.address, clientOptions);
   const far = await accepting;
   await Promise.all([close(near), close(far)]);

@@ -131,9 +131,11 @@ for (const [name, own] of ENGINES) {
 }
 
 Deno.test("certificateFor chooses by the name that the client asks for, now or later", async () => {
-  const [one, other] = await Promise.all(["one.test", "other.test"].map((host) =>
-    makeCertificate({ subject: host, issuer: ca, hosts: [host] })
-  ));
+  const [one, other] = await Promise.all(
+    ["one.test", "other.test"].map((host) =>
+      makeCertificate({ subject: host, issuer: ca, hosts: [host] })
+    ),
+  );
   const asked: string[] = [];
   await using listener = await listenTls(LOOPBACK, {
     cert,
@@ -185,7 +187,12 @@ Deno.test("a certificateFor that fails costs its client the connection, and nobo
 Deno.test("startTls of a server says why a client was refused", async () => {
   const rogue = await makeCertificate({ subject: "rogue" });
   const expired = await makeCertificate({ subject: "old", issuer: ca, from: -48, until: -1 });
-  const wrongUse = await makeCertificate({ subject: "x", issuer: ca, hosts: HOSTS, uses: ["1.3.6.1.5.5.7.3.1"] });
+  const wrongUse = await makeCertificate({
+    subject: "x",
+    issuer: ca,
+    hosts: HOSTS,
+    uses: ["1.3.6.1.5.5.7.3.1"],
+  });
   const rows = [
     [rogue, /no trusted authority has signed it/],
     [expired, /it has expired, on \d{4}-/],
@@ -205,8 +212,7 @@ Deno.test("startTls of a server says why a client was refused", async () => {
       abort(connection);
       return error;
     }, (error) => error);
-    const call = () =>
-      startTls(other, { role: "server", cert, key, clientCaCerts: [ca.cert] });
+    const call = () => startTls(other, { role: "server", cert, key, clientCaCerts: [ca.cert] });
     const error = await rejection(call, "CertificateRejected", "startTls");
     assertMatch(error.message, words);
     assert(["UnexpectedEof", "ConnectionReset"].includes((await connecting).kind));
