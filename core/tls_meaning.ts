@@ -18,6 +18,9 @@ const CERTIFICATE_REASONS: readonly (readonly [pattern: RegExp, reason: string])
   [/^Revoked/, "it is revoked"],
 ];
 
+const REJECTED = "the peer's certificate is rejected: ";
+/** Codes of the verifier of `node:tls`. */
+const VERIFIER_CODE = /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|INVALID_CA|ERR_TLS_CERT_)/;
 /** Words with which the errors of the runtime's TLS begin. */
 const TLS_WORDS =
   /^(received |peer |cannot |can't |missing |presented |tls |no |unexpected |bad )/i;
@@ -33,6 +36,9 @@ export function tlsMeaning(
   operation: string,
 ): TlsMeaning | undefined {
   if (code !== undefined) {
+    if (VERIFIER_CODE.test(code)) {
+      return ["CertificateRejected", `${REJECTED}${message.split("\n", 1)[0]}`];
+    }
     return /^ERR_(SSL|TLS)_/.test(code) ? codeMeaning(code, message, operation) : undefined;
   }
   if (name === "UnexpectedEof") {
