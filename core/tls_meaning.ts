@@ -64,7 +64,7 @@ function messageMeaning(message: string, operation: string): TlsMeaning | undefi
   if (certificate !== undefined) {
     return [
       "CertificateRejected",
-      `the peer's certificate is rejected: ${certificateReason(certificate)}`,
+      REJECTED + certificateReason(certificate),
     ];
   }
   const alert = /^received fatal alert: (?:the )?(\w+)/.exec(message)?.[1];
