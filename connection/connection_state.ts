@@ -33,6 +33,7 @@ export class ConnectionState {
   #sendFailure: Failure | undefined;
   #failureBeforeClose: Failure | undefined;
   #tornBy: SocketError | undefined;
+  #givenUp: SocketError | undefined;
   #observers: readonly StateObserver[] = NO_OBSERVERS;
   #closeWaiters: (() => void)[] | undefined;
   #localAddress: Address | undefined;
@@ -107,6 +108,11 @@ export class ConnectionState {
     this.#failureBeforeClose = this.#failure;
   }
 
+  /** Notes the error with which this side gives a silent peer up: calls reject with it, though this side closes. */
+  giveUp(error: SocketError): void {
+    if (this.#phase === "open") this.#givenUp = error;
+  }
+
   /**
    * Closes the transport. It returns false if that was done before.
    *
@@ -157,6 +163,9 @@ export class ConnectionState {
 
   /** Makes the error of a call on a connection that this side has closed. */
   closedError(operation: string, bytesSent?: number): SocketError {
+    if (this.#givenUp !== undefined) {
+      return this.brokenError({ error: this.#givenUp }, operation, bytesSent);
+    }
     const torn = this.#tornBy;
     const reason = "the connection is closed on this side";
     const context = { address: this.peer, bytesSent };
@@ -176,7 +185,7 @@ export class ConnectionState {
    * connection was broken or torn before: the program would take what came until then for everything.
    */
   iterationError(operation: string): SocketError | undefined {
-    if (this.#tornBy !== undefined) return this.closedError(operation);
+    if ((this.#tornBy ?? this.#givenUp) !== undefined) return this.closedError(operation);
     const failure = this.#failureBeforeClose;
     return failure && this.brokenError(failure, operation);
   }

@@ -127,6 +127,15 @@ export class ReadBuffer {
   }
 
   /**
+   * Appends bytes that came in another buffer.
+   *
+   * @param taken Bytes of the stream that were taken until now.
+   */
+  append(bytes: Uint8Array, taken: number): void {
+    this.asQueue(taken).push(bytes);
+  }
+
+  /**
    * Takes the buffer back from the queue before a read. If little of it is left, that is copied. If frames are as large
    * as a buffer, much is left, and two buffers take turns.
    */

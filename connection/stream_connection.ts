@@ -17,6 +17,7 @@ import { ConnectionState } from "./connection_state.ts";
 import { DisconnectWatch } from "./disconnect_watch.ts";
 import { type CloseLimits, deliver, readCloseLimits } from "./graceful_close.ts";
 import type { ReceivedBytes, StreamReader } from "./pending_receive.ts";
+import { ReadAhead } from "./read_ahead.ts";
 import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
 import { WebStreams } from "./web_streams.ts";
@@ -25,6 +26,13 @@ import { WriteEnd } from "./write_end.ts";
 /** Bytes of sends that may wait on a connection, if no option says otherwise. */
 export const DEFAULT_SEND_QUEUE_LIMIT = 16 * 1024 * 1024;
 
+/** Learns that this side of a connection begins to close, or aborts. */
+export interface CloseObserver {
+  onConnectionClose(): void;
+}
+
+const NO_OBSERVERS: readonly CloseObserver[] = [];
+
 /** A connection over any transport: two directions and how they end. */
 export class StreamConnection implements Connection {
   readonly #state: ConnectionState;
@@ -32,7 +40,9 @@ export class StreamConnection implements Connection {
   readonly #receiver: Receiver;
   #writeEnd: WriteEnd | undefined;
   #streams: WebStreams | undefined;
+  #readAhead: ReadAhead | undefined;
   #disconnectWatch: DisconnectWatch | undefined;
+  #closeObservers: readonly CloseObserver[] = NO_OBSERVERS;
   #closing: Promise<void> | undefined;
 
   static is(handle: unknown): handle is StreamConnection {
@@ -86,9 +96,30 @@ export class StreamConnection implements Connection {
     this.#receiver.readAhead();
   }
 
+  /**
+   * Lets bytes come that no call has asked for, so that `bytesArrived` counts them. It returns false if none can come,
+   * since too many wait to be received.
+   */
+  readMoreAhead(): boolean {
+    return this.#receiver.input.reading || this.#readsAhead.readMore();
+  }
+
+  get #readsAhead(): ReadAhead {
+    return this.#readAhead ??= new ReadAhead(this.#state, this.#receiver);
+  }
+
+  /** Calls the observer once, when this side begins to close or aborts. */
+  observeClose(observer: CloseObserver): void {
+    this.#closeObservers = [...this.#closeObservers, observer];
+  }
+
+  unobserveClose(observer: CloseObserver): void {
+    this.#closeObservers = this.#closeObservers.filter((one) => one !== observer);
+  }
+
   /** Returns the signal that aborts when the peer has left, or when this side closes. */
   disconnectSignal(): AbortSignal {
-    this.#disconnectWatch ??= new DisconnectWatch(this.#state, this.#receiver);
+    this.#disconnectWatch ??= new DisconnectWatch(this.#state, this.#readsAhead);
     return this.#disconnectWatch.signal;
   }
 
@@ -227,9 +258,19 @@ export class StreamConnection implements Connection {
     this.#onClose();
   }
 
+  /** Drops everything, because the peer has been silent for too long: pending and later calls reject with the error. */
+  giveUp(error: SocketError): void {
+    this.#state.giveUp(error);
+    this.abort();
+  }
+
   #onClose(): void {
     this.#receiver.input.setReferenced(true);
+    this.#readAhead?.end();
     this.#disconnectWatch?.check();
+    const observers = this.#closeObservers;
+    this.#closeObservers = NO_OBSERVERS;
+    for (const observer of observers) observer.onConnectionClose();
   }
 
   /** Gives what is received until the peer's end, or until this side closes. */

@@ -28,6 +28,7 @@ const VOCABULARY = ["types.ts", "errors.ts", "address.ts"];
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   handles: ["serve", "connection", "udp", "core"],
   serve: ["proxy_protocol", "connection", "core"],
+  session: ["connection", "core"],
   tcp: ["connection", "runtime", "core"],
   udp: ["runtime", "bytes", "core"],
   framing: ["connection", "bytes", "core"],

@@ -20,6 +20,7 @@ import {
   frameBytes,
   framed,
   frameTooLarge,
+  heartbeat,
   invalidFrame,
   json,
   lengthField,
@@ -105,6 +106,8 @@ export const FUNCTIONS: Readonly<
   frameBytes: () => frameBytes(BYTE, BYTE),
   frameTooLarge: () => frameTooLarge(2, 1),
   framed: ({ client }) => framed(client, lines()),
+  heartbeat: ({ client }) =>
+    heartbeat(client, { interval: 1000, timeout: 1000, ping: () => {} })[Symbol.dispose](),
   invalidFrame: () => invalidFrame("a reason"),
   json: () => json().encode([1]),
   lengthField: () => lengthField({ bytes: 1, adjust: 0 }).encode(new Uint8Array([0])),

@@ -162,7 +162,7 @@ Deno.test("E10: every function gives a promise, also if it is called with junk",
   ];
   const synchronous = new Set([
     ...["abort", "connectionOver", "parseAddress", "formatAddress"],
-    ...["framed", "encodeProxyHeader", "serve", "disconnectSignal", "ref", "unref"],
+    ...["framed", "encodeProxyHeader", "serve", "disconnectSignal", "heartbeat", "ref", "unref"],
     ...codecs,
     ...["frameTooLarge", "invalidFrame", "frameBytes"],
   ]);

@@ -1,0 +1,7 @@
+/**
+ * Connections that stay open for days.
+ *
+ * @module
+ */
+
+export { heartbeat, type HeartbeatOptions } from "./session/heartbeat.ts";

@@ -1,0 +1,79 @@
+import { startDeadline } from "../core/timer.ts";
+
+/** Checks within the shorter time of a heartbeat, so that it is late by at most an eighth of it. */
+const CHECKS_PER_TIME = 8;
+/** Time that a check may count, in periods: if more has passed, the process did not run, or was busy. */
+const MOST_PERIODS = 2;
+const LONGEST_PERIOD_MS = 2 ** 30;
+
+/** A heartbeat, as its clock sees it. */
+export interface Beat {
+  /** Looks at the connection. `time` is that of the clock (ms). */
+  check(time: number): void;
+}
+
+/** Clocks by their period. Periods are powers of two, so there are at most 31. */
+const clocks = new Map<number, HeartbeatClock>();
+
+/**
+ * Checks all heartbeats whose times are of about the same length with one timer: a timer for each, which every read
+ * restarts, would cost more than the reads.
+ *
+ * Its time is monotonic, and nearly stands still while the process is stopped or computes, since nobody can hear a peer
+ * then. The timer does not keep the process alive.
+ */
+export class HeartbeatClock {
+  readonly #periodMs: number;
+  readonly #beats = new Set<Beat>();
+  #time = 0;
+  /** The runtime's time at the last check (ms). */
+  #lastCheck = 0;
+  #stopTimer: (() => void) | undefined;
+
+  /** Returns the clock for heartbeats with this shortest time (ms). */
+  static of(shortestMs: number): HeartbeatClock {
+    const most = Math.min(shortestMs / CHECKS_PER_TIME, LONGEST_PERIOD_MS);
+    const period = 2 ** Math.floor(Math.log2(Math.max(1, most)));
+    const known = clocks.get(period);
+    if (known !== undefined) return known;
+    const made = new HeartbeatClock(period);
+    clocks.set(period, made);
+    return made;
+  }
+
+  private constructor(periodMs: number) {
+    this.#periodMs = periodMs;
+  }
+
+  get time(): number {
+    const passed = performance.now() - this.#lastCheck;
+    return this.#time + Math.min(passed, MOST_PERIODS * this.#periodMs);
+  }
+
+  add(beat: Beat): void {
+    this.#beats.add(beat);
+    if (this.#stopTimer !== undefined) return;
+    this.#lastCheck = performance.now();
+    this.#startTimer();
+  }
+
+  remove(beat: Beat): void {
+    if (!this.#beats.delete(beat) || this.#beats.size > 0) return;
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
+  }
+
+  #startTimer(): void {
+    this.#stopTimer = startDeadline(this.#periodMs, () => {
+      this.#stopTimer = undefined;
+      this.#checkAll();
+    }, false);
+  }
+
+  #checkAll(): void {
+    const time = this.#time = this.time;
+    this.#lastCheck = performance.now();
+    for (const beat of this.#beats) beat.check(time);
+    if (this.#beats.size > 0 && this.#stopTimer === undefined) this.#startTimer();
+  }
+}
