@@ -126,20 +126,24 @@ class Heartbeat implements Disposable, Beat, CloseObserver {
     this.#clock.remove(this);
   }
 
-  check(time: number): void {
+  check(time: number): boolean {
     const connection = this.#connection;
-    if (connection.readEnded) return this[Symbol.dispose]();
     const bytes = connection.bytesArrived;
     // If nobody receives, bytes that come are seen at the next check, and each of both times has eight.
-    if (bytes !== this.#bytes || !connection.readMoreAhead()) {
+    if (connection.readEnded) {
+      this[Symbol.dispose]();
+    } else if (bytes !== this.#bytes || !connection.readMoreAhead()) {
       this.#bytes = bytes;
       this.#quietSince = time;
       this.#pingedAt = undefined;
     } else if (this.#pingedAt === undefined) {
-      if (time - this.#quietSince >= this.#settings.interval) this.#ping(time);
+      if (time - this.#quietSince < this.#settings.interval) return false;
+      this.#ping(time);
+      return true;
     } else if (time - this.#pingedAt >= this.#settings.timeout) {
       this.#giveUp();
     }
+    return false;
   }
 
   #ping(time: number): void {

@@ -398,6 +398,24 @@ Deno.test("X4: many heartbeats share one timer, and the last one takes it away",
   await turns();
 });
 
+Deno.test("X3: pings that take long let the event loop turn between them", async () => {
+  using time = virtualTime();
+  const connections = Array.from({ length: 6 }, () => connectionOver(new ScriptedTransport()));
+  const order: string[] = [];
+  const ping = () => {
+    order.push("ping");
+    if (order.length === 1) setTimeout(() => order.push("turn"), 0);
+    time.block(6);
+  };
+  const times = { interval: INTERVAL, timeout: TIMEOUT };
+  for (const connection of connections) heartbeat(connection, { ...times, ping });
+  await time.pass(INTERVAL + 2 * LATE);
+  assertEquals(order, ["ping", "ping", "turn", "ping", "ping", "ping", "ping"]);
+  for (const connection of connections) abort(connection);
+  assertEquals(time.running, 0);
+  await turns();
+});
+
 Deno.test("R7: disconnectSignal() beside a heartbeat sees the end, and both read the same bytes ahead", async () => {
   await using beat = beating();
   const { time, transport, connection } = beat;
