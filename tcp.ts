@@ -11,7 +11,8 @@ import { toSocketError } from "./core/error_mapping.ts";
 import { notAConnection, StreamConnection } from "./connection/stream_connection.ts";
 import { notAListener, StreamListener } from "./connection/stream_listener.ts";
 import { denoBackend } from "./runtime/deno_backend.ts";
-import { connectTcp } from "./tcp/connect.ts";
+import { connectTcp, reportConnect } from "./tcp/connect.ts";
+import { observed } from "./observe/observers.ts";
 import { readListenOptions, readTcpOptions } from "./tcp/options.ts";
 import { checkAddress } from "./core/address_check.ts";
 import type {
@@ -157,13 +158,16 @@ export async function connect(address: Address, options?: ConnectOptions): Promi
   const { settings, sendQueueLimit } = readTcpOptions(operation, options);
   const already = cancellation?.already;
   if (already !== undefined) throw cancelledError(already, operation, target);
+  const begin = observed.connect === undefined ? undefined : performance.now();
   try {
-    return new StreamConnection(
-      await connectTcp(target, settings, cancellation),
-      sendQueueLimit,
-    );
-  } catch (error) {
-    throw toSocketError(error, operation, { address: target });
+    const transport = await connectTcp(target, settings, cancellation);
+    const connection = new StreamConnection(transport, sendQueueLimit);
+    if (begin !== undefined) reportConnect(target, begin, { connection });
+    return connection;
+  } catch (cause) {
+    const error = toSocketError(cause, operation, { address: target });
+    if (begin !== undefined) reportConnect(target, begin, { error });
+    throw error;
   }
 }
 

@@ -534,6 +534,13 @@ export interface Server extends AsyncDisposable {
   readonly accepted: number;
   /** Connections that were not served: over a limit, from a peer that is not trusted, or without a PROXY header. */
   readonly refused: number;
+  /** Connections that the server aborted at its end, since their time was up. */
+  readonly aborted: number;
+  /**
+   * Connections that ended because their client was silent, or took nothing, for too long: by `firstByteTimeout` or
+   * `idleTimeout`, by a `heartbeat`, in the close after the handler, or because the network gave up.
+   */
+  readonly timedOut: number;
   /**
    * Resolves when the server has ended, by `shutdown`, by its `signal` or because the listener was closed: the last
    * handler has returned, or its connection was aborted. It never rejects.

@@ -34,6 +34,7 @@ export class ConnectionState {
   #failureBeforeClose: Failure | undefined;
   #tornBy: SocketError | undefined;
   #givenUp: SocketError | undefined;
+  #endError: SocketError | undefined;
   #observers: readonly StateObserver[] = NO_OBSERVERS;
   #closeWaiters: (() => void)[] | undefined;
   #localAddress: Address | undefined;
@@ -111,6 +112,19 @@ export class ConnectionState {
   /** Notes the error with which this side gives a silent peer up: calls reject with it, though this side closes. */
   giveUp(error: SocketError): void {
     if (this.#phase === "open") this.#givenUp = error;
+  }
+
+  /** Notes the reason for the end of the connection, for those who observe or count it. */
+  noteEndError(error: SocketError): void {
+    if (this.#phase !== "closed") this.#endError ??= error;
+  }
+
+  /** The error that ended the connection, or has broken it. */
+  get endError(): SocketError | undefined {
+    const known = this.#endError ?? this.#givenUp ?? this.#tornBy;
+    if (known !== undefined) return known;
+    if (this.#sendFailure !== undefined) return this.brokenError(this.#sendFailure, "send");
+    return this.#failure && this.brokenError(this.#failure, "recv");
   }
 
   /**

@@ -2,6 +2,7 @@ import { invalidInput, isArray } from "../core/arguments.ts";
 import { Cancellation, waitUnlessCancelled } from "../core/cancellation.ts";
 import { fromCodec } from "../core/error_mapping.ts";
 import type { SocketError } from "../errors.ts";
+import { durationSince, observed, openingTime, report } from "../observe/observers.ts";
 import type {
   Address,
   CloseOptions,
@@ -38,6 +39,8 @@ export class StreamConnection implements Connection {
   readonly #state: ConnectionState;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
+  /** Time at which it was opened, for those who observe its close (ms). */
+  readonly #openedAt: number;
   #writeEnd: WriteEnd | undefined;
   #streams: WebStreams | undefined;
   #readAhead: ReadAhead | undefined;
@@ -54,6 +57,7 @@ export class StreamConnection implements Connection {
     this.#state = new ConnectionState(transport);
     this.#sender = new Sender(this.#state, sendQueueLimit, this);
     this.#receiver = new Receiver(this.#state, this.#sender);
+    this.#openedAt = openingTime();
   }
 
   get localAddress(): Address {
@@ -89,6 +93,11 @@ export class StreamConnection implements Connection {
   /** True if this side has closed or aborted. */
   get closed(): boolean {
     return this.#state.phase !== "open";
+  }
+
+  /** The error that ended the connection, or has broken it. */
+  get endError(): SocketError | undefined {
+    return this.#state.endError;
   }
 
   /** Reads what comes next, and keeps it for the next receiving call. */
@@ -238,6 +247,7 @@ export class StreamConnection implements Connection {
       receiver: this.#receiver,
       writeEnd: this.#end,
     }, limits);
+    if (error !== undefined) this.#state.noteEndError(error);
     this.abort();
     // The descriptor is free when the runtime has ended its read. A foreign transport may never end it.
     const foreign = this.#state.transport instanceof CheckedTransport;
@@ -256,6 +266,24 @@ export class StreamConnection implements Connection {
     this.#sender.close();
     this.#writeEnd?.ignoreRejections();
     this.#onClose();
+    if (observed.close !== undefined) this.#reportClose();
+  }
+
+  /** Drops everything now, for a reason that does not show in the errors of calls. */
+  abortBecause(reason: SocketError): void {
+    this.#state.noteEndError(reason);
+    this.abort();
+  }
+
+  #reportClose(): void {
+    const { bytesSent, bytesReceived, endError } = this;
+    report("close", {
+      connection: this,
+      bytesSent,
+      bytesReceived,
+      duration: durationSince(this.#openedAt),
+      ...endError === undefined ? {} : { error: endError },
+    });
   }
 
   /** Drops everything, because the peer has been silent for too long: pending and later calls reject with the error. */

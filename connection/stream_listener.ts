@@ -2,6 +2,7 @@ import { invalidInput } from "../core/arguments.ts";
 import { CallQueue, type Verdict } from "../core/call_queue.ts";
 import { toSocketError } from "../core/error_mapping.ts";
 import type { SocketError } from "../errors.ts";
+import { observed, report } from "../observe/observers.ts";
 import type {
   Address,
   Connection,
@@ -57,7 +58,7 @@ export class StreamListener implements Listener {
       address: this.address,
       noun: "listener",
       next: () => source.accept(),
-      open: (transport) => new StreamConnection(transport, sendQueueLimit),
+      open: (transport) => openAccepted(transport, sendQueueLimit, this.address),
       judge,
     });
   }
@@ -118,6 +119,12 @@ export class StreamListener implements Listener {
 }
 
 const NO_ADDRESS: Address = Object.freeze({ host: "", port: 0 });
+
+function openAccepted(transport: Transport, limit: number, address: Address): StreamConnection {
+  const connection = new StreamConnection(transport, limit);
+  if (observed.accept !== undefined) report("accept", { connection, address });
+  return connection;
+}
 
 function drop(connection: StreamConnection): void {
   connection.abort();

@@ -1,5 +1,6 @@
 import { SocketError } from "../errors.ts";
-import type { Address, Transport } from "../types.ts";
+import { report } from "../observe/observers.ts";
+import type { Address, Connection, Transport } from "../types.ts";
 import { type Cancellation, cancelledError } from "../core/cancellation.ts";
 import type { TcpSettings } from "../runtime/backend.ts";
 import { denoBackend } from "../runtime/deno_backend.ts";
@@ -24,6 +25,14 @@ export async function connectTcp(
     : await connectUntil(address, settings, cancellation);
   if (isSelfConnection(transport)) throw await refuseSelfConnection(transport, address);
   return transport;
+}
+
+/** The result of a `connect`. */
+type Outcome = { readonly connection: Connection } | { readonly error: SocketError };
+
+/** Reports the end of a `connect` that began at a time (ms) to those who observe it. */
+export function reportConnect(address: Address, begin: number, outcome: Outcome): void {
+  report("connect", { address, duration: performance.now() - begin, ...outcome });
 }
 
 /**

@@ -27,14 +27,15 @@ const VOCABULARY = ["types.ts", "errors.ts", "address.ts"];
  */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   handles: ["serve", "connection", "udp", "core"],
-  serve: ["proxy_protocol", "connection", "core"],
+  serve: ["proxy_protocol", "connection", "core", "observe"],
   session: ["connection", "core"],
-  tcp: ["connection", "runtime", "core"],
+  tcp: ["connection", "runtime", "core", "observe"],
   udp: ["runtime", "bytes", "core"],
   framing: ["connection", "bytes", "core"],
   proxy_protocol: ["connection", "bytes", "core"],
   testing: ["framing", "bytes", "core"],
-  connection: ["bytes", "core"],
+  connection: ["bytes", "core", "observe"],
+  observe: ["core"],
   runtime: ["bytes", "core"],
   bytes: ["core"],
   core: [],

@@ -30,6 +30,7 @@ import {
   type Listener,
   mapCodec,
   netstrings,
+  observe,
   octetCounted,
   parseAddress,
   recv,
@@ -117,6 +118,7 @@ export const FUNCTIONS: Readonly<
   mapCodec: () =>
     mapCodec(lines(), { encode: (text: string) => text, decode: (text) => text }).encode("A"),
   netstrings: () => netstrings().encode(BYTE),
+  observe: () => observe({ close: () => {} })[Symbol.dispose](),
   octetCounted: () => octetCounted().encode(BYTE),
   parseAddress: () => parseAddress("[::1]:80"),
   recv: async ({ client, server }) => {

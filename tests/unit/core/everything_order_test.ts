@@ -162,7 +162,8 @@ Deno.test("E10: every function gives a promise, also if it is called with junk",
   ];
   const synchronous = new Set([
     ...["abort", "connectionOver", "parseAddress", "formatAddress"],
-    ...["framed", "encodeProxyHeader", "serve", "disconnectSignal", "heartbeat", "ref", "unref"],
+    ...["framed", "encodeProxyHeader", "serve", "disconnectSignal", "heartbeat", "observe"],
+    ...["ref", "unref"],
     ...codecs,
     ...["frameTooLarge", "invalidFrame", "frameBytes"],
   ]);
