@@ -30,6 +30,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   serve: ["proxy_protocol", "connection", "core", "observe"],
   session: ["connection", "core"],
   tcp: ["connection", "runtime", "core", "observe"],
+  permissions: ["runtime", "core"],
   udp: ["runtime", "bytes", "core"],
   framing: ["connection", "bytes", "core"],
   proxy_protocol: ["connection", "bytes", "core"],

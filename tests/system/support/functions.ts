@@ -43,6 +43,7 @@ import {
   recvProxyHeader,
   recvUntil,
   ref,
+  requirePermissions,
   send,
   sendFrame,
   sendFrames,
@@ -155,6 +156,7 @@ export const FUNCTIONS: Readonly<
     await recvUntil(client, new Uint8Array([10]), SOME);
   },
   ref: ({ client }) => ref(client),
+  requirePermissions: () => requirePermissions({}),
   send: ({ client }) => send(client, BYTE, SOME),
   sendFrame: ({ client }) => sendFrame(framed(client, lines()), "A", SOME),
   sendFrames: ({ client }) => sendFrames(framed(client, lines()), ["A", "B"], SOME),
