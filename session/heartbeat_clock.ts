@@ -1,6 +1,6 @@
 import { startDeadline, startTimer } from "../core/timer.ts";
 
-/** Checks within the shorter time of a heartbeat, so that it is late by at most an eighth of it. */
+/** Checks within the shorter time of a heartbeat, at least: it is late by at most two of them. */
 const CHECKS_PER_TIME = 8;
 /** Time that a check may count, in periods: if more has passed, the process did not run, or was busy. */
 const MOST_PERIODS = 2;

@@ -7,8 +7,8 @@ import { type VirtualTime, virtualTime } from "./virtual_time.ts";
 export const INTERVAL = 1000;
 /** Time without a byte after the ping until the abort (ms). */
 export const TIMEOUT = 400;
-/** The heartbeat is late by at most an eighth of the shorter of both (ms). */
-export const LATE = TIMEOUT / 8;
+/** Longest time between two checks: a ping is late by at most two of them (ms). */
+export const CHECK = TIMEOUT / 8;
 
 /** A connection over a scripted transport with a heartbeat, in virtual time. */
 export interface Beating extends AsyncDisposable {

@@ -19,7 +19,8 @@ import {
   send,
   SocketError,
 } from "../../../mod.ts";
-import { beating, INTERVAL, LATE, TIMEOUT } from "../../support/heartbeats.ts";
+import { beating, CHECK, INTERVAL, TIMEOUT } from "../../support/heartbeats.ts";
+import { withSeed } from "../../support/random.ts";
 import { RECEIVING_CALLS } from "../../support/receiving_calls.ts";
 import { connectionReset } from "../../support/runtime_errors.ts";
 import { ScriptedTransport } from "../../support/scripted_transport.ts";
@@ -32,17 +33,53 @@ import { virtualTime } from "../../support/virtual_time.ts";
 
 const REASON = `the peer sent nothing for ${INTERVAL} ms, nor within ${TIMEOUT} ms after a ping`;
 
+Deno.test("X3: whenever bytes come, a ping and the abort are never early, and late by two checks at most", () =>
+  withSeed(async (random) => {
+    const pings: number[] = [];
+    await using beat = beating(() => void pings.push(performance.now()));
+    const { time, transport, connection } = beat;
+    let lastByte = performance.now();
+    let ended: number | undefined;
+    const receiving = (async () => {
+      while ((await recv(connection))!.length > 0);
+    })().catch(() => void (ended = performance.now()));
+    const limit = INTERVAL + TIMEOUT + 3 * CHECK;
+    for (let count = 0; count < 20 && ended === undefined; count++) {
+      const read = await transport.nextRead();
+      await time.pass(random.below(limit + 1));
+      const silence = performance.now() - lastByte;
+      const [ping, ...more] = pings.splice(0);
+      assertEquals(more, []);
+      if (ping === undefined) assert(silence < INTERVAL + 2 * CHECK, `no ping in ${silence} ms`);
+      else {
+        const waited = ping - lastByte;
+        assert(waited >= INTERVAL && waited <= INTERVAL + 2 * CHECK, `a ping after ${waited} ms`);
+      }
+      if (ended === undefined) {
+        assert(silence < limit, `no end in ${silence} ms`);
+        lastByte = performance.now();
+        read.give(bytesOf("x"));
+        await turns();
+      } else {
+        const waited = ended - ping;
+        assert(waited >= TIMEOUT && waited <= TIMEOUT + 2 * CHECK, `an end after ${waited} ms`);
+      }
+    }
+    abort(connection);
+    await receiving;
+  }));
+
 Deno.test("X3: a silent peer gets one ping after the interval, and is given up after the timeout", async () => {
   await using beat = beating();
   const { time, connection } = beat;
   const received = recv(connection);
   await time.pass(INTERVAL - 1);
   assertEquals(beat.pings, 0);
-  await time.pass(LATE + 1);
+  await time.pass(CHECK + 1);
   assertEquals(beat.pings, 1);
-  await time.pass(TIMEOUT - LATE - 1);
+  await time.pass(TIMEOUT - CHECK - 1);
   assert(await isPending(received));
-  await time.pass(2 * LATE + 1);
+  await time.pass(2 * CHECK + 1);
   const error = await rejection(() => received, "TimedOut", "recv");
   assertEquals([error.reason, error.retryable], [REASON, false]);
   assertInstanceOf(error.cause, SocketError);
@@ -77,7 +114,7 @@ Deno.test("X3: pending and later calls of every kind reject TimedOut, and close(
   const queued = send(connection, bytesOf("waits")).catch((error) => error);
   for (const promise of Object.values(pending)) promise.catch(() => {});
   const signal = disconnectSignal(connection);
-  await time.pass(INTERVAL + TIMEOUT + 2 * LATE);
+  await time.pass(INTERVAL + TIMEOUT + 2 * CHECK);
   for (const [operation, promise] of Object.entries(pending)) {
     const error = await rejection(() => promise, "TimedOut", operation);
     assertEquals(error.bytesSent, operation === "send" ? 0 : undefined, operation);
@@ -99,7 +136,7 @@ for (const { name, call, answer } of RECEIVING_CALLS) {
     const { time, transport, connection } = beat;
     for (let count = 0; count < 5; count++) {
       const received = call(connection);
-      await time.pass(INTERVAL - LATE);
+      await time.pass(INTERVAL - CHECK);
       (await transport.nextRead()).give(answer);
       await received;
     }
@@ -112,12 +149,12 @@ Deno.test("X3: a part of a line is a sign of life, and so is an answer to the pi
   const { time, transport, connection } = beat;
   const line = recvLine(connection);
   for (let count = 1; count <= 5; count++) {
-    await time.pass(INTERVAL + LATE);
+    await time.pass(INTERVAL + CHECK);
     (await transport.nextWrite()).take();
     assertEquals(beat.pings, count);
-    await time.pass(TIMEOUT - 3 * LATE);
+    await time.pass(TIMEOUT - 3 * CHECK);
     (await transport.nextRead()).give(bytesOf("x"));
-    await time.pass(LATE);
+    await time.pass(CHECK);
   }
   await turns();
   (await transport.nextRead()).give(bytesOf("\n"));
@@ -129,7 +166,7 @@ Deno.test("X3: if nobody receives, bytes are read ahead, and the next calls get 
   const { time, transport, connection } = beat;
   let sent = "";
   for (let count = 0; count < 20; count++) {
-    await time.pass(INTERVAL - 4 * LATE);
+    await time.pass(INTERVAL - 4 * CHECK);
     sent += `line ${count}\n`;
     (await transport.nextRead()).give(bytesOf(`line ${count}\n`));
     await turns();
@@ -150,9 +187,9 @@ Deno.test("X3: if nobody receives, bytes are read ahead, and the next calls get 
 Deno.test("X3: bytes that come behind a read ahead wait for a call that wants more than that", async () => {
   await using beat = beating();
   const { time, transport, connection } = beat;
-  await time.pass(5 * LATE);
+  await time.pass(5 * CHECK);
   (await transport.nextRead()).give(bytesOf("first "));
-  await time.pass(5 * LATE);
+  await time.pass(5 * CHECK);
   const behind = await transport.nextRead();
   assertEquals(textOf((await recv(connection))!), "first ");
   const frame = recvFrame(framed(connection, lines()));
@@ -166,9 +203,9 @@ Deno.test("X3: a read ahead that ends while this side closes breaks nothing", as
   for (const last of ["bytes", "end", "failure"] as const) {
     await using beat = beating();
     const { time, transport, connection } = beat;
-    await time.pass(5 * LATE);
+    await time.pass(5 * CHECK);
     (await transport.nextRead()).give(bytesOf("first"));
-    await time.pass(5 * LATE);
+    await time.pass(5 * CHECK);
     const behind = await transport.nextRead();
     const closed = close(connection);
     await turns();
@@ -187,7 +224,7 @@ Deno.test("X3: while 64 KiB wait that nobody receives, a peer is not given up, a
   const { time, transport, connection } = beat;
   let sent = 0;
   while (sent < 64 * 1024) {
-    await time.pass(4 * LATE);
+    await time.pass(4 * CHECK);
     const { buffer, give } = await transport.nextRead();
     give(new Uint8Array(buffer.length));
     sent += buffer.length;
@@ -197,7 +234,7 @@ Deno.test("X3: while 64 KiB wait that nobody receives, a peer is not given up, a
   assertEquals([transport.reads, beat.pings], [reads, 0]);
   assert(sent < 128 * 1024);
   for (let received = 0; received < sent;) received += (await recv(connection))!.length;
-  await time.pass(INTERVAL + TIMEOUT + 4 * LATE);
+  await time.pass(INTERVAL + TIMEOUT + 4 * CHECK);
   await rejection(() => recv(connection), "TimedOut", "recv");
 });
 
@@ -207,11 +244,11 @@ Deno.test("X3, E12: the time for which this process did not run does not count",
   const received = recv(connection);
   await time.pass(INTERVAL / 2);
   time.block(100 * INTERVAL);
-  await time.pass(INTERVAL / 2 - 4 * LATE);
+  await time.pass(INTERVAL / 2 - 4 * CHECK);
   assertEquals(beat.pings, 0);
-  while (beat.pings === 0) await time.pass(LATE);
+  while (beat.pings === 0) await time.pass(CHECK);
   time.block(100 * INTERVAL);
-  await time.pass(TIMEOUT - 4 * LATE);
+  await time.pass(TIMEOUT - 4 * CHECK);
   assert(await isPending(received));
   await time.pass(TIMEOUT);
   await rejection(() => received, "TimedOut", "recv");
@@ -221,14 +258,14 @@ Deno.test("X3, E12: an answer that came while this process did not run counts", 
   await using beat = beating();
   const { time, transport, connection } = beat;
   const received = recv(connection);
-  await time.pass(INTERVAL + LATE);
+  await time.pass(INTERVAL + CHECK);
   assertEquals(beat.pings, 1);
   time.block(100 * TIMEOUT);
   const passed = time.pass(1);
   (await transport.nextRead()).give(bytesOf("PONG"));
   await passed;
   assertEquals(textOf((await received)!), "PONG");
-  await time.pass(INTERVAL - LATE);
+  await time.pass(INTERVAL - CHECK);
   assertEquals(beat.pings, 1);
 });
 
@@ -258,14 +295,14 @@ for (const [what, { ping, cause }] of Object.entries(PINGS)) {
     await using beat = beating(ping as () => void);
     const { time, transport, connection } = beat;
     const received = recv(connection);
-    await time.pass(INTERVAL + LATE);
+    await time.pass(INTERVAL + CHECK);
     (await transport.nextRead()).give(bytesOf("alive"));
     await received;
     const next = recv(connection);
     next.catch(() => {});
-    await time.pass(INTERVAL + 2 * LATE);
+    await time.pass(INTERVAL + 2 * CHECK);
     assertEquals(beat.pings, 2);
-    await time.pass(TIMEOUT + LATE);
+    await time.pass(TIMEOUT + CHECK);
     const error = await rejection(() => next, "TimedOut", "recv");
     assertStrictEquals((error.cause as SocketError).cause, cause);
     assertEquals(await unhandled.seen(), []);
@@ -315,7 +352,7 @@ Deno.test("X4: close(), abort(), the peer's end and a break end the heartbeat, a
     recv(connection).catch(() => {});
     await time.pass(INTERVAL / 2);
     await end(beat);
-    await time.pass(4 * LATE);
+    await time.pass(4 * CHECK);
     assertEquals(time.running, 0, name);
     await time.pass(10 * INTERVAL);
     assertEquals(beat.pings, 0, name);
@@ -344,7 +381,7 @@ Deno.test("X3: of two heartbeats on one connection each has its own times and pi
     ping: () => void seldom++,
   });
   const received = recv(connection);
-  await time.pass(INTERVAL + LATE);
+  await time.pass(INTERVAL + CHECK);
   assertEquals([beat.pings, seldom], [1, 0]);
   beat.heart[Symbol.dispose]();
   await time.pass(2.5 * INTERVAL);
@@ -361,7 +398,7 @@ Deno.test("X3: of two heartbeats on one connection each has its own times and pi
 
 Deno.test("X3: state belongs to one connection: the next one begins with its own silence", async () => {
   await using beat = beating();
-  await beat.time.pass(INTERVAL + LATE);
+  await beat.time.pass(INTERVAL + CHECK);
   abort(beat.connection);
   const transport = new ScriptedTransport();
   const next = connectionOver(transport);
@@ -369,7 +406,7 @@ Deno.test("X3: state belongs to one connection: the next one begins with its own
   const ping = () => void pings++;
   using _heart = heartbeat(next, { interval: INTERVAL, timeout: TIMEOUT, ping });
   const received = recv(next);
-  await beat.time.pass(INTERVAL - LATE);
+  await beat.time.pass(INTERVAL - CHECK);
   assertEquals([beat.pings, pings], [1, 0]);
   assert(await isPending(received));
   abort(next);
@@ -409,7 +446,7 @@ Deno.test("X3: pings that take long let the event loop turn between them", async
   };
   const times = { interval: INTERVAL, timeout: TIMEOUT };
   for (const connection of connections) heartbeat(connection, { ...times, ping });
-  await time.pass(INTERVAL + 2 * LATE);
+  await time.pass(INTERVAL + 2 * CHECK);
   assertEquals(order, ["ping", "ping", "turn", "ping", "ping", "ping", "ping"]);
   for (const connection of connections) abort(connection);
   assertEquals(time.running, 0);
