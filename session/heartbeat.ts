@@ -36,8 +36,8 @@ export interface HeartbeatOptions {
  * the next receiving calls get. While that much waits, it cannot see further, and does not give the peer up.
  *
  * The clock is monotonic, and the time for which this process was stopped or computed does not count. `ping` and the
- * abort are never early, and on a process that is not busy late by at most a quarter of the shorter time. All heartbeats share few timers, and none
- * keeps the process alive.
+ * abort are never early, and on a process that is not busy late by at most a quarter of the shorter time. All
+ * heartbeats share few timers, and none keeps the process alive.
  *
  * @param connection The connection with the peer.
  * @param options `interval` and `timeout` in milliseconds, and `ping`.

@@ -259,3 +259,17 @@ Deno.test("V4: the server counts in timedOut each connection that a timeout or a
   assertEquals(silent.errors.map((error) => (error as SocketError).kind), ["TimedOut"]);
   await silent[Symbol.asyncDispose]();
 });
+
+Deno.test("V4: the server counts in timedOut a client that takes nothing in the close after the handler", async () => {
+  const large = new Uint8Array(32 * 1024 * 1024);
+  await using served = await serving((connection) => {
+    send(connection, large).catch(() => {});
+  }, { idleTimeout: 50 });
+  using events = observedEvents();
+  await served.client();
+  await until(() => events.of("close").length === 1, "the server gives it up");
+  const [{ error }] = events.of("close");
+  assertEquals([error.kind, error.operation], ["TimedOut", "close"]);
+  await until(() => served.server.active === 0, "it is over");
+  assertEquals([served.server.timedOut, served.server.aborted], [1, 0]);
+});
