@@ -6,7 +6,7 @@ import { type VirtualTime, virtualTime } from "./virtual_time.ts";
 /** Time without a byte until the ping (ms). */
 export const INTERVAL = 1000;
 /** Time without a byte after the ping until the abort (ms). */
-export const TIMEOUT = 400;
+export const TIMEOUT = 800;
 /** Longest time between two checks: a ping is late by at most two of them (ms). */
 export const CHECK = TIMEOUT / 8;
 
