@@ -20,6 +20,8 @@ import { type CloseLimits, deliver, readCloseLimits } from "./graceful_close.ts"
 import type { ReceivedBytes, StreamReader } from "./pending_receive.ts";
 import { ReadAhead } from "./read_ahead.ts";
 import { Receiver } from "./receiver.ts";
+import { joinPieces } from "./send_pieces.ts";
+import type { SendOperation } from "./send_queue.ts";
 import { Sender } from "./sender.ts";
 import { WebStreams } from "./web_streams.ts";
 import { WriteEnd } from "./write_end.ts";
@@ -174,6 +176,20 @@ export class StreamConnection implements Connection {
     return this.#sender.send(pieces, options, "sendFrames");
   }
 
+  /** Throws if a send cannot begin, before its bytes are made. */
+  checkCanSend(operation: SendOperation, options: OperationOptions | undefined): void {
+    this.#sender.checkCanSend(operation, options);
+  }
+
+  /** Sends bytes on which those of later sends depend: a cancel always tears the stream. `checkCanSend` comes first. */
+  sendDependedOn(
+    pieces: readonly Uint8Array[],
+    options: OperationOptions | undefined,
+    operation: SendOperation,
+  ): Promise<void> {
+    return this.#sender.sendPieces(pieces, options, operation, joinPieces, true);
+  }
+
   flush(options: OperationOptions | undefined): Promise<void> {
     return this.#sender.flush(options);
   }
@@ -316,6 +332,11 @@ export class StreamConnection implements Connection {
       if (bytes === null) return;
       yield bytes;
     }
+  }
+
+  /** Returns the error that an iteration throws after this side has closed, if it does not end quietly. */
+  iterationError(operation: string): SocketError | undefined {
+    return this.#state.iterationError(operation);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
