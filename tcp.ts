@@ -6,14 +6,12 @@
  * @module
  */
 
-import { Cancellation, cancelledError } from "./core/cancellation.ts";
 import { toSocketError } from "./core/error_mapping.ts";
 import { notAConnection, StreamConnection } from "./connection/stream_connection.ts";
 import { notAListener, StreamListener } from "./connection/stream_listener.ts";
 import { denoBackend } from "./runtime/deno_backend.ts";
-import { connectTcp, reportConnect } from "./tcp/connect.ts";
-import { observed } from "./observe/observers.ts";
-import { readListenOptions, readTcpOptions } from "./tcp/options.ts";
+import { connectStream } from "./tcp/connect.ts";
+import { readListenOptions } from "./tcp/options.ts";
 import { checkAddress } from "./core/address_check.ts";
 import type {
   Address,
@@ -151,24 +149,8 @@ export function closeListener(listener: Listener): Promise<void> {
  * await assertRejects(() => connect(listener.address), SocketError, "connection refused");
  * ```
  */
-export async function connect(address: Address, options?: ConnectOptions): Promise<Connection> {
-  const operation = "connect";
-  const target = checkAddress(operation, address, 1);
-  const cancellation = Cancellation.read(operation, options);
-  const { settings, sendQueueLimit } = readTcpOptions(operation, options);
-  const already = cancellation?.already;
-  if (already !== undefined) throw cancelledError(already, operation, target);
-  const begin = observed.connect === undefined ? undefined : performance.now();
-  try {
-    const transport = await connectTcp(target, settings, cancellation);
-    const connection = new StreamConnection(transport, sendQueueLimit);
-    if (begin !== undefined) reportConnect(target, begin, { connection });
-    return connection;
-  } catch (cause) {
-    const error = toSocketError(cause, operation, { address: target });
-    if (begin !== undefined) reportConnect(target, begin, { error });
-    throw error;
-  }
+export function connect(address: Address, options?: ConnectOptions): Promise<Connection> {
+  return connectStream(address, options);
 }
 
 /**

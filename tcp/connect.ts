@@ -1,9 +1,13 @@
 import { SocketError } from "../errors.ts";
-import { report } from "../observe/observers.ts";
-import type { Address, Connection, Transport } from "../types.ts";
-import { type Cancellation, cancelledError } from "../core/cancellation.ts";
+import { observed, report } from "../observe/observers.ts";
+import type { Address, Connection, ConnectOptions, Transport } from "../types.ts";
+import { checkAddress } from "../core/address_check.ts";
+import { Cancellation, cancelledError } from "../core/cancellation.ts";
+import { toSocketError } from "../core/error_mapping.ts";
+import { StreamConnection } from "../connection/stream_connection.ts";
 import type { TcpSettings } from "../runtime/backend.ts";
 import { denoBackend } from "../runtime/deno_backend.ts";
+import { readTcpOptions } from "./options.ts";
 
 /** Twice to eight times the bytes that a socket takes, with the system's defaults, before somebody reads from it. */
 const MORE_THAN_A_WINDOW_BYTES = 1024 * 1024;
@@ -14,8 +18,40 @@ interface HostAndPort {
   readonly port?: number;
 }
 
+/** Connects, for `connect` and for a link. */
+export async function connectStream(
+  address: Address,
+  options: ConnectOptions | undefined,
+): Promise<StreamConnection> {
+  const operation = "connect";
+  const target = checkAddress(operation, address, 1);
+  const cancellation = Cancellation.read(operation, options);
+  const { settings, sendQueueLimit } = readTcpOptions(operation, options);
+  const already = cancellation?.already;
+  if (already !== undefined) throw cancelledError(already, operation, target);
+  const begin = observed.connect === undefined ? undefined : performance.now();
+  try {
+    const transport = await connectTcp(target, settings, cancellation);
+    const connection = new StreamConnection(transport, sendQueueLimit);
+    if (begin !== undefined) reportConnect(target, begin, { connection });
+    return connection;
+  } catch (cause) {
+    const error = toSocketError(cause, operation, { address: target });
+    if (begin !== undefined) reportConnect(target, begin, { error });
+    throw error;
+  }
+}
+
+/** The result of a `connect`. */
+type Outcome = { readonly connection: Connection } | { readonly error: SocketError };
+
+/** Reports the end of a `connect` that began at a time (ms) to those who observe it. */
+function reportConnect(address: Address, begin: number, outcome: Outcome): void {
+  report("connect", { address, duration: performance.now() - begin, ...outcome });
+}
+
 /** Connects to another socket. Rejects with what the backend throws. */
-export async function connectTcp(
+async function connectTcp(
   address: Address,
   settings: TcpSettings,
   cancellation: Cancellation | undefined,
@@ -25,14 +61,6 @@ export async function connectTcp(
     : await connectUntil(address, settings, cancellation);
   if (isSelfConnection(transport)) throw await refuseSelfConnection(transport, address);
   return transport;
-}
-
-/** The result of a `connect`. */
-type Outcome = { readonly connection: Connection } | { readonly error: SocketError };
-
-/** Reports the end of a `connect` that began at a time (ms) to those who observe it. */
-export function reportConnect(address: Address, begin: number, outcome: Outcome): void {
-  report("connect", { address, duration: performance.now() - begin, ...outcome });
 }
 
 /**

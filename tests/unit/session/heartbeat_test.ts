@@ -98,6 +98,8 @@ Deno.test("X3: the error names the peer, and an iteration and a view throw it", 
   );
   assertEquals(error.address, pair.client.localAddress);
   await rejection(() => pair.server.readable.getReader().read(), "TimedOut", "recv");
+  const frames = framed(pair.server, lines());
+  await rejection(async () => await Array.fromAsync(frames), "TimedOut", "recvFrame");
   // The iteration that was between two chunks does not take what came until then for everything.
   await rejection(async () => await Array.fromAsync(pair.server), "TimedOut", "recv");
 });
