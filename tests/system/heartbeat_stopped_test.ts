@@ -47,7 +47,7 @@ async function start(listener: Listener, what: "answer" | "beat"): Promise<Beats
   };
 }
 
-Deno.test("X3: a peer whose process is stopped is given up, though its kernel takes the pings", async () => {
+Deno.test("X4: a peer whose process is stopped is given up, though its kernel takes the pings", async () => {
   await using listener = await listen(LOOPBACK);
   await using beats = await start(listener, "answer");
   const { process, connection } = beats;
@@ -63,7 +63,7 @@ Deno.test("X3: a peer whose process is stopped is given up, though its kernel ta
   assertEquals(await new Response(process.stdout).text(), "end of stream\n");
 });
 
-Deno.test("X3, E12: a process that was stopped for longer than its heartbeat's times keeps its connection", async () => {
+Deno.test("X4, E12: a process that was stopped for longer than its heartbeat's times keeps its connection", async () => {
   await using listener = await listen(LOOPBACK);
   await using beats = await start(listener, "beat");
   const { process, connection } = beats;

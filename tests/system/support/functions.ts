@@ -23,9 +23,11 @@ import {
   heartbeat,
   invalidFrame,
   json,
+  keepConnected,
   lengthField,
   lengthPrefixed,
   lines,
+  type LinkContext,
   listen,
   type Listener,
   mapCodec,
@@ -112,6 +114,12 @@ export const FUNCTIONS: Readonly<
     heartbeat(client, { interval: 1000, timeout: 1000, ping: () => {} })[Symbol.dispose](),
   invalidFrame: () => invalidFrame("a reason"),
   json: () => json().encode([1]),
+  keepConnected: async ({ client }, aims) => {
+    const ready = (_: Connection, context: LinkContext) => context.ready();
+    const link = keepConnected(aims.connect, ready, { connect: () => client });
+    await link.up(SOME);
+    await link.close({ linger: 0 });
+  },
   lengthField: () => lengthField({ bytes: 1, adjust: 0 }).encode(new Uint8Array([0])),
   lengthPrefixed: () => lengthPrefixed().encode(BYTE),
   lines: () => lines().encode("A"),

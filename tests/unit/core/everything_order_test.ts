@@ -163,7 +163,7 @@ Deno.test("E10: every function gives a promise, also if it is called with junk",
   const synchronous = new Set([
     ...["abort", "connectionOver", "parseAddress", "formatAddress"],
     ...["framed", "encodeProxyHeader", "serve", "disconnectSignal", "heartbeat", "observe"],
-    ...["ref", "unref"],
+    ...["ref", "unref", "keepConnected"],
     ...codecs,
     ...["frameTooLarge", "invalidFrame", "frameBytes"],
   ]);

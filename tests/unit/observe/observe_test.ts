@@ -25,7 +25,7 @@ import { bytesOf } from "../../support/text.ts";
 import { timedServing } from "../../support/timed_serving.ts";
 import { virtualTime } from "../../support/virtual_time.ts";
 
-Deno.test("X5: connect, accept and close are one event each, with what a metric needs", async () => {
+Deno.test("X6: connect, accept and close are one event each, with what a metric needs", async () => {
   using events = observedEvents();
   await using listener = await listen(LOOPBACK);
   const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
@@ -56,7 +56,7 @@ Deno.test("X5: connect, accept and close are one event each, with what a metric 
   }
 });
 
-Deno.test("X5: a connect that fails is one event with the error that it rejects with", async () => {
+Deno.test("X6: a connect that fails is one event with the error that it rejects with", async () => {
   using events = observedEvents();
   const listener = await listen(LOOPBACK);
   const { address } = listener;
@@ -79,7 +79,7 @@ Deno.test("X5: a connect that fails is one event with the error that it rejects 
   assertStrictEquals(events.of("connect")[1].error, aborted);
 });
 
-Deno.test("X5: an iteration over a listener reports each client, and so does a server", async () => {
+Deno.test("X6: an iteration over a listener reports each client, and so does a server", async () => {
   using events = observedEvents();
   await using served = await serving(echo);
   const clients = [await served.client(), await served.client(), await served.client()];
@@ -90,7 +90,7 @@ Deno.test("X5: an iteration over a listener reports each client, and so does a s
   assertEquals(events.of("close").length, 6);
 });
 
-Deno.test("X5: close tells the error that broke the connection, tore it or gave it up", async () => {
+Deno.test("X6: close tells the error that broke the connection, tore it or gave it up", async () => {
   const ends: Record<string, (transport: ScriptedTransport) => Promise<string>> = {
     async reset(transport) {
       const connection = connectionOver(transport);
@@ -138,7 +138,7 @@ Deno.test("X5: close tells the error that broke the connection, tore it or gave 
   }
 });
 
-Deno.test("X5: a close event comes when this side has closed, and not when the peer has", async () => {
+Deno.test("X6: a close event comes when this side has closed, and not when the peer has", async () => {
   using events = observedEvents();
   await using pair = await tcpPair();
   await closeWrite(pair.client);
@@ -148,7 +148,7 @@ Deno.test("X5: a close event comes when this side has closed, and not when the p
   assertEquals(events.of("close").map(({ connection }) => connection), [pair.server]);
 });
 
-Deno.test("X5: duration counts from the opening, or from observe() if that was later", async () => {
+Deno.test("X6: duration counts from the opening, or from observe() if that was later", async () => {
   using time = virtualTime();
   const before = connectionOver(new ScriptedTransport());
   await time.pass(1000);
@@ -161,7 +161,7 @@ Deno.test("X5: duration counts from the opening, or from observe() if that was l
   assertEquals(events.of("close").map(({ duration }) => duration), [25, 5]);
 });
 
-Deno.test("X5: a refused client is an accept, a refuse with the limit, and a close", async () => {
+Deno.test("X6: a refused client is an accept, a refuse with the limit, and a close", async () => {
   for (const reason of ["maxConnections", "maxConnectionsPerHost"] as const) {
     using events = observedEvents();
     await using served = await serving(untilEnd, { [reason]: 1, whenFull: "refuse" });
@@ -178,7 +178,7 @@ Deno.test("X5: a refused client is an accept, a refuse with the limit, and a clo
   }
 });
 
-Deno.test("X5: a PROXY header is a handshake, and a peer without one is refused", async () => {
+Deno.test("X6: a PROXY header is a handshake, and a peer without one is refused", async () => {
   using events = observedEvents();
   await using served = await serving(untilEnd, { proxyProtocol: { trust: ["127.0.0.1"] } });
   const source = { host: "192.0.2.7", port: 7 };
@@ -201,7 +201,7 @@ Deno.test("X5: a PROXY header is a handshake, and a peer without one is refused"
   assertEquals(events.of("handshake").length, 2);
 });
 
-Deno.test("X5: a peer that is not trusted is refused without a handshake", async () => {
+Deno.test("X6: a peer that is not trusted is refused without a handshake", async () => {
   using events = observedEvents();
   await using served = await serving(untilEnd, { proxyProtocol: { trust: ["10.0.0.0/8"] } });
   assertEquals(await soon(recv(await served.client())), null);
@@ -209,7 +209,7 @@ Deno.test("X5: a peer that is not trusted is refused without a handshake", async
   assertEquals(events.of("refuse").map(({ reason }) => reason), ["proxyProtocol"]);
 });
 
-Deno.test("X5: the end of a server is one event with the counts of shutdown()", async () => {
+Deno.test("X6: the end of a server is one event with the counts of shutdown()", async () => {
   using events = observedEvents();
   await using served = await serving(async (connection, { signal }) => {
     await recv(connection, { signal }).catch(() => {});
@@ -233,7 +233,7 @@ Deno.test("X5: the end of a server is one event with the counts of shutdown()", 
   assert(event.duration > 0);
 });
 
-Deno.test("X5: a server whose listener is closed has its shutdown event too", async () => {
+Deno.test("X6: a server whose listener is closed has its shutdown event too", async () => {
   using events = observedEvents();
   const listener = await listen(LOOPBACK);
   const server = serve(listener, untilEnd);

@@ -58,7 +58,7 @@ Deno.test("E1: observe() throws InvalidInput for anything but an object with met
   observe({})[Symbol.dispose]();
 });
 
-Deno.test("X5: several observers get the same event, in the order of observe(), each as itself", () => {
+Deno.test("X6: several observers get the same event, in the order of observe(), each as itself", () => {
   const seen: [string, ObservedClose][] = [];
   class Named {
     readonly #name: string;
@@ -83,7 +83,7 @@ Deno.test("X5: several observers get the same event, in the order of observe(), 
   assertEquals(seen.length, 5);
 });
 
-Deno.test("X5: an event goes to those who observed when it began, and were not disposed since", () => {
+Deno.test("X6: an event goes to those who observed when it began, and were not disposed since", () => {
   const seen: string[] = [];
   const added: Disposable[] = [];
   const last = { close: () => void seen.push("last") };
@@ -117,7 +117,7 @@ const MISTAKES: Record<string, () => unknown> = {
 };
 
 for (const [what, mistake] of Object.entries(MISTAKES)) {
-  Deno.test(`X6: an observer that ${what} harms nobody, and is shown once`, async () => {
+  Deno.test(`X7: an observer that ${what} harms nobody, and is shown once`, async () => {
     using unhandled = watchUnhandled();
     using shown = errorLines();
     const wrong = mistake as () => void;
@@ -136,7 +136,7 @@ for (const [what, mistake] of Object.entries(MISTAKES)) {
   });
 }
 
-Deno.test("X6: an observer may close what it sees, in every event", async () => {
+Deno.test("X7: an observer may close what it sees, in every event", async () => {
   const ended: unknown[] = [];
   using _observation = observe({
     connect: ({ connection }) => abort(connection!),
@@ -156,7 +156,7 @@ Deno.test("X6: an observer may close what it sees, in every event", async () => 
   assertEquals(ended.length, 2);
 });
 
-Deno.test("X6: an observer may close the listener of the client that it sees, whom accept() still gets", async () => {
+Deno.test("X7: an observer may close the listener of the client that it sees, whom accept() still gets", async () => {
   const listener = await listen(LOOPBACK);
   let closed: Promise<void> | undefined;
   using _observation = observe({ accept: () => closed = closeListener(listener) as never });
@@ -170,7 +170,7 @@ Deno.test("X6: an observer may close the listener of the client that it sees, wh
   abort(client);
 });
 
-Deno.test("X6: an observer may end the server from each of its events", async () => {
+Deno.test("X7: an observer may end the server from each of its events", async () => {
   for (const name of ["accept", "refuse", "close"] as const) {
     await using served = await serving(untilEnd, { maxConnections: 1, whenFull: "refuse" });
     let ends = 0;

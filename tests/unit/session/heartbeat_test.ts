@@ -33,7 +33,7 @@ import { virtualTime } from "../../support/virtual_time.ts";
 
 const REASON = `the peer sent nothing for ${INTERVAL} ms, nor within ${TIMEOUT} ms after a ping`;
 
-Deno.test("X3: whenever bytes come, a ping and the abort are never early, and late by two checks at most", () =>
+Deno.test("X4: whenever bytes come, a ping and the abort are never early, and late by two checks at most", () =>
   withSeed(async (random) => {
     const pings: number[] = [];
     await using beat = beating(() => void pings.push(performance.now()));
@@ -69,7 +69,7 @@ Deno.test("X3: whenever bytes come, a ping and the abort are never early, and la
     await receiving;
   }));
 
-Deno.test("X3: a silent peer gets one ping after the interval, and is given up after the timeout", async () => {
+Deno.test("X4: a silent peer gets one ping after the interval, and is given up after the timeout", async () => {
   await using beat = beating();
   const { time, connection } = beat;
   const received = recv(connection);
@@ -88,7 +88,7 @@ Deno.test("X3: a silent peer gets one ping after the interval, and is given up a
   assertEquals(time.running, 0);
 });
 
-Deno.test("X3: the error names the peer, and an iteration and a view throw it", async () => {
+Deno.test("X4: the error names the peer, and an iteration and a view throw it", async () => {
   await using pair = await tcpPair();
   using _heart = heartbeat(pair.server, { interval: 8, timeout: 8, ping: () => {} });
   const error = await rejection(
@@ -104,7 +104,7 @@ Deno.test("X3: the error names the peer, and an iteration and a view throw it", 
   await rejection(async () => await Array.fromAsync(pair.server), "TimedOut", "recv");
 });
 
-Deno.test("X3: pending and later calls of every kind reject TimedOut, and close() resolves", async () => {
+Deno.test("X4: pending and later calls of every kind reject TimedOut, and close() resolves", async () => {
   await using beat = beating();
   const { time, transport, connection } = beat;
   const pending = {
@@ -133,7 +133,7 @@ Deno.test("X3: pending and later calls of every kind reject TimedOut, and close(
 });
 
 for (const { name, call, answer } of RECEIVING_CALLS) {
-  Deno.test(`X3: bytes that ${name}() receives are a sign of life`, async () => {
+  Deno.test(`X4: bytes that ${name}() receives are a sign of life`, async () => {
     await using beat = beating();
     const { time, transport, connection } = beat;
     for (let count = 0; count < 5; count++) {
@@ -146,7 +146,7 @@ for (const { name, call, answer } of RECEIVING_CALLS) {
   });
 }
 
-Deno.test("X3: a part of a line is a sign of life, and so is an answer to the ping", async () => {
+Deno.test("X4: a part of a line is a sign of life, and so is an answer to the ping", async () => {
   await using beat = beating((connection) => send(connection, bytesOf("PING\n")));
   const { time, transport, connection } = beat;
   const line = recvLine(connection);
@@ -163,7 +163,7 @@ Deno.test("X3: a part of a line is a sign of life, and so is an answer to the pi
   assertEquals(await line, "xxxxx");
 });
 
-Deno.test("X3: if nobody receives, bytes are read ahead, and the next calls get them in order", async () => {
+Deno.test("X4: if nobody receives, bytes are read ahead, and the next calls get them in order", async () => {
   await using beat = beating();
   const { time, transport, connection } = beat;
   let sent = "";
@@ -186,7 +186,7 @@ Deno.test("X3: if nobody receives, bytes are read ahead, and the next calls get 
   assertEquals(connection.bytesReceived, sent.length);
 });
 
-Deno.test("X3: bytes that come behind a read ahead wait for a call that wants more than that", async () => {
+Deno.test("X4: bytes that come behind a read ahead wait for a call that wants more than that", async () => {
   await using beat = beating();
   const { time, transport, connection } = beat;
   await time.pass(5 * CHECK);
@@ -201,7 +201,7 @@ Deno.test("X3: bytes that come behind a read ahead wait for a call that wants mo
   assertEquals(textOf((await recv(connection))!), "third");
 });
 
-Deno.test("X3: a read ahead that ends while this side closes breaks nothing", async () => {
+Deno.test("X4: a read ahead that ends while this side closes breaks nothing", async () => {
   for (const last of ["bytes", "end", "failure"] as const) {
     await using beat = beating();
     const { time, transport, connection } = beat;
@@ -221,7 +221,7 @@ Deno.test("X3: a read ahead that ends while this side closes breaks nothing", as
   }
 });
 
-Deno.test("X3: while 64 KiB wait that nobody receives, a peer is not given up, and after that it is", async () => {
+Deno.test("X4: while 64 KiB wait that nobody receives, a peer is not given up, and after that it is", async () => {
   await using beat = beating();
   const { time, transport, connection } = beat;
   let sent = 0;
@@ -240,7 +240,7 @@ Deno.test("X3: while 64 KiB wait that nobody receives, a peer is not given up, a
   await rejection(() => recv(connection), "TimedOut", "recv");
 });
 
-Deno.test("X3, E12: the time for which this process did not run does not count", async () => {
+Deno.test("X4, E12: the time for which this process did not run does not count", async () => {
   await using beat = beating();
   const { time, connection } = beat;
   const received = recv(connection);
@@ -256,7 +256,7 @@ Deno.test("X3, E12: the time for which this process did not run does not count",
   await rejection(() => received, "TimedOut", "recv");
 });
 
-Deno.test("X3, E12: an answer that came while this process did not run counts", async () => {
+Deno.test("X4, E12: an answer that came while this process did not run counts", async () => {
   await using beat = beating();
   const { time, transport, connection } = beat;
   const received = recv(connection);
@@ -292,7 +292,7 @@ const PINGS: Record<string, { ping: () => unknown; cause?: unknown }> = {
   "gives a number": { ping: () => 5 },
 };
 for (const [what, { ping, cause }] of Object.entries(PINGS)) {
-  Deno.test(`X3: a ping that ${what} ends nothing: the peer's silence decides`, async () => {
+  Deno.test(`X4: a ping that ${what} ends nothing: the peer's silence decides`, async () => {
     using unhandled = watchUnhandled();
     await using beat = beating(ping as () => void);
     const { time, transport, connection } = beat;
@@ -311,7 +311,7 @@ for (const [what, { ping, cause }] of Object.entries(PINGS)) {
   });
 }
 
-Deno.test("X4: a heartbeat that is disposed, once or twice or in its ping, says nothing more", async () => {
+Deno.test("X5: a heartbeat that is disposed, once or twice or in its ping, says nothing more", async () => {
   await using beat = beating();
   const { time, connection, heart } = beat;
   heart[Symbol.dispose]();
@@ -332,7 +332,7 @@ Deno.test("X4: a heartbeat that is disposed, once or twice or in its ping, says 
   await rejection(() => received, "Closed", "recv");
 });
 
-Deno.test("X4: a ping that aborts its connection ends the heartbeat with it", async () => {
+Deno.test("X5: a ping that aborts its connection ends the heartbeat with it", async () => {
   await using beat = beating(abort);
   const received = recv(beat.connection);
   received.catch(() => {});
@@ -341,7 +341,7 @@ Deno.test("X4: a ping that aborts its connection ends the heartbeat with it", as
   assertEquals([beat.pings, beat.time.running], [1, 0]);
 });
 
-Deno.test("X4: close(), abort(), the peer's end and a break end the heartbeat, and leave no timer", async () => {
+Deno.test("X5: close(), abort(), the peer's end and a break end the heartbeat, and leave no timer", async () => {
   const ends: Record<string, (beat: ReturnType<typeof beating>) => Promise<unknown> | void> = {
     close: ({ connection }) => void close(connection, { linger: 0 }).catch(() => {}),
     abort: ({ connection }) => abort(connection),
@@ -361,7 +361,7 @@ Deno.test("X4: close(), abort(), the peer's end and a break end the heartbeat, a
   }
 });
 
-Deno.test("X4: on a connection that is over it does nothing", async () => {
+Deno.test("X5: on a connection that is over it does nothing", async () => {
   await using beat = beating();
   const closed = connectionOver(new ScriptedTransport());
   abort(closed);
@@ -373,7 +373,7 @@ Deno.test("X4: on a connection that is over it does nothing", async () => {
   await rejection(() => recv(closed), "Closed", "recv");
 });
 
-Deno.test("X3: of two heartbeats on one connection each has its own times and pings", async () => {
+Deno.test("X4: of two heartbeats on one connection each has its own times and pings", async () => {
   await using beat = beating();
   const { time, transport, connection } = beat;
   let seldom = 0;
@@ -398,7 +398,7 @@ Deno.test("X3: of two heartbeats on one connection each has its own times and pi
   assertEquals(time.running, 0);
 });
 
-Deno.test("X3: state belongs to one connection: the next one begins with its own silence", async () => {
+Deno.test("X4: state belongs to one connection: the next one begins with its own silence", async () => {
   await using beat = beating();
   await beat.time.pass(INTERVAL + CHECK);
   abort(beat.connection);
@@ -415,7 +415,7 @@ Deno.test("X3: state belongs to one connection: the next one begins with its own
   await rejection(() => received, "Closed", "recv");
 });
 
-Deno.test("X4: many heartbeats share one timer, and the last one takes it away", async () => {
+Deno.test("X5: many heartbeats share one timer, and the last one takes it away", async () => {
   using time = virtualTime();
   const connections = Array.from({ length: 100 }, () => connectionOver(new ScriptedTransport()));
   let pings = 0;
@@ -437,7 +437,7 @@ Deno.test("X4: many heartbeats share one timer, and the last one takes it away",
   await turns();
 });
 
-Deno.test("X3: pings that take long let the event loop turn between them", async () => {
+Deno.test("X4: pings that take long let the event loop turn between them", async () => {
   using time = virtualTime();
   const connections = Array.from({ length: 6 }, () => connectionOver(new ScriptedTransport()));
   const order: string[] = [];
@@ -471,7 +471,7 @@ Deno.test("R7: disconnectSignal() beside a heartbeat sees the end, and both read
   assertEquals([beat.pings, time.running], [0, 0]);
 });
 
-Deno.test("X3: over TCP a client that answers stays, and one that does not is dropped", async () => {
+Deno.test("X4: over TCP a client that answers stays, and one that does not is dropped", async () => {
   await using listener = await listen(LOOPBACK);
   const PING = bytesOf("PING\n");
   const times = { interval: 20, timeout: 2000 };
