@@ -34,7 +34,7 @@ import { DelimitedReader, ExactReader, LineReader } from "./framing/reads.ts";
 import type { Connection, OperationOptions } from "./types.ts";
 
 export { ByteQueue } from "./bytes/byte_queue.ts";
-export type { Codec, CodecOptions, Decoder } from "./framing/codec.ts";
+export type { Codec, CodecOptions, Decoder, Encoder } from "./framing/codec.ts";
 export { frameBytes, frameTooLarge, invalidFrame } from "./framing/codec_support.ts";
 export { contentLength } from "./framing/content_length.ts";
 export { delimited } from "./framing/delimited.ts";
@@ -45,8 +45,7 @@ export type { FramedConnection } from "./framing/framed_connection.ts";
 export { lengthField, type LengthFieldOptions } from "./framing/length_field.ts";
 export { lengthPrefixed, type LengthPrefixedOptions } from "./framing/length_prefixed.ts";
 export { lines, type LinesOptions } from "./framing/lines.ts";
-export { netstrings } from "./framing/netstrings.ts";
-export { octetCounted } from "./framing/octet_counted.ts";
+export { netstrings, octetCounted } from "./framing/decimal_length.ts";
 export { varintPrefixed } from "./framing/varint_prefixed.ts";
 
 /** Options of {@linkcode recvUntil}. */

@@ -209,6 +209,17 @@ export class ByteQueue {
   }
 
   /**
+   * Looks at all bytes that lie in one piece at the front, without a copy: the first of those that wait, and often all of
+   * them. {@linkcode Decoder.decodeAll} finds many frames in them at once.
+   *
+   * @returns A view, which must not be changed, and is good only until the queue is used again. It is empty only if no
+   * byte waits.
+   */
+  peekRun(): Uint8Array {
+    return this.#bytes.subarray(this.#start, this.#end);
+  }
+
+  /**
    * Removes bytes from the front.
    *
    * @param length Number of bytes.

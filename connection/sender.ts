@@ -173,12 +173,15 @@ export class Sender implements StateObserver {
    * Sends pieces as one: all of them leave, one after the other, or none does.
    *
    * @param join Makes fewer pieces of them, once it is certain that the queue has room.
+   * @param mustLeave True if what is sent later depends on these bytes. Then `checkCanSend` has answered for the queue's
+   * room, and a cancel always tears the stream.
    */
   sendPieces(
     pieces: readonly Uint8Array[],
     options: OperationOptions | undefined,
     operation: SendOperation,
     join?: typeof joinPieces,
+    mustLeave: boolean = false,
   ): Promise<void> {
     try {
       const checked = checkPieces(operation, pieces);
@@ -186,12 +189,13 @@ export class Sender implements StateObserver {
       const cancellation = Cancellation.read(operation, options);
       this.#checkOpen(operation, cancellation?.already);
       if (length === 0) return Promise.resolve();
-      this.#checkRoom(operation, length);
+      if (!mustLeave) this.#checkRoom(operation, length);
+      this.#checkUnbroken(operation);
       const [bytes, ...more] = join === undefined ? checked : join(checked);
       if (join !== undefined && more.length === 0 && cancellation === undefined) {
         return this.#sendJoined(operation, bytes);
       }
-      return this.#enqueue(pendingSend(operation, bytes, length, more), cancellation);
+      return this.#enqueue(pendingSend(operation, bytes, length, more), cancellation, mustLeave);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -205,12 +209,18 @@ export class Sender implements StateObserver {
       this.#enqueue(pendingSend(operation, bytes, length), undefined);
   }
 
+  /** Throws if a send cannot begin, before its bytes are made. A byte must have room in the queue. */
+  checkCanSend(operation: SendOperation, options: OperationOptions | undefined): void {
+    this.#checkOpen(operation, Cancellation.read(operation, options)?.already);
+    this.#checkRoom(operation, 1);
+    this.#checkUnbroken(operation);
+  }
+
   #checkRoom(operation: SendOperation, length: number): void {
     const waiting = this.#backlog?.bytes ?? 0;
     if (!this.idle && waiting + length > this.#limit) {
       throw queueFullError(operation, this.#state.peer, { waiting, length, limit: this.#limit });
     }
-    this.#checkUnbroken(operation);
   }
 
   #checkUnbroken(operation: SendOperation): void {
@@ -218,23 +228,27 @@ export class Sender implements StateObserver {
     if (failure !== undefined) throw this.#state.brokenError(failure, operation);
   }
 
-  #enqueue(send: PendingSend, cancellation: Cancellation | undefined): Promise<void> {
-    send.stop = cancellation?.watch((why) => this.#cancel(send, why), this.#state.peer);
+  #enqueue(
+    send: PendingSend,
+    cancellation: Cancellation | undefined,
+    mustLeave: boolean = false,
+  ): Promise<void> {
+    send.stop = cancellation?.watch((why) => this.#cancel(send, why, mustLeave), this.#state.peer);
     this.#backlog ??= new SendBacklog();
     this.#backlog.queue.push(send);
     if ((this.#gate & WRITING) === 0) this.#writeNext(this.#backlog);
     return send.promise;
   }
 
-  #cancel(send: PendingSend, why: Cancelled): void {
+  #cancel(send: PendingSend, why: Cancelled, mustLeave: boolean): void {
     const { operation, sent, length } = send;
     const { peer } = this.#state;
-    if (send.handed) {
+    if (!send.handed) this.#backlog!.queue.remove(send);
+    if (send.handed || mustLeave) {
       const reason =
         `${why.reason}; ${sent} of ${length} bytes had left, the connection is aborted`;
       this.#tear(send, cancelledError({ ...why, reason }, operation, peer, sent));
     } else {
-      this.#backlog!.queue.remove(send);
       send.reject(cancelledError(why, operation, peer));
     }
   }

@@ -18,6 +18,8 @@ import { DisconnectWatch } from "./disconnect_watch.ts";
 import { type CloseLimits, deliver, readCloseLimits } from "./graceful_close.ts";
 import type { ReceivedBytes, StreamReader } from "./pending_receive.ts";
 import { Receiver } from "./receiver.ts";
+import { joinPieces } from "./send_pieces.ts";
+import type { SendOperation } from "./send_queue.ts";
 import { Sender } from "./sender.ts";
 import { WebStreams } from "./web_streams.ts";
 import { WriteEnd } from "./write_end.ts";
@@ -132,6 +134,20 @@ export class StreamConnection implements Connection {
     options: OperationOptions | undefined,
   ): Promise<void> {
     return this.#sender.send(pieces, options, "sendFrames");
+  }
+
+  /** Throws if a send cannot begin, before its bytes are made. */
+  checkCanSend(operation: SendOperation, options: OperationOptions | undefined): void {
+    this.#sender.checkCanSend(operation, options);
+  }
+
+  /** Sends bytes on which those of later sends depend: a cancel always tears the stream. `checkCanSend` comes first. */
+  sendDependedOn(
+    pieces: readonly Uint8Array[],
+    options: OperationOptions | undefined,
+    operation: SendOperation,
+  ): Promise<void> {
+    return this.#sender.sendPieces(pieces, options, operation, joinPieces, true);
   }
 
   flush(options: OperationOptions | undefined): Promise<void> {

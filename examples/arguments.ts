@@ -14,10 +14,21 @@ export function exitWithError(error: unknown): never {
   exitWithProblem(error.message);
 }
 
+type Options = NonNullable<ParseArgsConfig["options"]>;
+
 /** Reads the options of the command line, and accepts nothing else there. */
-export function readOptions<T extends NonNullable<ParseArgsConfig["options"]>>(options: T) {
+export function readOptions<T extends Options>(options: T) {
+  return parseCommand(options, false).values;
+}
+
+/** Reads the options of the command line and the arguments between them. */
+export function readCommand<T extends Options>(options: T) {
+  return parseCommand(options, true);
+}
+
+function parseCommand<T extends Options>(options: T, allowPositionals: boolean) {
   try {
-    return parseArgs({ args: Deno.args, options, strict: true, allowPositionals: false }).values;
+    return parseArgs({ args: Deno.args, options, strict: true, allowPositionals });
   } catch (error) {
     exitWithProblem((error as Error).message.split("\n")[0]);
   }

@@ -8,7 +8,6 @@
  * reply to the one before. In your own program, import from "jsr:@aivi/sockets" instead.
  */
 import {
-  abort,
   type Address,
   close,
   connect,
@@ -84,7 +83,8 @@ export class RespClient implements AsyncDisposable {
     } catch (error) {
       why = error;
     }
-    abort(this.#connection);
+    // Not abort: if this side has closed, requests may still be leaving.
+    close(this.#connection, { linger: 0 }).catch(() => {});
     for (const call of this.#waiting) call.reject(why);
     this.#waiting.clear();
   }

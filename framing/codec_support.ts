@@ -41,6 +41,17 @@ export function checkIsCodec(operation: string, codec: Codec<unknown>): void {
   });
 }
 
+/**
+ * Gives a codec an `encodeInto`. A codec that spreads this one and has an `encode` of its own must not get it: object
+ * spread leaves out what is not enumerable.
+ */
+export function withEncodeInto<In, Out>(
+  codec: Codec<In, Out>,
+  encodeInto: NonNullable<Codec<In>["encodeInto"]>,
+): Codec<In, Out> {
+  return Object.defineProperty(codec, "encodeInto", { value: encodeInto });
+}
+
 /** Returns the bytes of a frame to send, or throws `InvalidInput` or `TooLarge`. */
 export function checkFrame(frame: unknown, maxLength: number): Uint8Array {
   const bytes = checkBytes("sendFrame", "the frame", frame);

@@ -3,8 +3,16 @@ import type { ByteQueue } from "../bytes/byte_queue.ts";
 import { ByteSearch } from "../bytes/byte_search.ts";
 import { invalidInput } from "../core/arguments.ts";
 import type { Codec, CodecOptions, Decoder } from "./codec.ts";
-import { checkFrame, checkInput, frameBytes, overLimit, readMaxLength } from "./codec_support.ts";
+import {
+  checkFrame,
+  checkInput,
+  frameBytes,
+  overLimit,
+  readMaxLength,
+  withEncodeInto,
+} from "./codec_support.ts";
 import { DelimiterScanner } from "./delimiter_scanner.ts";
+import { type FrameFinder, takeFrames } from "./frame_run.ts";
 
 /**
  * Makes a codec of frames that end with a delimiter, which is not part of them:
@@ -40,7 +48,7 @@ export function delimited(delimiter: Uint8Array, options?: CodecOptions): Codec<
   const operation = "delimited";
   const own = new Uint8Array(checkSomeBytes(operation, "the delimiter", delimiter));
   const maxLength = readMaxLength(operation, options);
-  return {
+  const codec: Codec<Uint8Array> = {
     encode(frame) {
       const content = checkFrame(frame, maxLength);
       checkWithout(content, own);
@@ -48,15 +56,29 @@ export function delimited(delimiter: Uint8Array, options?: CodecOptions): Codec<
     },
     decoder: () => new DelimitedDecoder(own, maxLength),
   };
+  return withEncodeInto(codec, (frame, target, offset) => {
+    const content = checkFrame(frame, maxLength);
+    const end = offset + content.length + own.length;
+    if (end > target.length) return -1;
+    checkWithout(content, own);
+    target.set(content, offset);
+    target.set(own, end - own.length);
+    return end;
+  });
 }
 
-class DelimitedDecoder implements Decoder<Uint8Array> {
+class DelimitedDecoder implements Decoder<Uint8Array>, FrameFinder {
+  first = 0;
+  behind = 0;
+  next = 0;
   readonly #scanner: DelimiterScanner;
-  readonly #size: number;
+  readonly #search: ByteSearch;
+  readonly #maxLength: number;
 
   constructor(delimiter: Uint8Array, maxLength: number) {
     this.#scanner = new DelimiterScanner(delimiter, maxLength, () => overLimit("frame", maxLength));
-    this.#size = delimiter.length;
+    this.#search = new ByteSearch(delimiter);
+    this.#maxLength = maxLength;
   }
 
   decode(input: ByteQueue): Uint8Array | undefined {
@@ -64,8 +86,24 @@ class DelimitedDecoder implements Decoder<Uint8Array> {
     const length = this.#scanner.next(input);
     if (length < 0) return undefined;
     const frame = input.take(length);
-    input.skip(this.#size);
+    input.skip(this.#search.length);
     return frame;
+  }
+
+  decodeAll(input: ByteQueue, frames: Uint8Array[], maxFrames: number): void {
+    // The bytes that the scanner has seen already are not scanned again.
+    if (this.#scanner.isAtBeginning(input)) takeFrames(input, frames, maxFrames, this);
+  }
+
+  find(bytes: Uint8Array, at: number): boolean {
+    const { length } = this.#search;
+    this.#search.reset();
+    const end = this.#search.scan(bytes, at, Math.min(bytes.length, at + this.#maxLength + length));
+    if (end < 0) return false;
+    this.first = at;
+    this.behind = end - length;
+    this.next = end;
+    return true;
   }
 
   end(input: ByteQueue): undefined {

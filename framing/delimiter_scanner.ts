@@ -28,6 +28,11 @@ export class DelimiterScanner {
     return this.#discarding;
   }
 
+  /** Returns true if nothing was scanned of the current frame, and nothing of it was dropped. */
+  isAtBeginning({ consumed }: ByteQueue): boolean {
+    return this.#scanned <= consumed && !(this.#discarding && this.#droppedTo === consumed);
+  }
+
   /** Returns the index of the next delimiter, or -1 if more bytes have to come. */
   next(input: ByteQueue): number {
     // If another reader has gone on meanwhile, it has taken the rest of the frame.

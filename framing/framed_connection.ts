@@ -1,4 +1,3 @@
-import { isBytes } from "../bytes/byte_arguments.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { StreamReader } from "../connection/pending_receive.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
@@ -13,6 +12,7 @@ import {
   readMaxFrames,
   type RecvFramesOptions,
 } from "./frame_batch.ts";
+import { FrameEncoder } from "./frame_encoder.ts";
 import { checkNothingLeft, invalidFrame, mayGoOn, NULL_FRAME } from "./codec_support.ts";
 
 /**
@@ -35,7 +35,9 @@ export interface FramedConnection<In, Out = In> extends AsyncIterable<Out>, Asyn
 export class FramedStreamConnection<In, Out = In>
   implements FramedConnection<In, Out>, FrameSource<Out> {
   readonly connection: StreamConnection;
-  readonly #codec: Codec<In, Out>;
+  readonly #encoder: FrameEncoder<In>;
+  /** True if the encoder has a state, so that each of its frames must leave. */
+  readonly #stateful: boolean;
   readonly #decoder: Decoder<Out>;
   #ended = false;
   /** The error that ended the frames, in an object, since a codec may throw any value. */
@@ -45,12 +47,13 @@ export class FramedStreamConnection<In, Out = In>
 
   /** Returns true for a value that this class made. */
   static is(handle: unknown): handle is FramedStreamConnection<unknown> {
-    return typeof handle === "object" && handle !== null && #codec in handle;
+    return typeof handle === "object" && handle !== null && #encoder in handle;
   }
 
   constructor(connection: StreamConnection, codec: Codec<In, Out>) {
     this.connection = connection;
-    this.#codec = codec;
+    this.#stateful = codec.encoder !== undefined;
+    this.#encoder = new FrameEncoder(codec.encoder?.() ?? codec);
     this.#decoder = codec.decoder();
     if (typeof this.#decoder?.decode === "function") return;
     ignoreRejection(this.#decoder);
@@ -63,7 +66,8 @@ export class FramedStreamConnection<In, Out = In>
 
   send(frame: In, options: OperationOptions | undefined): Promise<void> {
     try {
-      return this.connection.sendEncoded(this.#encode(frame), options);
+      if (this.#stateful) return this.#sendStateful("sendFrame", [frame], options);
+      return this.connection.sendEncoded(this.#encoder.encode(frame), options);
     } catch (error) {
       return Promise.reject(this.connection.codecError(error, "sendFrame"));
     }
@@ -80,15 +84,32 @@ export class FramedStreamConnection<In, Out = In>
 
   sendBatch(frames: Iterable<In>, options: OperationOptions | undefined): Promise<void> {
     try {
-      const pieces: Uint8Array[] = [];
-      for (const frame of readFrames(frames)) {
-        const encoded = this.#encode(frame);
-        if (isBytes(encoded)) pieces.push(encoded);
-        else for (const piece of encoded) pieces.push(piece);
-      }
+      const read = readFrames(frames);
+      if (this.#stateful) return this.#sendStateful("sendFrames", read, options);
+      const pieces = this.#encoder.encodeBatch(read);
       return this.connection.sendEncodedBatch(pieces, options);
     } catch (error) {
       return Promise.reject(this.connection.codecError(error, "sendFrames"));
+    }
+  }
+
+  decodeAll(input: ByteQueue, frames: Out[], maxFrames: number): void {
+    const decoder = this.#decoder;
+    const stopped = this.#postponed !== undefined || this.#failure !== undefined;
+    if (stopped || decoder.decodeAll === undefined || input.length === 0) return;
+    const before = input.consumed;
+    let checked = frames.length;
+    try {
+      try {
+        if (isIgnoredPromise(decoder.decodeAll(input, frames, maxFrames))) {
+          throw new TypeError("decodeAll gave a promise");
+        }
+      } finally {
+        for (; checked < frames.length; checked++) checkIsFrame(frames[checked]);
+      }
+    } catch (error) {
+      frames.length = checked;
+      throw this.#fail(error, input.consumed > before);
     }
   }
 
@@ -134,22 +155,31 @@ export class FramedStreamConnection<In, Out = In>
     return this.connection[Symbol.asyncDispose]();
   }
 
+  /** Sends frames of an encoder whose next frames depend on these: either they leave, or nothing may follow. */
+  #sendStateful(
+    operation: "sendFrame" | "sendFrames",
+    frames: readonly In[],
+    options: OperationOptions | undefined,
+  ): Promise<void> {
+    this.connection.checkCanSend(operation, options);
+    const pieces: Uint8Array[] = [];
+    let encoded = 0;
+    try {
+      for (const frame of frames) {
+        pieces.push(...[this.#encoder.encode(frame)].flat());
+        encoded++;
+      }
+    } catch (error) {
+      if (encoded > 0) this.connection.abort(this.connection.codecError(error, operation));
+      throw error;
+    }
+    return this.connection.sendDependedOn(pieces, options, operation);
+  }
+
   /** Remembers an error that loses the beginning of the next frame. */
   #fail(error: unknown, tookBytes: boolean): unknown {
     if (!mayGoOn(error, tookBytes)) this.#failure = { error };
     return error;
-  }
-
-  #encode(frame: In): Uint8Array | readonly Uint8Array[] {
-    const encoded = this.#codec.encode(frame);
-    if (isBytes(encoded)) return encoded;
-    const pieces: readonly unknown[] = Array.isArray(encoded) ? encoded : [encoded];
-    // A loop sees the holes of an array as well, unlike `every`.
-    let allBytes = Array.isArray(encoded);
-    for (const piece of pieces) allBytes &&= isBytes(piece);
-    if (allBytes) return encoded;
-    pieces.forEach(ignoreRejection);
-    throw new TypeError("encode gave neither bytes nor an array of bytes");
   }
 }
 

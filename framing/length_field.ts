@@ -14,6 +14,8 @@ import {
   invalidFrame,
   readMaxLength,
 } from "./codec_support.ts";
+import { type FrameFinder, takeFrames } from "./frame_run.ts";
+import { checkEndian, lengthAt, type LengthForm, lengthIn } from "./length_value.ts";
 
 /** Maximum of `offset` (bytes). Headers are short, and a decoder waits for this many bytes. */
 const LARGEST_OFFSET_BYTES = 65_535;
@@ -57,10 +59,8 @@ export interface LengthFieldOptions extends CodecOptions {
 }
 
 /** The options, checked and completed. */
-interface Format {
+interface Format extends LengthForm {
   readonly offset: number;
-  readonly size: number;
-  readonly endian: "big" | "little";
   /** Number of bytes before the end of the length field: no frame is shorter. */
   readonly header: number;
   /** Difference between the length of a frame and the value of its field (bytes). */
@@ -79,6 +79,15 @@ interface Format {
  *  offset  length field: 10      10 - 4 bytes
  * ```
  *
+ * `adjust` follows from what the value of the field counts:
+ *
+ * | the value counts                              | `adjust`               |
+ * | --------------------------------------------- | ---------------------- |
+ * | all bytes behind the field                    | `0`, the default       |
+ * | the field and all bytes behind it             | `-bytes`               |
+ * | the whole message                             | `-(offset + bytes)`    |
+ * | the bytes behind a header of `n` bytes        | `n - (offset + bytes)` |
+ *
  * The layouts of some protocols:
  *
  * | protocol                     | options                                     |
@@ -92,10 +101,13 @@ interface Format {
  * | HTTP/2                       | `{ bytes: 3, adjust: 6 }`                   |
  * | TLS records                  | `{ offset: 3, bytes: 2 }`                   |
  * | Diameter                     | `{ offset: 1, bytes: 3, adjust: -4 }`       |
+ * | BGP                          | `{ offset: 16, bytes: 2, adjust: -18 }`     |
+ * | memcached's binary protocol  | `{ offset: 8, adjust: 12 }`                 |
  * | FLV tag and its size behind  | `{ offset: 1, bytes: 3, adjust: 11 }`       |
  *
  * The field is read without a sign: a negative length is a very large one, and over the limit.
- * {@linkcode lengthPrefixed} gives the message without its length instead.
+ * {@linkcode lengthPrefixed} gives the message without its length instead, and {@linkcode mapCodec} gives the
+ * fields of the header names.
  *
  * @param options Place and form of the length field, and maximum length of a frame.
  * @returns The codec. It encodes a whole message as it is, with `InvalidInput` if its length field does not
@@ -104,7 +116,28 @@ interface Format {
  * @throws {SocketError} `InvalidInput` if an option has another value than those above, or if `maxLength` is
  * smaller than `offset + bytes`.
  *
- * @example
+ * @example Messages of a type, the length of their text in 2 bytes, and the text
+ * ```ts
+ * import { accept, connect, framed, listen, recvFrame, sendFrame } from "jsr:@aivi/sockets";
+ * import { lengthField, mapCodec } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
+ *
+ * const messages = mapCodec(lengthField({ offset: 1, bytes: 2 }), {
+ *   encode(message: { type: number; text: string }) {
+ *     const text = new TextEncoder().encode(message.text);
+ *     return Uint8Array.of(message.type, text.length >> 8, text.length & 255, ...text);
+ *   },
+ *   decode: (frame) => ({ type: frame[0], text: new TextDecoder().decode(frame.subarray(3)) }),
+ * });
+ *
+ * await using listener = await listen({ host: "127.0.0.1", port: 0 });
+ * await using client = framed(await connect(listener.address), messages);
+ * await using server = framed(await accept(listener), messages);
+ * await sendFrame(client, { type: 7, text: "hello" });
+ * assertEquals(await recvFrame(server), { type: 7, text: "hello" });
+ * ```
+ *
+ * @example Bytes of PostgreSQL
  * ```ts
  * import { assertEquals } from "jsr:@std/assert";
  * import { ByteQueue, lengthField } from "jsr:@aivi/sockets";
@@ -133,7 +166,10 @@ export function lengthField(options?: LengthFieldOptions): Codec<Uint8Array> {
   };
 }
 
-class LengthFieldDecoder implements Decoder<Uint8Array> {
+class LengthFieldDecoder implements Decoder<Uint8Array>, FrameFinder {
+  first = 0;
+  behind = 0;
+  next = 0;
   readonly #format: Format;
 
   constructor(format: Format) {
@@ -142,9 +178,9 @@ class LengthFieldDecoder implements Decoder<Uint8Array> {
 
   decode(input: ByteQueue): Uint8Array | undefined {
     checkInput(input);
-    const { header, extra, maxLength } = this.#format;
+    const { offset, header, extra, maxLength } = this.#format;
     if (input.length < header) return undefined;
-    const value = readField(input, this.#format);
+    const value = lengthAt(input, offset, this.#format);
     const length = value + extra;
     // Nothing is taken before an error: without a length, nobody knows the beginning of the next frame.
     if (length > maxLength) throw frameTooLarge(length, maxLength);
@@ -153,38 +189,31 @@ class LengthFieldDecoder implements Decoder<Uint8Array> {
     }
     return input.length < length ? undefined : input.take(length);
   }
-}
 
-/** Reads the length field. Above 2^53 it is not exact, but larger than any limit. */
-function readField(input: ByteQueue, { offset, size, endian }: Format): number {
-  switch (size) {
-    case 1:
-      return input.uint8(offset);
-    case 2:
-      return input.uint16(offset, endian);
-    case 3: {
-      const middle = input.uint8(offset + 1) * 256;
-      const [first, last] = [input.uint8(offset), input.uint8(offset + 2)];
-      return endian === "big" ? first * 65_536 + middle + last : last * 65_536 + middle + first;
-    }
-    case 4:
-      return input.uint32(offset, endian);
-    default:
-      return Number(input.uint64(offset, endian));
+  decodeAll(input: ByteQueue, frames: Uint8Array[], maxFrames: number): void {
+    takeFrames(input, frames, maxFrames, this);
+  }
+
+  find(bytes: Uint8Array, at: number): boolean {
+    const { offset, header, extra, maxLength } = this.#format;
+    if (at + header > bytes.length) return false;
+    const length = lengthIn(bytes, at + offset, this.#format) + extra;
+    if (length < header || length > maxLength || at + length > bytes.length) return false;
+    this.first = at;
+    this.behind = this.next = at + length;
+    return true;
   }
 }
 
 /** Throws `InvalidInput` if a receiver would find another end of a frame than its own. */
-function checkLength(frame: Uint8Array, { offset, size, endian, header, extra }: Format): void {
+function checkLength(frame: Uint8Array, format: Format): void {
+  const { offset, header, extra } = format;
   const operation = "sendFrame";
   if (frame.length < header) {
     const reason = `the frame has ${frame.length} bytes, but its length field ends at ${header}`;
     throw invalidInput(operation, reason);
   }
-  let value = 0;
-  for (let index = 0; index < size; index++) {
-    value = value * 256 + frame[offset + (endian === "big" ? index : size - 1 - index)];
-  }
+  const value = lengthIn(frame, offset, format);
   if (value + extra === frame.length) return;
   const wanted = frame.length - extra;
   throw invalidInput(
@@ -201,9 +230,7 @@ function readFormat(operation: string, options: LengthFieldOptions | undefined):
     if (bytes !== 1 && bytes !== 2 && bytes !== 3 && bytes !== 4 && bytes !== 8) {
       throw invalidInput(operation, `bytes is ${describe(bytes)}, not 1, 2, 3, 4 or 8`);
     }
-    if (endian !== "big" && endian !== "little") {
-      throw invalidInput(operation, `endian is ${describe(endian)}, not "big" or "little"`);
-    }
+    checkEndian(operation, endian);
     checkWhole(operation, "adjust", adjust, -LARGEST_ADJUST_BYTES, LARGEST_ADJUST_BYTES);
     const header = offset + bytes;
     const largest = 256 ** bytes - 1 + adjust;

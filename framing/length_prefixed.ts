@@ -15,7 +15,10 @@ import {
   invalidFrame,
   LARGE_FRAME_BYTES,
   readMaxLength,
+  withEncodeInto,
 } from "./codec_support.ts";
+import { type FrameFinder, takeFrames } from "./frame_run.ts";
+import { checkEndian, lengthAt, type LengthForm, lengthIn, writeLength } from "./length_value.ts";
 
 /** Options of {@linkcode lengthPrefixed}. */
 export interface LengthPrefixedOptions extends CodecOptions {
@@ -40,9 +43,7 @@ export interface LengthPrefixedOptions extends CodecOptions {
 }
 
 /** The options, checked and completed. */
-interface Format {
-  readonly size: number;
-  readonly little: boolean;
+interface Format extends LengthForm {
   /** Difference between the length that is written and that of the frame (bytes). */
   readonly extra: number;
   readonly maxLength: number;
@@ -82,24 +83,34 @@ interface Format {
 export function lengthPrefixed(options?: LengthPrefixedOptions): Codec<Uint8Array> {
   const format = readFormat("lengthPrefixed", options);
   const { size, extra, maxLength } = format;
-  return {
+  const codec: Codec<Uint8Array> = {
     encode(frame) {
       const bytes = checkFrame(frame, maxLength);
       const large = size + bytes.length > LARGE_FRAME_BYTES;
       // One buffer for a small frame: a prefix to join would be another, which is half of the time.
       const encoded = new Uint8Array(large ? size : size + bytes.length);
-      writeLength(encoded, bytes.length + extra, format);
+      writeLength(encoded, 0, bytes.length + extra, format);
       if (large) return [encoded, bytes];
       encoded.set(bytes, size);
       return encoded;
     },
     decoder: () => new LengthPrefixedDecoder(format),
   };
+  return withEncodeInto(codec, (frame, target, offset) => {
+    const bytes = checkFrame(frame, maxLength);
+    const end = offset + size + bytes.length;
+    if (end > target.length) return -1;
+    writeLength(target, offset, bytes.length + extra, format);
+    target.set(bytes, offset + size);
+    return end;
+  });
 }
 
-class LengthPrefixedDecoder implements Decoder<Uint8Array> {
+class LengthPrefixedDecoder implements Decoder<Uint8Array>, FrameFinder {
+  first = 0;
+  behind = 0;
+  next = 0;
   readonly #format: Format;
-  #failure: SocketError | undefined;
 
   constructor(format: Format) {
     this.#format = format;
@@ -107,37 +118,34 @@ class LengthPrefixedDecoder implements Decoder<Uint8Array> {
 
   decode(input: ByteQueue): Uint8Array | undefined {
     checkInput(input);
-    if (this.#failure !== undefined) throw this.#failure;
     const { size, extra, maxLength } = this.#format;
     if (input.length < size) return undefined;
-    const length = readLength(input, this.#format) - extra;
-    if (length < 0 || length > maxLength) throw this.#failure = wrongLength(length, this.#format);
+    const length = lengthAt(input, 0, this.#format) - extra;
+    if (length < 0 || length > maxLength) throw wrongLength(length, this.#format);
     if (input.length < size + length) return undefined;
     input.skip(size);
     return input.take(length);
+  }
+
+  decodeAll(input: ByteQueue, frames: Uint8Array[], maxFrames: number): void {
+    takeFrames(input, frames, maxFrames, this);
+  }
+
+  find(bytes: Uint8Array, at: number): boolean {
+    const { size, extra, maxLength } = this.#format;
+    const first = at + size;
+    if (first > bytes.length) return false;
+    const length = lengthIn(bytes, at, this.#format) - extra;
+    if (length < 0 || length > maxLength || first + length > bytes.length) return false;
+    this.first = first;
+    this.behind = this.next = first + length;
+    return true;
   }
 }
 
 function wrongLength(length: number, { extra, maxLength }: Format): SocketError {
   if (length > maxLength) return frameTooLarge(length, maxLength);
   return invalidFrame(`the length ${length + extra} does not even count its own ${extra} bytes`);
-}
-
-/** Reads a length. Above 2^53 it is not exact, but larger than any limit. */
-function readLength(input: ByteQueue, { size, little }: Format): number {
-  let length = 0;
-  for (let index = 0; index < size; index++) {
-    length = length * 256 + input.at(little ? size - 1 - index : index);
-  }
-  return length;
-}
-
-function writeLength(target: Uint8Array, length: number, { size, little }: Format): void {
-  let rest = length;
-  for (let index = 0; index < size; index++) {
-    target[little ? index : size - 1 - index] = rest % 256;
-    rest = Math.floor(rest / 256);
-  }
 }
 
 function readFormat(operation: string, options: LengthPrefixedOptions | undefined): Format {
@@ -147,12 +155,10 @@ function readFormat(operation: string, options: LengthPrefixedOptions | undefine
     if (bytes !== 1 && bytes !== 2 && bytes !== 4 && bytes !== 8) {
       throw invalidInput(operation, `bytes is ${describe(bytes)}, not 1, 2, 4 or 8`);
     }
-    if (endian !== "big" && endian !== "little") {
-      throw invalidInput(operation, `endian is ${describe(endian)}, not "big" or "little"`);
-    }
+    checkEndian(operation, endian);
     const counted = checkBoolean(operation, "lengthIncludesPrefix", lengthIncludesPrefix, false);
     const extra = counted ? bytes : 0;
     const maxLength = Math.min(limit, 256 ** bytes - 1 - extra);
-    return { size: bytes, little: endian === "little", extra, maxLength };
+    return { size: bytes, endian, extra, maxLength };
   });
 }

@@ -13,8 +13,10 @@ import {
   invalidFrame,
   overLimit,
   readMaxLength,
+  withEncodeInto,
 } from "./codec_support.ts";
 import { DelimiterScanner } from "./delimiter_scanner.ts";
+import { takeLines, writeText } from "./line_run.ts";
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
@@ -84,20 +86,29 @@ export interface LinesOptions extends CodecOptions {
 export function lines(options?: LinesOptions): Codec<string> {
   const maxLength = readMaxLength("lines", options, DEFAULT_MAX_LINE_LENGTH);
   const { ending, strict } = readEnding("lines", options);
-  return {
+  const check = (line: string): void => {
+    checkLine(line);
+    if (strict && line.includes("\r")) {
+      throw invalidInput("sendFrame", "the line has a carriage return in it");
+    }
+    // A character has at least as many bytes as UTF-16 units: a far too long line need not be encoded.
+    if (line.length > maxLength) throw overLimit("line", maxLength, "sendFrame");
+  };
+  const codec: Codec<string> = {
     encode(line) {
-      checkLine(line);
-      if (strict && line.includes("\r")) {
-        throw invalidInput("sendFrame", "the line has a carriage return in it");
-      }
-      // A character has at least as many bytes as UTF-16 units: a far too long line need not be encoded.
-      if (line.length > maxLength) throw overLimit("line", maxLength, "sendFrame");
+      check(line);
       const bytes = encoder.encode(line + ending);
       if (bytes.length - ending.length > maxLength) throw overLimit("line", maxLength, "sendFrame");
       return bytes;
     },
     decoder: () => strict ? new StrictLineDecoder(maxLength) : new LineDecoder(maxLength),
   };
+  return withEncodeInto(codec, (line, target, offset) => {
+    check(line);
+    const end = writeText(line, target, offset, target.length - ending.length);
+    if (end - offset > maxLength) throw overLimit("line", maxLength, "sendFrame");
+    return end < 0 ? -1 : writeText(ending, target, end, target.length);
+  });
 }
 
 /** Finds the lines of one stream, for {@linkcode lines} and for `recvLine`. */
@@ -127,6 +138,11 @@ export class LineDecoder implements Decoder<string> {
     return end < 0 ? undefined : this.#take(input, end, end + 1);
   }
 
+  decodeAll(input: ByteQueue, lines: string[], maxLines: number): void {
+    if (!this.#scanner.isAtBeginning(input)) return;
+    takeLines(input, lines, maxLines, { maxLength: this.#maxLength, strict: false });
+  }
+
   end(input: ByteQueue): string | undefined {
     checkInput(input);
     const { length } = input;
@@ -148,9 +164,11 @@ export class LineDecoder implements Decoder<string> {
 
 /** Finds the lines of one stream that end with CRLF. */
 class StrictLineDecoder implements Decoder<string> {
+  readonly #maxLength: number;
   readonly #scanner: DelimiterScanner;
 
   constructor(maxLength: number) {
+    this.#maxLength = maxLength;
     const ending = Uint8Array.of(CARRIAGE_RETURN, LINE_FEED);
     this.#scanner = new DelimiterScanner(ending, maxLength, () => overLimit("line", maxLength));
   }
@@ -169,6 +187,11 @@ class StrictLineDecoder implements Decoder<string> {
     } finally {
       input.skip(length + 2);
     }
+  }
+
+  decodeAll(input: ByteQueue, lines: string[], maxLines: number): void {
+    if (!this.#scanner.isAtBeginning(input)) return;
+    takeLines(input, lines, maxLines, { maxLength: this.#maxLength, strict: true });
   }
 
   end(input: ByteQueue): undefined {

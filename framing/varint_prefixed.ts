@@ -1,5 +1,4 @@
 import type { ByteQueue } from "../bytes/byte_queue.ts";
-import type { SocketError } from "../errors.ts";
 import type { Codec, CodecOptions, Decoder } from "./codec.ts";
 import {
   checkFrame,
@@ -8,7 +7,9 @@ import {
   frameTooLarge,
   invalidFrame,
   readMaxLength,
+  withEncodeInto,
 } from "./codec_support.ts";
+import { type FrameFinder, takeFrames } from "./frame_run.ts";
 
 /** Size of a varint of 53 bits, at seven bits a byte. */
 const LONGEST_LENGTH_BYTES = 8;
@@ -40,18 +41,27 @@ const LONGEST_LENGTH_BYTES = 8;
  */
 export function varintPrefixed(options?: CodecOptions): Codec<Uint8Array> {
   const maxLength = readMaxLength("varintPrefixed", options);
-  return {
+  const codec: Codec<Uint8Array> = {
     encode(frame) {
       const bytes = checkFrame(frame, maxLength);
       return frameBytes(varint(bytes.length), bytes);
     },
     decoder: () => new VarintPrefixedDecoder(maxLength),
   };
+  return withEncodeInto(codec, (frame, target, offset) => {
+    const bytes = checkFrame(frame, maxLength);
+    if (offset + LONGEST_LENGTH_BYTES + bytes.length > target.length) return -1;
+    const first = writeVarint(target, offset, bytes.length);
+    target.set(bytes, first);
+    return first + bytes.length;
+  });
 }
 
-class VarintPrefixedDecoder implements Decoder<Uint8Array> {
+class VarintPrefixedDecoder implements Decoder<Uint8Array>, FrameFinder {
+  first = 0;
+  behind = 0;
+  next = 0;
   readonly #maxLength: number;
-  #failure: SocketError | undefined;
 
   constructor(maxLength: number) {
     this.#maxLength = maxLength;
@@ -59,13 +69,12 @@ class VarintPrefixedDecoder implements Decoder<Uint8Array> {
 
   decode(input: ByteQueue): Uint8Array | undefined {
     checkInput(input);
-    if (this.#failure !== undefined) throw this.#failure;
     let length = 0;
     for (let index = 0, scale = 1; index < input.length; index++, scale *= 128) {
       const byte = input.at(index);
       length += (byte & 127) * scale;
       if (index === LONGEST_LENGTH_BYTES - 1 && byte > 15) {
-        throw this.#failure = invalidFrame("the frame's length has more than 53 bits");
+        throw invalidFrame("the frame's length has more than 53 bits");
       }
       if (byte < 128) return this.#finish(input, index + 1, length, byte);
     }
@@ -79,21 +88,44 @@ class VarintPrefixedDecoder implements Decoder<Uint8Array> {
     last: number,
   ): Uint8Array | undefined {
     if (last === 0 && size > 1) {
-      throw this.#failure = invalidFrame("the frame's length has more bytes than it needs");
+      throw invalidFrame("the frame's length has more bytes than it needs");
     }
-    if (length > this.#maxLength) {
-      throw this.#failure = frameTooLarge(length, this.#maxLength);
-    }
+    if (length > this.#maxLength) throw frameTooLarge(length, this.#maxLength);
     if (input.length < size + length) return undefined;
     input.skip(size);
     return input.take(length);
   }
+
+  decodeAll(input: ByteQueue, frames: Uint8Array[], maxFrames: number): void {
+    takeFrames(input, frames, maxFrames, this);
+  }
+
+  /** Finds frames with a length of one or two bytes, up to 16,383. Longer frames come alone anyway. */
+  find(bytes: Uint8Array, at: number): boolean {
+    let first = at + 1;
+    let length = bytes[at];
+    if (length > 127) {
+      const high = bytes[first++];
+      if (!(high > 0 && high < 128)) return false;
+      length += (high - 1) * 128;
+    }
+    if (!(first + length <= bytes.length) || length > this.#maxLength) return false;
+    this.first = first;
+    this.behind = this.next = first + length;
+    return true;
+  }
 }
 
 function varint(value: number): Uint8Array {
-  const bytes: number[] = [];
+  const bytes = new Uint8Array(LONGEST_LENGTH_BYTES);
+  return bytes.subarray(0, writeVarint(bytes, 0, value));
+}
+
+/** Writes a varint. Returns the index behind it. */
+function writeVarint(target: Uint8Array, offset: number, value: number): number {
+  let at = offset;
   let rest = value;
-  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push(rest % 128 + 128);
-  bytes.push(rest);
-  return Uint8Array.from(bytes);
+  for (; rest > 127; rest = Math.floor(rest / 128)) target[at++] = rest % 128 + 128;
+  target[at++] = rest;
+  return at;
 }

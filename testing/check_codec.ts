@@ -1,8 +1,10 @@
 import { AssertionError } from "@std/assert/assertion-error";
+import { concat } from "@std/bytes/concat";
+import { equals } from "@std/bytes/equals";
 import { checkBytes, isBytes } from "../bytes/byte_arguments.ts";
 import { describe, invalidInput, readArguments } from "../core/arguments.ts";
 import { ignoreRejection } from "../core/waiting_calls.ts";
-import type { Codec } from "../framing/codec.ts";
+import type { Codec, Encoder } from "../framing/codec.ts";
 import { checkIsCodec } from "../framing/codec_support.ts";
 import { type CodecEvent, CodecRun, failure, kindOf, nameOf } from "./codec_run.ts";
 import { deepEqual } from "./deep_equal.ts";
@@ -22,14 +24,16 @@ const MANY_FRAMES = 64 * 1024;
 /** Distance of the splits from the end of a frame (bytes): headers and delimiters are short. */
 const NEAR_BYTES = 8;
 const CHUNK_SIZES = [1, 2, 3, 7, 16, 61, 64, 255, 1024, 4096, 65536];
+/** Sizes of chunks (bytes), each with the number of frames that are asked for at once. */
+const BATCHES = [[7, 3], [61, 4096], [2048, 2], [Infinity, 4096]] as const;
 const CHUNK_SIZES_OF_MANY = [1, 3, 64, 4096];
 
 /**
  * Tests a codec: the same bytes must give the same frames however they are cut into chunks, since a stream
  * keeps no boundaries.
  *
- * It feeds the bytes whole, split in two at every byte, byte by byte, and in chunks of 2 bytes to 64 KiB. The
- * results must be the same each time: the frames and where each of them ended, errors of the same kind at the
+ * It feeds the bytes whole, split in two at every byte, byte by byte, and in chunks of 2 bytes to 64 KiB; the chunks
+ * also for many frames at once, as `recvFrames` asks for them. The results must be the same each time: the frames and where each of them ended, errors of the same kind at the
  * same place, and the number of bytes left over. Frames must not change after the memory of their bytes is
  * used again. `null` and promises are no frames.
  *
@@ -37,7 +41,8 @@ const CHUNK_SIZES_OF_MANY = [1, 3, 64, 4096];
  * `UnexpectedEof` at the end of stream. A decoder may drop bytes that mean nothing, such as blank lines between
  * frames: without them the results must be the same.
  *
- * Then it encodes and decodes each frame, alone and in a row with the others: the frames must be the same. It
+ * Then it encodes and decodes each frame, alone and in a row with the others: the frames must be the same, and
+ * `encodeInto` must write what `encode` gives. It
  * leaves out frames that `encode` refuses with `InvalidInput`, since a codec may read more than it writes: a
  * `Codec<Request, Reply>` that refuses replies passes.
  *
@@ -94,7 +99,11 @@ function check<T>(codec: Codec<T>, bytes: Uint8Array, expected: readonly T[] | u
     const how = size === 1 ? "byte by byte" : `in chunks of ${size} bytes`;
     compare(whole, new CodecRun(codec, chunksOf(bytes, size)), how);
   }
-  const ends = new Set(whole.events.map(({ consumed }) => consumed));
+  for (const [size, maxFrames] of BATCHES) {
+    const run = new CodecRun(codec, chunksOf(bytes, size), maxFrames);
+    compare(whole, run, `in chunks of ${size} bytes, ${maxFrames} frames at once`);
+  }
+  const ends = new Set<number | undefined>(whole.events.map(({ consumed }) => consumed));
   for (const at of splits) {
     if (!ends.has(at)) checkCutOff(codec, bytes, at, whole);
   }
@@ -174,6 +183,7 @@ function differenceOf<T>(whole: CodecRun<T>, run: CodecRun<T>): string | undefin
     if (kind !== otherKind) return `result ${index} is ${otherKind}, not ${kind}`;
     if (one.error !== undefined || other.error !== undefined) continue;
     if (!deepEqual(one.frame, other.frame)) return `result ${index} is another frame`;
+    if (one.consumed === undefined || other.consumed === undefined) continue;
     if (one.consumed === other.consumed) continue;
     return `result ${index} ends at byte ${other.consumed}, not at ${one.consumed}`;
   }
@@ -211,7 +221,7 @@ function splitsNear<T>(events: readonly CodecEvent<T>[], count: number): number[
     const [event, distance] = all <= count
       ? [Math.floor(index / distances), index % distances]
       : [Math.floor(index * events.length / count), index * 7 % distances];
-    return events[event].consumed - NEAR_BYTES + distance;
+    return events[event].consumed! - NEAR_BYTES + distance;
   });
 }
 
@@ -223,22 +233,29 @@ function* chunksOf(bytes: Uint8Array, size: number): Generator<Uint8Array> {
 function checkEncoding<T>(codec: Codec<T>, frames: readonly T[]): void {
   const encodings: Uint8Array[] = [];
   const encoded: T[] = [];
+  // An encoder with a state writes the frames in a row in its own way.
+  const row = codec.encoder?.();
   const step = Math.ceil(frames.length / MANY_FRAMES);
   for (const [index, frame] of frames.entries()) {
     const parts = encode(codec, frame, `encode, for frame ${index},`);
     if (parts === undefined) continue;
     if (index % step === 0) {
+      checkEncodeInto(codec, frame, concat(parts), index);
       compareDecoded(codec, parts, [frame], `frame ${index}, encoded and decoded,`);
     }
-    for (const part of parts) encodings.push(part);
+    const inRow = row === undefined
+      ? parts
+      : encode(row, frame, `the encoder, for frame ${index},`);
+    if (inRow === undefined) continue;
+    for (const part of inRow) encodings.push(part);
     encoded.push(frame);
   }
   compareDecoded(codec, encodings, encoded, "all frames, encoded and decoded,");
 }
 
-function encode<T>(codec: Codec<T>, frame: T, who: string): Uint8Array[] | undefined {
+function encode<T>(encoder: Encoder<T>, frame: T, who: string): Uint8Array[] | undefined {
   try {
-    const parts: unknown[] = [codec.encode(frame)].flat();
+    const parts: unknown[] = [encoder.encode(frame)].flat();
     if (parts.every(isBytes)) return parts;
     parts.forEach(ignoreRejection);
   } catch (error) {
@@ -246,6 +263,29 @@ function encode<T>(codec: Codec<T>, frame: T, who: string): Uint8Array[] | undef
     throw failure(`${who} refused what the decoder gave`, error);
   }
   throw failure(`${who} gave neither bytes nor an array of bytes`);
+}
+
+/** Throws if `encodeInto` writes other bytes than `encode` gives, or writes them to another place. */
+function checkEncodeInto<T>(codec: Codec<T>, frame: T, bytes: Uint8Array, index: number): void {
+  if (codec.encodeInto === undefined) return;
+  for (const [before, room] of [[0, bytes.length], [3, bytes.length + 100], [1, 0]]) {
+    const target = new Uint8Array(before + room).fill(0xa5);
+    let end: unknown;
+    try {
+      end = codec.encodeInto(frame, target, before);
+    } catch (error) {
+      throw failure(`encodeInto threw ${nameOf(error)} for frame ${index}, not encode`, error);
+    }
+    ignoreRejection(end);
+    const untouched = target.subarray(0, before).every((byte) => byte === 0xa5);
+    const written = typeof end === "number" ? target.subarray(before, end) : undefined;
+    if (end === -1 && untouched) continue;
+    if (untouched && written?.length === bytes.length && equals(written, bytes)) continue;
+    throw failure(`encodeInto and encode write frame ${index} in different ways`, {
+      target,
+      bytes,
+    });
+  }
 }
 
 function compareDecoded<T>(

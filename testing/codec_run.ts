@@ -1,6 +1,6 @@
 import { AssertionError } from "@std/assert/assertion-error";
 import { concat } from "@std/bytes/concat";
-import { ByteQueue } from "../bytes/byte_queue.ts";
+import { ByteQueue, setSharedTakes } from "../bytes/byte_queue.ts";
 import { ignoreRejection, isIgnoredPromise } from "../core/waiting_calls.ts";
 import { SocketError, type SocketErrorKind } from "../errors.ts";
 import type { Codec, Decoder } from "../framing/codec.ts";
@@ -11,9 +11,12 @@ const FRAMES_OUT_OF_NOTHING = 1000;
 /** Number of bytes that an error shows of the place where the decoder failed. */
 const SHOWN_BYTES = 16;
 
-/** A frame or an error of a decoder, and the number of bytes that were consumed by then. */
+/**
+ * A frame or an error of a decoder, and the number of bytes that were consumed by then. It is not known for the frames
+ * of a batch, but for the last one.
+ */
 export type CodecEvent<T> =
-  | { readonly frame: T; readonly error?: undefined; readonly consumed: number }
+  | { readonly frame: T; readonly error?: undefined; readonly consumed: number | undefined }
   | { readonly error: SocketErrorKind; readonly cause: unknown; readonly consumed: number };
 
 /** Feeds a stream to a decoder, chunk by chunk, as a connection does, and records the results. */
@@ -26,10 +29,14 @@ export class CodecRun<T> {
   readonly #decoder: Decoder<T>;
   readonly #input = new ByteQueue();
   readonly #pushed: Uint8Array[] = [];
+  /** Number of frames in a batch; 0 if each is asked for alone. */
+  readonly #maxFrames: number;
   /** True if the last call failed. */
   #failed = false;
 
-  constructor(codec: Codec<T>, chunks: Iterable<Uint8Array>) {
+  /** @param maxFrames Number of frames that the decoder is asked for at once, as `recvFrames` does; 0 for `recvFrame`. */
+  constructor(codec: Codec<T>, chunks: Iterable<Uint8Array>, maxFrames: number = 0) {
+    this.#maxFrames = maxFrames;
     this.#decoder = codec.decoder();
     if (typeof this.#decoder?.decode !== "function") {
       ignoreRejection(this.#decoder);
@@ -40,7 +47,9 @@ export class CodecRun<T> {
       const copy = new Uint8Array(chunk);
       this.#pushed.push(copy);
       this.#input.push(copy);
-      while (this.#step(() => this.#decoder.decode(this.#input)));
+      setSharedTakes(this.#input, maxFrames > 0);
+      do this.#takeBatch(); while (this.#step(() => this.#decoder.decode(this.#input)));
+      setSharedTakes(this.#input, false);
     }
     if (!this.stuck) this.#end();
     this.consumed = this.#input.consumed;
@@ -59,6 +68,33 @@ export class CodecRun<T> {
     for (const bytes of this.#pushed) this.#input.push(bytes);
   }
 
+  /** Calls the fast way of the decoder, if it has one and batches are asked for. */
+  #takeBatch(): void {
+    const { decodeAll } = this.#decoder;
+    if (this.#maxFrames === 0 || decodeAll === undefined || this.stuck) return;
+    const frames: T[] = [];
+    const before = this.#input.consumed;
+    try {
+      const result: unknown = decodeAll.call(this.#decoder, this.#input, frames, this.#maxFrames);
+      if (isIgnoredPromise(result)) throw failure("decodeAll gave a promise");
+    } catch (error) {
+      if (error instanceof AssertionError) throw error;
+      throw failure(`decodeAll threw ${nameOf(error)}: it leaves errors to decode`, error);
+    }
+    if (frames.length > this.#maxFrames) {
+      throw failure(`decodeAll gave ${frames.length} frames, not at most ${this.#maxFrames}`);
+    }
+    const { consumed } = this.#input;
+    if (frames.length === 0 && consumed > before) {
+      throw failure("decodeAll took bytes and gave no frame");
+    }
+    if (frames.length > 0) this.#failed = false;
+    for (const [index, frame] of frames.entries()) {
+      checkIsFrame(frame, "decodeAll");
+      this.events.push({ frame, consumed: index + 1 === frames.length ? consumed : undefined });
+    }
+  }
+
   #end(): void {
     this.#step(() => this.#decoder.end?.(this.#input));
     if (!this.stuck) this.#step(() => void checkNothingLeft(this.#input));
@@ -75,8 +111,7 @@ export class CodecRun<T> {
     }
     this.#failed = false;
     if (frame === undefined) return false;
-    if (frame === null) throw failure(NULL_FRAME);
-    if (isIgnoredPromise(frame)) throw failure("the decoder gave a promise");
+    checkIsFrame(frame, "the decoder");
     const { consumed } = this.#input;
     this.events.push({ frame, consumed });
     if (this.events.at(-FRAMES_OUT_OF_NOTHING)?.consumed === consumed) {
@@ -90,8 +125,10 @@ export class CodecRun<T> {
     const tookBytes = consumed > before;
     const kind = kindOf(error, () => `the decoder, ${this.#placeOf(before)},`);
     this.stuck = !mayGoOn(error, tookBytes);
-    // A failure at the place of the last one is the same failure.
-    const again = this.#failed && !tookBytes && this.events.at(-1)?.consumed === consumed;
+    // The last failure took a frame. If the next call says the same and takes nothing, the decoder remembers it.
+    const last = this.events.at(-1);
+    const again = this.#failed && !tookBytes && last?.consumed === consumed &&
+      last.error === kind && (last.cause as SocketError).reason === (error as SocketError).reason;
     this.#failed = true;
     if (!again) this.events.push({ error: kind, cause: error, consumed });
     return !this.stuck;
@@ -105,6 +142,11 @@ export class CodecRun<T> {
     if (position + SHOWN_BYTES < fed.length) hex.push("…");
     return `at byte ${position} of ${fed.length} (${hex.join(" ")})`;
   }
+}
+
+function checkIsFrame(frame: unknown, who: string): void {
+  if (frame === null) throw failure(NULL_FRAME);
+  if (isIgnoredPromise(frame)) throw failure(`${who} gave a promise`);
 }
 
 /** Returns the kind of an error of a codec, which must be a `SocketError`. */

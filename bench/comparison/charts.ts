@@ -58,15 +58,8 @@ const PAGE = {
 } as const;
 
 /** The colours of Okabe and Ito, which colour-blind people can tell apart. The shapes repeat the distinction. */
-const COLOURS = [
-  ...["#d55e00", "#009e73", "#0072b2", "#cc79a7", "#000000", "#e69f00", "#56b4e9"],
-  // An eighth that is none of theirs.
-  "#7a4b2a",
-];
-const SHAPES = [
-  ...["circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "stroke"],
-  "triangle-right",
-];
+const COLOURS = ["#d55e00", "#009e73", "#0072b2", "#cc79a7", "#000000", "#e69f00", "#56b4e9"];
+const SHAPES = ["circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "stroke"];
 const [RAW, , OURS] = COLOURS;
 const ONE = { type: "rule", color: "#333333", size: 1.5 } as const;
 

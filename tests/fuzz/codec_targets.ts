@@ -17,7 +17,12 @@ import {
   varintPrefixed,
 } from "../../mod.ts";
 import { checkCodec } from "../../testing.ts";
-import { type Decoded, decodeStream, encodeAll } from "../support/codec_streams.ts";
+import {
+  type Decoded,
+  decodeInBatches,
+  decodeStream,
+  encodeAll,
+} from "../support/codec_streams.ts";
 import { cuttings } from "./chunks.ts";
 import { hashOf, utf8 } from "./expectations.ts";
 import {
@@ -56,7 +61,10 @@ interface CodecSubject<T> {
 /** Share of the inputs that `checkCodec` cuts at every byte: one of this number. */
 const CHECKED_THROUGHOUT = 64;
 
-function check<T>({ variants, readsMore }: CodecSubject<T>, input: Uint8Array): string {
+async function check<T>(
+  { variants, readsMore }: CodecSubject<T>,
+  input: Uint8Array,
+): Promise<string> {
   const { codec, maxLength, reference, around } = variants[(input[0] ?? 0) % variants.length];
   const stream = input.subarray(1);
   const whole = reference(stream);
@@ -65,6 +73,12 @@ function check<T>({ variants, readsMore }: CodecSubject<T>, input: Uint8Array): 
   compare(decodeStream(codec, [stream], held), whole, "as one chunk");
   for (const chunks of cuttings(stream, 2)) {
     compare(decodeStream(codec, chunks, held), whole, `cut ${chunks.map(({ length }) => length)}`);
+  }
+  for (const chunks of [[stream], ...cuttings(stream, 1)]) {
+    const { left } = whole;
+    const results = await decodeInBatches(codec, chunks, 2 + hashOf(input) % 7);
+    const alone = await decodeInBatches(codec, chunks, 1);
+    compare({ results, left }, { results: alone, left }, "in batches");
   }
   const frames = whole.results.flatMap((result) => "frame" in result ? [result.frame] : []);
   const isReversible = !readsMore && frames.length === whole.results.length;

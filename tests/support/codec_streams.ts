@@ -1,6 +1,15 @@
 import { assert, assertInstanceOf } from "@std/assert";
 import { concat } from "@std/bytes";
-import { ByteQueue, type Codec, SocketError, type SocketErrorKind } from "../../mod.ts";
+import {
+  ByteQueue,
+  type Codec,
+  connectionOver,
+  framed,
+  recvFrames,
+  SocketError,
+  type SocketErrorKind,
+} from "../../mod.ts";
+import { ChunkTransport } from "./chunk_transport.ts";
 
 /** A frame, or the kind of an error. */
 export type Result<T> = { readonly frame: T } | { readonly kind: SocketErrorKind };
@@ -75,6 +84,34 @@ export function decodeStream<T>(
     if (frame === undefined) return undefined;
     results.push({ frame });
     return "gave";
+  }
+}
+
+/**
+ * Decodes a stream with `recvFrames`, on a connection that receives these chunks. It stops after an error that comes
+ * again.
+ */
+export async function decodeInBatches<T>(
+  codec: Codec<T>,
+  chunks: readonly Uint8Array[],
+  maxFrames: number,
+): Promise<Result<T>[]> {
+  const connection = connectionOver(new ChunkTransport(chunks));
+  const stream = framed(connection, codec);
+  const results: Result<T>[] = [];
+  let failedAt: number | undefined;
+  for (;;) {
+    try {
+      const frames = await recvFrames(stream, { maxFrames });
+      if (frames === null) return results;
+      for (const frame of frames) results.push({ frame });
+      failedAt = undefined;
+    } catch (error) {
+      assertInstanceOf(error, SocketError);
+      if (failedAt === connection.bytesReceived) return results;
+      failedAt = connection.bytesReceived;
+      results.push({ kind: error.kind });
+    }
   }
 }
 

@@ -5,6 +5,7 @@ import {
   close,
   closeWrite,
   connect,
+  formatAddress,
   listen,
   parseAddress,
   recv,
@@ -355,6 +356,43 @@ Deno.test("the RESP server ends a client that has sent half a request when SIGTE
   assertEquals(await server.end(), 0);
   assertMatch(server.output, /closed: 1 clients served to the end, 0 not\n$/);
   assertEquals(await server.errors(), "");
+});
+
+Deno.test("the RESP client sends the commands that nobody awaited before it closes", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const [client, server] = await Promise.all([
+    RespClient.connect({ host: "127.0.0.1", port: listener.addr.port }),
+    listener.accept(),
+  ]);
+  const value = "x".repeat(900_000);
+  const calls = Promise.allSettled(
+    Array.from({ length: 10 }, () => client.command("SET", "big", value)),
+  );
+  const closed = client[Symbol.asyncDispose]();
+  let received = 0;
+  for await (const bytes of server.readable) received += bytes.length;
+  await closed;
+  const request = `*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$900000\r\n${value}\r\n`;
+  assertEquals(received, 10 * request.length);
+  assert((await calls).every(({ status }) => status === "rejected"));
+});
+
+Deno.test("the MQTT client refuses wrong arguments in one line, and says that nobody listens", async () => {
+  const usage = "the arguments are HOST:PORT, publish or subscribe, and a topic";
+  for (
+    const args of [[], ["127.0.0.1:1"], ["127.0.0.1:1", "publish"], ["127.0.0.1:1", "read", "a"]]
+  ) {
+    await assertRefused("mqtt_client", usage, ...args);
+  }
+  const missing = "Option '--password <value>' argument missing";
+  await assertRefused("mqtt_client", missing, "127.0.0.1:1", "publish", "a", "--password");
+  const listener = await listen({ host: "127.0.0.1", port: 0 });
+  await listener[Symbol.asyncDispose]();
+  const address = formatAddress(listener.address);
+  await using client = Example.start("mqtt_client", address, "publish", "a", "b");
+  assertEquals(await client.end(), 1);
+  const problem = `connect ${address}: connection refused (ECONNREFUSED)\n`;
+  assertEquals(await client.errors(), problem);
 });
 
 for (const name of ["resp_server", "line_server"]) {

@@ -35,15 +35,26 @@ export async function needProgram(
   versionFlag: string,
   debianPackage: string = program,
 ): Promise<string> {
-  const found = await run(program, [versionFlag]);
-  if (found.success) return found.output;
+  return await needPackage(debianPackage, async () => {
+    const found = await run(program, [versionFlag]);
+    return found.success ? found.output : undefined;
+  });
+}
+
+/** Gives what `find` finds, after it has installed a package if nothing was there and the user is root. */
+export async function needPackage<T>(
+  debianPackage: string,
+  find: () => Promise<T | undefined>,
+): Promise<T> {
+  const found = await find();
+  if (found !== undefined) return found;
   let why = "only root may install it";
   if (Deno.uid() === 0) {
     await run("apt-get", ["update"]);
     const install = ["install", "--yes", "--no-install-recommends", debianPackage];
     why = (await run("apt-get", install)).output;
   }
-  const installed = await run(program, [versionFlag]);
-  if (installed.success) return installed.output;
-  throw new Error(`THIS TEST NEEDS ${program}: apt-get install ${debianPackage}\n${why}`);
+  const installed = await find();
+  if (installed !== undefined) return installed;
+  throw new Error(`THIS TEST NEEDS ${debianPackage}: apt-get install ${debianPackage}\n${why}`);
 }

@@ -50,7 +50,8 @@ export async function startRedis(): Promise<Redis> {
   }
 }
 
-function freePort(hostname: string): number {
+/** Gives a port that nobody has at the moment. */
+export function freePort(hostname: string): number {
   const listener = Deno.listen({ hostname, port: 0 });
   const { port } = listener.addr;
   listener.close();
@@ -58,7 +59,7 @@ function freePort(hostname: string): number {
 }
 
 /** The output of a process so far. */
-class Output {
+export class Output {
   text = "";
   readonly ended: Promise<void>;
   #changed = Promise.withResolvers<void>();

@@ -1,5 +1,5 @@
 import { assert, assertEquals, AssertionError, assertThrows } from "@std/assert";
-import { type Codec, lines } from "../../../mod.ts";
+import { type ByteQueue, type Codec, lines } from "../../../mod.ts";
 import { checkCodec } from "../../../testing.ts";
 import {
   type Bytes,
@@ -162,6 +162,113 @@ for (const [mistake, codec, message] of WRONG) {
   Deno.test(`checkCodec() finds a codec that ${mistake}`, () => {
     const error = assertThrows(() => checkCodec(codec, STREAM), AssertionError);
     assert(message.test(error.message), error.message);
+  });
+}
+
+/** Makes the correct codec with a `decodeAll`. */
+function decodingAll(decodeAll: (input: ByteQueue, frames: Bytes[]) => unknown): Codec<Bytes> {
+  return {
+    encode: RIGHT.encode,
+    decoder() {
+      const inner = RIGHT.decoder();
+      return {
+        decode: (input) => inner.decode(input),
+        decodeAll: (input, frames) => decodeAll(input, frames) as void,
+      };
+    },
+  };
+}
+
+const WRONG_BATCHES: readonly (readonly [
+  mistake: string,
+  codec: Codec<Bytes>,
+  message: RegExp,
+])[] = [
+  [
+    "gives other frames",
+    decodingAll((input, frames) => {
+      const run = input.peekRun();
+      if (run.length <= run[0]) return;
+      frames.push(input.take(run[0] + 1));
+    }),
+    /^checkCodec: fed in chunks of 7 bytes, 3 frames at once, result 0 is another frame$/,
+  ],
+  [
+    "takes what is not whole",
+    decodingAll((input, frames) => void frames.push(input.take(input.peekRun().length))),
+    /^checkCodec: fed in chunks of 7 bytes, 3 frames at once, result 0 is another frame$/,
+  ],
+  [
+    "drops bytes",
+    decodingAll((input) => input.skip(input.peekRun().length)),
+    /^checkCodec: decodeAll took bytes and gave no frame$/,
+  ],
+  [
+    "gives more frames than there is room for",
+    decodingAll((_, frames) => void frames.push(...Array(4).fill(new Uint8Array()))),
+    /^checkCodec: decodeAll gave 4 frames, not at most 3$/,
+  ],
+  [
+    "gives views of the input",
+    decodingAll((input, frames) => {
+      const run = input.peekRun();
+      if (run.length <= run[0]) return;
+      frames.push(run.subarray(1, run[0] + 1));
+      input.skip(run[0] + 1);
+    }),
+    /^checkCodec: fed in chunks of .* frames at once, a frame changes when its input's memory is used/,
+  ],
+  [
+    "throws instead of leaving it to decode",
+    decodingAll(() => fail("InvalidData")),
+    /^checkCodec: decodeAll threw SocketError: it leaves errors to decode$/,
+  ],
+  [
+    "is asynchronous",
+    decodingAll(() => Promise.reject(new Error("nobody awaits it"))),
+    /^checkCodec: decodeAll gave a promise$/,
+  ],
+  [
+    "gives null",
+    decodingAll((_, frames) => void frames.push(null as never)),
+    /^checkCodec: the decoder gave null, which is the end of stream and no frame$/,
+  ],
+];
+
+for (const [mistake, codec, message] of WRONG_BATCHES) {
+  Deno.test(`checkCodec() finds a decodeAll that ${mistake}`, () => {
+    const error = assertThrows(() => checkCodec(codec, STREAM), AssertionError);
+    assert(message.test(error.message), error.message);
+  });
+}
+
+const WRONG_WRITERS: readonly (readonly [
+  mistake: string,
+  encodeInto: (frame: Bytes, target: Uint8Array, offset: number) => unknown,
+])[] = [
+  ["writes other bytes", (_, target, offset) => target.length === 0 ? -1 : offset + 1],
+  ["returns the length", (frame, target) => {
+    target.set(RIGHT.encode(frame) as Bytes);
+    return frame.length + 1;
+  }],
+  ["writes before its offset", (frame, target, offset) => {
+    if (offset + frame.length + 1 > target.length) return -1;
+    target.set(RIGHT.encode(frame) as Bytes, offset);
+    target[0] = frame.length;
+    return offset + frame.length + 1;
+  }],
+  ["returns an end outside", (_, target) => target.length + 1],
+  ["gives a promise", () => Promise.reject(new Error("nobody awaits it"))],
+  ["throws if there is no room", () => fail("TooLarge")],
+];
+
+for (const [mistake, encodeInto] of WRONG_WRITERS) {
+  Deno.test(`checkCodec() finds an encodeInto that ${mistake}`, () => {
+    const codec = { ...RIGHT, encodeInto: encodeInto as Codec<Bytes>["encodeInto"] };
+    const { message } = assertThrows(() => checkCodec(codec, STREAM), AssertionError);
+    const wanted =
+      /^checkCodec: encodeInto (and encode write frame 0 in different ways|threw .* for frame 0, not encode)$/;
+    assert(wanted.test(message), message);
   });
 }
 

@@ -1,5 +1,12 @@
 import { assert, assertEquals, assertInstanceOf, AssertionError, assertThrows } from "@std/assert";
-import { type ByteQueue, type Codec, lengthPrefixed, lines } from "../../../mod.ts";
+import {
+  type ByteQueue,
+  type Codec,
+  lengthField,
+  lengthPrefixed,
+  lines,
+  mapCodec,
+} from "../../../mod.ts";
 import { checkCodec } from "../../../testing.ts";
 import { encodeAll } from "../../support/codec_streams.ts";
 import { WRONG_OBJECTS } from "../../support/hostile.ts";
@@ -301,7 +308,7 @@ Deno.test("checkCodec() splits up to 4,096 bytes everywhere, unless there are ve
 
 Deno.test("checkCodec() makes fewer splits for more frames, and bounded work", () => {
   // Each byte is an empty frame.
-  for (const [count, most] of [[4096, 4_100_000], [400_000, 6_500_000]]) {
+  for (const [count, most] of [[4096, 4_100_000], [400_000, 8_000_000]]) {
     const counts = counted(RIGHT);
     assertEquals(checkCodec(counts.codec, new Uint8Array(count)).length, count);
     assert(counts.frames < most, `${counts.frames} frames of a stream of ${count}`);
@@ -406,4 +413,16 @@ Deno.test("F10: checkCodec() throws AssertionError if decoder() throws something
   const error = assertThrows(() => checkCodec(codec, STREAM), AssertionError);
   assertEquals(error.message, "checkCodec: the codec or a frame threw RangeError");
   assertInstanceOf(error.cause, RangeError);
+});
+
+Deno.test("checkCodec() sees two failures at one place, the second for want of a header", () => {
+  const codec = mapCodec(lengthField({ bytes: 1, maxLength: 10 }), {
+    encode: (frame: Uint8Array) => frame,
+    decode(frame) {
+      if (frame.length === 1) throw new Error("an empty message");
+      return frame;
+    },
+  });
+  // A frame that the mapping refuses, and a length over the limit behind it.
+  assertEquals(checkCodec(codec, Uint8Array.of(1, 7, 0, 99)), [Uint8Array.of(1, 7)]);
 });

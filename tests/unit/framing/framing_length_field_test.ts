@@ -114,6 +114,37 @@ const LAYOUTS: Readonly<Record<string, Layout>> = {
     tooSmall: [],
     tooLarge: [255, 255, 255, 255],
   },
+  "BGP": {
+    options: { offset: 16, bytes: 2, adjust: -18, maxLength: 4096 },
+    messages: [
+      // OPEN and KEEPALIVE of BIRD 2.0.12: version 4, AS 65001, hold time 240, identifier, parameters.
+      message(
+        new Array(16).fill(255),
+        [0, 53, 1, 4, 253, 233, 0, 240, 10, 0, 0, 1, 24, 2, 22, 1, 4, 0, 1, 0, 1, 2, 0, 64, 2, 0],
+        [120, 65, 4, 0, 0, 253, 233, 70, 0, 71, 0],
+      ),
+      message(new Array(16).fill(255), [0, 19, 4]),
+    ],
+    tooSmall: [[...new Array(16).fill(255), 0, 17], [...new Array(16).fill(255), 0, 0]],
+    tooLarge: [...new Array(16).fill(255), 255, 255],
+  },
+  "memcached": {
+    options: { offset: 8, adjust: 12 },
+    messages: [
+      // Answers of memcached 1.6.18: set, getk of that key, get of a key that is not there.
+      message([0x81, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 1]),
+      message(
+        [0x81, 12, 0, 3, 4, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 1],
+        "\0\0\0\0keyvalue",
+      ),
+      message(
+        [0x81, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0],
+        "Not found",
+      ),
+    ],
+    tooSmall: [],
+    tooLarge: [0x81, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255],
+  },
   "Diameter": {
     options: { offset: 1, bytes: 3, adjust: -4 },
     messages: [

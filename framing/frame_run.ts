@@ -1,0 +1,50 @@
+import type { ByteQueue } from "../bytes/byte_queue.ts";
+import { LARGE } from "../bytes/chunk_list.ts";
+
+/** Maximum number of frames that are cut at once. It bounds the lists of their places. */
+const MOST_FRAMES = 4096;
+
+const begins = new Uint32Array(MOST_FRAMES);
+const ends = new Uint32Array(MOST_FRAMES);
+
+/** Finds frames in one piece of bytes. Its fields are the place of the last one that it found. */
+export interface FrameFinder {
+  /** Index of the frame's first byte. */
+  first: number;
+  /** Index behind the frame's last byte. */
+  behind: number;
+  /** Index of the next frame's header. */
+  next: number;
+  /** Looks for the frame that follows `at`. Returns false if it is not whole, or if something is wrong with it. */
+  find(bytes: Uint8Array, at: number): boolean;
+}
+
+/**
+ * Takes the whole frames at the front of the input, for {@linkcode Decoder.decodeAll}. They are copied once, together,
+ * and each is a view of the copy: a view takes 30 ns, and an array of its own 330 ns for 64 bytes.
+ */
+export function takeFrames(
+  input: ByteQueue,
+  frames: Uint8Array[],
+  maxFrames: number,
+  finder: FrameFinder,
+): void {
+  const run = input.peekRun();
+  const most = Math.min(maxFrames - frames.length, MOST_FRAMES);
+  let count = 0;
+  let next = 0;
+  while (count < most && finder.find(run, next)) {
+    // Shared memory is for small frames: a large one that is kept would hold the others.
+    if (finder.behind - finder.first >= LARGE) break;
+    begins[count] = finder.first;
+    ends[count] = finder.behind;
+    next = finder.next;
+    count++;
+  }
+  if (count === 0) return;
+  const { buffer, byteOffset } = input.take(next);
+  for (let index = 0; index < count; index++) {
+    const begin = begins[index];
+    frames.push(new Uint8Array(buffer, byteOffset + begin, ends[index] - begin));
+  }
+}
