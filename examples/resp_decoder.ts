@@ -1,6 +1,6 @@
 /**
- * Finds requests and replies of RESP 2 in a stream. It reads no byte twice, in any chunks, and takes nothing
- * out of the queue before a message is whole.
+ * Finds requests and replies of RESP 2 in a stream. `decode` reads no byte twice, in any chunks, and takes nothing
+ * out of the queue before a message is whole. `decodeAll` is the fast way for requests that have come whole.
  */
 import { type ByteQueue, type Decoder, SocketError } from "../mod.ts";
 import { NIL, type Reply, type Request, textAt } from "./resp_message.ts";
@@ -132,7 +132,10 @@ export class RequestDecoder extends RespDecoder<Request> {
   #count = 0;
   #have = 0;
 
-  /** Takes the requests that lie whole in one piece, as `decode` would; it leaves all others to that. */
+  /**
+   * Takes the requests that lie whole in one piece, as `decode` would. It leaves all others to that, and a request of
+   * which `decode` has read a part, so that a long one that comes in many pieces is not read again with each.
+   */
   decodeAll(input: ByteQueue, requests: Request[], maxRequests: number): void {
     if (this.hasBegun(input)) return;
     const run = new RequestRun(input.peekRun(), this.maxLength);
