@@ -1,7 +1,7 @@
 /**
  * Compares the RESP example with redis-server. redis-benchmark measures both in turn, with 50 clients:
  *
- *     deno run -A bench/resp_redis.ts [rounds]
+ *     deno run -A bench/resp_redis.ts [rounds [pipeline]]
  *
  * It prints the medians of the rounds, the ratios within a round, and the CPU time that each server takes for a request.
  */
@@ -54,7 +54,10 @@ export interface RespResults {
   readonly versions: Versions;
 }
 
-export async function measureResp(rounds: number = ROUNDS): Promise<RespResults> {
+export async function measureResp(
+  rounds: number = ROUNDS,
+  pipelines: readonly Pipeline[] = PIPELINES,
+): Promise<RespResults> {
   const version = await needProgram("redis-server", "--version");
   await needRedisTools();
   await using redis = await startRedis();
@@ -63,7 +66,7 @@ export async function measureResp(rounds: number = ROUNDS): Promise<RespResults>
   const servers = [{ port, pid: example.pid }, redis];
   const versions = { Redis: /v=(\S+)/.exec(version)![1] };
   const results: RespResults = { rows: [], limits: [], versions };
-  for (const pipeline of PIPELINES) {
+  for (const pipeline of pipelines) {
     for (const test of TESTS) {
       const [ours, theirs] = await measureInTurn(rounds, servers, test, pipeline);
       results.rows.push(rowOf(test, pipeline, ours, theirs));
@@ -160,6 +163,8 @@ function limitOf(
 }
 
 if (import.meta.main) {
-  const results = await measureResp(Number(Deno.args[0] ?? ROUNDS));
+  const [rounds, only] = Deno.args.map(Number);
+  const pipelines = PIPELINES.filter(({ depth }) => only === undefined || depth === only);
+  const results = await measureResp(rounds, pipelines);
   console.log([...ratios(results.rows), ...limits(results.limits)].join("\n\n"));
 }
