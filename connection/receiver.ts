@@ -146,10 +146,14 @@ export class Receiver implements InputConsumer, TurnWaiter {
 
   /** Rejects the call that waits, because this side closes. A caller that does not watch it gets no unhandled error. */
   close(): void {
-    const { operation, promise, settlesItself } = this.#call;
+    const { operation, promise, settlesItself, decoding } = this.#call;
     if (this.#state.phase === "closed") this.input.recycle();
     promise?.catch(() => {});
     if (operation === undefined || settlesItself) return;
+    if (decoding?.close !== undefined) {
+      const lost = this.#state.iterationError(operation);
+      return lost === undefined ? this.#call.succeed(decoding.close()) : this.#call.fail(lost);
+    }
     this.#call.fail(this.#state.closedError(operation));
   }
 

@@ -265,6 +265,11 @@ export class StreamConnection implements Connection {
     }
   }
 
+  /** Returns the error that an iteration throws after this side has closed, if it does not end quietly. */
+  iterationError(operation: string): SocketError | undefined {
+    return this.#state.iterationError(operation);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

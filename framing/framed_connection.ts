@@ -16,8 +16,8 @@ import { FrameEncoder } from "./frame_encoder.ts";
 import { checkNothingLeft, invalidFrame, mayGoOn, NULL_FRAME } from "./codec_support.ts";
 
 /**
- * A connection whose messages have a format. Iterating gives the received frames until the peer's end;
- * leaving the iteration leaves the connection open. `await using` closes the connection, and so does
+ * A connection whose messages have a format. Iterating gives the received frames until the peer's end,
+ * or until this side closes; leaving the iteration leaves the connection open. `await using` closes the connection, and so does
  * {@linkcode close}.
  *
  * Bytes that were read ahead stay with the connection, so `recv` goes on behind the last frame, and another
@@ -210,6 +210,7 @@ class FrameIteration<T>
 
   next(): Promise<IteratorResult<T, void>> {
     if (this.#over) return this.return();
+    if (this.#connection.closed) return this.#endClosed();
     // There is always a result: `end` never gives null.
     return this.#connection.recvDecoded("recvFrame", this, undefined) as Promise<
       IteratorResult<T, void>
@@ -228,6 +229,15 @@ class FrameIteration<T>
   end(input: ByteQueue): IteratorResult<T, void> {
     const value = this.#frames.end(input);
     return value === null ? this.#finish() : { done: false, value };
+  }
+
+  close(): IteratorReturnResult<void> {
+    return this.#finish();
+  }
+
+  #endClosed(): Promise<IteratorReturnResult<void>> {
+    const lost = this.#connection.iterationError("recvFrame");
+    return lost === undefined ? this.return() : Promise.reject(lost);
   }
 
   #finish(): IteratorReturnResult<void> {
