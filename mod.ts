@@ -63,6 +63,7 @@ export * from "./framing.ts";
 export * from "./handles.ts";
 export * from "./proxy_protocol.ts";
 export * from "./serve.ts";
+export * from "./session.ts";
 export * from "./tcp.ts";
 export type * from "./types.ts";
 export * from "./udp.ts";

@@ -6,13 +6,12 @@
  * @module
  */
 
-import { Cancellation, cancelledError } from "./core/cancellation.ts";
 import { toSocketError } from "./core/error_mapping.ts";
 import { notAConnection, StreamConnection } from "./connection/stream_connection.ts";
 import { notAListener, StreamListener } from "./connection/stream_listener.ts";
 import { denoBackend } from "./runtime/deno_backend.ts";
-import { connectTcp } from "./tcp/connect.ts";
-import { readListenOptions, readTcpOptions } from "./tcp/options.ts";
+import { connectStream } from "./tcp/connect.ts";
+import { readListenOptions } from "./tcp/options.ts";
 import { checkAddress } from "./core/address_check.ts";
 import type {
   Address,
@@ -150,21 +149,8 @@ export function closeListener(listener: Listener): Promise<void> {
  * await assertRejects(() => connect(listener.address), SocketError, "connection refused");
  * ```
  */
-export async function connect(address: Address, options?: ConnectOptions): Promise<Connection> {
-  const operation = "connect";
-  const target = checkAddress(operation, address, 1);
-  const cancellation = Cancellation.read(operation, options);
-  const { settings, sendQueueLimit } = readTcpOptions(operation, options);
-  const already = cancellation?.already;
-  if (already !== undefined) throw cancelledError(already, operation, target);
-  try {
-    return new StreamConnection(
-      await connectTcp(target, settings, cancellation),
-      sendQueueLimit,
-    );
-  } catch (error) {
-    throw toSocketError(error, operation, { address: target });
-  }
+export function connect(address: Address, options?: ConnectOptions): Promise<Connection> {
+  return connectStream(address, options);
 }
 
 /**

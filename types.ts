@@ -551,3 +551,162 @@ export interface Server extends AsyncDisposable {
    */
   shutdown(options?: ShutdownOptions): Promise<ShutdownResult>;
 }
+
+/**
+ * The place or places that a link connects to: one, a list of servers that are equally good, or a function that is
+ * asked at each attempt.
+ *
+ * A list is shuffled once and tried in that order without a pause; the pause comes after a whole round. A function gets
+ * the number of the attempt since the last stable session, from 1 on. If it throws or rejects, the attempt has failed.
+ */
+export type Endpoints =
+  | Address
+  | readonly Address[]
+  | ((attempt: number) => Address | Promise<Address>);
+
+/** Context of one session of a link. */
+export interface LinkContext {
+  /**
+   * Says that the handshake is over and the connection can be used: `up` resolves. A session that has nothing to
+   * negotiate calls it first. Calling it again, or after the session has ended, does nothing.
+   */
+  ready(): void;
+  /**
+   * Aborts when the session must end: the link ends, `ready` was not called within `handshakeTimeout`, or this side has
+   * closed the connection. It also aborts after the session, so that what the session started can end with it. Give it
+   * to every call that waits.
+   */
+  readonly signal: AbortSignal;
+  /** The number of this attempt since the last stable session, from 1 on. */
+  readonly attempt: number;
+  /** The endpoint of this connection. */
+  readonly endpoint: Address;
+  /** The error of the attempt or session before this one; undefined if there was none, and after this session. */
+  readonly lastError?: unknown;
+}
+
+/**
+ * Works with one connection of a link, until it returns or throws. It must end when the connection does: it receives,
+ * or waits for `disconnectSignal`.
+ */
+export type LinkSession = (
+  connection: Connection,
+  context: LinkContext,
+) => void | Promise<void>;
+
+/**
+ * Sets the pauses between attempts. A pause is random between 0 and a limit that grows from one to the next; it begins
+ * anew after a session that was stable.
+ */
+export interface BackoffOptions {
+  /**
+   * Limit of the first pause in milliseconds.
+   *
+   * @default {100}
+   */
+  first?: number;
+  /**
+   * Each limit is the last one times this, at least 1.
+   *
+   * @default {2}
+   */
+  factor?: number;
+  /**
+   * Limit of every pause in milliseconds.
+   *
+   * @default {30000}
+   */
+  longest?: number;
+}
+
+/** Options of `keepConnected`. */
+export interface KeepConnectedOptions {
+  /**
+   * Milliseconds that an attempt may take until its session calls `ready`, from 1 to `Infinity`: the endpoint, the
+   * connection and the handshake together. Then the session's signal aborts with `TimedOut`, and the connection is
+   * aborted. A session also has this long to return after its connection was lost; then the link goes on without it.
+   *
+   * @default {10000}
+   */
+  handshakeTimeout?: number;
+  /** The pauses between attempts. */
+  backoff?: BackoffOptions;
+  /**
+   * Milliseconds after `ready` from which a session counts as stable. After a stable session, attempts and pauses count
+   * from the beginning. A server that accepts and closes at once does not get a client at full speed.
+   *
+   * @default {5000}
+   */
+  stableAfter?: number;
+  /**
+   * Maximum number of attempts in a row without a stable session; then the link ends with the last error.
+   *
+   * @default {Infinity}
+   */
+  attempts?: number;
+  /**
+   * Says for each error of an attempt if the link goes on: for errors of `connect`, of the function of endpoints, of a
+   * handshake that took too long, and for everything that the session throws. It may be async. On false the link ends
+   * with the error. If it throws, or answers anything but true or false, the link ends with that error.
+   *
+   * @default {true, but for `InvalidInput`, `PermissionDenied`, `Unsupported` and certificates that are not trusted}
+   */
+  retry?: (error: unknown) => boolean | Promise<boolean>;
+  /**
+   * Connects to an endpoint, instead of the package's own `connect`: for other options, TLS, a proxy, or a test. A
+   * connection that comes after the signal has aborted is aborted.
+   */
+  connect?: (
+    endpoint: Address,
+    options: { readonly signal: AbortSignal },
+  ) => Connection | Promise<Connection>;
+  /** Called after each change of the state. If it fails, a line on standard error says so. */
+  onChange?: (state: Link["state"]) => void;
+  /** Ends the link at once: its connection is aborted. `close` of the link delivers what was sent. */
+  signal?: AbortSignal;
+}
+
+/** A connection that is made again whenever it ends. `await using` closes it. */
+export interface Link extends AsyncDisposable {
+  /**
+   * `connecting` until the session has called `ready`, `ready` until the session is over, `waiting` before a further
+   * attempt, and `ended` for ever.
+   */
+  readonly state: "connecting" | "ready" | "waiting" | "ended";
+  /**
+   * The error of the last attempt or session that has ended: undefined at first, and after a stable session that
+   * returned. What your functions threw is there as it is.
+   */
+  readonly lastError?: unknown;
+  /**
+   * Resolves when the link has ended by `close` or its signal. It rejects with the last error if `attempts` are used up
+   * or `retry` said no; that is no unhandled rejection if nobody waits.
+   */
+  readonly finished: Promise<void>;
+  /**
+   * Waits for a connection that is ready. It may end at any time: a later call gives the next one.
+   *
+   * With `timeout: 0` the call gives the connection if there is one, and rejects at once otherwise: with the last error,
+   * or `TimedOut` if there was none.
+   *
+   * Rejects with a {@linkcode SocketError}: `InvalidInput`, `Closed` (the link was closed, or its signal has aborted),
+   * `Aborted`, `TimedOut` (with the last error in `cause`). If the link has ended by itself, it rejects with the last
+   * error, which is your own if your session threw it. A cancelled call changes nothing.
+   */
+  up(options?: OperationOptions): Promise<Connection>;
+  /**
+   * Ends the pause, for example because the network is back. It does nothing unless the link is `waiting`, and the next
+   * pause is as long as it would have been.
+   */
+  retryNow(): void;
+  /**
+   * Ends the link. Calls of `up` reject `Closed`, the session's signal aborts, and the session may still send. It has
+   * `linger` milliseconds to return, but not if it then waits for the peer with a call that does not have its signal:
+   * such a call ends only with the connection. The connection is closed as by `close`. A session may call this, and need
+   * not await it.
+   *
+   * Rejects with a {@linkcode SocketError}: `InvalidInput`, `Aborted`, or `TimedOut`, as `close` of a connection does.
+   * After the last two the connection is aborted. Closing again does nothing more.
+   */
+  close(options?: CloseOptions): Promise<void>;
+}

@@ -131,6 +131,25 @@ export class ConnectionState {
     return new Promise((resolve) => (this.#closeWaiters ??= []).push(resolve));
   }
 
+  /** True if this side closes or has closed, or if a call has found a direction broken. */
+  get lost(): boolean {
+    return this.#phase !== "open" || this.#sendFailure !== undefined ||
+      this.#failure !== undefined;
+  }
+
+  /** Resolves when the transport is closed, or when a direction has broken. */
+  waitLost(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (this.lost) resolve();
+    this.observe({
+      onStateChange: () => {
+        if (this.lost) resolve();
+      },
+    });
+    this.waitClosed().then(resolve);
+    return promise;
+  }
+
   get localAddress(): Address {
     return this.#localAddress ??= fromRuntimeAddress(this.transport.localAddr);
   }

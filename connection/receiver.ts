@@ -43,6 +43,11 @@ export class Receiver implements InputConsumer, TurnWaiter {
     return this.input.buffer.length;
   }
 
+  /** True if a call waits for bytes. */
+  get receiving(): boolean {
+    return this.#call.operation !== undefined;
+  }
+
   /** Reads once without a call, if nothing waits for one. */
   readAhead(): void {
     const { reading, settled } = this.input;

@@ -83,6 +83,21 @@ export class StreamConnection implements Connection {
     return this.#state.phase !== "open";
   }
 
+  /** True if a call waits for bytes of the peer. */
+  get receiving(): boolean {
+    return this.#receiver.receiving;
+  }
+
+  /** True if this side has closed or aborted, or if a call has found the connection broken. */
+  get lost(): boolean {
+    return this.#state.lost;
+  }
+
+  /** Resolves when this side has closed or aborted, or when a call has found the connection broken. */
+  waitLost(): Promise<void> {
+    return this.#state.waitLost();
+  }
+
   /** Reads what comes next, and keeps it for the next receiving call. */
   readAhead(): void {
     this.#receiver.readAhead();

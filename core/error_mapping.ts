@@ -186,3 +186,15 @@ function rewrap(error: SocketError, operation: string, context: MappingContext):
   const carried = { retryable, ...context, code, permission, cause: error };
   return new SocketError(kind, operation, reason, carried);
 }
+
+/** Names an error in a few words that quote nothing of it: its kind, or the name of its class. */
+export function summarize(error: unknown): string {
+  if (error instanceof SocketError) {
+    const { kind, operation, code } = error;
+    return `${kind} of ${operation}${code === undefined ? "" : ` (${code})`}`;
+  }
+  if (typeof error !== "object" || error === null) return `a thrown ${typeof error}`;
+  const name: unknown = error.constructor?.name;
+  const isName = typeof name === "string" && /^[A-Za-z_$][\w$]{0,63}$/.test(name);
+  return isName ? name : "an object";
+}

@@ -1,5 +1,5 @@
 import { formatAddress } from "../address.ts";
-import { SocketError } from "../errors.ts";
+import { summarize } from "../core/error_mapping.ts";
 import type { Address, Connection, ServeOptions } from "../types.ts";
 
 /** A failure to report. */
@@ -27,7 +27,7 @@ export class ErrorReports {
 
   report(failure: ServerFailure): void {
     if (this.#onError !== undefined) return void this.#call(this.#onError, failure);
-    const { error, connection, line = `the handler failed with ${summary(error)}` } = failure;
+    const { error, connection, line = `the handler failed with ${summarize(error)}` } = failure;
     this.#write(line, connection);
   }
 
@@ -38,7 +38,7 @@ export class ErrorReports {
     try {
       await onError(error, connection);
     } catch (mistake) {
-      this.#write(`onError failed with ${summary(mistake)}`, connection);
+      this.#write(`onError failed with ${summarize(mistake)}`, connection);
     }
   }
 
@@ -46,15 +46,4 @@ export class ErrorReports {
     const who = connection === undefined ? "" : ` ${formatAddress(connection.remoteAddress)}:`;
     console.error(`serve ${formatAddress(this.#address)}:${who} ${line}`);
   }
-}
-
-function summary(error: unknown): string {
-  if (error instanceof SocketError) {
-    const { kind, operation, code } = error;
-    return `${kind} of ${operation}${code === undefined ? "" : ` (${code})`}`;
-  }
-  if (typeof error !== "object" || error === null) return `a thrown ${typeof error}`;
-  const name: unknown = error.constructor?.name;
-  const isName = typeof name === "string" && /^[A-Za-z_$][\w$]{0,63}$/.test(name);
-  return isName ? name : "an object";
 }

@@ -1,8 +1,12 @@
 import { SocketError } from "../errors.ts";
-import type { Address, Transport } from "../types.ts";
-import { type Cancellation, cancelledError } from "../core/cancellation.ts";
+import type { Address, ConnectOptions, Transport } from "../types.ts";
+import { checkAddress } from "../core/address_check.ts";
+import { Cancellation, cancelledError } from "../core/cancellation.ts";
+import { toSocketError } from "../core/error_mapping.ts";
+import { StreamConnection } from "../connection/stream_connection.ts";
 import type { TcpSettings } from "../runtime/backend.ts";
 import { denoBackend } from "../runtime/deno_backend.ts";
+import { readTcpOptions } from "./options.ts";
 
 /** Twice to eight times the bytes that a socket takes, with the system's defaults, before somebody reads from it. */
 const MORE_THAN_A_WINDOW_BYTES = 1024 * 1024;
@@ -13,8 +17,27 @@ interface HostAndPort {
   readonly port?: number;
 }
 
+/** Connects, for `connect` and for a link. */
+export async function connectStream(
+  address: Address,
+  options: ConnectOptions | undefined,
+): Promise<StreamConnection> {
+  const operation = "connect";
+  const target = checkAddress(operation, address, 1);
+  const cancellation = Cancellation.read(operation, options);
+  const { settings, sendQueueLimit } = readTcpOptions(operation, options);
+  const already = cancellation?.already;
+  if (already !== undefined) throw cancelledError(already, operation, target);
+  try {
+    const transport = await connectTcp(target, settings, cancellation);
+    return new StreamConnection(transport, sendQueueLimit);
+  } catch (error) {
+    throw toSocketError(error, operation, { address: target });
+  }
+}
+
 /** Connects to another socket. Rejects with what the backend throws. */
-export async function connectTcp(
+async function connectTcp(
   address: Address,
   settings: TcpSettings,
   cancellation: Cancellation | undefined,

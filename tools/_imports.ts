@@ -28,6 +28,8 @@ const VOCABULARY = ["types.ts", "errors.ts", "address.ts"];
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   handles: ["serve", "connection", "udp", "core"],
   serve: ["proxy_protocol", "connection", "core"],
+  // It connects over TCP unless an option says otherwise: the face hands tcp's function to its room.
+  session: ["tcp", "connection", "core"],
   tcp: ["connection", "runtime", "core"],
   udp: ["runtime", "bytes", "core"],
   framing: ["connection", "bytes", "core"],

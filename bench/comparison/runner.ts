@@ -10,7 +10,9 @@ type Program = "deno" | "node" | "bun" | "client";
 /** The program that each contender runs in, and its name in that program. */
 const PROGRAMS: Readonly<Record<ContenderName, readonly [Program, name: string]>> = {
   ours: ["deno", "ours"],
+  "ours, one by one": ["deno", "oneByOne"],
   "raw Deno": ["deno", "raw"],
+  "raw, fresh buffers": ["deno", "rawFresh"],
   "Conn.readable": ["deno", "readable"],
   "node: API on Deno": ["deno", "node"],
   Node: ["node", "node"],

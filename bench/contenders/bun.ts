@@ -9,9 +9,12 @@ import {
   ECHO,
   ECHO_DATAGRAM,
   END_FLOOD,
+  FRAME_PREFIX,
+  FRAMES_RECEIVED,
   HOST,
   LARGEST_MESSAGE,
   type Peer,
+  PIPELINED,
   pipelined,
   RECEIVED,
   ROUND_TRIPS,
@@ -21,6 +24,7 @@ import {
   SINGLE_BYTES_RECEIVED,
   SINK,
   SINK_DATAGRAM,
+  SMALL_FRAMES,
   SOURCE,
   START_FLOOD,
   type Work,
@@ -65,13 +69,13 @@ const { Bun } = globalThis as unknown as { Bun: BunRuntime };
 /** The event handlers of one connection. Bun has one set of functions for all connections. */
 class Handler {
   onOpen: (socket: BunSocket) => void = () => {};
-  onData: (length: number) => void = () => {};
+  onData: (chunk: Uint8Array) => void = () => {};
   onDrain: () => void = () => {};
 }
 
 const EVENTS = {
   open: (socket: BunSocket) => socket.data.onOpen(socket),
-  data: (socket: BunSocket, chunk: Uint8Array) => socket.data.onData(chunk.length),
+  data: (socket: BunSocket, chunk: Uint8Array) => socket.data.onData(chunk),
   drain: (socket: BunSocket) => socket.data.onDrain(),
 };
 
@@ -138,6 +142,72 @@ async function sendPipelined(peer: Peer, { size, noDelay }: WorkOptions): Promis
   };
 }
 
+/** Encodes all frames of a batch into one buffer that is used again. */
+async function sendFrames(peer: Peer, { size }: WorkOptions): Promise<Work> {
+  const socket = await open(peer, SINK);
+  const messages = Array.from({ length: PIPELINED }, () => new Uint8Array(size));
+  const buffer = new Uint8Array(PIPELINED * (FRAME_PREFIX + size));
+  const view = new DataView(buffer.buffer);
+  return {
+    async batch() {
+      let end = 0;
+      for (const message of messages) {
+        view.setUint32(end, message.length);
+        buffer.set(message, end + FRAME_PREFIX);
+        end += FRAME_PREFIX + message.length;
+      }
+      const sent = socket.write(buffer);
+      if (sent < end) await drain(socket, buffer, sent);
+      return messages.length;
+    },
+    end: () => socket.terminate(),
+  };
+}
+
+/** Cuts frames out of each chunk. A frame that spans two chunks is put together first. */
+async function recvFrames(peer: Peer): Promise<Work> {
+  const socket = await open(peer, SMALL_FRAMES);
+  let rest = new Uint8Array(0);
+  let missing = 0;
+  let done = () => {};
+  const split = (chunk: Uint8Array): Uint8Array[] => {
+    const frames: Uint8Array[] = [];
+    const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.length);
+    let start = 0;
+    while (start + FRAME_PREFIX <= chunk.length) {
+      const end = start + FRAME_PREFIX + view.getUint32(start);
+      if (end > chunk.length) break;
+      frames.push(chunk.subarray(start + FRAME_PREFIX, end));
+      start = end;
+    }
+    rest = chunk.slice(start);
+    return frames;
+  };
+  socket.pause();
+  socket.data.onData = (chunk) => {
+    let whole = chunk;
+    if (rest.length > 0) {
+      whole = new Uint8Array(rest.length + chunk.length);
+      whole.set(rest);
+      whole.set(chunk, rest.length);
+    }
+    missing -= split(whole).length;
+    if (missing > 0) return;
+    socket.pause();
+    done();
+  };
+  return {
+    async batch() {
+      missing = FRAMES_RECEIVED;
+      const enough = new Promise<void>((resolve) => done = resolve);
+      socket.resume();
+      await enough;
+      return FRAMES_RECEIVED - missing;
+    },
+    end: () => socket.terminate(),
+  };
+}
+
 async function sendOnAll(peer: Peer, options: WorkOptions): Promise<Work> {
   const all = await openAll(peer, SINK, options);
   const bytes = new Uint8Array(options.size);
@@ -160,7 +230,7 @@ async function recv(peer: Peer, job: number, amount: number): Promise<Work> {
   let received = 0;
   let done = () => {};
   socket.pause();
-  socket.data.onData = (length) => {
+  socket.data.onData = ({ length }) => {
     received += length;
     if (received < amount) return;
     socket.pause();
@@ -191,7 +261,7 @@ async function echo(peer: Peer, options: WorkOptions): Promise<Work> {
       const sent = socket.write(bytes);
       if (sent < size) void drain(socket, bytes, sent);
     };
-    socket.data.onData = (length) => {
+    socket.data.onData = ({ length }) => {
       missing -= length;
       if (missing > 0) return;
       left -= 1;
@@ -324,6 +394,9 @@ export const bun: Contender = {
   send_awaited: (peer, options) =>
     writes(peer, options, same(new Uint8Array(options.size), sends(options.size))),
   send_pipelined: sendPipelined,
+  send_pieces: sendPipelined,
+  send_frames: sendFrames,
+  recv_frames: recvFrames,
   send_mixed: (peer, options) =>
     writes(peer, options, [new Uint8Array(1), new Uint8Array(LARGEST_MESSAGE)]),
   send_on_all: sendOnAll,

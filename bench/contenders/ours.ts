@@ -5,25 +5,34 @@ import {
   closeUdp,
   connect as connectTo,
   type Connection,
+  framed,
+  lengthPrefixed,
   recv as receive,
+  recvFrame as receiveFrame,
+  recvFrames as receiveFrames,
   recvFrom as receiveFrom,
   recvInto as receiveInto,
   send,
+  sendFrame as sendOneFrame,
+  sendFrames as sendAllFrames,
   sendTo as sendDatagram,
 } from "../../mod.ts";
 import {
   ASKED_DATAGRAMS,
   askForDatagrams,
+  AT_ONCE,
   CONNECTS,
   type Contender,
   DATAGRAMS,
   ECHO,
   ECHO_DATAGRAM,
   END_FLOOD,
+  FRAMES_RECEIVED,
   HOST,
   isSmall,
   LARGEST_MESSAGE,
   type Peer,
+  PIPELINED,
   pipelined,
   RECEIVED,
   ROUND_TRIPS,
@@ -33,6 +42,7 @@ import {
   SINGLE_BYTES_RECEIVED,
   SINK,
   SINK_DATAGRAM,
+  SMALL_FRAMES,
   SOURCE,
   START_FLOOD,
   type Work,
@@ -77,6 +87,75 @@ async function sendPipelined(peer: Peer, { size, noDelay }: WorkOptions): Promis
       for (let left = count - 1; left > 0; left--) void send(connection, bytes);
       await send(connection, bytes);
       return count;
+    },
+    end: () => abort(connection),
+  };
+}
+
+/** Works with the messages of a batch as an array, as a program has them before it sends them. */
+async function withMessages(
+  peer: Peer,
+  { size }: WorkOptions,
+  sendBatch: (connection: Connection) => (messages: Uint8Array[]) => Promise<void>,
+): Promise<Work> {
+  const connection = await open(peer, SINK);
+  const messages = Array.from({ length: PIPELINED }, () => new Uint8Array(size));
+  const sendMessages = sendBatch(connection);
+  return {
+    async batch() {
+      await sendMessages(messages);
+      return messages.length;
+    },
+    end: () => abort(connection),
+  };
+}
+
+function sendPieces(connection: Connection) {
+  return (messages: Uint8Array[]) => send(connection, messages);
+}
+
+function sendOneByOne(connection: Connection) {
+  return (messages: Uint8Array[]) => {
+    for (let index = 1; index < messages.length; index++) void send(connection, messages[index]);
+    return send(connection, messages[0]);
+  };
+}
+
+function sendFrames(connection: Connection) {
+  const stream = framed(connection, lengthPrefixed());
+  return (messages: Uint8Array[]) => sendAllFrames(stream, messages);
+}
+
+function sendFrameByFrame(connection: Connection) {
+  const stream = framed(connection, lengthPrefixed());
+  return (messages: Uint8Array[]) => {
+    for (let index = 1; index < messages.length; index++) {
+      void sendOneFrame(stream, messages[index]);
+    }
+    return sendOneFrame(stream, messages[0]);
+  };
+}
+
+async function recvFrames(peer: Peer): Promise<Work> {
+  const connection = await open(peer, SMALL_FRAMES);
+  const stream = framed(connection, lengthPrefixed());
+  return {
+    async batch() {
+      let missing = FRAMES_RECEIVED;
+      while (missing > 0) missing -= (await receiveFrames(stream))!.length;
+      return FRAMES_RECEIVED - missing;
+    },
+    end: () => abort(connection),
+  };
+}
+
+async function recvFrameByFrame(peer: Peer): Promise<Work> {
+  const connection = await open(peer, SMALL_FRAMES);
+  const stream = framed(connection, lengthPrefixed());
+  return {
+    async batch() {
+      for (let left = FRAMES_RECEIVED; left > 0; left--) await receiveFrame(stream);
+      return FRAMES_RECEIVED;
     },
     end: () => abort(connection),
   };
@@ -199,13 +278,33 @@ async function sendTo(peer: Peer, { size }: WorkOptions): Promise<Work> {
   };
 }
 
-async function recvFrom(peer: Peer): Promise<Work> {
+async function sendToAtOnce(peer: Peer, { size }: WorkOptions): Promise<Work> {
+  const socket = await bindUdp({ host: HOST, port: 0 });
+  const to = { host: HOST, port: peer.udp };
+  const bytes = new Uint8Array(size).fill(SINK_DATAGRAM);
+  const sent = new Array<Promise<void>>(AT_ONCE);
+  return {
+    async batch() {
+      for (let left = DATAGRAMS; left > 0; left -= AT_ONCE) {
+        for (let index = 0; index < AT_ONCE; index++) sent[index] = sendDatagram(socket, to, bytes);
+        await Promise.all(sent);
+      }
+      return DATAGRAMS;
+    },
+    end: () => closeUdp(socket),
+  };
+}
+
+async function recvFrom(peer: Peer, atOnce: number): Promise<Work> {
   const socket = await bindUdp({ host: HOST, port: 0 });
   const to = { host: HOST, port: peer.udp };
   await sendDatagram(socket, to, Uint8Array.of(START_FLOOD));
   return {
     async batch() {
-      for (let left = DATAGRAMS; left > 0; left--) await receiveFrom(socket);
+      for (let left = DATAGRAMS; left > 0; left -= atOnce) {
+        if (atOnce === 1) await receiveFrom(socket);
+        else await Promise.all(Array.from({ length: atOnce }, () => receiveFrom(socket)));
+      }
       return DATAGRAMS;
     },
     async end() {
@@ -248,6 +347,9 @@ async function udpEcho(peer: Peer, { size }: WorkOptions): Promise<Work> {
 export const ours: Contender = {
   send_awaited: sendAwaited,
   send_pipelined: sendPipelined,
+  send_pieces: (peer, options) => withMessages(peer, options, sendPieces),
+  send_frames: (peer, options) => withMessages(peer, options, sendFrames),
+  recv_frames: recvFrames,
   send_mixed: sendMixed,
   send_on_all: sendOnAll,
   recv: (peer) => recv(peer, SOURCE, RECEIVED),
@@ -257,7 +359,16 @@ export const ours: Contender = {
   echo_into: (peer, options) => echo(peer, options, roundTripInto),
   connect,
   send_to: sendTo,
-  recv_from: recvFrom,
+  send_to_at_once: sendToAtOnce,
+  recv_from: (peer) => recvFrom(peer, 1),
+  recv_from_at_once: (peer) => recvFrom(peer, AT_ONCE),
   recv_from_asked: recvFromAsked,
   udp_echo: udpEcho,
+};
+
+/** This package with a call for each message instead of one for all. */
+export const oneByOne: Contender = {
+  send_pieces: (peer, options) => withMessages(peer, options, sendOneByOne),
+  send_frames: (peer, options) => withMessages(peer, options, sendFrameByFrame),
+  recv_frames: recvFrameByFrame,
 };

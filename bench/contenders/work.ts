@@ -28,6 +28,12 @@ export const WORK_NAMES = [
   "send_awaited",
   /** Sends messages, and awaits every 1,024th. */
   "send_pipelined",
+  /** Sends 1,024 messages that are there at once, and awaits them together. */
+  "send_pieces",
+  /** Sends 1,024 frames, each with 4 bytes of length in front, and awaits them together. */
+  "send_frames",
+  /** Receives frames without end, each with 4 bytes of length in front. */
+  "recv_frames",
   /** Sends messages of 1 byte and of 1 MiB in turn, and awaits each. */
   "send_mixed",
   /** Sends a message on each of the connections at once, then awaits all. */
@@ -46,8 +52,12 @@ export const WORK_NAMES = [
   "connect",
   /** Sends datagrams of 64 bytes, and awaits each. */
   "send_to",
+  /** Sends datagrams of 64 bytes, 64 at a time, and awaits these together. */
+  "send_to_at_once",
   /** Receives a flood of datagrams. */
   "recv_from",
+  /** Receives a flood of datagrams by 64 calls at a time. */
+  "recv_from_at_once",
   /** Asks for datagrams and receives them. */
   "recv_from_asked",
   "udp_echo",
@@ -67,9 +77,11 @@ export const SINK = 115; // s
 export const SOURCE = 103; // g
 export const SINGLE_BYTES = 98; // b
 export const ECHO = 101; // e
-/** The peer sends frames without end, each with 4 bytes of length in front. Only `peer.ts` knows these jobs. */
+/** The peer sends frames without end, each with 4 bytes of length in front. Only `peer.ts` knows large ones. */
 export const SMALL_FRAMES = 102; // f
 export const LARGE_FRAMES = 108; // l
+/** The size of the length in front of a frame (bytes). */
+export const FRAME_PREFIX = 4;
 export const SMALL_FRAME = 64;
 export const LARGE_FRAME = 64 * 1024;
 
@@ -87,9 +99,12 @@ export const SENDS = 256;
 export const PIPELINED = 1024;
 export const RECEIVED = 4 * 1024 * 1024;
 export const SINGLE_BYTES_RECEIVED = 16 * 1024;
+export const FRAMES_RECEIVED = 16 * 1024;
 export const ROUND_TRIPS = 64;
 export const CONNECTS = 16;
 export const DATAGRAMS = 256;
+/** Datagrams, or calls for one, that are under way together. */
+export const AT_ONCE = 64;
 /** This number of datagrams fits into a socket's receive buffer, so that none is lost. */
 export const ASKED_DATAGRAMS = 100;
 export const LARGEST_MESSAGE = 1024 * 1024;

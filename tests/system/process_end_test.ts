@@ -25,6 +25,9 @@ const EXPECTED: Readonly<Record<string, "held" | "ended">> = {
   "serve(), unref()": "ended",
   "serve(), unref() before its client": "ended",
   "serve(), unref() and ref()": "held",
+  "keepConnected() is ready": "held",
+  "keepConnected() waits": "held",
+  "keepConnected(), closed": "ended",
 };
 
 for (const [what, expected] of Object.entries(EXPECTED)) {

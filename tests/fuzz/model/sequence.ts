@@ -114,7 +114,7 @@ async function finish(sides: readonly [Side, Side]): Promise<void> {
   await turn();
   for (const side of sides) {
     side.recv(undefined, NO_LIMITS);
-    side.send(new Uint8Array(1), NO_LIMITS, false);
+    side.send(new Uint8Array(1), NO_LIMITS, "send");
   }
   await settle(sides);
 }

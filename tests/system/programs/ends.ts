@@ -11,6 +11,7 @@ import {
   connect,
   type Connection,
   disconnectSignal,
+  keepConnected,
   listen,
   recv,
   recvFrom,
@@ -159,6 +160,33 @@ const CASES: Record<string, () => Promise<unknown>> = {
     const server = await served(60_000);
     unref(server);
     ref(server);
+  },
+  async "keepConnected() is ready"() {
+    const listener = await listen(LOOPBACK);
+    unref(listener);
+    await keepConnected(listener.address, async (connection, { ready }) => {
+      ready();
+      await recv(connection);
+    }).up();
+  },
+  "keepConnected() waits"() {
+    const waiting = Promise.withResolvers<void>();
+    keepConnected({ host: "127.0.0.1", port: 1 }, ignore, {
+      connect: () => Promise.reject(new Error("no")),
+      backoff: { first: 1e9, longest: 1e9 },
+      onChange: () => waiting.resolve(),
+    });
+    return waiting.promise;
+  },
+  async "keepConnected(), closed"() {
+    const listener = await listen(LOOPBACK);
+    const link = keepConnected(listener.address, async (connection, { ready }) => {
+      ready();
+      await recv(connection);
+    });
+    await link.up();
+    await link.close({ linger: 0 });
+    await closeListener(listener);
   },
   async "recvFrom() waits"() {
     recvFrom(await bindUdp(LOOPBACK)).catch(ignore);

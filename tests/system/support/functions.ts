@@ -22,9 +22,11 @@ import {
   frameTooLarge,
   invalidFrame,
   json,
+  keepConnected,
   lengthField,
   lengthPrefixed,
   lines,
+  type LinkContext,
   listen,
   type Listener,
   mapCodec,
@@ -107,6 +109,12 @@ export const FUNCTIONS: Readonly<
   framed: ({ client }) => framed(client, lines()),
   invalidFrame: () => invalidFrame("a reason"),
   json: () => json().encode([1]),
+  keepConnected: async ({ client }, aims) => {
+    const ready = (_: Connection, context: LinkContext) => context.ready();
+    const link = keepConnected(aims.connect, ready, { connect: () => client });
+    await link.up(SOME);
+    await link.close({ linger: 0 });
+  },
   lengthField: () => lengthField({ bytes: 1, adjust: 0 }).encode(new Uint8Array([0])),
   lengthPrefixed: () => lengthPrefixed().encode(BYTE),
   lines: () => lines().encode("A"),

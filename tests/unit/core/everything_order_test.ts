@@ -162,7 +162,15 @@ Deno.test("E10: every function gives a promise, also if it is called with junk",
   ];
   const synchronous = new Set([
     ...["abort", "connectionOver", "parseAddress", "formatAddress"],
-    ...["framed", "encodeProxyHeader", "serve", "disconnectSignal", "ref", "unref"],
+    ...[
+      "framed",
+      "encodeProxyHeader",
+      "serve",
+      "disconnectSignal",
+      "ref",
+      "unref",
+      "keepConnected",
+    ],
     ...codecs,
     ...["frameTooLarge", "invalidFrame", "frameBytes"],
   ]);
