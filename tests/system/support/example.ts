@@ -61,6 +61,10 @@ export class Example implements AsyncDisposable {
     return { code: await example.end(), output: example.output };
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   get output(): string {
     return this.#output;
   }
