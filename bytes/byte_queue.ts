@@ -209,8 +209,8 @@ export class ByteQueue {
   }
 
   /**
-   * Looks at all bytes that lie in one piece at the front, without a copy: the first of those that wait, and often all of
-   * them. {@linkcode Decoder.decodeAll} finds many frames in them at once.
+   * Looks at all bytes that lie in one piece at the front, without a copy. These are often all that wait.
+   * {@linkcode Decoder.decodeAll} finds many frames in them at once.
    *
    * @returns A view, which must not be changed, and is good only until the queue is used again. It is empty only if no
    * byte waits.

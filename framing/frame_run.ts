@@ -1,7 +1,7 @@
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import { LARGE } from "../bytes/chunk_list.ts";
 
-/** Maximum number of frames that are cut at once. It bounds the lists of their places. */
+/** Maximum number of frames that are cut at once, which is the size of the two lists below. */
 const MOST_FRAMES = 4096;
 
 const begins = new Uint32Array(MOST_FRAMES);
