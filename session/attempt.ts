@@ -11,7 +11,7 @@ const OPERATION = "keepConnected";
 /** A session that was ended has at most this long to return, if no option says otherwise. */
 const GRACE_MS = 1000;
 /** A close waits at most this long for a session, whatever `linger` is. The session may wait for the same close. */
-const LONGEST_GRACE_MS = 30_000;
+const LONGEST_CLOSE_GRACE_MS = 30_000;
 
 /** Gets the events of an attempt. */
 export interface AttemptObserver {
@@ -237,7 +237,7 @@ export class Attempt {
     connection: StreamConnection,
     limits: CloseLimits,
   ): Promise<undefined> {
-    const grace = Math.min(limits.linger, LONGEST_GRACE_MS);
+    const grace = Math.min(limits.linger, LONGEST_CLOSE_GRACE_MS);
     const begin = performance.now();
     // After one turn of the event loop, every call that has the signal has ended. A call that waits for the peer then
     // ends by the close alone.
