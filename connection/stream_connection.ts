@@ -127,10 +127,10 @@ export class StreamConnection implements Connection {
    * since too many wait to be received.
    */
   readMoreAhead(): boolean {
-    return this.#receiver.input.reading || this.#readsAhead.readMore();
+    return this.#receiver.input.reading || this.#makeReadAhead().readMore();
   }
 
-  get #readsAhead(): ReadAhead {
+  #makeReadAhead(): ReadAhead {
     return this.#readAhead ??= new ReadAhead(this.#state, this.#receiver);
   }
 
@@ -145,7 +145,7 @@ export class StreamConnection implements Connection {
 
   /** Returns the signal that aborts when the peer has left, or when this side closes. */
   disconnectSignal(): AbortSignal {
-    this.#disconnectWatch ??= new DisconnectWatch(this.#state, this.#readsAhead);
+    this.#disconnectWatch ??= new DisconnectWatch(this.#state, this.#makeReadAhead());
     return this.#disconnectWatch.signal;
   }
 
