@@ -61,6 +61,8 @@ export * from "./connection.ts";
 export * from "./errors.ts";
 export * from "./framing.ts";
 export * from "./handles.ts";
+export * from "./observe.ts";
+export * from "./permissions.ts";
 export * from "./proxy_protocol.ts";
 export * from "./serve.ts";
 export * from "./session.ts";

@@ -10,9 +10,11 @@ import { type Connect, readLinkOptions } from "./session/link_options.ts";
 import { connectStream } from "./tcp/connect.ts";
 import type { Endpoints, KeepConnectedOptions, Link, LinkSession } from "./types.ts";
 
+export { heartbeat, type HeartbeatOptions } from "./session/heartbeat.ts";
+
 /**
- * Keeps a connection: it connects at once, hands the connection to your session, and connects again whenever that is
- * over, until the link is closed.
+ * Keeps a connection until the link is closed. It connects at once, hands the connection to your session, and connects
+ * again whenever that is over.
  *
  * A session that returns is over: its connection is closed as by `close`. A session that throws is over as well: its
  * connection is aborted, and `retry` decides if the link goes on. There is one session at a time.

@@ -23,7 +23,6 @@ import {
   startOverConnection,
 } from "./tls/start.ts";
 import { TlsAcceptor } from "./tls/tls_acceptor.ts";
-import { TlsStreamConnection } from "./tls/tls_connection.ts";
 import type {
   Address,
   Connection,
@@ -137,11 +136,12 @@ export async function listenTls(
   const { settings, sendQueueLimit } = readListenOptions(operation, options);
   const server = await TlsServer.load(operation, readServerOptions(operation, options));
   try {
-    const acceptor = new TlsAcceptor(await denoBackend.listen(where, settings), server);
+    const source = await denoBackend.listen(where, settings);
+    const acceptor = new TlsAcceptor(source, server, sendQueueLimit);
     return new StreamListener(
       acceptor,
       sendQueueLimit,
-      (transport, limit) => new TlsStreamConnection(acceptor.sessionOf(transport), limit),
+      (transport) => acceptor.connectionOf(transport),
     );
   } catch (error) {
     throw toSocketError(error, operation, { address: where });

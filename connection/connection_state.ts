@@ -36,6 +36,8 @@ export class ConnectionState {
   #failureBeforeClose: Failure | undefined;
   #tornBy: SocketError | undefined;
   #reserved = false;
+  #givenUp: SocketError | undefined;
+  #endError: SocketError | undefined;
   #observers: readonly StateObserver[] = NO_OBSERVERS;
   #closeWaiters: (() => void)[] | undefined;
   #localAddress: SocketAddress | undefined;
@@ -108,6 +110,24 @@ export class ConnectionState {
     if (this.#phase !== "open") return;
     this.#phase = "closing";
     this.#failureBeforeClose = this.#failure;
+  }
+
+  /** Notes the error with which this side gives a silent peer up: calls reject with it, though this side closes. */
+  giveUp(error: SocketError): void {
+    if (this.#phase === "open") this.#givenUp = error;
+  }
+
+  /** Notes the reason for the end of the connection, for those who observe or count it. */
+  noteEndError(error: SocketError): void {
+    if (this.#phase !== "closed") this.#endError ??= error;
+  }
+
+  /** The error that ended the connection, or has broken it. */
+  get endError(): SocketError | undefined {
+    const known = this.#endError ?? this.#givenUp ?? this.#tornBy;
+    if (known !== undefined) return known;
+    if (this.#sendFailure !== undefined) return this.brokenError(this.#sendFailure, "send");
+    return this.#failure && this.brokenError(this.#failure, "recv");
   }
 
   /**
@@ -196,6 +216,9 @@ export class ConnectionState {
 
   /** Makes the error of a call on a connection that this side has closed. */
   closedError(operation: string, bytesSent?: number): SocketError {
+    if (this.#givenUp !== undefined) {
+      return this.brokenError({ error: this.#givenUp }, operation, bytesSent);
+    }
     const torn = this.#tornBy;
     const reason = this.#reserved
       ? "startTls has taken the connection over"
@@ -217,7 +240,7 @@ export class ConnectionState {
    * connection was broken or torn before: the program would take what came until then for everything.
    */
   iterationError(operation: string): SocketError | undefined {
-    if (this.#tornBy !== undefined) return this.closedError(operation);
+    if ((this.#tornBy ?? this.#givenUp) !== undefined) return this.closedError(operation);
     const failure = this.#failureBeforeClose;
     return failure && this.brokenError(failure, operation);
   }

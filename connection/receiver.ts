@@ -79,6 +79,18 @@ export class Receiver implements InputConsumer, TurnWaiter {
     if (!reading && !settled && !this.#decoding && this.#state.phase === "open") this.input.read();
   }
 
+  /** Reads once without a call, also behind bytes that wait. Returns false if at least `most` bytes wait. */
+  readMore(most: number): boolean {
+    const { reading, buffer } = this.input;
+    if (reading || this.#decoding || this.#state.readEnded || this.#state.phase !== "open") {
+      return true;
+    }
+    if (buffer.length >= most) return false;
+    if (buffer.length === 0) this.input.read();
+    else this.input.readBehind();
+    return true;
+  }
+
   /** Sets the observer of the calls that begin to wait and that end. */
   observeCalls(observer: CallObserver): void {
     this.#call.onChange = () => observer.onCallsChange(this.#call.operation !== undefined);

@@ -3,6 +3,7 @@ import { Cancellation, waitUnlessCancelled } from "../core/cancellation.ts";
 import { fromCodec } from "../core/error_mapping.ts";
 import { deferred } from "../core/waiting_calls.ts";
 import type { SocketError } from "../errors.ts";
+import { durationSince, observed, openingTime, report } from "../observe/observers.ts";
 import type {
   CloseOptions,
   Connection,
@@ -19,6 +20,7 @@ import { DisconnectWatch } from "./disconnect_watch.ts";
 import { type CloseLimits, deliver, readCloseLimits } from "./graceful_close.ts";
 import { HandedTransport } from "./handed_transport.ts";
 import type { ReceivedBytes, StreamReader } from "./pending_receive.ts";
+import { ReadAhead } from "./read_ahead.ts";
 import { Receiver } from "./receiver.ts";
 import { joinPieces } from "./send_pieces.ts";
 import type { SendOperation } from "./send_queue.ts";
@@ -29,14 +31,25 @@ import { WriteEnd } from "./write_end.ts";
 /** Bytes of sends that may wait on a connection, if no option says otherwise. */
 export const DEFAULT_SEND_QUEUE_LIMIT = 16 * 1024 * 1024;
 
+/** Learns that this side of a connection begins to close, or aborts. */
+export interface CloseObserver {
+  onConnectionClose(): void;
+}
+
+const NO_OBSERVERS: readonly CloseObserver[] = [];
+
 /** A connection over any transport: two directions and how they end. */
 export class StreamConnection implements Connection<SocketAddress> {
   readonly #state: ConnectionState;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
+  /** Time at which it was opened, for those who observe its close (ms). */
+  readonly #openedAt: number;
   #writeEnd: WriteEnd | undefined;
   #streams: WebStreams | undefined;
+  #readAhead: ReadAhead | undefined;
   #disconnectWatch: DisconnectWatch | undefined;
+  #closeObservers: readonly CloseObserver[] = NO_OBSERVERS;
   #closing: Promise<void> | undefined;
   /** The transport that was given away, until the connection is known that has taken this one's place. */
   #handed: HandedTransport | undefined;
@@ -51,6 +64,7 @@ export class StreamConnection implements Connection<SocketAddress> {
     this.#state = new ConnectionState(transport);
     this.#sender = new Sender(this.#state, sendQueueLimit, this);
     this.#receiver = new Receiver(this.#state, this.#sender);
+    this.#openedAt = openingTime();
   }
 
   get localAddress(): SocketAddress {
@@ -88,6 +102,11 @@ export class StreamConnection implements Connection<SocketAddress> {
     return this.#state.phase !== "open";
   }
 
+  /** The error that ended the connection, or has broken it. */
+  get endError(): SocketError | undefined {
+    return this.#state.endError;
+  }
+
   /** True if a call waits for bytes of the peer. */
   get receiving(): boolean {
     return this.#receiver.receiving;
@@ -108,9 +127,30 @@ export class StreamConnection implements Connection<SocketAddress> {
     this.#receiver.readAhead();
   }
 
+  /**
+   * Lets bytes come that no call has asked for, so that `bytesArrived` counts them. It returns false if none can come,
+   * since too many wait to be received.
+   */
+  readMoreAhead(): boolean {
+    return this.#receiver.input.reading || this.#makeReadAhead().readMore();
+  }
+
+  #makeReadAhead(): ReadAhead {
+    return this.#readAhead ??= new ReadAhead(this.#state, this.#receiver);
+  }
+
+  /** Calls the observer once, when this side begins to close or aborts. */
+  observeClose(observer: CloseObserver): void {
+    this.#closeObservers = [...this.#closeObservers, observer];
+  }
+
+  unobserveClose(observer: CloseObserver): void {
+    this.#closeObservers = this.#closeObservers.filter((one) => one !== observer);
+  }
+
   /** Returns the signal that aborts when the peer has left, or when this side closes. */
   disconnectSignal(): AbortSignal {
-    this.#disconnectWatch ??= new DisconnectWatch(this.#state, this.#receiver);
+    this.#disconnectWatch ??= new DisconnectWatch(this.#state, this.#makeReadAhead());
     return this.#disconnectWatch.signal;
   }
 
@@ -321,6 +361,7 @@ export class StreamConnection implements Connection<SocketAddress> {
       receiver: this.#receiver,
       writeEnd: this.#end,
     }, limits);
+    if (error !== undefined) this.#state.noteEndError(error);
     this.abort();
     // The descriptor is free when the runtime has ended its read. A foreign transport may never end it.
     const foreign = this.#state.transport instanceof CheckedTransport;
@@ -340,6 +381,30 @@ export class StreamConnection implements Connection<SocketAddress> {
     this.#sender.close();
     this.#writeEnd?.ignoreRejections();
     this.#onClose();
+    if (observed.close !== undefined) this.#reportClose();
+  }
+
+  /** Drops everything now, for a reason that does not show in the errors of calls. */
+  abortBecause(reason: SocketError): void {
+    this.#state.noteEndError(reason);
+    this.abort();
+  }
+
+  #reportClose(): void {
+    const { bytesSent, bytesReceived, endError } = this;
+    report("close", {
+      connection: this,
+      bytesSent,
+      bytesReceived,
+      duration: durationSince(this.#openedAt),
+      ...endError === undefined ? {} : { error: endError },
+    });
+  }
+
+  /** Drops everything, because the peer has been silent for too long: pending and later calls reject with the error. */
+  giveUp(error: SocketError): void {
+    this.#state.giveUp(error);
+    this.abort();
   }
 
   /** Ends the handshake for which the transport was given away. */
@@ -354,7 +419,11 @@ export class StreamConnection implements Connection<SocketAddress> {
 
   #onClose(): void {
     this.#receiver.input.setReferenced(true);
+    this.#readAhead?.end();
     this.#disconnectWatch?.check();
+    const observers = this.#closeObservers;
+    this.#closeObservers = NO_OBSERVERS;
+    for (const observer of observers) observer.onConnectionClose();
   }
 
   /** Gives what is received until the peer's end, or until this side closes. */

@@ -3,6 +3,8 @@ import { CheckedTransport } from "./checked_transport.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 
+const READ_BEHIND_BYTES = 4 * 1024;
+
 /** Learns that a read has ended which nobody but it waits for. */
 export interface InputConsumer {
   onInput(): void;
@@ -54,6 +56,21 @@ export class StreamInput {
   read(): void {
     this.#reading = true;
     this.#transport.read(this.buffer.room()).then(this.#onRead, this.#onReadError);
+  }
+
+  /** Reads behind the bytes that wait, into a buffer of its own: a call may give the connection's buffer away. */
+  readBehind(): void {
+    this.#reading = true;
+    const bytes = new Uint8Array(READ_BEHIND_BYTES);
+    this.#transport.read(bytes)
+      .then((count) => this.#onReadBehind(bytes, count), this.#onReadError);
+  }
+
+  #onReadBehind(bytes: Uint8Array, count: number | null): void | Promise<void> {
+    if (count === null || this.#state.phase !== "open") return this.#onRead(count);
+    this.#reading = false;
+    this.buffer.append(bytes.subarray(0, count), this.#state.bytesReceived);
+    this.#consumer.onInput();
   }
 
   /** Reads into a caller's buffer; the caller of this calls `endRead` after it. */

@@ -2,6 +2,7 @@ import { invalidInput } from "../core/arguments.ts";
 import { CallQueue, type Verdict } from "../core/call_queue.ts";
 import { toSocketError } from "../core/error_mapping.ts";
 import type { SocketError } from "../errors.ts";
+import { observed, report } from "../observe/observers.ts";
 import type {
   Address,
   Listener,
@@ -64,9 +65,14 @@ export class StreamListener implements Listener<SocketAddress> {
       address: this.address,
       noun: "listener",
       next: () => source.accept(),
-      open: (transport) => open(transport, sendQueueLimit),
+      open: (transport) => this.#openAccepted(open(transport, sendQueueLimit)),
       judge,
     });
+  }
+
+  #openAccepted(connection: StreamConnection): StreamConnection {
+    if (observed.accept !== undefined) report("accept", { connection, address: this.address });
+    return connection;
   }
 
   get closed(): boolean {

@@ -17,8 +17,8 @@ import { checkNothingLeft, invalidFrame, mayGoOn, NULL_FRAME } from "./codec_sup
 
 /**
  * A connection whose messages have a format. Iterating gives the received frames until the peer's end,
- * or until this side closes; leaving the iteration leaves the connection open. `await using` closes the connection, and so does
- * {@linkcode close}.
+ * or until this side closes; leaving the iteration leaves the connection open. `await using` closes the
+ * connection, and so does {@linkcode close}.
  *
  * Bytes that were read ahead stay with the connection, so `recv` goes on behind the last frame, and another
  * codec may take over.

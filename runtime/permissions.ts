@@ -28,22 +28,50 @@ export function missingPermission(
   address: Address,
   cause?: unknown,
 ): SocketError {
-  const flag = `--allow-net=${host}`;
-  const reason = isDeniedByFlag(host)
-    ? `net access is denied by --deny-net, which wins over ${flag}`
-    : `net access is missing, run again with ${flag}`;
-  return new SocketError("PermissionDenied", operation, reason, {
+  return new SocketError("PermissionDenied", operation, reasonFor([host]), {
     address,
     permission: { name: "net", host },
     ...cause === undefined ? {} : { cause },
   });
 }
 
+/** Makes the error for several missing permissions. Its `permission` is the first of them. */
+export function missingPermissions(hosts: readonly string[], operation: string): SocketError {
+  return new SocketError("PermissionDenied", operation, reasonFor(hosts), {
+    permission: { name: "net", host: hosts[0] },
+  });
+}
+
+/** Names the one flag that grants all hosts, and those that no flag grants. */
+function reasonFor(hosts: readonly string[]): string {
+  const denied = hosts.filter(isDeniedByFlag);
+  const missing = hosts.filter((host) => !denied.includes(host));
+  const reasons: string[] = [];
+  if (missing.length > 0) {
+    reasons.push(`net access is missing, run again with --allow-net=${missing}`);
+  }
+  if (denied.length > 0) {
+    reasons.push(`net access is denied by --deny-net, which wins over --allow-net=${denied}`);
+  }
+  return reasons.join("; ");
+}
+
+/** Asks for a host, at a prompt if there is a terminal. Returns true if it is granted. */
+export async function requestNet(host: string): Promise<boolean> {
+  try {
+    return (await Deno.permissions.request({ name: "net", host })).state === "granted";
+  } catch {
+    return false; // The runtime cannot read the host.
+  }
+}
+
 /**
+ * Says if `--deny-net` denies a host, written as in `--allow-net=`.
+ *
  * Without `--no-prompt` and without a terminal the runtime denies a missing permission after it was asked for once, as
  * if somebody had denied it at a prompt. Then the whole net is denied, too, but hosts that nobody asked for are not.
  */
-function isDeniedByFlag(host: string): boolean {
+export function isDeniedByFlag(host: string): boolean {
   return permissionState(host) === "denied" &&
     (permissionState(undefined) !== "denied" ||
       permissionState("never-asked.invalid:1") === "denied");

@@ -23,6 +23,8 @@ export class Served {
   lastMove = 0;
   /** The error that the server ended it with. */
   ended: SocketError | undefined;
+  /** True if one of the timeouts of `IdleTimeouts` ended it. */
+  stalled = false;
 
   constructor(connection: StreamConnection) {
     this.#connection = connection;

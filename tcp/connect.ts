@@ -1,5 +1,6 @@
 import { SocketError } from "../errors.ts";
-import type { Address, ConnectOptions, Transport } from "../types.ts";
+import { observed, report } from "../observe/observers.ts";
+import type { Address, Connection, ConnectOptions, SocketAddress, Transport } from "../types.ts";
 import { checkAddress } from "../core/address_check.ts";
 import { Cancellation, cancelledError } from "../core/cancellation.ts";
 import { toSocketError } from "../core/error_mapping.ts";
@@ -28,12 +29,25 @@ export async function connectStream(
   const { settings, sendQueueLimit } = readTcpOptions(operation, options);
   const already = cancellation?.already;
   if (already !== undefined) throw cancelledError(already, operation, target);
+  const begin = observed.connect === undefined ? undefined : performance.now();
   try {
     const transport = await connectTcp(target, settings, cancellation);
-    return new StreamConnection(transport, sendQueueLimit);
-  } catch (error) {
-    throw toSocketError(error, operation, { address: target });
+    const connection = new StreamConnection(transport, sendQueueLimit);
+    if (begin !== undefined) reportConnect(target, begin, { connection });
+    return connection;
+  } catch (cause) {
+    const error = toSocketError(cause, operation, { address: target });
+    if (begin !== undefined) reportConnect(target, begin, { error });
+    throw error;
   }
+}
+
+/** The result of a `connect`. */
+type Outcome = { readonly connection: Connection<SocketAddress> } | { readonly error: SocketError };
+
+/** Reports the end of a `connect` that began at a time (ms) to those who observe it. */
+export function reportConnect(address: Address, begin: number, outcome: Outcome): void {
+  report("connect", { address, duration: performance.now() - begin, ...outcome });
 }
 
 /** Connects to another socket. Rejects with what the backend throws. */

@@ -1,6 +1,7 @@
 import { startDeadline } from "../core/timer.ts";
 import { SocketError } from "../errors.ts";
-import type { TlsInfo, Transport } from "../types.ts";
+import { observed, report } from "../observe/observers.ts";
+import type { Connection, SocketAddress, TlsInfo, Transport } from "../types.ts";
 
 /** A session whose handshake is done and whose peer is trusted. */
 export interface EstablishedTls {
@@ -31,6 +32,8 @@ export interface HandshakeLimits {
   readonly operation: string;
   /** Longest time of the handshake (ms). */
   readonly timeout: number;
+  /** The address of the peer, for errors. */
+  readonly address: SocketAddress | undefined;
   /** Gives the handshake up when it aborts; undefined if nothing can cancel the call. */
   readonly signal: AbortSignal | undefined;
 }
@@ -60,6 +63,23 @@ export async function runHandshake(
     signal?.removeEventListener("abort", onAbort);
     givenUp.catch(() => {});
   }
+}
+
+/** Returns the time at which a handshake begins, if somebody observes handshakes (ms). */
+export function handshakeBegin(): number | undefined {
+  return observed.handshake === undefined ? undefined : performance.now();
+}
+
+/** Reports a handshake that has ended, well or not, to those who observe it. */
+export function reportHandshake(
+  begin: number | undefined,
+  connection: () => Connection<SocketAddress>,
+  error?: SocketError,
+): void {
+  if (begin === undefined) return;
+  const duration = performance.now() - begin;
+  const failure = error === undefined ? {} : { error };
+  report("handshake", { connection: connection(), protocol: "tls", duration, ...failure });
 }
 
 /** Makes the frozen facts of a session, without those that are not known. */

@@ -3,7 +3,9 @@ import type { HandedTransport } from "../connection/handed_transport.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 import { Cancellation, type Cancelled, cancelledError } from "../core/cancellation.ts";
 import { toSocketError } from "../core/error_mapping.ts";
-import { connectTcp } from "../tcp/connect.ts";
+import type { SocketError } from "../errors.ts";
+import { observed } from "../observe/observers.ts";
+import { connectTcp, reportConnect } from "../tcp/connect.ts";
 import { readTcpOptions } from "../tcp/options.ts";
 import type {
   Address,
@@ -13,10 +15,10 @@ import type {
   TlsClientOptions,
 } from "../types.ts";
 import { ClientHandshake } from "./client_handshake.ts";
-import { type Handshake, runHandshake, type TlsGround } from "./handshake.ts";
+import type { Handshake, TlsGround } from "./handshake.ts";
 import type { ClientSettings } from "./options.ts";
 import { checkOwnCertificate } from "./own_certificates.ts";
-import { TlsStreamConnection } from "./tls_connection.ts";
+import { openTls, type TlsStreamConnection } from "./tls_connection.ts";
 
 /** Connects over TCP and shakes hands. */
 export async function connectOverTls(
@@ -28,7 +30,8 @@ export async function connectOverTls(
   const cancellation = Cancellation.read(operation, options);
   const tcp = readTcpOptions(operation, options);
   await checkClientCertificate(operation, settings);
-  return await untilCancelled(operation, cancellation, target, async (signal) => {
+  const begin = observed.connect === undefined ? undefined : performance.now();
+  const connecting = untilCancelled(operation, cancellation, target, async (signal) => {
     const transport = await connectTcp(
       target,
       tcp.settings,
@@ -37,9 +40,18 @@ export async function connectOverTls(
     const ground = { transport, isUntouched: true, readsForever: false };
     const handshake = new ClientHandshake(operation, ground, settings);
     const { handshakeTimeout: timeout } = settings;
-    const session = await runHandshake(handshake, { operation, timeout, signal });
-    return new TlsStreamConnection(session, tcp.sendQueueLimit);
+    const limits = { operation, timeout, signal, address: target };
+    return await openTls(transport, handshake, limits, tcp.sendQueueLimit);
   });
+  if (begin === undefined) return await connecting;
+  try {
+    const connection = await connecting;
+    reportConnect(target, begin, { connection });
+    return connection;
+  } catch (error) {
+    reportConnect(target, begin, { error: error as SocketError });
+    throw error;
+  }
 }
 
 /** The sides of `startTls`, which differ in their handshake only. */
@@ -69,12 +81,12 @@ export async function startOverConnection(
       isUntouched: !handed.hasReadAhead,
       readsForever: handed.inner instanceof CheckedTransport,
     };
-    const session = await runHandshake(side.makeHandshake(ground), {
+    const successor = await openTls(ground.transport, side.makeHandshake(ground), {
       operation,
       timeout: side.handshakeTimeout,
       signal,
-    });
-    const successor = new TlsStreamConnection(session, sendQueueLimit);
+      address: peer,
+    }, sendQueueLimit);
     connection.setSuccessor(successor);
     return successor;
   });

@@ -1,6 +1,7 @@
+import { toSocketAddress } from "../core/address_check.ts";
 import type { SocketAddress, Transport, TransportListener } from "../types.ts";
-import { type EstablishedTls, runHandshake } from "./handshake.ts";
 import { ServerHandshake, type TlsServer } from "./server_handshake.ts";
+import { openTls, type TlsStreamConnection } from "./tls_connection.ts";
 
 /**
  * Handshakes under way at once. One more drops the oldest, which is the most likely one to be that of a silent client:
@@ -15,6 +16,12 @@ interface PendingClient {
   readonly abort: AbortController;
 }
 
+/** A client whose handshake is done. */
+interface ReadyClient {
+  readonly transport: Transport;
+  readonly connection: TlsStreamConnection;
+}
+
 /**
  * Accepts clients of another listener and shakes hands with many of them side by side. It gives those whose handshake
  * is done. While nobody accepts, it lets a few in, so that their handshakes are done when somebody does; others wait in
@@ -26,10 +33,11 @@ export class TlsAcceptor implements TransportListener {
   readonly unref: (() => void) | undefined;
   readonly #source: TransportListener;
   readonly #server: TlsServer;
+  readonly #sendQueueLimit: number;
   readonly #pending = new Set<PendingClient>();
   /** Sessions that are done, and that no `accept` has taken yet. */
-  readonly #ready: EstablishedTls[] = [];
-  readonly #sessions = new WeakMap<Transport, EstablishedTls>();
+  readonly #ready: ReadyClient[] = [];
+  readonly #connections = new WeakMap<Transport, TlsStreamConnection>();
   #waiting: PromiseWithResolvers<Transport> | undefined;
   #asking: Promise<void> | undefined;
   /** The failure of an accept for which no call has waited. */
@@ -38,7 +46,9 @@ export class TlsAcceptor implements TransportListener {
   #keepsProcess = true;
   #closed = false;
 
-  constructor(source: TransportListener, server: TlsServer) {
+  /** @param sendQueueLimit Bytes of waiting sends that each connection holds at most. */
+  constructor(source: TransportListener, server: TlsServer, sendQueueLimit: number) {
+    this.#sendQueueLimit = sendQueueLimit;
     this.#source = source;
     this.#server = server;
     this.address = source.address;
@@ -64,9 +74,9 @@ export class TlsAcceptor implements TransportListener {
     else this.#source.unref?.();
   }
 
-  /** Returns the session of a transport that `accept` gave. */
-  sessionOf(transport: Transport): EstablishedTls {
-    return this.#sessions.get(transport)!;
+  /** Returns the connection over a transport that `accept` gave. */
+  connectionOf(transport: Transport): TlsStreamConnection {
+    return this.#connections.get(transport)!;
   }
 
   accept(): Promise<Transport> {
@@ -111,17 +121,18 @@ export class TlsAcceptor implements TransportListener {
       readsForever: false,
     });
     try {
-      const session = await runHandshake(handshake, {
+      const connection = await openTls(transport, handshake, {
         operation: this.#server.operation,
         timeout: this.#server.settings.handshakeTimeout,
         signal: client.abort.signal,
-      });
-      if (this.#closed) return session.transport.close();
-      this.#sessions.set(session.transport, session);
-      this.#ready.push(session);
+        address: toSocketAddress(transport.remoteAddr),
+      }, this.#sendQueueLimit);
+      if (this.#closed) return connection.abort();
+      this.#connections.set(transport, connection);
+      this.#ready.push({ transport, connection });
       this.#give();
     } catch {
-      // The client is gone, and its handshake concerns nobody else.
+      // The client is gone. Those who observe handshakes know why, and it concerns nobody else.
     } finally {
       this.#pending.delete(client);
       this.#ask();
@@ -139,11 +150,11 @@ export class TlsAcceptor implements TransportListener {
   #give(): void {
     const waiting = this.#waiting;
     if (waiting === undefined) return;
-    const session = this.#ready.shift();
-    if (session === undefined) return;
+    const client = this.#ready.shift();
+    if (client === undefined) return;
     this.#waiting = undefined;
     this.#applyReference();
-    waiting.resolve(session.transport);
+    waiting.resolve(client.transport);
   }
 
   async close(): Promise<void> {
@@ -151,7 +162,7 @@ export class TlsAcceptor implements TransportListener {
     // The process must not end before the accept that is under way.
     this.#applyReference();
     for (const { abort } of this.#pending) abort.abort();
-    for (const { transport } of this.#ready.splice(0)) transport.close();
+    for (const { connection } of this.#ready.splice(0)) connection.abort();
     await this.#source.close();
     await this.#asking;
     this.#waiting?.reject(new Error("the listener was closed"));

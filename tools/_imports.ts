@@ -27,16 +27,18 @@ const VOCABULARY = ["types.ts", "errors.ts", "address.ts"];
  */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   handles: ["serve", "connection", "udp", "core"],
-  serve: ["proxy_protocol", "connection", "core"],
+  serve: ["proxy_protocol", "connection", "core", "observe"],
   // It connects over TCP unless an option says otherwise: the face hands tcp's function to its room.
   session: ["tcp", "connection", "core"],
-  tcp: ["connection", "runtime", "core"],
-  tls: ["tcp", "connection", "runtime", "core"],
+  tcp: ["connection", "runtime", "core", "observe"],
+  permissions: ["runtime", "core"],
+  tls: ["tcp", "connection", "runtime", "core", "observe"],
   udp: ["runtime", "bytes", "core"],
   framing: ["connection", "bytes", "core"],
   proxy_protocol: ["connection", "bytes", "core"],
   testing: ["framing", "bytes", "core"],
-  connection: ["bytes", "core"],
+  connection: ["bytes", "core", "observe"],
+  observe: ["core"],
   runtime: ["bytes", "core"],
   bytes: ["core"],
   core: [],

@@ -66,7 +66,8 @@ function reproduction({ machine, versions }: Results): string[] {
   ];
 }
 
-function ratios(rows: readonly Row[]): string[] {
+/** Returns the section of the ratios, in paragraphs. */
+export function ratios(rows: readonly Row[]): string[] {
   if (rows.length === 0) return [];
   const lines = rows.flatMap(({ name, unit, rounds, rate, peers }) => {
     const work = [name, quantity(rate, unit), `${rounds}`];
@@ -87,7 +88,8 @@ function ratios(rows: readonly Row[]): string[] {
   ];
 }
 
-function limits(all: readonly Limit[]): string[] {
+/** Returns the section of the limits, in paragraphs. */
+export function limits(all: readonly Limit[]): string[] {
   if (all.length === 0) return [];
   const lines = all.map((limit) => [
     limit.name,

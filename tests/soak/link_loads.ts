@@ -30,7 +30,7 @@ class Victim {
   #server: Server;
   /** The treatment of new connections. */
   mode: "echo" | "silent" | "garbage" = "echo";
-  /** Breaks the connections that are open. */
+  /** Connections that are open. */
   readonly #open = new Set<Connection>();
   readonly #random: Random;
 

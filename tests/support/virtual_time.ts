@@ -32,7 +32,8 @@ export function virtualTime(settle: () => Promise<void> = turns): VirtualTime {
   const started: number[] = [];
   // The clock goes on from the real time. A clock that was set back turned a pause of 5 ms into one of seconds.
   let now = Math.ceil(performance.now());
-  let lastId = 0;
+  // Far from the runtime's own, which `Deno.unrefTimer` would find.
+  let lastId = 2 ** 40;
   const install = {
     setTimeout(fire: () => void, ms = 0): number {
       if (ms > 0) started.push(ms);

@@ -11,6 +11,7 @@ import {
   connect,
   type Connection,
   disconnectSignal,
+  heartbeat,
   keepConnected,
   listen,
   recv,
@@ -29,6 +30,17 @@ async function pair(): Promise<{ client: Connection; server: Connection }> {
   const listener = await listen(LOOPBACK);
   const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
   return { client, server };
+}
+
+/** Makes a connection with a heartbeat that has found nobody receiving, and so reads ahead. */
+async function beaten(): Promise<Connection> {
+  const { client } = await pair();
+  const pinged = Promise.withResolvers<void>();
+  const hold = setTimeout(() => {}, 20_000);
+  heartbeat(client, { interval: 8, timeout: 60_000, ping: pinged.resolve });
+  await pinged.promise;
+  clearTimeout(hold);
+  return client;
 }
 
 /** Starts a server whose only client sends some bytes and then stays silent. */
@@ -132,6 +144,23 @@ const CASES: Record<string, () => Promise<unknown>> = {
   async "disconnectSignal(), close() lingers"() {
     const { client, server } = await pair();
     disconnectSignal(client);
+    const closed = close(client, { linger: Infinity });
+    await recv(server);
+    await close(server);
+    await closed;
+  },
+  async "heartbeat()"() {
+    heartbeat((await pair()).client, { interval: 60_000, timeout: 60_000, ping: ignore });
+  },
+  async "heartbeat() that reads ahead"() {
+    await beaten();
+  },
+  async "heartbeat() that reads ahead, recv() waits"() {
+    recv(await beaten()).catch(ignore);
+  },
+  async "heartbeat(), close() lingers"() {
+    const { client, server } = await pair();
+    heartbeat(client, { interval: 8, timeout: 60_000, ping: ignore });
     const closed = close(client, { linger: Infinity });
     await recv(server);
     await close(server);

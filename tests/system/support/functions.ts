@@ -21,6 +21,7 @@ import {
   frameBytes,
   framed,
   frameTooLarge,
+  heartbeat,
   invalidFrame,
   json,
   keepConnected,
@@ -33,6 +34,7 @@ import {
   listenTls,
   mapCodec,
   netstrings,
+  observe,
   octetCounted,
   parseAddress,
   parseSocketAddress,
@@ -46,6 +48,7 @@ import {
   recvProxyHeader,
   recvUntil,
   ref,
+  requirePermissions,
   send,
   sendFrame,
   sendFrames,
@@ -121,6 +124,8 @@ export const FUNCTIONS: Readonly<
   frameBytes: () => frameBytes(BYTE, BYTE),
   frameTooLarge: () => frameTooLarge(2, 1),
   framed: ({ client }) => framed(client, lines()),
+  heartbeat: ({ client }) =>
+    heartbeat(client, { interval: 1000, timeout: 1000, ping: () => {} })[Symbol.dispose](),
   invalidFrame: () => invalidFrame("a reason"),
   json: () => json().encode([1]),
   keepConnected: async ({ client }, aims) => {
@@ -140,6 +145,7 @@ export const FUNCTIONS: Readonly<
   mapCodec: () =>
     mapCodec(lines(), { encode: (text: string) => text, decode: (text) => text }).encode("A"),
   netstrings: () => netstrings().encode(BYTE),
+  observe: () => observe({ close: () => {} })[Symbol.dispose](),
   octetCounted: () => octetCounted().encode(BYTE),
   parseAddress: () => parseAddress("[::1]:80"),
   parseSocketAddress: () => parseSocketAddress("unix:/run/app.sock"),
@@ -177,6 +183,7 @@ export const FUNCTIONS: Readonly<
     await recvUntil(client, new Uint8Array([10]), SOME);
   },
   ref: ({ client }) => ref(client),
+  requirePermissions: () => requirePermissions({}),
   send: ({ client }) => send(client, BYTE, SOME),
   sendFrame: ({ client }) => sendFrame(framed(client, lines()), "A", SOME),
   sendFrames: ({ client }) => sendFrames(framed(client, lines()), ["A", "B"], SOME),

@@ -14,6 +14,7 @@ import {
   flush,
   framed,
   type FramedConnection,
+  heartbeat,
   lines,
   listen,
   type Listener,
@@ -59,6 +60,11 @@ const WITH_CONNECTION: readonly Call<Connection>[] = [
   {
     operation: "disconnectSignal",
     call: async (connection) => await disconnectSignal(connection),
+  },
+  {
+    operation: "heartbeat",
+    call: async (connection) =>
+      await heartbeat(connection, { interval: 1000, timeout: 1000, ping: () => {} }),
   },
   { operation: "close", call: (connection) => close(connection) },
   { operation: "recvExactly", call: (connection) => recvExactly(connection, 1) },

@@ -162,15 +162,8 @@ Deno.test("E10: every function gives a promise, also if it is called with junk",
   ];
   const synchronous = new Set([
     ...["abort", "connectionOver", "parseAddress", "parseSocketAddress", "formatAddress"],
-    ...[
-      "framed",
-      "encodeProxyHeader",
-      "serve",
-      "disconnectSignal",
-      "ref",
-      "unref",
-      "keepConnected",
-    ],
+    ...["framed", "encodeProxyHeader", "serve", "disconnectSignal", "heartbeat", "observe"],
+    ...["ref", "unref", "keepConnected"],
     ...codecs,
     ...["frameTooLarge", "invalidFrame", "frameBytes"],
   ]);
