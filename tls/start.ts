@@ -7,13 +7,7 @@ import type { SocketError } from "../errors.ts";
 import { observed } from "../observe/observers.ts";
 import { connectTcp, reportConnect } from "../tcp/connect.ts";
 import { readTcpOptions } from "../tcp/options.ts";
-import type {
-  Address,
-  ConnectOptions,
-  OperationOptions,
-  SocketAddress,
-  TlsClientOptions,
-} from "../types.ts";
+import type { Address, ConnectOptions, OperationOptions, SocketAddress } from "../types.ts";
 import { ClientHandshake } from "./client_handshake.ts";
 import type { Handshake, TlsGround } from "./handshake.ts";
 import type { ClientSettings } from "./options.ts";
