@@ -44,6 +44,8 @@ export class KeptLink implements Link, AttemptObserver {
   #lastEndpoint: Address | undefined;
   /** The connection of a session that is ready. */
   #connection: StreamConnection | undefined;
+  /** Time at which the last session became ready (ms). */
+  #readyAt = 0;
   #end: LinkEnd | undefined;
   /** True once nothing of the link is left. */
   #over = false;
@@ -116,6 +118,7 @@ export class KeptLink implements Link, AttemptObserver {
 
   onReady(connection: StreamConnection): void {
     this.#connection = connection;
+    this.#readyAt = performance.now();
     for (const { resolve } of this.#waiters) resolve(connection);
     this.#setState("ready");
   }
@@ -129,7 +132,10 @@ export class KeptLink implements Link, AttemptObserver {
     if (stable) {
       this.#attempts = 0;
       this.#pause.reset();
-      this.#settings.endpoints.beginRound(1);
+      // A session that was shorter than a pause may be cannot stand for one: two servers that accept and close at once
+      // got 1,100 connections a second, with a `stableAfter` of 0.
+      const lasted = performance.now() - this.#readyAt;
+      if (lasted >= this.#pause.firstLimit) this.#settings.endpoints.beginRound(1);
     }
     if (wasReady) this.#setState(this.#settings.endpoints.roundOver ? "waiting" : "connecting");
   }
