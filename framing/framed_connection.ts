@@ -1,3 +1,4 @@
+import { isBytes } from "../bytes/byte_arguments.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { StreamReader } from "../connection/pending_receive.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
@@ -168,8 +169,10 @@ export class FramedStreamConnection<In, Out = In>
     let encoded = 0;
     try {
       for (const frame of frames) {
-        pieces.push(...[this.#encoder.encode(frame)].flat());
+        const made = this.#encoder.encode(frame);
         encoded++;
+        if (isBytes(made)) pieces.push(made);
+        else for (const piece of made) pieces.push(piece);
       }
     } catch (error) {
       if (encoded > 0) this.connection.abort(this.connection.codecError(error, operation));
