@@ -60,6 +60,7 @@ export function connectionOver(
   transport: Transport & { readonly remoteAddr: { readonly transport: "unix" | "unixpacket" } },
   options?: ConnectionOptions,
 ): Connection<UnixAddress>;
+/** Makes a connection over a transport of another kind, or one whose kind the compiler does not know. */
 export function connectionOver(transport: Transport, options?: ConnectionOptions): Connection;
 export function connectionOver(
   transport: Transport,
