@@ -152,7 +152,7 @@ export async function listenTls(
  * Speaks TLS on a connection that is open already, as SMTP, PostgreSQL or LDAP do in mid-stream (STARTTLS). It works on
  * every connection: over TCP, a Unix socket, a transport of your own, or TLS itself.
  *
- * What waits to be sent leaves first. From the call on, the old handle is `Closed`; closing or aborting it does nothing
+ * Sends that wait leave first. From the call on, the old handle is `Closed`; closing or aborting it does nothing
  * to the new one.
  *
  * @param connection The connection to take over. No receiving call may be under way, and every byte that has come must
