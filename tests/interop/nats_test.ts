@@ -99,12 +99,12 @@ Deno.test("a server that is stopped for longer than the heartbeat is given up, a
   });
   const came: string[] = [];
   await client.subscribe("a", ({ payload }) => came.push(decoder.decode(payload)));
-  server.signal("SIGSTOP");
+  await server.stop();
   const error = await assertRejects(() => soon(client.publish("a", "1")), Unanswered);
   assertInstanceOf(error.cause, SocketError);
   assertEquals(error.cause.kind, "TimedOut");
   const waiting = client.publish("a", "2");
-  server.signal("SIGCONT");
+  server.continue();
   await soon(waiting);
   assertEquals(came.at(-1), "2");
   assertEquals(await unhandled.seen(), []);
@@ -119,7 +119,7 @@ Deno.test("the next server of a list takes over from one that is stopped for goo
     link: { ...RESTART_LINK, handshakeTimeout: 500 },
   });
   await client.publish("a", "1");
-  stopped.signal("SIGSTOP");
+  await stopped.stop();
   endpoints[0] = other.address;
   await assertRejects(() => soon(client.publish("a", "2")), Unanswered);
   await soon(client.publish("a", "3"));

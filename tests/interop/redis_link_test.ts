@@ -76,7 +76,7 @@ Deno.test("a command that was not sent was not done, and what waited behind a st
   let notSent = 0;
   for (let round = 0; round < 3; round++) {
     await redis.command(["PING"]);
-    server.signal("SIGSTOP");
+    await server.stop();
     // More than the kernel takes, so that most of them wait here.
     const calls = Array.from(
       { length: 60 },
@@ -108,12 +108,12 @@ Deno.test("a server that is stopped for longer than the heartbeat is given up, a
     link: { ...RESTART_LINK, handshakeTimeout: 500 },
   });
   assertEquals(await redis.command(["INCR", "a"]), 1);
-  server.signal("SIGSTOP");
+  await server.stop();
   const error = await assertRejects(() => soon(redis.command(["INCR", "a"])), Unanswered);
   assertInstanceOf(error.cause, SocketError);
   assertEquals(error.cause.kind, "TimedOut");
   const waiting = redis.command(["INCR", "a"]);
-  server.signal("SIGCONT");
+  server.continue();
   // The one that nobody knew of was done, as the kernel had taken it.
   assertEquals(await soon(waiting), 3);
   assertEquals(await unhandled.seen(), []);

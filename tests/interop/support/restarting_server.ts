@@ -59,8 +59,20 @@ export class RestartingServer implements AsyncDisposable {
     }
   }
 
-  signal(signal: Deno.Signal): void {
-    this.#child.kill(signal);
+  /** Stops it until `continue`, and waits until each of its threads has stopped. */
+  async stop(): Promise<void> {
+    this.#child.kill("SIGSTOP");
+    const threads = `/proc/${this.#child.pid}/task`;
+    for (const { name } of Deno.readDirSync(threads)) {
+      // The name of the program is in parentheses, and its state is behind them.
+      while (!/\) T [^)]*$/.test(Deno.readTextFileSync(`${threads}/${name}/stat`))) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    }
+  }
+
+  continue(): void {
+    this.#child.kill("SIGCONT");
   }
 
   /** Ends it with a signal, and waits until it is gone. */
