@@ -52,7 +52,7 @@ export interface NatsOptions {
   readonly user?: string;
   readonly password?: string;
   readonly token?: string;
-  /** Maximum number of bytes in a payload, in both directions. Default: 1 MiB, as the server's. */
+  /** Maximum length of a payload (bytes). A longer one that comes ends the connection. Default: 1 MiB, as the server's. */
   readonly maxLength?: number;
   /** Milliseconds of silence before the server is pinged, and again until it is given up. Default: 20,000. */
   readonly pingInterval?: number;

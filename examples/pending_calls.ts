@@ -6,8 +6,8 @@ import { invalidFrame, SocketError } from "../mod.ts";
 
 /**
  * The call was sent, or a part of it, and no answer came: the server may have done it, or not. Its `cause` says why. If
- * doing it twice is harmless, call again. A `SocketError` of a call says that nothing of it was sent, and is `retryable` if
- * the same call may be made again.
+ * doing it twice is harmless, call again. If a call rejects with a `SocketError` instead, nothing of it was sent, and
+ * `retryable` says if the same call has a chance later.
  */
 export class Unanswered extends Error {
   override readonly name = "Unanswered";
@@ -83,7 +83,7 @@ export class PendingCalls<T> {
     this.#takeFirst().reject(error);
   }
 
-  /** Rejects all calls, as the connection has ended. Those that still wait to be sent learn from that if they have left. */
+  /** Rejects all calls, as the connection has ended. Each that still waits to be sent rejects when its send does. */
   end(why: unknown): void {
     this.#end ??= { why };
     for (const call of this.#waiting) {

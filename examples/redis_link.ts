@@ -29,7 +29,15 @@ import {
 } from "../mod.ts";
 import { exitWithProblem, readAddress, readCommand } from "./arguments.ts";
 import { canGetBetter, PendingCalls, Unanswered } from "./pending_calls.ts";
-import { fromUtf8, replies, type Reply, type Request, requests, toUtf8 } from "./resp_codec.ts";
+import {
+  fromUtf8,
+  replies,
+  type Reply,
+  type Request,
+  requests,
+  type RespLimits,
+  toUtf8,
+} from "./resp_codec.ts";
 
 /** A wrong login does not get better by itself. A server that loads its data, or is full, does. */
 const FINAL = /^(WRONGPASS|NOAUTH|NOPERM|ERR) (?!max number of clients)/;
@@ -45,6 +53,8 @@ export interface RedisOptions {
   readonly password?: string;
   /** Milliseconds of silence before the server is pinged, and again until it is given up. Default: 20,000. */
   readonly pingInterval?: number;
+  /** Limits of a request and of a reply. A longer reply ends the connection. */
+  readonly limits?: RespLimits;
   /** Options of the link, such as `backoff` and `onChange`. */
   readonly link?: Omit<KeepConnectedOptions, "retry">;
 }
@@ -83,9 +93,9 @@ export class RedisLink implements AsyncDisposable {
   }
 
   async #run(connection: Connection, { ready, signal }: LinkContext): Promise<void> {
-    const { pingInterval = PING_INTERVAL_MS } = this.#options;
-    const sent = framed(connection, requests());
-    const received = framed(connection, replies());
+    const { pingInterval = PING_INTERVAL_MS, limits } = this.#options;
+    const sent = framed(connection, requests(limits));
+    const received = framed(connection, replies(limits));
     const calls = new PendingCalls<Reply>();
     const send: Send = (request) => calls.call(() => sendFrame(sent, request));
     this.#senders.set(connection, send);

@@ -7,7 +7,7 @@ import { Example } from "../system/support/example.ts";
 import { soon } from "../support/socket_errors.ts";
 import { watchUnhandled } from "../support/unhandled.ts";
 import { startRedisOnDisk } from "./support/redis_on_disk.ts";
-import { callThroughRestarts, RESTART_LINK } from "./support/restart_load.ts";
+import { callThroughRestarts, RESTART_LINK, WORKERS } from "./support/restart_load.ts";
 
 Deno.test("no command that Redis has acknowledged is lost, and none is done twice, while it is killed and restarted under load", async () => {
   using unhandled = watchUnhandled();
@@ -23,7 +23,7 @@ Deno.test("no command that Redis has acknowledged is lost, and none is done twic
     values.set(number, length);
   });
   const stored: number[] = [];
-  for (let worker = 0; worker < 16; worker++) {
+  for (let worker = 0; worker < WORKERS; worker++) {
     const list = await redis.command(["LRANGE", `list ${worker}`, "0", "-1"]);
     assert(Array.isArray(list));
     for (const [index, text] of list.entries()) {

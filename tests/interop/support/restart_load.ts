@@ -11,7 +11,8 @@ export const RESTART_LINK = {
 const SIGNALS: readonly Deno.Signal[] = ["SIGKILL", "SIGTERM", "SIGKILL", "SIGTERM", "SIGKILL"];
 /** Answers that come between two restarts, at least. */
 const ANSWERS_BETWEEN = 200;
-const WORKERS = 16;
+/** Number of calls under way at once. */
+export const WORKERS = 16;
 
 /** Results of calls under load, by their numbers. */
 export interface LoadResult {
