@@ -184,7 +184,10 @@ Deno.test("F8: an encodeInto that returns no end is InvalidInput or Other, and n
 });
 
 Deno.test("F8: an encodeInto that writes less than it says sends nothing of other connections", async () => {
-  const short: Codec<Uint8Array> = { ...RIGHT, encodeInto: (_, __, offset) => offset + 1000 };
+  const short: Codec<Uint8Array> = {
+    ...RIGHT,
+    encodeInto: (_, target, offset) => offset + 1000 > target.length ? -1 : offset + 1000,
+  };
   for (const count of [1, 10, 400]) {
     const other = framed(connectionOver(new ChunkTransport([])), lengthPrefixed());
     const transport = new ChunkTransport([]);
