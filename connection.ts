@@ -11,14 +11,20 @@ import {
   notAConnection,
   StreamConnection,
 } from "./connection/stream_connection.ts";
-import type { Connection, ConnectionOptions, Transport } from "./types.ts";
+import type {
+  Connection,
+  ConnectionOptions,
+  SocketAddress,
+  Transport,
+  UnixAddress,
+} from "./types.ts";
 
 /**
  * Makes a connection over any object shaped like `Deno.Conn`: a TLS or Unix socket, a tunnel, a pair in memory. All
  * functions work on it as they do over TCP. The connection owns the transport from then on.
  *
- * @param transport Moves the bytes. If it has no address with a host and a port, the connection's address is
- * `{ host: "", port: 0 }`. If it has no `closeWrite`, that function is `Unsupported`.
+ * @param transport Moves the bytes. The address of a Unix socket is given as `{ path }`. If the transport has neither
+ * that nor an address with a host and a port, the connection's address is `{ host: "", port: 0 }`. If it has no `closeWrite`, that function is `Unsupported`.
  * @param options The limit of waiting sends.
  * @returns The connection.
  * @throws {SocketError} `InvalidInput` if the argument is no transport or an option is out of range.
@@ -50,7 +56,16 @@ import type { Connection, ConnectionOptions, Transport } from "./types.ts";
  * await close(loop);
  * ```
  */
-export function connectionOver(transport: Transport, options?: ConnectionOptions): Connection {
+export function connectionOver(
+  transport: Transport & { readonly remoteAddr: { readonly transport: "unix" | "unixpacket" } },
+  options?: ConnectionOptions,
+): Connection<UnixAddress>;
+/** Makes a connection over a transport of another kind, or one whose kind the compiler does not know. */
+export function connectionOver(transport: Transport, options?: ConnectionOptions): Connection;
+export function connectionOver(
+  transport: Transport,
+  options?: ConnectionOptions,
+): Connection<SocketAddress> {
   const operation = "connectionOver";
   return readArguments(operation, () => {
     if (
@@ -104,7 +119,7 @@ export function connectionOver(transport: Transport, options?: ConnectionOptions
  * await Promise.all([closed, close(server)]);
  * ```
  */
-export function disconnectSignal(connection: Connection): AbortSignal {
+export function disconnectSignal(connection: Connection<SocketAddress>): AbortSignal {
   if (!StreamConnection.is(connection)) throw notAConnection("disconnectSignal");
   return connection.disconnectSignal();
 }

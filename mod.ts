@@ -56,7 +56,7 @@
  * @module
  */
 
-export { formatAddress, parseAddress } from "./address.ts";
+export { formatAddress, parseAddress, parseSocketAddress } from "./address.ts";
 export * from "./connection.ts";
 export * from "./errors.ts";
 export * from "./framing.ts";
@@ -67,5 +67,6 @@ export * from "./proxy_protocol.ts";
 export * from "./serve.ts";
 export * from "./session.ts";
 export * from "./tcp.ts";
+export * from "./tls.ts";
 export type * from "./types.ts";
 export * from "./udp.ts";

@@ -6,7 +6,7 @@
 
 import { readArguments } from "./core/arguments.ts";
 import { KeptLink } from "./session/link.ts";
-import { readLinkOptions } from "./session/link_options.ts";
+import { type Connect, readLinkOptions } from "./session/link_options.ts";
 import { connectStream } from "./tcp/connect.ts";
 import type { Endpoints, KeepConnectedOptions, Link, LinkSession } from "./types.ts";
 
@@ -65,7 +65,7 @@ export function keepConnected(
 ): Link {
   const settings = readArguments(
     "keepConnected",
-    () => readLinkOptions(endpoints, session, options, connectStream),
+    () => readLinkOptions(endpoints, session, options, connectStream as unknown as Connect),
   );
   return new KeptLink(settings);
 }

@@ -22,6 +22,7 @@ import type {
   ListenOptions,
   OperationOptions,
   RecvOptions,
+  SocketAddress,
 } from "./types.ts";
 
 /**
@@ -48,7 +49,11 @@ import type {
  * await Promise.all([close(client), close(connection)]);
  * ```
  */
-export async function listen(address: Address, options?: ListenOptions): Promise<Listener> {
+export function listen(address: Address, options?: ListenOptions): Promise<Listener>;
+export async function listen(
+  address: Address,
+  options?: ListenOptions,
+): Promise<Listener<SocketAddress>> {
   const operation = "listen";
   const where = checkAddress(operation, address, 0);
   const { settings, sendQueueLimit } = readListenOptions(operation, options);
@@ -86,10 +91,14 @@ export async function listen(address: Address, options?: ListenOptions): Promise
  * abort(connection);
  * ```
  */
-export function accept(
-  listener: Listener,
+export function accept<A extends SocketAddress = Address>(
+  listener: Listener<A>,
   options?: OperationOptions,
-): Promise<Connection> {
+): Promise<Connection<A>>;
+export function accept(
+  listener: Listener<SocketAddress>,
+  options?: OperationOptions,
+): Promise<Connection<SocketAddress>> {
   return StreamListener.is(listener)
     ? listener.accept(options)
     : Promise.reject(notAListener("accept"));
@@ -116,7 +125,7 @@ export function accept(
  * assertEquals(again.address, listener.address);
  * ```
  */
-export function closeListener(listener: Listener): Promise<void> {
+export function closeListener(listener: Listener<SocketAddress>): Promise<void> {
   return StreamListener.is(listener)
     ? listener.close()
     : Promise.reject(notAListener("closeListener"));
@@ -149,7 +158,11 @@ export function closeListener(listener: Listener): Promise<void> {
  * await assertRejects(() => connect(listener.address), SocketError, "connection refused");
  * ```
  */
-export function connect(address: Address, options?: ConnectOptions): Promise<Connection> {
+export function connect(address: Address, options?: ConnectOptions): Promise<Connection>;
+export function connect(
+  address: Address,
+  options?: ConnectOptions,
+): Promise<Connection<SocketAddress>> {
   return connectStream(address, options);
 }
 
@@ -187,7 +200,7 @@ export function connect(address: Address, options?: ConnectOptions): Promise<Con
  * ```
  */
 export function send(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   bytes: Uint8Array | readonly Uint8Array[],
   options?: OperationOptions,
 ): Promise<void> {
@@ -235,7 +248,10 @@ export function send(
  * await close(server);
  * ```
  */
-export function flush(connection: Connection, options?: OperationOptions): Promise<void> {
+export function flush(
+  connection: Connection<SocketAddress>,
+  options?: OperationOptions,
+): Promise<void> {
   return StreamConnection.is(connection)
     ? connection.flush(options)
     : Promise.reject(notAConnection("flush"));
@@ -267,7 +283,7 @@ export function flush(connection: Connection, options?: OperationOptions): Promi
  * ```
  */
 export function recv(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   options?: RecvOptions,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   return StreamConnection.is(connection)
@@ -305,7 +321,7 @@ export function recv(
  * ```
  */
 export function recvInto(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   buffer: Uint8Array,
   options?: RecvOptions,
 ): Promise<number | null> {
@@ -341,7 +357,7 @@ export function recvInto(
  * ```
  */
 export function closeWrite(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   options?: OperationOptions,
 ): Promise<void> {
   return StreamConnection.is(connection)
@@ -381,7 +397,7 @@ export function closeWrite(
  * ```
  */
 export function close(
-  connection: Connection | { readonly connection: Connection },
+  connection: Connection<SocketAddress> | { readonly connection: Connection<SocketAddress> },
   options?: CloseOptions,
 ): Promise<void> {
   return connectionOf(connection)?.close(options) ?? Promise.reject(notAConnection("close"));
@@ -409,7 +425,9 @@ export function close(
  * assertEquals(await recv(server), null);
  * ```
  */
-export function abort(connection: Connection | { readonly connection: Connection }): void {
+export function abort(
+  connection: Connection<SocketAddress> | { readonly connection: Connection<SocketAddress> },
+): void {
   connectionOf(connection)?.abort();
 }
 

@@ -29,6 +29,32 @@ export interface Address {
   readonly port: number;
 }
 
+/**
+ * Names a Unix socket: a file through which the programs of one machine talk.
+ *
+ * @example
+ * ```ts
+ * import type { UnixAddress } from "jsr:@aivi/sockets";
+ *
+ * const address: UnixAddress = { path: "/run/app.sock" };
+ * ```
+ */
+export interface UnixAddress {
+  /**
+   * The path of the socket file, at most 107 bytes of UTF-8. A path that begins with `"\0"` is an abstract name of
+   * Linux, which needs no file. The empty path is that of an unnamed socket, as clients have it: nobody can connect to
+   * it.
+   */
+  readonly path: string;
+  /** Never there: with it, `address.host` of a {@linkcode SocketAddress} is `undefined` for a Unix socket. */
+  readonly host?: undefined;
+  /** Never there: see `host`. */
+  readonly port?: undefined;
+}
+
+/** Names a socket of any kind: by host and port, or by the path of a Unix socket. */
+export type SocketAddress = Address | UnixAddress;
+
 /** Holds one UDP datagram that came in. */
 export interface Datagram {
   /** The sender's address. */
@@ -150,12 +176,15 @@ export interface BindUdpOptions {
 }
 
 /**
- * A TCP port that accepts connections. Iterating gives each client; leaving the iteration leaves the
+ * A TCP port or Unix socket that accepts connections. Iterating gives each client; leaving the iteration leaves the
  * listener open; `await using` closes it.
+ *
+ * @typeParam A The kind of its address: `UnixAddress` for a Unix socket, `SocketAddress` if it may be either.
  */
-export interface Listener extends AsyncIterable<Connection>, AsyncDisposable {
+export interface Listener<A extends SocketAddress = Address>
+  extends AsyncIterable<Connection<A>>, AsyncDisposable {
   /** The address of the listener, with the port that the system chose. */
-  readonly address: Address;
+  readonly address: A;
 }
 
 /**
@@ -163,12 +192,16 @@ export interface Listener extends AsyncIterable<Connection>, AsyncDisposable {
  *
  * An iteration gives received bytes, chunk by chunk. It ends at the peer's end of stream, or when this side closes or
  * aborts; a broken connection throws. Leaving the iteration leaves the connection open.
+ *
+ * @typeParam A The kind of its addresses: `UnixAddress` for a Unix socket, `SocketAddress` if it may be either. A
+ * function that takes a `Connection<SocketAddress>` takes every connection.
  */
-export interface Connection extends AsyncIterable<Uint8Array<ArrayBuffer>>, AsyncDisposable {
+export interface Connection<A extends SocketAddress = Address>
+  extends AsyncIterable<Uint8Array<ArrayBuffer>>, AsyncDisposable {
   /** This side's address. */
-  readonly localAddress: Address;
-  /** The peer's address, or the client's if a PROXY header named it. */
-  readonly remoteAddress: Address;
+  readonly localAddress: A;
+  /** The peer's address, or the client's if a PROXY header named it: then it has a host, also on a Unix socket. */
+  readonly remoteAddress: A | Address;
   /** Bytes that the operating system has taken so far. */
   readonly bytesSent: number;
   /**
@@ -231,6 +264,89 @@ export interface UdpSocket extends AsyncIterable<Datagram>, AsyncDisposable {
   readonly dropped: number;
 }
 
+/** A certificate and its private key, both as PEM text. */
+export interface TlsCertificate {
+  /** The certificate, followed by those of the authorities between it and a root. */
+  cert: string;
+  /** The private key of the certificate, not encrypted. */
+  key: string;
+}
+
+/** Options of a TLS client. */
+export interface TlsClientOptions {
+  /**
+   * The host name or IP address that the server's certificate must be for, and the name that the server is asked for
+   * (SNI). `connectTls` takes the host that it connects to, `startTls` the peer's IP address.
+   */
+  serverName?: string;
+  /**
+   * Certificates of authorities to trust beside those of the runtime, as PEM text. Each text may have several. If this
+   * side has a certificate of its own (`cert`), only these are trusted.
+   */
+  caCerts?: string[];
+  /** This side's own certificate as PEM text, for servers that ask for one; with `key`. */
+  cert?: string;
+  /** The private key of `cert` as PEM text, not encrypted. */
+  key?: string;
+  /** Protocols that this side speaks, best first, such as `["h2", "http/1.1"]` (ALPN). */
+  alpnProtocols?: string[];
+  /**
+   * Milliseconds within which the handshake must be done, at least 1. `timeout` and `signal` hold as well.
+   *
+   * @default {10000}
+   */
+  handshakeTimeout?: number;
+}
+
+/** Options of a TLS server. */
+export interface TlsServerOptions extends TlsCertificate {
+  /** Protocols that this side speaks, best first (ALPN). A client that names only others is refused. */
+  alpnProtocols?: string[];
+  /**
+   * Certificates of the authorities that sign clients' certificates, as PEM text. With it each client must show one:
+   * mutual TLS. No other authority counts. Each text may have several certificates.
+   */
+  clientCaCerts?: string[];
+  /**
+   * Chooses the certificate for the server name that a client asks for (SNI), in lower case. `undefined` stands for
+   * `cert` and `key`, which also serve clients that name no server. If it throws, or gives something unusable, that
+   * client's handshake fails.
+   */
+  certificateFor?: (
+    serverName: string,
+  ) => TlsCertificate | undefined | Promise<TlsCertificate | undefined>;
+  /**
+   * Milliseconds within which a client must have done its handshake, at least 1.
+   *
+   * @default {10000}
+   */
+  handshakeTimeout?: number;
+}
+
+/** Facts of a TLS session, frozen. */
+export interface TlsInfo {
+  /** `TLSv1.3` or `TLSv1.2`. It is `TLSv1.2 or TLSv1.3` if the runtime's own TLS does the work, which does not tell. */
+  readonly protocol: string;
+  /** The cipher suite, such as `TLS_AES_256_GCM_SHA384`, if the runtime tells it. */
+  readonly cipher?: string;
+  /** The protocol that both sides agreed on (ALPN), if any. */
+  readonly alpnProtocol?: string;
+  /** The server name that the client asked for (SNI), if any. */
+  readonly serverName?: string;
+  /** The peer's certificate in DER, if it showed one and the runtime tells it. */
+  readonly peerCertificate?: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * A {@linkcode Connection} over TLS, whose handshake is done.
+ *
+ * @typeParam A The kind of its addresses, which are those of the connection below.
+ */
+export interface TlsConnection<A extends SocketAddress = Address> extends Connection<A> {
+  /** Facts of the session. */
+  readonly tls: TlsInfo;
+}
+
 /** The address of a {@linkcode Transport}, as `Deno.Conn` has it. */
 export interface TransportAddress {
   /** The kind of transport, such as `tcp` or `unix`. */
@@ -272,13 +388,13 @@ export interface Transport {
  * Accepts transports. At most one `accept` is under way at a time, and `close` is called once. `close` must make a
  * pending `accept` end.
  */
-export interface TransportListener {
+export interface TransportListener<A extends SocketAddress = SocketAddress> {
   /** Waits for the next client. */
   accept(): Promise<Transport>;
   /** Stops accepting. The address is free after this and a pending `accept` have ended. */
   close(): void | Promise<void>;
   /** The address that it listens on, if it has one. */
-  readonly address?: Address;
+  readonly address?: A;
   /** Lets a pending `accept` keep the process alive again, after `unref`. */
   ref?(): void;
   /** Lets the process end although an `accept` is pending. It is left out, with `ref`, if the listener cannot. */
@@ -366,9 +482,9 @@ export interface ProxyHeader {
 }
 
 /** A received header, and the peer that sent it. */
-export interface ReceivedProxyHeader extends ProxyHeader {
+export interface ReceivedProxyHeader<A extends SocketAddress = Address> extends ProxyHeader {
   /** The peer of the connection itself: the proxy. */
-  readonly peer: Address;
+  readonly peer: A;
 }
 
 /**
@@ -402,8 +518,12 @@ export interface ProxyProtocolOptions {
   timeout?: number;
 }
 
-/** Options of `serve`. */
-export interface ServeOptions {
+/**
+ * Options of `serve`.
+ *
+ * @typeParam A The kind of the listener's address.
+ */
+export interface ServeOptions<A extends SocketAddress = Address> {
   /** Ends the server at once, as `shutdown({ timeout: 0 })` does. */
   signal?: AbortSignal;
   /**
@@ -437,7 +557,7 @@ export interface ServeOptions {
    * It is not called for peers of a server with `proxyProtocol` that are not trusted, or that send no header. Refused
    * connections count in no limit, and not in `active`. What it throws, or rejects with, goes to `onError`.
    */
-  onRefused?: (connection: Connection, reason: RefusalReason) => void | Promise<void>;
+  onRefused?: (connection: Connection<A>, reason: RefusalReason) => void | Promise<void>;
   /**
    * Milliseconds within which the client's first byte or its end of stream must come; a connection of a silent client
    * is ended. Behind a proxy it is the first byte after the header, and the time counts from there. It is late by as
@@ -475,7 +595,7 @@ export interface ServeOptions {
    * It is not called for what handlers throw because one of their signals or the server ended their work, nor of refused
    * connections, nor of a trusted proxy that connects and says nothing, as health checks do.
    */
-  onError?: (error: unknown, connection?: Connection) => void;
+  onError?: (error: unknown, connection?: Connection<A>) => void;
   /** Reads a PROXY header before each connection, from load balancers that are trusted. */
   proxyProtocol?: ProxyProtocolOptions;
 }
@@ -483,17 +603,21 @@ export interface ServeOptions {
 /** The limit that a refused client has met. */
 export type RefusalReason = "maxConnections" | "maxConnectionsPerHost";
 
-/** Context of one call of the handler. */
-export interface ServeContext {
+/**
+ * Context of one call of the handler.
+ *
+ * @typeParam A The kind of the listener's address.
+ */
+export interface ServeContext<A extends SocketAddress = Address> {
   /**
    * Aborts when the server ends, after the clients in the backlog are in, and before it aborts the connections that are
    * left: calls that wait for a client should end then.
    */
   readonly signal: AbortSignal;
   /** The server that the connection belongs to. */
-  readonly server: Server;
+  readonly server: Server<A>;
   /** The PROXY header that the connection began with, and the proxy that sent it; only with `proxyProtocol`. */
-  readonly proxy?: ReceivedProxyHeader;
+  readonly proxy?: ReceivedProxyHeader<A>;
   /**
    * Aborts when the client has left, even while the handler does not receive: for a handler that computes, or waits for
    * another server. It is the signal of `disconnectSignal`, made at its first use; one buffer is read ahead from then
@@ -524,10 +648,12 @@ export interface ShutdownResult {
 /**
  * A running server. `await using` shuts it down, and waits for handlers as long as they take: a handler that may wait
  * for a client for ever should use its `signal`.
+ *
+ * @typeParam A The kind of the listener's address.
  */
-export interface Server extends AsyncDisposable {
+export interface Server<A extends SocketAddress = Address> extends AsyncDisposable {
   /** The address that it listens on. */
-  readonly address: Address;
+  readonly address: A;
   /** Connections that were accepted, and are not closed yet or have a handler that has not returned. */
   readonly active: number;
   /** Connections that were handed to the handler so far. */

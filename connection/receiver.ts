@@ -43,6 +43,31 @@ export class Receiver implements InputConsumer, TurnWaiter {
     return this.input.buffer.length;
   }
 
+  /** Throws if the transport cannot be handed over, in the order of E10. */
+  checkCanHandOver(operation: string, cancellation: Cancellation | undefined): void {
+    if (this.#state.phase === "open") this.#checkNothingUnread(operation);
+    this.#checkFree(operation, cancellation);
+    this.checkStream(operation);
+  }
+
+  #checkNothingUnread(operation: string): void {
+    const { unread } = this;
+    // A PROXY header is no part of the conversation: what follows it is the beginning of the handshake.
+    if (unread === 0 || this.#state.headerEnd === this.#state.bytesReceived) return;
+    const reason = `${unread} bytes came before the handshake, which may be an attack`;
+    throw new SocketError("InvalidInput", operation, reason, { address: this.#state.peer });
+  }
+
+  /** Throws if bytes have come that nobody has received, or if no more can come. */
+  checkStream(operation: string): void {
+    const state = this.#state;
+    this.#checkNothingUnread(operation);
+    if (!state.readEnded) return;
+    if (!state.peerEnded) throw state.brokenError(state.failure!, operation);
+    const reason = "the peer has ended its side";
+    throw new SocketError("UnexpectedEof", operation, reason, { address: state.peer });
+  }
+
   /** True if a call waits for bytes. */
   get receiving(): boolean {
     return this.#call.operation !== undefined;
@@ -185,7 +210,7 @@ export class Receiver implements InputConsumer, TurnWaiter {
     cancellation: Cancellation | undefined,
   ): SocketError | undefined {
     const state = this.#state;
-    if (state.phase !== "open") return state.closedError(operation);
+    if (state.phase !== "open" || state.reserved) return state.closedError(operation);
     const already = cancellation?.already;
     if (already !== undefined) return cancelledError(already, operation, state.peer);
     if (this.#call.viewCall?.isAbandoned()) this.#call.release();

@@ -1,10 +1,10 @@
 import { invalidInput } from "../core/arguments.ts";
 import { deferred, type Linked, LinkedList } from "../core/waiting_calls.ts";
 import { SocketError } from "../errors.ts";
-import type { Address } from "../types.ts";
+import type { SocketAddress } from "../types.ts";
 
 /** The function that was called, for errors. */
-export type SendOperation = "send" | "sendFrame" | "sendFrames" | "flush";
+export type SendOperation = "send" | "sendFrame" | "sendFrames" | "flush" | "startTls";
 
 const GONE_WAITING = "the buffer was transferred or resized while its send waited";
 /** The further pieces of a send that has one. */
@@ -68,7 +68,7 @@ export function isFlush({ length }: PendingSend): boolean {
 /** Makes the error of a send that the queue has no room for. */
 export function queueFullError(
   operation: SendOperation,
-  address: Address | undefined,
+  address: SocketAddress | undefined,
   { waiting, length, limit }: Record<"waiting" | "length" | "limit", number>,
 ): SocketError {
   const reason = `${waiting} bytes wait already, ${length} more would pass the limit of ${limit}`;
@@ -78,7 +78,7 @@ export function queueFullError(
 /** Makes the error of a send whose buffer was taken away while it was written. */
 export function goneError(
   operation: SendOperation,
-  address: Address | undefined,
+  address: SocketAddress | undefined,
   bytesSent: number,
 ): SocketError {
   const reason =

@@ -24,6 +24,8 @@ const WRITING = 1;
 /** The sending direction has been ended, or is about to be. */
 const FINISHED = 2;
 const BROKEN = 4;
+/** The transport is about to be given away. */
+const RESERVED = 8;
 
 /** Aborts the connection, on which calls then say what tore it. */
 export interface Abortable {
@@ -67,6 +69,13 @@ export class Sender implements StateObserver {
   /** Closes the gate when a read has found the connection broken: a send must not try it again. */
   onStateChange(): void {
     if (this.#state.failure !== undefined) this.#gate |= BROKEN;
+    if (this.#state.reserved) this.#gate |= RESERVED;
+    else this.#gate &= ~RESERVED;
+  }
+
+  /** Bytes of sends that may wait. */
+  get limit(): number {
+    return this.#limit;
   }
 
   /** True if nothing waits and nothing is being written. */
@@ -162,7 +171,7 @@ export class Sender implements StateObserver {
   /** Throws if a call cannot begin: the connection is closed, the sending side has ended, or it is cancelled (E10). */
   #checkOpen(operation: SendOperation, cancelled: Cancelled | undefined): void {
     const state = this.#state;
-    if (state.phase !== "open") throw state.closedError(operation);
+    if (state.phase !== "open" || state.reserved) throw state.closedError(operation);
     if ((this.#gate & FINISHED) !== 0 && operation !== "flush") {
       const reason = "closeWrite has ended the sending side";
       throw new SocketError("Closed", operation, reason, { address: state.peer });
@@ -219,6 +228,12 @@ export class Sender implements StateObserver {
   checkCanSend(operation: SendOperation, options: OperationOptions | undefined): void {
     this.#checkOpen(operation, Cancellation.read(operation, options)?.already);
     this.#checkRoom(operation, 1);
+    this.#checkUnbroken(operation);
+  }
+
+  /** Throws if nothing can be sent any more. */
+  checkUsable(operation: SendOperation): void {
+    this.#checkOpen(operation, undefined);
     this.#checkUnbroken(operation);
   }
 

@@ -1,22 +1,24 @@
 import { invalidInput, isArray } from "../core/arguments.ts";
 import { Cancellation, waitUnlessCancelled } from "../core/cancellation.ts";
 import { fromCodec } from "../core/error_mapping.ts";
+import { deferred } from "../core/waiting_calls.ts";
 import type { SocketError } from "../errors.ts";
 import { durationSince, observed, openingTime, report } from "../observe/observers.ts";
 import type {
-  Address,
   CloseOptions,
   Connection,
   OperationOptions,
   ProxyHeader,
   ReceivedProxyHeader,
   RecvOptions,
+  SocketAddress,
   Transport,
 } from "../types.ts";
 import { CheckedTransport } from "./checked_transport.ts";
 import { ConnectionState } from "./connection_state.ts";
 import { DisconnectWatch } from "./disconnect_watch.ts";
 import { type CloseLimits, deliver, readCloseLimits } from "./graceful_close.ts";
+import { HandedTransport } from "./handed_transport.ts";
 import type { ReceivedBytes, StreamReader } from "./pending_receive.ts";
 import { ReadAhead } from "./read_ahead.ts";
 import { Receiver } from "./receiver.ts";
@@ -40,7 +42,7 @@ export interface CloseObserver {
 const NO_OBSERVERS: readonly CloseObserver[] = [];
 
 /** A connection over any transport: two directions and how they end. */
-export class StreamConnection implements Connection {
+export class StreamConnection implements Connection<SocketAddress> {
   readonly #state: ConnectionState;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
@@ -52,6 +54,9 @@ export class StreamConnection implements Connection {
   #disconnectWatch: DisconnectWatch | undefined;
   #closeObservers: readonly CloseObserver[] = NO_OBSERVERS;
   #closing: Promise<void> | undefined;
+  /** The transport that was given away, until the connection is known that has taken this one's place. */
+  #handed: HandedTransport | undefined;
+  #successor: StreamConnection | undefined;
 
   static is(handle: unknown): handle is StreamConnection {
     return typeof handle === "object" && handle !== null && #state in handle;
@@ -65,11 +70,11 @@ export class StreamConnection implements Connection {
     this.#openedAt = openingTime();
   }
 
-  get localAddress(): Address {
+  get localAddress(): SocketAddress {
     return this.#state.localAddress;
   }
 
-  get remoteAddress(): Address {
+  get remoteAddress(): SocketAddress {
     return this.#state.remoteAddress;
   }
 
@@ -150,6 +155,78 @@ export class StreamConnection implements Connection {
   disconnectSignal(): AbortSignal {
     this.#disconnectWatch ??= new DisconnectWatch(this.#state, this.#makeReadAhead());
     return this.#disconnectWatch.signal;
+  }
+
+  /** The connection that has taken this one's place, by `startTls` once or more often, or this one itself. */
+  get latest(): StreamConnection {
+    return this.#successor === undefined ? this : this.#successor.latest;
+  }
+
+  /** Notes the connection that has taken this one's place, and hands on what a PROXY header said. */
+  setSuccessor(successor: StreamConnection): void {
+    this.#successor = successor;
+    this.#handed = undefined;
+    const { remoteAddress, peerAddress } = this.#state;
+    if (remoteAddress !== peerAddress) successor.#state.setClientAddress(remoteAddress);
+  }
+
+  /** Bytes of sends that may wait. */
+  get sendQueueLimit(): number {
+    return this.#sender.limit;
+  }
+
+  /** The address for messages, undefined if the transport has none. */
+  get peer(): SocketAddress | undefined {
+    return this.#state.peer;
+  }
+
+  /** Throws if `handOver` cannot begin. */
+  checkCanHandOver(operation: SendOperation, cancellation: Cancellation | undefined): void {
+    this.#receiver.checkCanHandOver(operation, cancellation);
+    this.#sender.checkUsable(operation);
+  }
+
+  /**
+   * Does what comes before the transport is given away; every call is `Closed` meanwhile. If it throws, or if bytes have
+   * come, the connection is as it was before.
+   */
+  async prepareHandOver(operation: SendOperation, prepare: () => Promise<void>): Promise<void> {
+    const state = this.#state;
+    state.setReserved(true);
+    try {
+      await prepare();
+      if (state.phase !== "open") throw state.closedError(operation);
+      this.#receiver.checkStream(operation);
+    } catch (error) {
+      state.setReserved(false);
+      throw error;
+    }
+  }
+
+  /**
+   * Gives the transport away after everything that was sent has left. `prepareHandOver` comes first.
+   */
+  async handOver(operation: SendOperation): Promise<HandedTransport> {
+    const state = this.#state;
+    const { promise, resolve } = deferred<void>();
+    this.#closing = promise;
+    state.beginClose();
+    this.#sender.ignoreRejections();
+    try {
+      await this.#sender.waitIdle();
+      if (state.phase === "closed") throw state.closedError(operation);
+      const failure = state.sendFailure ?? state.failure;
+      if (failure !== undefined) throw state.brokenError(failure, operation);
+      const { input } = this.#receiver;
+      const pending = input.handOver();
+      const unread = input.buffer.length === 0 ? undefined : input.buffer.take(Infinity);
+      state.handOver();
+      this.#sender.close();
+      this.#onClose();
+      return this.#handed = new HandedTransport(state.transport, pending, unread);
+    } finally {
+      resolve();
+    }
   }
 
   /** Sets if calls that wait keep the process alive. A close does in any case. */
@@ -234,8 +311,13 @@ export class StreamConnection implements Connection {
     return fromCodec(error, operation, this.#state.peer);
   }
 
-  /** Notes the client that a header names, and adds the peer to the header. */
-  applyProxyHeader(header: ProxyHeader): ReceivedProxyHeader {
+  /**
+   * Notes the client that a header names, and adds the peer to the header.
+   *
+   * @param received Bytes that were received up to the end of the header.
+   */
+  applyProxyHeader(header: ProxyHeader, received: number): ReceivedProxyHeader<SocketAddress> {
+    this.#state.headerEnd = received;
     if (header.source !== undefined) this.#state.setClientAddress(header.source);
     return Object.freeze({ ...header, peer: this.#state.peerAddress });
   }
@@ -260,6 +342,7 @@ export class StreamConnection implements Connection {
 
   /** Closes gracefully with limits that are checked, as a server does after its handler. */
   closeAfterHandler(limits: CloseLimits): Promise<void> {
+    this.#dropHanded();
     if (this.#state.phase === "closed") return Promise.resolve();
     if (this.#closing === undefined) {
       this.#state.beginClose();
@@ -295,6 +378,7 @@ export class StreamConnection implements Connection {
    * @param tornBy The error of the send that had to be given up half-way, if that is the reason.
    */
   abort(tornBy?: SocketError): void {
+    this.#dropHanded();
     if (!this.#state.close(tornBy)) return;
     this.#receiver.close();
     this.#sender.close();
@@ -324,6 +408,16 @@ export class StreamConnection implements Connection {
   giveUp(error: SocketError): void {
     this.#state.giveUp(error);
     this.abort();
+  }
+
+  /** Ends the handshake for which the transport was given away. */
+  #dropHanded(): void {
+    try {
+      this.#handed?.close();
+    } catch {
+      // The runtime's TLS has taken it over.
+    }
+    this.#handed = undefined;
   }
 
   #onClose(): void {

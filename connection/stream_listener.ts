@@ -5,9 +5,9 @@ import type { SocketError } from "../errors.ts";
 import { observed, report } from "../observe/observers.ts";
 import type {
   Address,
-  Connection,
   Listener,
   OperationOptions,
+  SocketAddress,
   Transport,
   TransportListener,
 } from "../types.ts";
@@ -36,8 +36,8 @@ const PASSING_CODES: ReadonlySet<string | undefined> = new Set([
 ]);
 
 /** The accept queue of everything that accepts transports. */
-export class StreamListener implements Listener {
-  readonly address: Address;
+export class StreamListener implements Listener<SocketAddress> {
+  readonly address: SocketAddress;
   readonly #source: TransportListener;
   readonly #connections: CallQueue<Transport, StreamConnection>;
   #referenced = true;
@@ -49,8 +49,15 @@ export class StreamListener implements Listener {
     return typeof handle === "object" && handle !== null && #source in handle;
   }
 
-  /** @param sendQueueLimit Bytes of waiting sends that each connection holds at most. */
-  constructor(source: TransportListener, sendQueueLimit: number) {
+  /**
+   * @param sendQueueLimit Bytes of waiting sends that each connection holds at most.
+   * @param open Makes the connection of a client.
+   */
+  constructor(
+    source: TransportListener,
+    sendQueueLimit: number,
+    open: (transport: Transport, sendQueueLimit: number) => StreamConnection = openPlain,
+  ) {
     this.#source = source;
     this.address = source.address ?? NO_ADDRESS;
     this.#connections = new CallQueue({
@@ -58,9 +65,14 @@ export class StreamListener implements Listener {
       address: this.address,
       noun: "listener",
       next: () => source.accept(),
-      open: (transport) => openAccepted(transport, sendQueueLimit, this.address),
+      open: (transport) => this.#openAccepted(open(transport, sendQueueLimit)),
       judge,
     });
+  }
+
+  #openAccepted(connection: StreamConnection): StreamConnection {
+    if (observed.accept !== undefined) report("accept", { connection, address: this.address });
+    return connection;
   }
 
   get closed(): boolean {
@@ -109,7 +121,7 @@ export class StreamListener implements Listener {
     }
   }
 
-  [Symbol.asyncIterator](): AsyncGenerator<Connection, void, void> {
+  [Symbol.asyncIterator](): AsyncGenerator<StreamConnection, void, void> {
     return this.#connections[Symbol.asyncIterator]();
   }
 
@@ -120,10 +132,8 @@ export class StreamListener implements Listener {
 
 const NO_ADDRESS: Address = Object.freeze({ host: "", port: 0 });
 
-function openAccepted(transport: Transport, limit: number, address: Address): StreamConnection {
-  const connection = new StreamConnection(transport, limit);
-  if (observed.accept !== undefined) report("accept", { connection, address });
-  return connection;
+function openPlain(transport: Transport, sendQueueLimit: number): StreamConnection {
+  return new StreamConnection(transport, sendQueueLimit);
 }
 
 function drop(connection: StreamConnection): void {

@@ -1,5 +1,6 @@
 import { SocketError, type SocketErrorKind } from "../errors.ts";
-import type { Address } from "../types.ts";
+import type { SocketAddress } from "../types.ts";
+import { tlsMeaning } from "./tls_meaning.ts";
 
 type Meaning = readonly [kind: SocketErrorKind, reason: string];
 
@@ -90,7 +91,7 @@ const BY_CLASS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
 
 /** Adds what the caller knows to an error that is mapped. */
 export interface MappingContext {
-  readonly address?: Address;
+  readonly address?: SocketAddress;
   readonly bytesSent?: number;
   readonly retryable?: false;
 }
@@ -130,7 +131,7 @@ function textOf(thrown: unknown): string {
 export function fromCodec(
   error: unknown,
   operation: string,
-  address: Address | undefined,
+  address: SocketAddress | undefined,
 ): SocketError {
   if (!(error instanceof SocketError)) {
     return new SocketError("Other", operation, "the codec failed", { address, cause: error });
@@ -149,6 +150,7 @@ function meaning(
   if (code === "EACCES" && operation === "connect") return PROHIBITED;
   const known = (code === undefined ? undefined : BY_CODE.get(code)) ??
     (/failed to lookup address/.test(message) ? NOT_FOUND : undefined) ??
+    tlsMeaning(name, code, message, operation) ??
     BY_CLASS.get(name);
   return known ?? ["Other", message === "" ? "failed without a message" : firstLine(message)];
 }

@@ -16,6 +16,7 @@ import {
   observe,
   type Observer,
   serve,
+  type SocketAddress,
 } from "../mod.ts";
 import {
   exitWithError,
@@ -54,7 +55,7 @@ function recordSpan(
 }
 
 /** Connections that this program has accepted; the others it has made itself. */
-const accepted = new WeakSet<Connection>();
+const accepted = new WeakSet<Connection<SocketAddress>>();
 
 const telemetry: Partial<Observer> = {
   connect({ address, duration, connection, error }) {

@@ -4,7 +4,7 @@ import type { StreamReader } from "../connection/pending_receive.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 import { invalidInput } from "../core/arguments.ts";
 import { ignoreRejection, isIgnoredPromise } from "../core/waiting_calls.ts";
-import type { Connection, OperationOptions } from "../types.ts";
+import type { Address, Connection, OperationOptions, SocketAddress } from "../types.ts";
 import type { Codec, Decoder } from "./codec.ts";
 import {
   FrameBatchReader,
@@ -26,15 +26,17 @@ import { checkNothingLeft, invalidFrame, mayGoOn, NULL_FRAME } from "./codec_sup
  *
  * @typeParam In The type of a frame to send.
  * @typeParam Out The type of a received frame.
+ * @typeParam A The kind of the connection's addresses.
  */
-export interface FramedConnection<In, Out = In> extends AsyncIterable<Out>, AsyncDisposable {
+export interface FramedConnection<In, Out = In, A extends SocketAddress = Address>
+  extends AsyncIterable<Out>, AsyncDisposable {
   /** The connection on which the frames are sent and received. */
-  readonly connection: Connection;
+  readonly connection: Connection<A>;
 }
 
 /** Sends and receives the frames of one connection. */
 export class FramedStreamConnection<In, Out = In>
-  implements FramedConnection<In, Out>, FrameSource<Out> {
+  implements FramedConnection<In, Out, SocketAddress>, FrameSource<Out> {
   readonly connection: StreamConnection;
   readonly #encoder: FrameEncoder<In>;
   /** True if the encoder has a state, so that each of its frames must leave. */

@@ -1,14 +1,14 @@
 import type { SocketError } from "../errors.ts";
-import type { Address, Connection, RefusalReason, Server } from "../types.ts";
+import type { Connection, RefusalReason, Server, SocketAddress } from "../types.ts";
 
 /** Reports a `connect` that has ended. */
 export interface ObservedConnect {
   /** The address that was connected to, as it was given. */
-  readonly address: Address;
+  readonly address: SocketAddress;
   /** Milliseconds that the call took. */
   readonly duration: number;
   /** The connection; left out if the call has failed. */
-  readonly connection?: Connection;
+  readonly connection?: Connection<SocketAddress>;
   /** The error that the call rejects with; left out if it has succeeded. */
   readonly error?: SocketError;
 }
@@ -16,25 +16,28 @@ export interface ObservedConnect {
 /** Reports a client that a listener has accepted. */
 export interface ObservedAccept {
   /** The connection with the client. */
-  readonly connection: Connection;
+  readonly connection: Connection<SocketAddress>;
   /** The address of the listener. */
-  readonly address: Address;
+  readonly address: SocketAddress;
 }
 
 /** Reports a client that a server does not serve. Its `close` event follows. */
 export interface ObservedRefusal {
   /** The connection with the client. */
-  readonly connection: Connection;
+  readonly connection: Connection<SocketAddress>;
   /** The limit that the client has met, or `proxyProtocol` if the peer is not trusted or sent no valid header. */
   readonly reason: RefusalReason | "proxyProtocol";
 }
 
 /** Reports a handshake that has ended, between the opening of a connection and its use. */
 export interface ObservedHandshake {
-  /** The connection. Its `remoteAddress` is the client's if the header has named it. */
-  readonly connection: Connection;
-  /** The kind of the handshake: `proxy` is the PROXY header that `serve` waits for. */
-  readonly protocol: "proxy";
+  /**
+   * The connection. Its `remoteAddress` is the client's if a PROXY header has named it. After a TLS handshake that has
+   * failed it is closed.
+   */
+  readonly connection: Connection<SocketAddress>;
+  /** The kind of the handshake: `proxy` is the PROXY header that `serve` waits for, `tls` one of TLS, on either side. */
+  readonly protocol: "proxy" | "tls";
   /** Milliseconds that it took. */
   readonly duration: number;
   /** The reason why it has failed; left out if it has succeeded. */
@@ -44,7 +47,7 @@ export interface ObservedHandshake {
 /** Reports a connection that is closed: this side has closed or aborted it. */
 export interface ObservedClose {
   /** The connection. */
-  readonly connection: Connection;
+  readonly connection: Connection<SocketAddress>;
   /** Bytes that the operating system had taken. */
   readonly bytesSent: number;
   /** Bytes that receiving calls had given. */
@@ -61,7 +64,7 @@ export interface ObservedClose {
 /** Reports a server that has ended. */
 export interface ObservedShutdown {
   /** The server. */
-  readonly server: Server;
+  readonly server: Server<SocketAddress>;
   /** Milliseconds from the beginning of the end until the last connection was closed. */
   readonly duration: number;
   /** Connections whose handler came to its end, as `shutdown` counts them. */

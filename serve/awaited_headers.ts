@@ -2,7 +2,7 @@ import type { SocketError } from "../errors.ts";
 import { observed, report } from "../observe/observers.ts";
 import { ProxyHeaderReader } from "../proxy_protocol/read_header.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
-import type { ReceivedProxyHeader } from "../types.ts";
+import type { ReceivedProxyHeader, SocketAddress } from "../types.ts";
 import type { ErrorReports } from "./error_reports.ts";
 import type { ProxyTrust } from "./serve_options.ts";
 
@@ -25,8 +25,8 @@ export class AwaitedHeaders {
   async read(
     connection: StreamConnection,
     { trusted, timeout }: ProxyTrust,
-  ): Promise<ReceivedProxyHeader | undefined> {
-    if (!trusted.has(connection.remoteAddress.host)) return undefined;
+  ): Promise<ReceivedProxyHeader<SocketAddress> | undefined> {
+    if (!trusted.hasPeer(connection.remoteAddress)) return undefined;
     this.#makeRoom();
     this.#connections.add(connection);
     const begin = observed.handshake === undefined ? undefined : performance.now();

@@ -1,11 +1,12 @@
-import { formatAddress } from "../address.ts";
+import { describeAddress } from "../core/address_check.ts";
 import { summarize } from "../core/error_mapping.ts";
-import type { Address, Connection, ServeOptions } from "../types.ts";
+import type { StreamConnection } from "../connection/stream_connection.ts";
+import type { ServeOptions, SocketAddress } from "../types.ts";
 
 /** A failure to report. */
 export interface ServerFailure {
   readonly error: unknown;
-  readonly connection?: Connection;
+  readonly connection?: StreamConnection;
   /** Text for standard error, which quotes nothing; it is made from the error's kind or class if it is missing. */
   readonly line?: string;
 }
@@ -17,10 +18,10 @@ export interface ServerFailure {
  * package if a codec threw it, so the line has only its kind, or the name of its class.
  */
 export class ErrorReports {
-  readonly #address: Address;
-  readonly #onError: ServeOptions["onError"];
+  readonly #address: SocketAddress;
+  readonly #onError: ServeOptions<SocketAddress>["onError"];
 
-  constructor(address: Address, onError: ServeOptions["onError"]) {
+  constructor(address: SocketAddress, onError: ServeOptions<SocketAddress>["onError"]) {
     this.#address = address;
     this.#onError = onError;
   }
@@ -32,7 +33,7 @@ export class ErrorReports {
   }
 
   async #call(
-    onError: (error: unknown, connection?: Connection) => unknown,
+    onError: (error: unknown, connection?: StreamConnection) => unknown,
     { error, connection }: ServerFailure,
   ): Promise<void> {
     try {
@@ -42,8 +43,8 @@ export class ErrorReports {
     }
   }
 
-  #write(line: string, connection: Connection | undefined): void {
-    const who = connection === undefined ? "" : ` ${formatAddress(connection.remoteAddress)}:`;
-    console.error(`serve ${formatAddress(this.#address)}:${who} ${line}`);
+  #write(line: string, connection: StreamConnection | undefined): void {
+    const who = connection === undefined ? "" : ` ${describeAddress(connection.remoteAddress)}:`;
+    console.error(`serve ${describeAddress(this.#address)}:${who} ${line}`);
   }
 }

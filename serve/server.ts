@@ -1,6 +1,6 @@
 import { SocketError } from "../errors.ts";
 import { report } from "../observe/observers.ts";
-import type { Address, Server, ShutdownOptions, ShutdownResult } from "../types.ts";
+import type { Server, ShutdownOptions, ShutdownResult, SocketAddress } from "../types.ts";
 import { checkLimit, checkOptions, readArguments } from "../core/arguments.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 import type { StreamListener } from "../connection/stream_listener.ts";
@@ -14,7 +14,7 @@ import type { ServerSettings } from "./serve_options.ts";
 import { type Served, ServedConnections } from "./served_connections.ts";
 
 /** Serves the clients of a listener, and ends without losing what is under way. */
-export class ConnectionServer implements Server {
+export class ConnectionServer implements Server<SocketAddress> {
   readonly finished: Promise<void>;
   readonly #listener: StreamListener;
   readonly #settings: ServerSettings;
@@ -61,7 +61,7 @@ export class ConnectionServer implements Server {
     this.finished = this.#run();
   }
 
-  get address(): Address {
+  get address(): SocketAddress {
     return this.#listener.address;
   }
 

@@ -1,5 +1,5 @@
 import { SocketError } from "../errors.ts";
-import type { Address, LinkContext } from "../types.ts";
+import type { Address, Connection, LinkContext } from "../types.ts";
 import type { CloseLimits } from "../connection/graceful_close.ts";
 import { readCloseLimits } from "../connection/graceful_close.ts";
 import { StreamConnection } from "../connection/stream_connection.ts";
@@ -297,7 +297,8 @@ class SessionCall {
 
   async #run(...[session, ...args]: ConstructorParameters<typeof SessionCall>): Promise<void> {
     try {
-      await session(...args);
+      const [connection, context] = args;
+      await session(connection as unknown as Connection, context);
     } catch (error) {
       this.thrown = { error };
     }

@@ -80,7 +80,9 @@ export class KeptLink implements Link, AttemptObserver {
       const already = cancellation?.already;
       if (already?.kind === "Aborted") throw this.#cancelled(already);
       // Somebody may have closed or broken the connection, and the link has not noticed yet.
-      if (this.#connection?.lost === false) return Promise.resolve(this.#connection);
+      if (this.#connection?.lost === false) {
+        return Promise.resolve(this.#connection as unknown as Connection);
+      }
       if (already !== undefined) throw this.#lastError ?? this.#cancelled(already);
       return this.#wait(cancellation);
     } catch (error) {
@@ -140,7 +142,7 @@ export class KeptLink implements Link, AttemptObserver {
   onReady(connection: StreamConnection): void {
     this.#connection = connection;
     this.#readyAt = performance.now();
-    for (const { resolve } of this.#takeWaiters()) resolve(connection);
+    for (const { resolve } of this.#takeWaiters()) resolve(connection as unknown as Connection);
     this.#setState("ready");
   }
 

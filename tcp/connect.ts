@@ -1,6 +1,6 @@
 import { SocketError } from "../errors.ts";
 import { observed, report } from "../observe/observers.ts";
-import type { Address, Connection, ConnectOptions, Transport } from "../types.ts";
+import type { Address, Connection, ConnectOptions, SocketAddress, Transport } from "../types.ts";
 import { checkAddress } from "../core/address_check.ts";
 import { Cancellation, cancelledError } from "../core/cancellation.ts";
 import { toSocketError } from "../core/error_mapping.ts";
@@ -43,15 +43,15 @@ export async function connectStream(
 }
 
 /** The result of a `connect`. */
-type Outcome = { readonly connection: Connection } | { readonly error: SocketError };
+type Outcome = { readonly connection: Connection<SocketAddress> } | { readonly error: SocketError };
 
 /** Reports the end of a `connect` that began at a time (ms) to those who observe it. */
-function reportConnect(address: Address, begin: number, outcome: Outcome): void {
+export function reportConnect(address: Address, begin: number, outcome: Outcome): void {
   report("connect", { address, duration: performance.now() - begin, ...outcome });
 }
 
 /** Connects to another socket. Rejects with what the backend throws. */
-async function connectTcp(
+export async function connectTcp(
   address: Address,
   settings: TcpSettings,
   cancellation: Cancellation | undefined,

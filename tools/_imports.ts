@@ -32,6 +32,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   session: ["tcp", "connection", "core"],
   tcp: ["connection", "runtime", "core", "observe"],
   permissions: ["runtime", "core"],
+  tls: ["tcp", "connection", "runtime", "core", "observe"],
   udp: ["runtime", "bytes", "core"],
   framing: ["connection", "bytes", "core"],
   proxy_protocol: ["connection", "bytes", "core"],
@@ -50,6 +51,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   bytes: ["@std/bytes"],
   connection: ["@std/bytes"],
   framing: ["@std/bytes"],
+  tls: ["@std/bytes"],
 };
 
 /**

@@ -26,6 +26,8 @@ export interface ResetStream extends AsyncDisposable {
 
 /** A kind of stream for the conformance suite. */
 export interface StreamKind {
+  /** True if a side may see that the other one has not closed in order. */
+  readonly endsWithTruncation?: boolean;
   makePair(): Promise<StreamPair>;
   makeReset(): Promise<ResetStream>;
 }

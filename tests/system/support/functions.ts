@@ -11,6 +11,7 @@ import {
   connect,
   type Connection,
   connectionOver,
+  connectTls,
   contentLength,
   delimited,
   disconnectSignal,
@@ -30,11 +31,13 @@ import {
   type LinkContext,
   listen,
   type Listener,
+  listenTls,
   mapCodec,
   netstrings,
   observe,
   octetCounted,
   parseAddress,
+  parseSocketAddress,
   recv,
   recvExactly,
   recvFrame,
@@ -52,11 +55,13 @@ import {
   sendTo,
   serve,
   SocketError,
+  startTls,
   type UdpSocket,
   unref,
   varintPrefixed,
 } from "../../../mod.ts";
 import { checkCodec } from "../../../testing.ts";
+import { makeAuthority } from "../../support/certificates.ts";
 
 /** The handles that the functions are called with. They are opened before permissions are revoked. */
 export interface Things {
@@ -101,6 +106,15 @@ export const FUNCTIONS: Readonly<
       write: (bytes) => Promise.resolve(bytes.length),
       close: () => {},
     })),
+  connectTls: async (_, aims) => {
+    try {
+      abort(await connectTls(aims.connect, SOME));
+    } catch (error) {
+      // The peer there does not speak TLS, and goes away.
+      const { kind } = error as SocketError;
+      if (!["UnexpectedEof", "ConnectionReset", "BrokenPipe"].includes(kind)) throw error;
+    }
+  },
   contentLength: () => contentLength().encode(BYTE),
   delimited: () => delimited(BYTE).encode(new Uint8Array()),
   disconnectSignal: ({ client }) => disconnectSignal(client),
@@ -124,12 +138,17 @@ export const FUNCTIONS: Readonly<
   lengthPrefixed: () => lengthPrefixed().encode(BYTE),
   lines: () => lines().encode("A"),
   listen: async (_, aims) => await closeListener(await listen(aims.listen)),
+  listenTls: async (_, aims) => {
+    const { server: { cert, key } } = await makeAuthority();
+    await closeListener(await listenTls(aims.listen, { cert, key }));
+  },
   mapCodec: () =>
     mapCodec(lines(), { encode: (text: string) => text, decode: (text) => text }).encode("A"),
   netstrings: () => netstrings().encode(BYTE),
   observe: () => observe({ close: () => {} })[Symbol.dispose](),
   octetCounted: () => octetCounted().encode(BYTE),
   parseAddress: () => parseAddress("[::1]:80"),
+  parseSocketAddress: () => parseSocketAddress("unix:/run/app.sock"),
   recv: async ({ client, server }) => {
     await send(server, BYTE);
     await recv(client, SOME);
@@ -179,6 +198,17 @@ export const FUNCTIONS: Readonly<
     });
     await served.promise;
     await server.shutdown();
+  },
+  startTls: async ({ client, server }) => {
+    const { ca, client: own, server: other } = await makeAuthority();
+    const { cert, key } = other;
+    const authorities = { caCerts: [ca.cert], serverName: "localhost" };
+    const [near, far] = await Promise.all([
+      startTls(client, { role: "client", ...authorities, cert: own.cert, key: own.key }),
+      startTls(server, { role: "server", cert, key, clientCaCerts: [ca.cert] }),
+    ]);
+    abort(near);
+    abort(far);
   },
   unref: ({ listener }) => unref(listener),
   varintPrefixed: () => varintPrefixed().encode(BYTE),
