@@ -123,8 +123,10 @@ class EncodedBatch {
       return this.#pieces;
     }
     const { target, end } = this;
-    spareBatch = target;
-    return end === 0 ? [] : [target.slice(0, end)];
+    const frames = end === 0 ? [] : [target.slice(0, end)];
+    // An encoder that writes less than it says must not send the bytes of another connection.
+    spareBatch = target.fill(0, 0, end);
+    return frames;
   }
 
   #cut(): void {
