@@ -11,9 +11,9 @@ import { toSocketError } from "./core/error_mapping.ts";
 import { notAConnection, StreamConnection } from "./connection/stream_connection.ts";
 import { notAListener, StreamListener } from "./connection/stream_listener.ts";
 import { denoBackend } from "./runtime/deno_backend.ts";
-import { connectTcp } from "./tcp/connect.ts";
-import { readListenOptions, readTcpOptions } from "./tcp/options.ts";
-import { checkAddress } from "./core/address_check.ts";
+import { openTransport } from "./tcp/connect.ts";
+import { readListenOptions, readTcpOptions, readUnixListenOptions } from "./tcp/options.ts";
+import { checkSocketAddress } from "./core/address_check.ts";
 import type {
   Address,
   CloseOptions,
@@ -24,6 +24,9 @@ import type {
   OperationOptions,
   RecvOptions,
   SocketAddress,
+  TcpOptions,
+  UnixAddress,
+  UnixListenOptions,
 } from "./types.ts";
 
 /**
@@ -51,14 +54,26 @@ import type {
  * ```
  */
 export function listen(address: Address, options?: ListenOptions): Promise<Listener>;
+export function listen(
+  address: UnixAddress,
+  options?: UnixListenOptions,
+): Promise<Listener<UnixAddress>>;
+export function listen(
+  address: SocketAddress,
+  options?: TcpOptions,
+): Promise<Listener<SocketAddress>>;
 export async function listen(
-  address: Address,
-  options?: ListenOptions,
+  address: SocketAddress,
+  options?: ListenOptions & UnixListenOptions,
 ): Promise<Listener<SocketAddress>> {
   const operation = "listen";
-  const where = checkAddress(operation, address, 0);
-  const { settings, sendQueueLimit } = readListenOptions(operation, options);
+  const where = checkSocketAddress(operation, address, 0);
   try {
+    if (where.host === undefined) {
+      const { settings, sendQueueLimit } = readUnixListenOptions(operation, where.path, options);
+      return new StreamListener(await denoBackend.listenUnix(where, settings), sendQueueLimit);
+    }
+    const { settings, sendQueueLimit } = readListenOptions(operation, options);
     return new StreamListener(await denoBackend.listen(where, settings), sendQueueLimit);
   } catch (error) {
     throw toSocketError(error, operation, { address: where });
@@ -160,19 +175,27 @@ export function closeListener(listener: Listener<SocketAddress>): Promise<void> 
  * ```
  */
 export function connect(address: Address, options?: ConnectOptions): Promise<Connection>;
+export function connect(
+  address: UnixAddress,
+  options?: ConnectOptions,
+): Promise<Connection<UnixAddress>>;
+export function connect(
+  address: SocketAddress,
+  options?: ConnectOptions,
+): Promise<Connection<SocketAddress>>;
 export async function connect(
-  address: Address,
+  address: SocketAddress,
   options?: ConnectOptions,
 ): Promise<Connection<SocketAddress>> {
   const operation = "connect";
-  const target = checkAddress(operation, address, 1);
+  const target = checkSocketAddress(operation, address, 1);
   const cancellation = Cancellation.read(operation, options);
   const { settings, sendQueueLimit } = readTcpOptions(operation, options);
   const already = cancellation?.already;
   if (already !== undefined) throw cancelledError(already, operation, target);
   try {
     return new StreamConnection(
-      await connectTcp(target, settings, cancellation),
+      await openTransport(target, settings, cancellation),
       sendQueueLimit,
     );
   } catch (error) {

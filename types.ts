@@ -157,6 +157,29 @@ export interface ConnectionOptions {
   sendQueueLimit?: number;
 }
 
+/**
+ * Options of `listen` on the path of a Unix socket. Options of TCP that have no meaning there have no effect (`noDelay`,
+ * `keepAlive`), or are `InvalidInput` if somebody could rely on them (`backlog`, `reusePort`).
+ */
+export interface UnixListenOptions extends ConnectionOptions {
+  /**
+   * Access rights of the socket file, from 0 to 0o777. Who connects needs the right to write: 0o600 is for the owner,
+   * 0o660 for the group too, 0o666 for everybody. It is set by chmod(2) right after the socket is bound. Until then
+   * nobody but the owner can connect if the program has `--allow-sys=umask`; without it, for some microseconds, the
+   * umask of the process decides. The rights of the directory hold as well.
+   *
+   * @default {0o777 without the bits of the umask}
+   */
+  mode?: number;
+  /**
+   * Removes a socket file at the path if nobody answers on it, as it is left by a process that was killed. A socket with
+   * a listener, which sees a client come and go, and a file of another kind stay: that is `AddressInUse`.
+   *
+   * @default {false}
+   */
+  replaceStale?: boolean;
+}
+
 /** Options of `bindUdp`. */
 export interface BindUdpOptions {
   /**

@@ -1,7 +1,6 @@
-import { SocketError, type SocketErrorKind } from "../errors.ts";
+import { SocketError } from "../errors.ts";
+import { type Meaning, unixMeaning } from "./unix_errors.ts";
 import type { SocketAddress } from "../types.ts";
-
-type Meaning = readonly [kind: SocketErrorKind, reason: string];
 
 const REFUSED: Meaning = ["ConnectionRefused", "connection refused"];
 const RESET: Meaning = ["ConnectionReset", "connection reset by the peer"];
@@ -112,7 +111,7 @@ export function toSocketError(
   }
   const { name, message } = error instanceof Error ? error : { name: "", message: textOf(error) };
   const code = errorCode(error, message);
-  const [kind, reason] = meaning(code, name, message, operation);
+  const [kind, reason] = meaning(code, name, message, operation, context.address);
   return new SocketError(kind, operation, reason, { ...context, code, cause: error });
 }
 
@@ -144,7 +143,12 @@ function meaning(
   name: string,
   message: string,
   operation: string,
+  address: SocketAddress | undefined,
 ): Meaning {
+  if (address !== undefined && address.host === undefined) {
+    const ofPath = unixMeaning(operation, code);
+    if (ofPath !== undefined) return ofPath;
+  }
   // ICMPv6 "administratively prohibited" arrives as this one, ICMPv4's as EHOSTUNREACH.
   if (code === "EACCES" && operation === "connect") return PROHIBITED;
   const known = (code === undefined ? undefined : BY_CODE.get(code)) ??

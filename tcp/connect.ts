@@ -1,5 +1,5 @@
 import { SocketError } from "../errors.ts";
-import type { Address, Transport } from "../types.ts";
+import type { Address, SocketAddress, Transport } from "../types.ts";
 import { type Cancellation, cancelledError } from "../core/cancellation.ts";
 import type { TcpSettings } from "../runtime/backend.ts";
 import { denoBackend } from "../runtime/deno_backend.ts";
@@ -14,15 +14,21 @@ interface HostAndPort {
 }
 
 /** Connects to another socket. Rejects with what the backend throws. */
-export async function connectTcp(
-  address: Address,
+export async function openTransport(
+  address: SocketAddress,
   settings: TcpSettings,
   cancellation: Cancellation | undefined,
 ): Promise<Transport> {
+  const open = (signal?: AbortSignal) =>
+    address.host === undefined
+      ? denoBackend.connectUnix(address)
+      : denoBackend.connect(address, settings, signal);
   const transport = cancellation === undefined
-    ? await denoBackend.connect(address, settings)
-    : await connectUntil(address, settings, cancellation);
-  if (isSelfConnection(transport)) throw await refuseSelfConnection(transport, address);
+    ? await open()
+    : await openUntil(address, open, cancellation);
+  if (address.host !== undefined && isSelfConnection(transport)) {
+    throw await refuseSelfConnection(transport, address);
+  }
   return transport;
 }
 
@@ -30,9 +36,9 @@ export async function connectTcp(
  * Connects unless the call is cancelled. Then it rejects at once and stops the backend; if the backend connects all the
  * same, in the very moment of the abort, the late connection is closed.
  */
-function connectUntil(
-  address: Address,
-  settings: TcpSettings,
+function openUntil(
+  address: SocketAddress,
+  open: (signal: AbortSignal) => Promise<Transport>,
   cancellation: Cancellation,
 ): Promise<Transport> {
   const { promise, resolve, reject } = Promise.withResolvers<Transport>();
@@ -41,7 +47,7 @@ function connectUntil(
     reject(cancelledError(why, "connect", address));
     attempt.abort();
   }, address);
-  denoBackend.connect(address, settings, attempt.signal).then(
+  open(attempt.signal).then(
     (transport) => {
       stop();
       if (attempt.signal.aborted) transport.close();
