@@ -94,7 +94,7 @@ export interface TcpOptions extends ConnectionOptions {
   keepAlive?: boolean;
 }
 
-/** Options of `listen`. The connections that the listener accepts get those of {@linkcode TcpOptions}. */
+/** Options of `listen` on a TCP port. The connections that it accepts get those of {@linkcode TcpOptions}. */
 export interface ListenOptions extends TcpOptions {
   /**
    * Clients that may wait in the kernel until they are accepted.

@@ -80,12 +80,18 @@ function closedError(): Error {
   return new Error("the transport was closed");
 }
 
-/** Calls `ref` or `unref` of a foreign transport. If it throws, the process only lives on, or ends, by itself. */
-function callQuietly(change: () => void, inner: Transport): void {
+/** Returns true for an object that has the functions of a transport. */
+export function isTransport(value: unknown): value is Transport {
+  const { read, write, close } = (value ?? {}) as Partial<Transport>;
+  return [read, write, close].every((each) => typeof each === "function");
+}
+
+/** Calls `ref` or `unref` of a foreign object. If it throws, the process only lives on, or ends, by itself. */
+export function callQuietly(change: () => void, inner: object): void {
   try {
     ignoreRejection(change.call(inner));
   } catch {
-    // A connection can be used, and must be closed, all the same.
+    // What it belongs to can be used, and must be closed, all the same.
   }
 }
 

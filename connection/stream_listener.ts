@@ -10,6 +10,7 @@ import type {
   Transport,
   TransportListener,
 } from "../types.ts";
+import { CheckedListener } from "./checked_listener.ts";
 import { StreamConnection } from "./stream_connection.ts";
 
 /**
@@ -50,6 +51,7 @@ export class StreamListener implements Listener<SocketAddress> {
 
   /** @param sendQueueLimit Bytes of waiting sends that each connection holds at most. */
   constructor(source: TransportListener, sendQueueLimit: number) {
+    const judge = source instanceof CheckedListener ? judgeForeign : judgeAccept;
     this.#source = source;
     this.address = source.address ?? NO_ADDRESS;
     this.#connections = new CallQueue({
@@ -123,12 +125,17 @@ function drop(connection: StreamConnection): void {
   connection.abort();
 }
 
-function judge({ kind, code }: SocketError): Verdict {
+function judgeAccept({ kind, code }: SocketError): Verdict {
   if (kind === "ResourceExhausted") return "reject";
   return PASSING_CODES.has(code) ? "retry" : "retry-after-pause";
 }
 
+/** Only the program knows an unknown error of its own listener, which may be a mistake in it: the caller gets it. */
+function judgeForeign({ code }: SocketError): Verdict {
+  return PASSING_CODES.has(code) ? "retry" : "reject";
+}
+
 /** Makes the error for a handle that is no listener. */
 export function notAListener(operation: string): SocketError {
-  return invalidInput(operation, "the first argument is not a Listener of listen");
+  return invalidInput(operation, "the first argument is not a Listener of listen or listenerOver");
 }

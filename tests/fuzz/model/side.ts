@@ -13,6 +13,7 @@ import {
   recvInto,
   send,
   sendFrame,
+  type SocketAddress,
   type SocketError,
 } from "../../../mod.ts";
 import { Call, type Cancels, type Limits, type Outcome } from "./call.ts";
@@ -47,7 +48,7 @@ export interface Nature {
  */
 export class Side {
   readonly name: string;
-  readonly connection: Connection;
+  readonly connection: Connection<SocketAddress>;
   readonly nature: Nature;
   readonly cancels: Cancels;
   readonly limit: number;
@@ -69,11 +70,11 @@ export class Side {
   /** True after a receiving call failed with a reset. */
   #broken = false;
   #receiving: Call<unknown> | undefined;
-  #framed: FramedConnection<Uint8Array>;
+  #framed: FramedConnection<Uint8Array, Uint8Array, SocketAddress>;
 
   constructor(
     name: string,
-    connection: Connection,
+    connection: Connection<SocketAddress>,
     nature: Nature,
     cancels: Cancels,
     limit: number,

@@ -27,6 +27,7 @@ import {
   lines,
   listen,
   type Listener,
+  listenerOver,
   mapCodec,
   netstrings,
   octetCounted,
@@ -112,6 +113,8 @@ export const FUNCTIONS: Readonly<
   lengthPrefixed: () => lengthPrefixed().encode(BYTE),
   lines: () => lines().encode("A"),
   listen: async (_, aims) => await closeListener(await listen(aims.listen)),
+  listenerOver: () =>
+    closeListener(listenerOver({ accept: () => Promise.reject(new Error()), close: () => {} })),
   mapCodec: () =>
     mapCodec(lines(), { encode: (text: string) => text, decode: (text) => text }).encode("A"),
   netstrings: () => netstrings().encode(BYTE),
