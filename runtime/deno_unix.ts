@@ -58,12 +58,18 @@ async function removeStale(path: string): Promise<void> {
   const found = fileAt(path);
   if (!found?.isSocket || await isAnswered(path)) return;
   const now = fileAt(path);
-  // Another process may have replaced it meanwhile. A new file may have the inode of the old one, but not its times.
-  const isSame = now !== undefined && isSameFile(found, now) &&
-    [found.birthtime, found.mtime, found.ctime].every((time, index) =>
-      time?.getTime() === [now.birthtime, now.mtime, now.ctime][index]?.getTime()
-    );
-  if (isSame) Deno.removeSync(path);
+  if (now === undefined || !isStillThatFile(found, now)) return;
+  const moved = moveAway(path);
+  // Without permission for another path a process that replaces the same file in these microseconds loses its own.
+  if (moved === undefined) return Deno.removeSync(path);
+  if (isStillThatFile(found, Deno.lstatSync(moved))) Deno.removeSync(moved);
+  else putBack(moved, path);
+}
+
+/** Compares the times as well: the inode of a file that is gone may belong to a new one. */
+function isStillThatFile(found: Deno.FileInfo, now: Deno.FileInfo): boolean {
+  return isSameFile(found, now) && found.mtime?.getTime() === now.mtime?.getTime() &&
+    found.birthtime?.getTime() === now.birthtime?.getTime();
 }
 
 /** Says if a socket may have a listener. Only a refusal proves that it has none: EAGAIN and EACCES do not. */
@@ -132,13 +138,18 @@ class DenoUnixListener implements TransportListener<UnixAddress> {
     const { path } = this.address;
     const found = this.#file === undefined ? undefined : fileAt(path);
     if (found === undefined || isSameFile(found, this.#file!)) return undefined;
-    const place = `${path}.${crypto.randomUUID()}`;
-    try {
-      Deno.renameSync(path, place);
-      return place;
-    } catch {
-      return undefined;
-    }
+    return moveAway(path);
+  }
+}
+
+/** Gives a file a path that nobody knows. Gives nothing if the program has no permission for it. */
+function moveAway(path: string): string | undefined {
+  const place = `${path}.${crypto.randomUUID()}`;
+  try {
+    Deno.renameSync(path, place);
+    return place;
+  } catch {
+    return undefined;
   }
 }
 
