@@ -1,3 +1,4 @@
+import { isNamed } from "../core/address_check.ts";
 import { invalidInput } from "../core/arguments.ts";
 import { CallQueue, type Verdict } from "../core/call_queue.ts";
 import { toSocketError } from "../core/error_mapping.ts";
@@ -56,7 +57,7 @@ export class StreamListener implements Listener<SocketAddress> {
     this.address = source.address ?? NO_ADDRESS;
     this.#connections = new CallQueue({
       operation: "accept",
-      address: this.address,
+      address: isNamed(this.address) ? this.address : undefined,
       noun: "listener",
       next: () => source.accept(),
       open: (transport) => new StreamConnection(transport, sendQueueLimit),

@@ -87,10 +87,9 @@ function deniedError(
 
 function flagFor(permission: Permission): string {
   const value = permission.name === "net" ? permission.host : permission.path;
-  // A comma separates values, and two of them are one in a value.
-  return `--allow-${permission.name}${
-    value === undefined ? "" : `=${value.replaceAll(",", ",,")}`
-  }`;
+  // A comma ends a value, and nothing can escape it.
+  const isAll = value === undefined || value.includes(",");
+  return `--allow-${permission.name}${isAll ? "" : `=${value}`}`;
 }
 
 /** A host and a path that no flag has named. */
