@@ -368,7 +368,7 @@ Deno.test("N1: accepts are served in call order, and a cancelled one loses no cl
 Deno.test("N1: sendQueueLimit of listen() holds for accepted connections", async () => {
   await using folder = await SocketFolder.make();
   await using listener = await listen(folder.next(), { sendQueueLimit: 1 });
-  await using client = await connect(listener.address);
+  await using _client = await connect(listener.address);
   const server = await accept(listener);
   const first = rejection(() => send(server, new Uint8Array(8 << 20)), "Closed", "send");
   await rejection(() => send(server, new Uint8Array(2)), "QueueFull", "send");
