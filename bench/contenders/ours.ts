@@ -10,6 +10,7 @@ import {
   recvInto as receiveInto,
   send,
   sendTo as sendDatagram,
+  type SocketAddress,
 } from "../../mod.ts";
 import {
   ASKED_DATAGRAMS,
@@ -35,12 +36,22 @@ import {
   SINK_DATAGRAM,
   SOURCE,
   START_FLOOD,
+  unixPath,
   type Work,
   type WorkOptions,
 } from "./work.ts";
 
-async function open(peer: Peer, job: number, noDelay = true): Promise<Connection> {
-  const connection = await connectTo({ host: HOST, port: peer.tcp }, { noDelay });
+/** The options of a connection. */
+type Way = Pick<WorkOptions, "noDelay" | "unix">;
+const TCP: Way = { noDelay: true, unix: false };
+
+async function open(
+  peer: Peer,
+  job: number,
+  { noDelay, unix }: Way = TCP,
+): Promise<Connection<SocketAddress>> {
+  const address = unix ? { path: unixPath(peer) } : { host: HOST, port: peer.tcp };
+  const connection = await connectTo(address as SocketAddress, { noDelay });
   await send(connection, Uint8Array.of(job));
   return connection;
 }
@@ -48,15 +59,17 @@ async function open(peer: Peer, job: number, noDelay = true): Promise<Connection
 async function openAll(
   peer: Peer,
   job: number,
-  { connections, noDelay }: WorkOptions,
-): Promise<Connection[]> {
-  const opened: Connection[] = [];
-  for (let count = 0; count < connections; count++) opened.push(await open(peer, job, noDelay));
+  options: WorkOptions,
+): Promise<Connection<SocketAddress>[]> {
+  const opened: Connection<SocketAddress>[] = [];
+  for (let count = 0; count < options.connections; count++) {
+    opened.push(await open(peer, job, options));
+  }
   return opened;
 }
 
-async function sendAwaited(peer: Peer, { size, noDelay }: WorkOptions): Promise<Work> {
-  const connection = await open(peer, SINK, noDelay);
+async function sendAwaited(peer: Peer, { size, ...way }: WorkOptions): Promise<Work> {
+  const connection = await open(peer, SINK, way);
   const bytes = new Uint8Array(size);
   const count = sends(size);
   return {
@@ -68,8 +81,8 @@ async function sendAwaited(peer: Peer, { size, noDelay }: WorkOptions): Promise<
   };
 }
 
-async function sendPipelined(peer: Peer, { size, noDelay }: WorkOptions): Promise<Work> {
-  const connection = await open(peer, SINK, noDelay);
+async function sendPipelined(peer: Peer, { size, ...way }: WorkOptions): Promise<Work> {
+  const connection = await open(peer, SINK, way);
   const bytes = new Uint8Array(size);
   const count = pipelined(size);
   return {
@@ -119,8 +132,8 @@ async function recv(peer: Peer, job: number, amount: number): Promise<Work> {
   };
 }
 
-async function recvInto(peer: Peer): Promise<Work> {
-  const connection = await open(peer, SOURCE);
+async function recvInto(peer: Peer, options: WorkOptions): Promise<Work> {
+  const connection = await open(peer, SOURCE, options);
   const buffer = new Uint8Array(128 * 1024);
   return {
     async batch() {
@@ -133,7 +146,7 @@ async function recvInto(peer: Peer): Promise<Work> {
 }
 
 /** Echoes a large message, which comes back while it is still being sent. */
-async function roundTrip(connection: Connection, bytes: Uint8Array): Promise<void> {
+async function roundTrip(connection: Connection<SocketAddress>, bytes: Uint8Array): Promise<void> {
   const { length } = bytes;
   const sent = isSmall(length) ? await send(connection, bytes) : send(connection, bytes);
   for (let missing = length; missing > 0;) missing -= (await receive(connection))!.length;
@@ -141,7 +154,7 @@ async function roundTrip(connection: Connection, bytes: Uint8Array): Promise<voi
 }
 
 async function roundTripInto(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   bytes: Uint8Array,
   buffer: Uint8Array,
 ): Promise<void> {
@@ -157,7 +170,7 @@ async function echo(peer: Peer, options: WorkOptions, once: typeof roundTripInto
   const bytes = new Uint8Array(size);
   const buffers = all.map(() => new Uint8Array(Math.min(size, 64 * 1024)));
   const each = roundTrips(connections);
-  const several = async (connection: Connection, index: number) => {
+  const several = async (connection: Connection<SocketAddress>, index: number) => {
     for (let left = each; left > 0; left--) await once(connection, bytes, buffers[index]);
   };
   return {
