@@ -7,8 +7,7 @@
 
 import { checkLimit, checkOptions, invalidInput, readArguments } from "./core/arguments.ts";
 import { checkSocketAddress } from "./core/address_check.ts";
-import { CheckedListener } from "./connection/checked_listener.ts";
-import { CheckedTransport, isTransport } from "./connection/checked_transport.ts";
+import { CheckedListener, CheckedTransport, isTransport } from "./connection/checked_transport.ts";
 import {
   DEFAULT_SEND_QUEUE_LIMIT,
   notAConnection,
@@ -67,6 +66,7 @@ export function connectionOver(
   transport: Transport & { readonly remoteAddr: { readonly transport: "unix" | "unixpacket" } },
   options?: ConnectionOptions,
 ): Connection<UnixAddress>;
+/** Makes a connection over a transport of another kind, or one whose kind the compiler does not know. */
 export function connectionOver(transport: Transport, options?: ConnectionOptions): Connection;
 export function connectionOver(
   transport: Transport,

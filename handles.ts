@@ -11,13 +11,6 @@ import { StreamConnection } from "./connection/stream_connection.ts";
 import { StreamListener } from "./connection/stream_listener.ts";
 import type { Connection, Listener, Server, SocketAddress, UdpSocket } from "./types.ts";
 
-/** Any handle of this package that is open at a socket. */
-type Handle =
-  | Listener<SocketAddress>
-  | Connection<SocketAddress>
-  | UdpSocket
-  | Server<SocketAddress>;
-
 /** A handle that can keep the process alive. */
 interface Referenced {
   setReferenced(on: boolean): void;
@@ -54,7 +47,9 @@ interface Referenced {
  * await server.shutdown({ timeout: 0 }); // Only a test needs this.
  * ```
  */
-export function unref(handle: Handle): void {
+export function unref(
+  handle: Listener<SocketAddress> | Connection<SocketAddress> | UdpSocket | Server<SocketAddress>,
+): void {
   referenced("unref", handle).setReferenced(false);
 }
 
@@ -78,7 +73,9 @@ export function unref(handle: Handle): void {
  * await Promise.all([close(client), close(server)]);
  * ```
  */
-export function ref(handle: Handle): void {
+export function ref(
+  handle: Listener<SocketAddress> | Connection<SocketAddress> | UdpSocket | Server<SocketAddress>,
+): void {
   referenced("ref", handle).setReferenced(true);
 }
 

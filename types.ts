@@ -444,8 +444,8 @@ export interface EncodeProxyHeaderOptions {
 /** The load balancers of a server, which may name their clients. */
 export interface ProxyProtocolOptions {
   /**
-   * Addresses and networks in CIDR notation, such as `10.0.0.0/8` or `::1`. A peer in one of them must send a header
-   * first; a connection of any other peer is closed. IPv4 and IPv6 are matched apart. At most 1,000 connections wait for
+   * Addresses and networks in CIDR notation, such as `10.0.0.0/8` or `::1`, and `"unix"` for all peers of a Unix
+   * socket, since the rights of its file say who they are. A peer in one of them must send a header first; a connection of any other peer is closed. IPv4 and IPv6 are matched apart. At most 1,000 connections wait for
    * their header at once: one more drops the oldest.
    */
   trust: string[];
@@ -483,7 +483,8 @@ export interface ServeOptions<A extends SocketAddress = Address> {
   whenFull?: "wait" | "refuse";
   /**
    * Maximum number of connections from one host. Further ones are closed and counted in `refused`, and `onRefused` is
-   * called. Behind a proxy the host is the client's. A connection counts until it is closed, so one that lingers after
+   * called. Behind a proxy the host is the client's. Clients of a Unix socket have no host, and no limit but
+   * `maxConnections`. A connection counts until it is closed, so one that lingers after
    * its handler (`linger`) still counts.
    *
    * @default {Infinity}

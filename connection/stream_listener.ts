@@ -11,7 +11,7 @@ import type {
   Transport,
   TransportListener,
 } from "../types.ts";
-import { CheckedListener } from "./checked_listener.ts";
+import { CheckedListener } from "./checked_transport.ts";
 import { StreamConnection } from "./stream_connection.ts";
 
 /**
