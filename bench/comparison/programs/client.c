@@ -226,7 +226,7 @@ static void close_work(const struct order *order) {
 int main(void) {
   struct order order;
   double milliseconds, amount;
-  while (scanf("%*s %31s %d %d %d %lf %d %d", order.work, &order.no_delay, &order.size,
+  while (scanf("%*s %31s %d %d %d %lf %d %d %*d", order.work, &order.no_delay, &order.size,
                &order.connections, &milliseconds, &order.tcp, &order.udp) == 7) {
     batch work = open_work(&order);
     do_for(milliseconds / 4, work, &order, &amount);
