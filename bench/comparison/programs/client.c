@@ -1,7 +1,7 @@
 // The worker that shows the physical limit: the same work by system calls and nothing else, one call a message.
 //
 // It takes the same orders as the other workers. It answers a line `c work noDelay size connections milliseconds tcp
-// udp` with `amount milliseconds`.
+// udp unix` with `amount milliseconds`. It ignores the last number.
 //
 //     gcc -O2 -Wall -Wextra -o client client.c
 #define _GNU_SOURCE
