@@ -1,4 +1,4 @@
-import type { Address, Datagram, Transport, TransportListener } from "../types.ts";
+import type { Address, Datagram, Transport, TransportListener, UnixAddress } from "../types.ts";
 
 /** Settings of a TCP connection. The backend applies them before it gives the connection away. */
 export interface TcpSettings {
@@ -11,6 +11,14 @@ export interface ListenSettings extends TcpSettings {
   /** Clients that may wait in the kernel. The platform chooses if it is undefined. */
   readonly backlog: number | undefined;
   readonly reusePort: boolean;
+}
+
+/** Settings of a Unix socket that listens. */
+export interface UnixListenSettings {
+  /** Access rights of the socket file. The umask decides if it is undefined. */
+  readonly mode: number | undefined;
+  /** True if a socket file on which nobody listens is replaced. */
+  readonly replaceStale: boolean;
 }
 
 /** Settings of a UDP socket. */
@@ -34,6 +42,13 @@ export interface Backend {
    * the abort, so a backend must never lose one.
    */
   connect(address: Address, settings: TcpSettings, signal?: AbortSignal): Promise<Transport>;
+  /** Listens on a path or an abstract name. */
+  listenUnix(
+    address: UnixAddress,
+    settings: UnixListenSettings,
+  ): Promise<TransportListener<UnixAddress>>;
+  /** Connects to a path or an abstract name. The caller closes a connection that comes after it gave up. */
+  connectUnix(address: UnixAddress): Promise<Transport>;
   bindDatagrams(address: Address, settings: DatagramSettings): Promise<DatagramSocket>;
 }
 

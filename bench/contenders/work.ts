@@ -11,6 +11,8 @@ export interface Peer {
 
 export interface WorkOptions {
   readonly noDelay: boolean;
+  /** True for connections over the peer's Unix socket. Only this package and the runtime's own sockets use it. */
+  readonly unix: boolean;
   /** The size of a message (bytes). */
   readonly size: number;
   readonly connections: number;
@@ -71,6 +73,11 @@ export type MakeWork = (peer: Peer, options: WorkOptions) => Promise<Work>;
 export type Contender = Readonly<Partial<Record<WorkName, MakeWork>>>;
 
 export const HOST = "127.0.0.1";
+
+/** Returns the abstract name of the peer's Unix socket. */
+export function unixPath({ tcp }: Peer): string {
+  return `\0sockets-bench-${tcp}`;
+}
 
 /** The first byte of a connection, which says what the peer does with it. */
 export const SINK = 115; // s

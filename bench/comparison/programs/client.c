@@ -1,7 +1,7 @@
 // The worker that shows the physical limit: the same work by system calls and nothing else, one call a message.
 //
 // It takes the same orders as the other workers. It answers a line `c work noDelay size connections milliseconds tcp
-// udp` with `amount milliseconds`.
+// udp unix` with `amount milliseconds`. It ignores the last number.
 //
 //     gcc -O2 -Wall -Wextra -o client client.c
 #define _GNU_SOURCE
@@ -226,7 +226,7 @@ static void close_work(const struct order *order) {
 int main(void) {
   struct order order;
   double milliseconds, amount;
-  while (scanf("%*s %31s %d %d %d %lf %d %d", order.work, &order.no_delay, &order.size,
+  while (scanf("%*s %31s %d %d %d %lf %d %d %*d", order.work, &order.no_delay, &order.size,
                &order.connections, &milliseconds, &order.tcp, &order.udp) == 7) {
     batch work = open_work(&order);
     do_for(milliseconds / 4, work, &order, &amount);

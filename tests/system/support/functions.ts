@@ -31,6 +31,7 @@ import {
   type LinkContext,
   listen,
   type Listener,
+  listenerOver,
   listenTls,
   mapCodec,
   netstrings,
@@ -138,6 +139,8 @@ export const FUNCTIONS: Readonly<
   lengthPrefixed: () => lengthPrefixed().encode(BYTE),
   lines: () => lines().encode("A"),
   listen: async (_, aims) => await closeListener(await listen(aims.listen)),
+  listenerOver: () =>
+    closeListener(listenerOver({ accept: () => Promise.reject(new Error()), close: () => {} })),
   listenTls: async (_, aims) => {
     const { server: { cert, key } } = await makeAuthority();
     await closeListener(await listenTls(aims.listen, { cert, key }));
