@@ -150,7 +150,7 @@ export interface BindUdpOptions {
   sendQueueLimit?: number;
   /**
    * Gives datagrams that this socket sends to a group also to the members on this machine, this socket included
-   * (`IP_MULTICAST_LOOP`). It is the sender's setting.
+   * (`IP_MULTICAST_LOOP`). It is the sender's setting. Over the loopback interface they get them in any case.
    *
    * @default {true}
    */

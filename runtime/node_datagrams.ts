@@ -61,7 +61,8 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
       socket.setBroadcast(true);
       applySettings(socket, { host, port: address.port }, settings);
     } catch (error) {
-      socket.close();
+      // The port is free when this call rejects.
+      await new Promise<void>((resolve) => socket.close(() => resolve()));
       throw isUnknownZone(error, host) ? noSuchZone(address, error) : error;
     }
     socket.removeListener("error", reject);

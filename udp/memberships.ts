@@ -7,7 +7,7 @@ import type { Membership } from "../types.ts";
 export interface MembershipUser {
   readonly socket: DatagramSocket;
   /** True from the call of `closeUdp`. */
-  readonly closing: boolean;
+  isClosing(): boolean;
   closedError(operation: string): SocketError;
 }
 
@@ -84,12 +84,12 @@ class SocketMembership implements Membership {
 
   async #leave(): Promise<void> {
     // The kernel leaves all groups of a socket that is closed.
-    if (this.#user.closing) return;
+    if (this.#user.isClosing()) return;
     try {
       await this.#joined.leave();
       this.#groups.delete(this.#key);
     } catch (error) {
-      if (this.#user.closing) return;
+      if (this.#user.isClosing()) return;
       this.#leaving = undefined;
       throw explain(this.#user, "leave", this.#key, error);
     }
@@ -102,7 +102,7 @@ function explain(
   group: MulticastGroup,
   error: unknown,
 ): SocketError {
-  if (user.closing) return user.closedError(operation);
+  if (user.isClosing()) return user.closedError(operation);
   return toSocketError(error, operation, { address: addressOf(user, group) });
 }
 

@@ -15,7 +15,7 @@ import { Cancellation, cancelledError } from "../core/cancellation.ts";
 import { CallQueue } from "../core/call_queue.ts";
 import type { DatagramSocket } from "../runtime/backend.ts";
 import { DatagramSender } from "./datagram_sender.ts";
-import { Memberships, type MembershipUser } from "./memberships.ts";
+import { Memberships } from "./memberships.ts";
 import { readGroup } from "./multicast.ts";
 
 /** 65,535 bytes less the headers of UDP (8) and of IPv4 (20). */
@@ -33,7 +33,7 @@ interface Target {
 }
 
 /** A bound UDP port over any backend. */
-export class BoundUdpSocket implements UdpSocket, MembershipUser {
+export class BoundUdpSocket implements UdpSocket {
   readonly address: Address;
   readonly #socket: DatagramSocket;
   readonly #received: CallQueue<unknown, Datagram>;
@@ -104,8 +104,12 @@ export class BoundUdpSocket implements UdpSocket, MembershipUser {
     const read = readArguments(operation, () => readGroup(operation, group, options));
     const address = toAddress(read.host, this.address.port);
     this.#checkFamily(operation, read.family, address, "receive from");
-    if (this.closing) throw this.closedError(operation);
-    this.#memberships ??= new Memberships(this);
+    if (this.#closing !== undefined) throw this.#received.closedError(operation);
+    this.#memberships ??= new Memberships({
+      socket: this.#socket,
+      isClosing: () => this.#closing !== undefined,
+      closedError: (operation) => this.#received.closedError(operation),
+    });
     return await this.#memberships.join(read);
   }
 
@@ -131,18 +135,6 @@ export class BoundUdpSocket implements UdpSocket, MembershipUser {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  get socket(): DatagramSocket {
-    return this.#socket;
-  }
-
-  get closing(): boolean {
-    return this.#closing !== undefined;
-  }
-
-  closedError(operation: string): SocketError {
-    return this.#received.closedError(operation);
   }
 
   /** Throws `InvalidInput` if the socket does not use a family. */
