@@ -11,6 +11,7 @@ const PROBES = {
   4: { host: "224.0.0.1", at: "127.0.0.1" },
   6: { host: "ff01::1", at: undefined },
 } as const;
+const LOOPBACK = "::%lo";
 
 /**
  * Joins a group with `node:dgram`, which gives EINVAL for every reason: the real one is found out afterwards. An
@@ -36,7 +37,7 @@ export function joinWithNode(
   } catch (cause) {
     throw explainJoin(socket, group, at, [...others], user, cause);
   }
-  return new NodeGroup(socket, group, at, others, { operation: "leave", address });
+  return new NodeGroup(socket, group, at, { operation: "leave", address });
 }
 
 /** Returns an interface as `node:dgram` takes it: an IPv4 address, or `::%name`. */
@@ -53,20 +54,17 @@ class NodeGroup implements JoinedGroup {
   readonly #socket: Socket;
   readonly #group: MulticastGroup;
   readonly #at: string | undefined;
-  readonly #others: Iterable<MulticastGroup>;
   readonly #user: InterfaceUser;
 
   constructor(
     socket: Socket,
     group: MulticastGroup,
     at: string | undefined,
-    others: Iterable<MulticastGroup>,
     user: InterfaceUser,
   ) {
     this.#socket = socket;
     this.#group = group;
     this.#at = at;
-    this.#others = others;
     this.#user = user;
   }
 
@@ -74,10 +72,9 @@ class NodeGroup implements JoinedGroup {
   async leave(): Promise<void> {
     const { host, source, family } = this.#group;
     const at = this.#at;
-    // With the name of an interface that is gone, node:dgram would leave the group on another one.
-    if (family === 6 && this.#group.interface !== undefined && this.#isElsewhere()) {
-      interfaceIndex(this.#group.interface, this.#user);
-    }
+    // With the name of an interface that is gone, node:dgram would leave the group on another one. The kernel has ended
+    // the membership already.
+    if (family === 6 && at !== undefined && !isInterface(this.#socket, at)) return;
     try {
       if (source === undefined) this.#socket.dropMembership(host, at);
       else this.#socket.dropSourceSpecificMembership(source, host, at);
@@ -85,14 +82,23 @@ class NodeGroup implements JoinedGroup {
       throw noDevice(this.#group, this.#user, cause);
     }
   }
+}
 
-  /** Tells if the socket is in the group on another interface as well. */
-  #isElsewhere(): boolean {
-    for (const other of this.#others) {
-      if (other !== this.#group && other.host === this.#group.host) return true;
-    }
-    return false;
+/**
+ * Tells if the system still has an interface, which may be down. A name that it does not know stands for any interface,
+ * and a group cannot be joined on any interface once it is joined on one.
+ */
+function isInterface(socket: Socket, at: string): boolean {
+  const { host } = PROBES[6];
+  if (at === LOOPBACK) return true;
+  try {
+    socket.addMembership(host, LOOPBACK);
+  } catch {
+    return true;
   }
+  const known = canJoin(socket, host, at);
+  socket.dropMembership(host, LOOPBACK);
+  return known;
 }
 
 /** Finds the reason of an EINVAL, so that the error is that of `Deno.listenDatagram`. */
