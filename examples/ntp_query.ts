@@ -54,11 +54,10 @@ function readAnswer(bytes: Uint8Array, cookie: Uint8Array, sent: number): Answer
   if (!cookie.every((byte, at) => byte === bytes[ORIGIN + at])) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const stratum = bytes[1];
-  if (stratum === 0) {
-    const code = new TextDecoder().decode(bytes.subarray(12, 16)).replaceAll(/[^A-Z]/g, "");
-    throw new Error(`the server refuses: ${code || "no reason"}`);
-  }
-  if (bytes[0] >> 6 === UNSYNCHRONIZED || stratum > 15) {
+  const code = new TextDecoder().decode(bytes.subarray(12, 16)).replaceAll(/[^A-Z]/g, "");
+  // At this level of its own, a server says with four letters why it does not answer.
+  if (stratum === 0 && code !== "") throw new Error(`the server refuses: ${code}`);
+  if (bytes[0] >> 6 === UNSYNCHRONIZED || stratum === 0 || stratum > 15) {
     throw new Error("the server has no time itself");
   }
   const arrived = readTime(view, RECEIVED, received);
