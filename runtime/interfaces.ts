@@ -1,13 +1,6 @@
-import { quote } from "../core/arguments.ts";
 import { hostOf, ipFamily, octetsOf, withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
-import type { Address } from "../types.ts";
-
-/** The operation that needs an interface, for errors. */
-export interface InterfaceUser {
-  readonly operation: string;
-  readonly address: Address;
-}
+import { type InterfaceUser, noInterface, notAvailable } from "./multicast_errors.ts";
 
 /** Linux gives this number to the loopback device of every network namespace, and no other. */
 const LINUX_LOOPBACK = { name: "lo", index: 1 };
@@ -51,22 +44,6 @@ export function interfaceIndex(
   }
   if (Deno.build.os === "linux" && name === LINUX_LOOPBACK.name) return LINUX_LOOPBACK;
   throw notAvailable(`interface ${name} has no link-local IPv6 address`, user);
-}
-
-/** Makes the error for an interface that this machine does not have. */
-export function noInterface(text: string, user: InterfaceUser, cause?: unknown): SocketError {
-  const what = ipFamily(text) === 0 ? "is called" : "has the address";
-  return notAvailable(`no interface of this machine ${what} ${quote(text)}`, user, cause);
-}
-
-/** Makes the error for an interface, or a route, that is not there now and may come. */
-export function notAvailable(
-  reason: string,
-  { operation, address }: InterfaceUser,
-  cause?: unknown,
-): SocketError {
-  const options = cause === undefined ? { address } : { address, cause };
-  return new SocketError("AddressNotAvailable", operation, reason, options);
 }
 
 function listInterfaces({ operation, address }: InterfaceUser): Deno.NetworkInterfaceInfo[] {

@@ -1,6 +1,14 @@
+import { quote } from "../core/arguments.ts";
+import { ipFamily } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
+import type { Address } from "../types.ts";
 import type { MulticastGroup } from "./backend.ts";
-import { type InterfaceUser, noInterface, notAvailable } from "./interfaces.ts";
+
+/** The operation that needs an interface, for errors. */
+export interface InterfaceUser {
+  readonly operation: string;
+  readonly address: Address;
+}
 
 /** Gives what the caller should know of a failed join of `Deno.listenDatagram`, in the words of both backends. */
 export function explainJoinFailure(
@@ -37,4 +45,20 @@ export function noDevice(
   return named === undefined
     ? notAvailable("no route leads to the group: name an interface", user, cause)
     : noInterface(named, user, cause);
+}
+
+/** Makes the error for an interface that this machine does not have. */
+export function noInterface(text: string, user: InterfaceUser, cause?: unknown): SocketError {
+  const what = ipFamily(text) === 0 ? "is called" : "has the address";
+  return notAvailable(`no interface of this machine ${what} ${quote(text)}`, user, cause);
+}
+
+/** Makes the error for an interface, or a route, that is not there now and may come. */
+export function notAvailable(
+  reason: string,
+  { operation, address }: InterfaceUser,
+  cause?: unknown,
+): SocketError {
+  const options = cause === undefined ? { address } : { address, cause };
+  return new SocketError("AddressNotAvailable", operation, reason, options);
 }

@@ -5,7 +5,7 @@ import { toAddress, withZoneOf } from "../core/address_check.ts";
 import type { Address, Datagram } from "../types.ts";
 import type { DatagramSettings, DatagramSocket, JoinedGroup, MulticastGroup } from "./backend.ts";
 import { checkIPv6Only, multicastTtlFor, ttlFor } from "./datagram_settings.ts";
-import { noInterface } from "./interfaces.ts";
+import { noInterface } from "./multicast_errors.ts";
 import { interfaceOption, joinWithNode } from "./node_groups.ts";
 import { grantFor, isGranted, missingPermission } from "./permissions.ts";
 import { explainSendFailure, resolveName } from "./datagram_support.ts";

@@ -3,8 +3,8 @@ import type { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 import type { JoinedGroup, MulticastGroup } from "./backend.ts";
 import { checkNodeGroup } from "./datagram_settings.ts";
-import { interfaceAddress, interfaceIndex, type InterfaceUser } from "./interfaces.ts";
-import { alreadyJoined, noDevice, tooManyGroups } from "./multicast_errors.ts";
+import { interfaceAddress, interfaceIndex } from "./interfaces.ts";
+import { alreadyJoined, type InterfaceUser, noDevice, tooManyGroups } from "./multicast_errors.ts";
 
 /** Groups that a program never needs to join: no membership of them is reported, so joining sends nothing. */
 const PROBES = {
