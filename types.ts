@@ -211,8 +211,8 @@ export interface Membership extends AsyncDisposable {
    * Leaves the group. It does nothing if it has succeeded before, or if the socket is closed, which leaves all groups.
    * Datagrams that arrived before still wait to be received.
    *
-   * Rejects with a {@linkcode SocketError} of kind `AddressNotAvailable` if the route or the interface of the group is
-   * gone; the socket may be in the group still, and the call may be repeated.
+   * Rejects with a {@linkcode SocketError} of kind `AddressNotAvailable` if the routes chose the interface, and there is
+   * no route now: the socket is still in the group, and the call may be repeated.
    */
   leave(): Promise<void>;
 }
