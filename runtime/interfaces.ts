@@ -51,7 +51,7 @@ function listInterfaces({ operation, address }: InterfaceUser): Deno.NetworkInte
     return Deno.networkInterfaces();
   } catch (cause) {
     const reason = cause instanceof Deno.errors.NotCapable
-      ? "to find the interface the program must list them, run again with --allow-sys=networkInterfaces"
+      ? "a named interface needs --allow-sys=networkInterfaces, which the program does not have"
       : "the system does not list its interfaces";
     const kind = cause instanceof Deno.errors.NotCapable ? "PermissionDenied" : "Other";
     throw new SocketError(kind, operation, reason, { address, cause });
