@@ -46,8 +46,9 @@ const LARGEST_TTL = 255;
  * @returns The socket. It keeps the process alive only while a receive is pending.
  *
  * Rejects with a {@linkcode SocketError}: `InvalidInput`, `PermissionDenied` (with `permission`), `AddressInUse`,
- * `AddressNotAvailable` (not an address of this machine), `HostNotFound`, or `ResourceExhausted`. It cannot be
- * cancelled.
+ * `AddressNotAvailable` (not an address or interface of this machine), `HostNotFound`, `ResourceExhausted`, or
+ * `Unsupported` (an option that the runtime cannot honour; the message names the setting that would do it). It cannot
+ * be cancelled.
  *
  * @example
  * ```ts

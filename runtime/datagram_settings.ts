@@ -1,4 +1,4 @@
-import { ipFamily } from "../core/ip_address.ts";
+import { ipFamily, octetsOf } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 import type { DatagramSettings, MulticastGroup } from "./backend.ts";
@@ -22,7 +22,10 @@ export function checkDenoSettings(address: Address, settings: DatagramSettings):
       ? ipv6Lacks("ttl", address)
       : needsNode("ttl", address, USE_NODE);
   }
-  if (ipv6Only && address.host === "::") throw needsNode("ipv6Only", address, USE_NODE);
+  checkIPv6Only(address, settings);
+  multicastTtlFor(address, settings);
+  // A socket on any other IPv6 address is of IPv6 only in any case.
+  if (ipv6Only && isUnspecified(address.host)) throw needsNode("ipv6Only", address, USE_NODE);
 }
 
 /** Throws `InvalidInput` for an IPv4 socket that is to be of IPv6 only. */
@@ -91,4 +94,9 @@ function noIPv6Source(address: Address): SocketError {
 
 function unsupported(operation: string, reason: string, address: Address): SocketError {
   return new SocketError("Unsupported", operation, reason, { address });
+}
+
+/** Tells if a host is `::` in any spelling. */
+function isUnspecified(host: string): boolean {
+  return octetsOf(host)?.every((octet) => octet === 0) ?? false;
 }

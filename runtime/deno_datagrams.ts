@@ -77,9 +77,10 @@ export class DenoDatagrams implements DatagramSocket<Received> {
 
   static async bind(address: Address, settings: DatagramSettings): Promise<DenoDatagrams> {
     checkDenoSettings(address, settings);
-    multicastTtlFor(address, settings);
     const datagrams = new DenoDatagrams(address, settings);
     try {
+      // The family of a name is known only now.
+      checkDenoSettings(datagrams.address, settings);
       const ttl = multicastTtlFor(datagrams.address, settings);
       if (ttl !== undefined) await datagrams.#setMulticastTtl(ttl);
       return datagrams;

@@ -1,5 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { bindUdp, type BindUdpOptions, closeUdp, joinMulticast, sendTo } from "../../../mod.ts";
+import {
+  type Address,
+  bindUdp,
+  type BindUdpOptions,
+  closeUdp,
+  joinMulticast,
+  sendTo,
+} from "../../../mod.ts";
 import { ANYWHERE, Member, ON_DENO, ON_LOOPBACK, ownGroup } from "../../support/multicast.ts";
 import { LOOPBACK } from "../../support/open_handles.ts";
 import { rejection } from "../../support/socket_errors.ts";
@@ -35,10 +42,11 @@ Deno.test("U12: multicastTtl works for IPv4, and is Unsupported for IPv6 unless 
 });
 
 Deno.test("U12: ttl, multicastInterface and ipv6Only work, or are Unsupported and name the setting", async () => {
-  const cases: readonly [typeof ANYWHERE | typeof IPV6, BindUdpOptions][] = [
+  const cases: readonly [Address, BindUdpOptions][] = [
     [ANYWHERE, { ttl: 7 }],
     [ANYWHERE, { multicastInterface: "127.0.0.1" }],
     [IPV6, { ipv6Only: true }],
+    [{ host: "0:0:0:0:0:0:0.0.0.0", port: 0 }, { ipv6Only: true }],
   ];
   for (const [address, options] of cases) {
     if (ON_DENO) {
@@ -47,6 +55,12 @@ Deno.test("U12: ttl, multicastInterface and ipv6Only work, or are Unsupported an
       assertEquals([error.address, error.retryable], [address, false]);
     } else await closeUdp(await bindUdp(address, options));
   }
+});
+
+Deno.test("ipv6Only is taken on any other IPv6 address, and InvalidInput on an IPv4 one", async () => {
+  await closeUdp(await bindUdp({ host: "::1", port: 0 }, { ipv6Only: true }));
+  const call = () => bindUdp(ANYWHERE, { ipv6Only: true });
+  await rejection(call, "InvalidInput", "bindUdp");
 });
 
 Deno.test("U12: ttl is Unsupported on an IPv6 socket with either backend", async () => {
