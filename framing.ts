@@ -303,7 +303,8 @@ export function recvFrames<T>(
  * @returns Resolves after the operating system has taken the whole frame.
  *
  * Rejects as {@linkcode send} does, and a cancel leaves the same; and, before anything is sent, with the errors
- * of the codec: `InvalidInput` for a value that is no frame, `TooLarge`.
+ * of the codec: `InvalidInput` for a value that is no frame, `TooLarge`. If the codec has an `encoder`, a call that
+ * is cancelled after it began aborts the connection ({@linkcode Codec} says why).
  *
  * @example
  * ```ts
@@ -338,7 +339,8 @@ export function sendFrame<T>(
  * @returns Resolves after the operating system has taken all the frames.
  *
  * Rejects as {@linkcode send} does, and a cancel leaves the same; and with the errors of the codec. If one frame cannot
- * be encoded, nothing is sent.
+ * be encoded, nothing is sent. If the codec has an `encoder`, a call that is cancelled after it began
+ * aborts the connection, and so does a frame after the first that cannot be encoded.
  *
  * @example
  * ```ts

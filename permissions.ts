@@ -46,11 +46,13 @@ export interface RequiredPermissions {
  * @example
  * ```ts
  * import { listen, requirePermissions } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
  *
  * const address = { host: "127.0.0.1", port: 0 };
  * const upstream = { host: "db.example", port: 5432 };
  * await requirePermissions({ listen: [address], connect: [upstream] });
  * await using listener = await listen(address);
+ * assertEquals(listener.address.host, "127.0.0.1");
  * ```
  */
 export async function requirePermissions(needed: RequiredPermissions): Promise<void> {

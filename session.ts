@@ -13,8 +13,8 @@ import type { Endpoints, KeepConnectedOptions, Link, LinkSession } from "./types
 export { heartbeat, type HeartbeatOptions } from "./session/heartbeat.ts";
 
 /**
- * Keeps a connection: it connects at once, hands the connection to your session, and connects again whenever that is
- * over, until the link is closed.
+ * Keeps a connection until the link is closed. It connects at once, hands the connection to your session, and connects
+ * again whenever that is over.
  *
  * A session that returns is over: its connection is closed as by `close`. A session that throws is over as well: its
  * connection is aborted, and `retry` decides if the link goes on. There is one session at a time.

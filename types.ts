@@ -605,8 +605,9 @@ export interface Server extends AsyncDisposable {
   /** Connections that the server aborted at its end, since their time was up. */
   readonly aborted: number;
   /**
-   * Connections that ended because their client was silent, or took nothing, for too long: by `firstByteTimeout` or
-   * `idleTimeout`, by a `heartbeat`, in the close after the handler, or because the network gave up.
+   * Connections that ended because their client was silent, or took nothing, for too long. They ended by
+   * `firstByteTimeout` or `idleTimeout`, by a `heartbeat`, in the close after the handler, or because the network gave
+   * up.
    */
   readonly timedOut: number;
   /**
@@ -628,8 +629,8 @@ export interface Server extends AsyncDisposable {
 }
 
 /**
- * The place or places that a link connects to: one, a list of servers that are equally good, or a function that is
- * asked at each attempt.
+ * The place or places that a link connects to. That is one address, a list of servers that are equally good, or a
+ * function that is asked at each attempt.
  *
  * A list is shuffled once and tried in that order without a pause; the pause comes after a whole round. A function gets
  * the number of the attempt since the last stable session, from 1 on. If it throws or rejects, the attempt has failed.
@@ -647,9 +648,9 @@ export interface LinkContext {
    */
   ready(): void;
   /**
-   * Aborts when the session must end: the link ends, `ready` was not called within `handshakeTimeout`, or this side has
-   * closed the connection. It also aborts after the session, so that what the session started can end with it. Give it
-   * to every call that waits.
+   * Aborts when the session must end. Reasons are the end of the link, no call of `ready` within `handshakeTimeout`,
+   * and a connection that this side has closed. It also aborts after the session, so that what the session started can
+   * end with it. Give it to every call that waits.
    */
   readonly signal: AbortSignal;
   /** The number of this attempt since the last stable session, from 1 on. */
@@ -697,9 +698,10 @@ export interface BackoffOptions {
 /** Options of `keepConnected`. */
 export interface KeepConnectedOptions {
   /**
-   * Milliseconds that an attempt may take until its session calls `ready`, from 1 to `Infinity`: the endpoint, the
-   * connection and the handshake together. Then the session's signal aborts with `TimedOut`, and the connection is
-   * aborted. A session also has this long to return after its connection was lost; then the link goes on without it.
+   * Milliseconds that an attempt may take until its session calls `ready`, from 1 to `Infinity`. They cover the
+   * endpoint, the connection and the handshake together. After them the session's signal aborts with `TimedOut`, and
+   * the connection is aborted. A session also has this long to return after its connection was lost; then the link goes
+   * on without it.
    *
    * @default {10000}
    */
@@ -707,8 +709,9 @@ export interface KeepConnectedOptions {
   /** The pauses between attempts. */
   backoff?: BackoffOptions;
   /**
-   * Milliseconds after `ready` from which a session counts as stable. After a stable session, attempts and pauses count
-   * from the beginning. A server that accepts and closes at once does not get a client at full speed.
+   * Milliseconds after `ready` from which a session counts as stable, from 0 to `Infinity`. After a stable session,
+   * attempts and pauses count from the beginning. A server that accepts and closes at once does not get a client at
+   * full speed.
    *
    * @default {5000}
    */
@@ -720,9 +723,9 @@ export interface KeepConnectedOptions {
    */
   attempts?: number;
   /**
-   * Says for each error of an attempt if the link goes on: for errors of `connect`, of the function of endpoints, of a
-   * handshake that took too long, and for everything that the session throws. It may be async. On false the link ends
-   * with the error. If it throws, or answers anything but true or false, the link ends with that error.
+   * Decides for each error of an attempt if the link goes on. It gets errors of `connect`, of the function of
+   * endpoints, of a handshake that took too long, and everything that the session throws. It may be async. On false the
+   * link ends with the error. If it throws, or answers anything but true or false, the link ends with that error.
    *
    * @default {true, but for `InvalidInput`, `PermissionDenied`, `Unsupported` and certificates that are not trusted}
    */
@@ -749,7 +752,7 @@ export interface Link extends AsyncDisposable {
    */
   readonly state: "connecting" | "ready" | "waiting" | "ended";
   /**
-   * The error of the last attempt or session that has ended: undefined at first, and after a stable session that
+   * The error of the last attempt or session that has ended. It is undefined at first, and after a stable session that
    * returned. What your functions threw is there as it is.
    */
   readonly lastError?: unknown;

@@ -1,5 +1,6 @@
 /**
- * Measures the cost of a heartbeat on each of many idle connections: CPU time and memory of this side, with and without.
+ * Measures the cost of a heartbeat on each of many idle connections. It prints CPU time and memory of this side, with
+ * and without.
  *
  *     deno run --v8-flags=--expose-gc -A bench/heartbeat_cost.ts [--connections 10000] [--seconds 30]
  *

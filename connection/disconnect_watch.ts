@@ -4,7 +4,7 @@ import type { ReadAhead } from "./read_ahead.ts";
 
 const OPERATION = "disconnectSignal";
 
-/** Aborts a signal when the peer has left. It reads ahead, since nothing but a read tells of that. */
+/** Aborts a signal when the peer has left. It reads ahead, since only a read reports that. */
 export class DisconnectWatch implements StateObserver {
   readonly #controller = new AbortController();
   readonly #state: ConnectionState;

@@ -28,13 +28,13 @@ export class ReadAhead implements CallObserver {
     this.#update();
   }
 
-  /** Ends that. A read that is under way counts as any other then. */
+  /** Stops keeping a read under way. The one that is under way then keeps the process alive, as any other does. */
   end(): void {
     this.#always = false;
     this.#receiver.input.setReadsAhead(false);
   }
 
-  /** Reads once, also behind bytes that wait. It returns false if too many of them wait. */
+  /** Reads once, also behind bytes that wait. Returns false if too many of them wait. */
   readMore(): boolean {
     const read = this.#receiver.readMore(MOST_BYTES_AHEAD);
     this.#update();

@@ -1,4 +1,4 @@
-import { type ByteChunk, LARGE } from "../bytes/chunk_list.ts";
+import { type ByteChunk, LARGE_BYTES } from "../bytes/chunk_list.ts";
 import {
   borrowedLeft,
   ByteQueue,
@@ -134,7 +134,7 @@ export class ReadBuffer {
     if (left > 0) {
       const bytes = this.#bytes!.subarray(this.#start, this.#end);
       this.#consume(left);
-      if (left < LARGE) queue.push(bytes);
+      if (left < LARGE_BYTES) queue.push(bytes);
       else if (this.#bytes === undefined) queue.pushOwned(bytes);
       else {
         // Mostly its frames are taken before the next read, and the buffer can serve that again.
@@ -163,7 +163,7 @@ export class ReadBuffer {
     this.#borrowed = undefined;
     // The next frame may take long: one buffer is enough to wait for it.
     if (queue.length === 0) this.#other = undefined;
-    if (left < LARGE || left <= this.#bytes!.length / SMALL_PART) {
+    if (left < LARGE_BYTES || left <= this.#bytes!.length / SMALL_PART) {
       return copyBorrowed(queue, chunk);
     }
     const free = this.#freeOther();

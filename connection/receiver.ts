@@ -54,7 +54,7 @@ export class Receiver implements InputConsumer, TurnWaiter {
     if (!reading && !settled && !this.#decoding && this.#state.phase === "open") this.input.read();
   }
 
-  /** Reads once without a call, also behind bytes that wait. It returns false if `most` bytes or more wait. */
+  /** Reads once without a call, also behind bytes that wait. Returns false if at least `most` bytes wait. */
   readMore(most: number): boolean {
     const { reading, buffer } = this.input;
     if (reading || this.#decoding || this.#state.readEnded || this.#state.phase !== "open") {

@@ -7,11 +7,11 @@ import { wordOf } from "./resp_words.ts";
 
 const [CR, LF, SPACE, ZERO, NINE] = [13, 10, 32, 48, 57];
 const [BULK, LIST, QUOTE, APOSTROPHE] = [..."$*\"'"].map((type) => type.charCodeAt(0));
-/** A request of more words is none of the usual ones. */
+/** Maximum number of words in a usual request. */
 const MOST_WORDS = 16;
 /** Maximum length of a word on a line (bytes). */
 const LONGEST_LINE = 32;
-/** A word of that length on a line has as many bytes more in a list: `*1`, CRLF, `$32`, CRLF, CRLF. */
+/** Bytes that such a word takes beside its own in a list: `*1`, CRLF, `$32`, CRLF, CRLF. */
 const LIST_BYTES = 11;
 
 /** Reads one request after the other. */

@@ -23,7 +23,7 @@ import { closeWhenQuiet, type Wait } from "./draining.ts";
 import { bytesOf, NIL, replyText, type Request, requests } from "./resp_codec.ts";
 import { waitInterrupt } from "./signals.ts";
 
-/** Size at which replies are sent before the batch is done: 600 requests in 4 KiB may ask for 600 MB. */
+/** Replies of this size are sent before their batch is done: 600 requests in 4 KiB may ask for 600 MB. */
 const MOST_WAITING_BYTES = 256 * 1024;
 /** A server that ends closes a client that has sent no whole request for this time (ms). */
 const QUIET_MS = 100;

@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 
 /** Maximum length of a word that is remembered (bytes). */
 const LONGEST_BYTES = 32;
-/** Each word has one slot, which it shares with others: the last of them stays. A power of two. */
+/** Number of slots, a power of two. Words share a slot if their hashes are equal, and the last one stays. */
 const SLOTS = 1024;
 /** Keys differ most often in their last bytes, and the hash is of these. */
 const HASHED_BYTES = 8;

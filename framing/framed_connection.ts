@@ -1,3 +1,4 @@
+import { isBytes } from "../bytes/byte_arguments.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { StreamReader } from "../connection/pending_receive.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
@@ -17,8 +18,8 @@ import { checkNothingLeft, invalidFrame, mayGoOn, NULL_FRAME } from "./codec_sup
 
 /**
  * A connection whose messages have a format. Iterating gives the received frames until the peer's end,
- * or until this side closes; leaving the iteration leaves the connection open. `await using` closes the connection, and so does
- * {@linkcode close}.
+ * or until this side closes; leaving the iteration leaves the connection open. `await using` closes the
+ * connection, and so does {@linkcode close}.
  *
  * Bytes that were read ahead stay with the connection, so `recv` goes on behind the last frame, and another
  * codec may take over.
@@ -166,8 +167,10 @@ export class FramedStreamConnection<In, Out = In>
     let encoded = 0;
     try {
       for (const frame of frames) {
-        pieces.push(...[this.#encoder.encode(frame)].flat());
+        const made = this.#encoder.encode(frame);
         encoded++;
+        if (isBytes(made)) pieces.push(made);
+        else for (const piece of made) pieces.push(piece);
       }
     } catch (error) {
       if (encoded > 0) this.connection.abort(this.connection.codecError(error, operation));

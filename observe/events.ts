@@ -1,7 +1,7 @@
 import type { SocketError } from "../errors.ts";
 import type { Address, Connection, RefusalReason, Server } from "../types.ts";
 
-/** Tells of a `connect` that has ended. */
+/** Reports a `connect` that has ended. */
 export interface ObservedConnect {
   /** The address that was connected to, as it was given. */
   readonly address: Address;
@@ -13,7 +13,7 @@ export interface ObservedConnect {
   readonly error?: SocketError;
 }
 
-/** Tells of a client that a listener has accepted. */
+/** Reports a client that a listener has accepted. */
 export interface ObservedAccept {
   /** The connection with the client. */
   readonly connection: Connection;
@@ -21,7 +21,7 @@ export interface ObservedAccept {
   readonly address: Address;
 }
 
-/** Tells of a client that a server does not serve. Its `close` event follows. */
+/** Reports a client that a server does not serve. Its `close` event follows. */
 export interface ObservedRefusal {
   /** The connection with the client. */
   readonly connection: Connection;
@@ -29,7 +29,7 @@ export interface ObservedRefusal {
   readonly reason: RefusalReason | "proxyProtocol";
 }
 
-/** Tells of a handshake that has ended, between the opening of a connection and its use. */
+/** Reports a handshake that has ended, between the opening of a connection and its use. */
 export interface ObservedHandshake {
   /** The connection. Its `remoteAddress` is the client's if the header has named it. */
   readonly connection: Connection;
@@ -41,7 +41,7 @@ export interface ObservedHandshake {
   readonly error?: SocketError;
 }
 
-/** Tells of a connection that is closed: this side has closed or aborted it. */
+/** Reports a connection that is closed: this side has closed or aborted it. */
 export interface ObservedClose {
   /** The connection. */
   readonly connection: Connection;
@@ -52,13 +52,13 @@ export interface ObservedClose {
   /** Milliseconds since the connection was opened, or since somebody observes closes if that was later. */
   readonly duration: number;
   /**
-   * The error that ended it: the connection was broken, a timeout or a heartbeat ended it, a cancelled send tore it, or
-   * `close` gave up. It is left out if this side has closed it in order, or aborted it.
+   * The error that ended it: of a broken connection, a timeout, a heartbeat, a cancelled send that tore it, or a
+   * `close` that gave up. It is left out if this side has closed it in order, or aborted it.
    */
   readonly error?: SocketError;
 }
 
-/** Tells of a server that has ended. */
+/** Reports a server that has ended. */
 export interface ObservedShutdown {
   /** The server. */
   readonly server: Server;

@@ -99,8 +99,11 @@ function call<Name extends EventName>(
 function showFailure(registration: Registration, name: EventName, error: unknown): void {
   if (registration.failed) return;
   registration.failed = true;
-  console.error(
-    `observe: an observer's ${name}() failed, its later failures are not shown:`,
-    error,
-  );
+  const line = `observe: an observer's ${name}() failed, its later failures are not shown:`;
+  try {
+    console.error(line, error);
+  } catch {
+    // An object can have a way of its own to be shown, which fails, too.
+    console.error(line, `a thrown ${typeof error}`);
+  }
 }

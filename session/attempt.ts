@@ -10,10 +10,10 @@ import type { LinkSettings } from "./link_options.ts";
 const OPERATION = "keepConnected";
 /** A session that was ended has at most this long to return, if no option says otherwise. */
 const GRACE_MS = 1000;
-/** A close waits at most this long for a session, whatever `linger` is: a session may wait for that very close. */
-const LONGEST_GRACE_MS = 30_000;
+/** A close waits at most this long for a session, whatever `linger` is. The session may wait for the same close. */
+const LONGEST_CLOSE_GRACE_MS = 30_000;
 
-/** Learns of the turns of an attempt. */
+/** Gets the events of an attempt. */
 export interface AttemptObserver {
   /** The session has said that the connection is ready. */
   onReady(connection: StreamConnection): void;
@@ -192,7 +192,7 @@ export class Attempt {
     this.#observer.onReady(connection);
   };
 
-  /** Notes that the connection is of no use any more, and returns the reason as far as it is known. */
+  /** Ends the use of the connection, and returns the reason as far as it is known. */
   #leaveSession(call: SessionCall): AttemptFailure | undefined {
     this.#sessionOver = true;
     this.#stopHandshakeTimer();
@@ -237,7 +237,7 @@ export class Attempt {
     connection: StreamConnection,
     limits: CloseLimits,
   ): Promise<undefined> {
-    const grace = Math.min(limits.linger, LONGEST_GRACE_MS);
+    const grace = Math.min(limits.linger, LONGEST_CLOSE_GRACE_MS);
     const begin = performance.now();
     // After one turn of the event loop, every call that has the signal has ended. A call that waits for the peer then
     // ends by the close alone.
@@ -257,7 +257,7 @@ export class Attempt {
     }
   }
 
-  /** Waits for the first of some events, at most `ms`, and not at all if the attempt is to end at once. */
+  /** Waits for the first of some events, at most `ms` milliseconds; not at all if the attempt must end at once. */
   async #waitAtMost(ms: number, ...events: Promise<void>[]): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const stop = startTimer(ms, resolve);
@@ -307,8 +307,9 @@ class SessionCall {
 
 /** Returns the reason of the session's signal for an error that says only that the signal has aborted. */
 function rootCause(error: unknown, signal: AbortSignal): unknown {
-  const told = signal.aborted && error instanceof SocketError && error.cause === signal.reason;
-  return told ? signal.reason : error;
+  const saysNoMore = signal.aborted && error instanceof SocketError &&
+    error.cause === signal.reason;
+  return saysNoMore ? signal.reason : error;
 }
 
 function checkConnection(connected: unknown): StreamConnection {

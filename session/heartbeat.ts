@@ -15,9 +15,9 @@ export interface HeartbeatOptions {
   /** Milliseconds without a byte from the peer after which `ping` is called, from 1 to `Infinity` (never). */
   interval: number;
   /**
-   * Milliseconds without a byte from the peer after `ping` was called, from 1 to `Infinity` (never): then the connection
-   * is aborted. A ping leaves after what is being sent, so your slowest peer should need less time than this for all
-   * that may wait before a ping.
+   * Milliseconds without a byte from the peer, after `ping` was called, until the connection is aborted: from 1 to
+   * `Infinity` (never). A ping leaves after what is being sent, so your slowest peer should need less time than this
+   * for all that may wait before a ping.
    */
   timeout: number;
   /**
@@ -29,7 +29,7 @@ export interface HeartbeatOptions {
 }
 
 /**
- * Finds out if a peer is still there: a peer whose machine has lost power or whose cable was cut says nothing, and the
+ * Finds out if a peer is still there. A peer whose machine has lost power or whose cable was cut says nothing, and the
  * kernel notices that after hours, or never. Both sides of a connection can have one, and a connection several.
  *
  * Any byte of the peer counts, whoever receives it. If nobody receives, the heartbeat reads ahead: at most 64 KiB, which

@@ -1,17 +1,17 @@
 import { startDeadline, startTimer } from "../core/timer.ts";
 
-/** Checks within the shorter time of a heartbeat, at least: it is late by at most two of them. */
+/** Minimum number of checks in the shorter time of a heartbeat, from 8 ms on. It is late by at most two of them. */
 const CHECKS_PER_TIME = 8;
-/** Time that a check may count, in periods: if more has passed, the process did not run, or was busy. */
+/** Maximum time that counts between two checks (periods). If more has passed, the process was stopped or busy. */
 const MOST_PERIODS = 2;
 const LONGEST_PERIOD_MS = 2 ** 30;
 /**
  * Pings are called for this long until the event loop turns. 8,000 of them in one go kept timers waiting for 200 to
  * 310 ms, and with turns 35 to 100 ms.
  */
-const LONGEST_RUN_MS = 10;
+const LONGEST_PING_RUN_MS = 10;
 
-/** A heartbeat, as its clock sees it. */
+/** The part of a heartbeat that its clock calls. */
 export interface Beat {
   /** Looks at the connection, and returns true if it has called its ping. `time` is that of the clock (ms). */
   check(time: number): boolean;
@@ -21,7 +21,7 @@ export interface Beat {
 const clocks = new Map<number, HeartbeatClock>();
 
 /**
- * Checks all heartbeats whose times are of about the same length with one timer: a timer for each, which every read
+ * Checks all heartbeats whose times are of about the same length with one timer. A timer for each, which every read
  * restarts, would cost more than the reads.
  *
  * Its time is monotonic, and nearly stands still while the process is stopped or computes, since nobody can hear a peer
@@ -50,6 +50,7 @@ export class HeartbeatClock {
     this.#periodMs = periodMs;
   }
 
+  /** The time of this clock now (ms). */
   get time(): number {
     const passed = performance.now() - this.#lastCheck;
     return this.#time + Math.min(passed, MOST_PERIODS * this.#periodMs);
@@ -80,7 +81,7 @@ export class HeartbeatClock {
   #check(left: SetIterator<Beat>): void {
     this.#stopTimer = undefined;
     const { time } = this;
-    const end = performance.now() + LONGEST_RUN_MS;
+    const end = performance.now() + LONGEST_PING_RUN_MS;
     for (let next = left.next(); !next.done; next = left.next()) {
       if (!next.value.check(time) || performance.now() < end) continue;
       this.#stopTimer = startTimer(1, () => this.#check(left), false);

@@ -26,12 +26,18 @@ interface LinkEnd {
   readonly failed: boolean;
 }
 
+/** A call of `up` that waits. */
+interface WaitingUp extends Deferred<Connection> {
+  /** Ends the watch on its signal and timeout. */
+  readonly stop: (() => void) | undefined;
+}
+
 /** A loop of attempts that owns the connection. */
 export class KeptLink implements Link, AttemptObserver {
   readonly finished: Promise<void>;
   readonly #settings: LinkSettings;
   readonly #pause: ReconnectPause;
-  readonly #waiters = new Set<Deferred<Connection>>();
+  readonly #waiters = new Set<WaitingUp>();
   /** Stops waiting for an answer of `retry`. */
   #stopAsking = () => {};
   #state: Link["state"] = "connecting";
@@ -44,6 +50,8 @@ export class KeptLink implements Link, AttemptObserver {
   #lastEndpoint: Address | undefined;
   /** The connection of a session that is ready. */
   #connection: StreamConnection | undefined;
+  /** Time at which the last session became ready (ms). */
+  #readyAt = 0;
   #end: LinkEnd | undefined;
   /** True once nothing of the link is left. */
   #over = false;
@@ -65,23 +73,38 @@ export class KeptLink implements Link, AttemptObserver {
     return this.#lastError;
   }
 
-  async up(options?: OperationOptions): Promise<Connection> {
-    const cancellation = Cancellation.read("up", options);
-    if (this.#end !== undefined) throw this.#end.error;
-    const already = cancellation?.already;
-    if (already?.kind === "Aborted") throw this.#cancelled(already);
-    // Somebody may have closed or broken the connection, and the link has not noticed yet.
-    if (this.#connection?.lost === false) return this.#connection;
-    if (already !== undefined) throw this.#lastError ?? this.#cancelled(already);
-    const waiter = deferred<Connection>();
-    const stop = cancellation?.watch((why) => waiter.reject(this.#cancelled(why)), undefined);
-    this.#waiters.add(waiter);
+  up(options?: OperationOptions): Promise<Connection> {
     try {
-      return await waiter.promise;
-    } finally {
-      this.#waiters.delete(waiter);
-      stop?.();
+      const cancellation = Cancellation.read("up", options);
+      if (this.#end !== undefined) throw this.#end.error;
+      const already = cancellation?.already;
+      if (already?.kind === "Aborted") throw this.#cancelled(already);
+      // Somebody may have closed or broken the connection, and the link has not noticed yet.
+      if (this.#connection?.lost === false) return Promise.resolve(this.#connection);
+      if (already !== undefined) throw this.#lastError ?? this.#cancelled(already);
+      return this.#wait(cancellation);
+    } catch (error) {
+      return Promise.reject(error);
     }
+  }
+
+  #wait(cancellation: Cancellation | undefined): Promise<Connection> {
+    const { promise, resolve, reject } = deferred<Connection>();
+    const stop = cancellation?.watch((why) => {
+      this.#waiters.delete(waiter);
+      reject(this.#cancelled(why));
+    }, undefined);
+    const waiter = { promise, resolve, reject, stop };
+    this.#waiters.add(waiter);
+    return promise;
+  }
+
+  /** Takes out the calls of `up` that wait. */
+  #takeWaiters(): WaitingUp[] {
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
+    for (const { stop } of waiters) stop?.();
+    return waiters;
   }
 
   retryNow(): void {
@@ -116,7 +139,8 @@ export class KeptLink implements Link, AttemptObserver {
 
   onReady(connection: StreamConnection): void {
     this.#connection = connection;
-    for (const { resolve } of this.#waiters) resolve(connection);
+    this.#readyAt = performance.now();
+    for (const { resolve } of this.#takeWaiters()) resolve(connection);
     this.#setState("ready");
   }
 
@@ -129,7 +153,10 @@ export class KeptLink implements Link, AttemptObserver {
     if (stable) {
       this.#attempts = 0;
       this.#pause.reset();
-      this.#settings.endpoints.beginRound(1);
+      // A session that was shorter than a pause may be cannot stand for one: two servers that accept and close at once
+      // got 1,100 connections a second, with a `stableAfter` of 0.
+      const lasted = performance.now() - this.#readyAt;
+      if (lasted >= this.#pause.firstLimit) this.#settings.endpoints.beginRound(1);
     }
     if (wasReady) this.#setState(this.#settings.endpoints.roundOver ? "waiting" : "connecting");
   }
@@ -210,7 +237,11 @@ export class KeptLink implements Link, AttemptObserver {
     this.#end = end;
     this.#connection = undefined;
     this.#stopSignal?.();
-    for (const { reject } of this.#waiters) reject(end.error);
+    for (const { promise, reject } of this.#takeWaiters()) {
+      // The program ends the link itself, so nobody needs to be watching the call.
+      if (!end.failed) ignoreRejection(promise);
+      reject(end.error);
+    }
     this.#stopAsking();
     this.#pause.stop();
     this.#setState("ended");

@@ -27,10 +27,15 @@ export class ReconnectPause {
     this.reset();
   }
 
+  /** Limit of a first pause (ms). */
+  get firstLimit(): number {
+    const { first, longest } = this.#settings;
+    return Math.min(first, longest);
+  }
+
   /** Makes the next pause a first one. */
   reset(): void {
-    const { first, longest } = this.#settings;
-    this.#limit = Math.min(first, longest);
+    this.#limit = this.firstLimit;
   }
 
   /** Waits for the next pause. Even a pause that is skipped lets the event loop turn, so that no loop runs without it. */

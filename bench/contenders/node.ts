@@ -416,7 +416,7 @@ export const node: Contender = {
   udp_echo: udpEcho,
 };
 
-/** The same contender with a corked socket: all writes of a turn are sent as one, if a program asks for it. */
+/** The same contender with a corked socket, which sends all writes of a turn as one. */
 export const corked: Contender = {
   send_pipelined: (peer, options) => sendPipelined(peer, options, true),
   send_pieces: (peer, options) => sendPipelined(peer, options, true),

@@ -344,7 +344,7 @@ export const raw: Contender = {
   udp_echo: udpEcho,
 };
 
-/** The same contender with a fresh buffer for each read: its bytes belong to the program, as those of `recv` do. */
+/** The same contender with a fresh buffer for each read, which belongs to the program, as with `recv`. */
 export const rawFresh: Contender = {
   echo: (peer, options) => echo(peer, options, true),
 };

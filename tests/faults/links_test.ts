@@ -18,7 +18,7 @@ interface Linked {
 
 async function linked(
   network: Network,
-  options: { handshakeTimeout?: number } = {},
+  options: { handshakeTimeout?: number; beat?: number } = {},
 ): Promise<Linked> {
   const [client, server] = await network.hosts();
   const address = await server.do("serve", { host: HOST });
@@ -133,6 +133,61 @@ for (const how of ["drops everything", "goes down"] as const) {
     await server.do("shutdown", { timeout: 0 });
   });
 }
+
+faultTest(
+  "X4: a server that is stopped for longer than the heartbeat is given up, and is back after that",
+  async (network) => {
+    const { client, server } = await linked(network, { handshakeTimeout: 500, beat: 300 });
+    // Answers to pings keep it.
+    assertEquals((await client.do("links", ON)).givenUp, 0);
+    server.signal("SIGSTOP");
+    const { givenUp, sessions } = await client.do("linksDown", { ...ON, kind: "TimedOut" });
+    assertEquals([givenUp, sessions], [1, 1]);
+    server.signal("SIGCONT");
+    await client.do("linksReady", { ...ON, sessions: 2 });
+    await client.do("closeLinks", ON);
+    await server.do("served", { active: 0 });
+    await server.do("shutdown", { timeout: 1000 });
+  },
+);
+
+faultTest(
+  "X4: another server takes over from one that is stopped, after the heartbeat has given that up",
+  async (network) => {
+    const [client, ...servers] = [...await network.hosts(), await network.host("b")];
+    const to = await Promise.all(servers.map((server) => server.do("serve", { host: HOST })));
+    await client.do("keepConnected", { ...OPTIONS, to, handshakeTimeout: 500, beat: 300 });
+    await client.do("linksReady", ON);
+    const active = await Promise.all(servers.map((server) => server.do("served", { active: 1 })));
+    const first = active.findIndex(({ active }) => active === 1);
+    const [stopped, other] = [servers[first], servers[1 - first]];
+    stopped.signal("SIGSTOP");
+    const { givenUp } = await client.do("linksReady", { ...ON, sessions: 2 });
+    assertEquals(givenUp, 1);
+    assertEquals((await other.do("served", { active: 1 })).active, 1);
+    stopped.signal("SIGCONT");
+    await client.do("closeLinks", ON);
+    for (const server of servers) {
+      await server.do("served", { active: 0 });
+      await server.do("shutdown", { timeout: 1000 });
+    }
+  },
+);
+
+faultTest(
+  "X4: a heartbeat finds a network that was cut, which nothing else would",
+  async (network) => {
+    const { client, server } = await linked(network, { handshakeTimeout: 500, beat: 300 });
+    await network.filter("b", "input", "meta l4proto tcp drop");
+    const { givenUp } = await client.do("linksDown", { ...ON, kind: "TimedOut" });
+    assertEquals(givenUp, 1);
+    await network.heal("b");
+    await client.do("linksReady", { ...ON, sessions: 2 });
+    await client.do("closeLinks", ON);
+    // The server still has the end of the first connection.
+    await server.do("shutdown", { timeout: 0 });
+  },
+);
 
 faultTest("X1: 1,000 links whose server is killed come back when it does", async (network) => {
   const LINKS = 1000;

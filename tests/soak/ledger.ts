@@ -8,6 +8,8 @@ export class Ledger {
     bytes: 0,
     cancels: 0,
     sessions: 0,
+    /** Servers that heartbeats have given up. */
+    heartbeats: 0,
     faults: 0,
   };
   /** The number of faults by their names. */

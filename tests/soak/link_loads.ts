@@ -4,6 +4,8 @@ import {
   type Connection,
   disconnectSignal,
   framed,
+  type FramedConnection,
+  heartbeat,
   keepConnected,
   type Link,
   type LinkContext,
@@ -21,18 +23,32 @@ import { codec, type Load, numbered, pause } from "./world.ts";
 
 const { signal } = lasting;
 const HELLO = new Uint8Array([7, 7, 7]);
+/** A frame that comes back without being asked for: a sign of life. */
+const PING = new Uint8Array();
 const HANDSHAKE_TIMEOUT_MS = 250;
+/** Silence before a link asks for a sign of life, and again until it gives its server up (ms). */
+const HEARTBEAT_MS = 60;
+/** The same for a server, whose links are never silent for that long. */
+const SERVER_HEARTBEAT_MS = 4 * HEARTBEAT_MS;
 /** A frame that does not come back over this many connections is lost (each connection may be a victim). */
 const MOST_TRIES = 50;
+
+/** Keeps watch over a peer that answers frames, or sends some. */
+function watch(stream: FramedConnection<Uint8Array>, ms: number): Disposable {
+  const ping = () => sendFrame(stream, PING);
+  return heartbeat(stream.connection, { interval: ms, timeout: ms, ping });
+}
 
 /** A server of frames that a fault can replace, silence or confuse. It keeps its port. */
 class Victim {
   #server: Server;
   /** The treatment of new connections. */
   mode: "echo" | "silent" | "garbage" = "echo";
-  /** Breaks the connections that are open. */
+  /** Connections that are open. */
   readonly #open = new Set<Connection>();
   readonly #random: Random;
+  /** Resolves when the server goes on, after it has been frozen. */
+  #thawed = Promise.resolve();
 
   private constructor(server: Server, random: Random) {
     this.#server = server;
@@ -62,7 +78,9 @@ class Victim {
     try {
       const stream = framed(connection, codec);
       const { mode } = this;
+      using _heart = watch(stream, SERVER_HEARTBEAT_MS);
       for await (const frame of stream) {
+        await this.#thawed;
         if (mode === "echo") await sendFrame(stream, frame);
         if (mode === "garbage") await sendFrame(stream, this.#random.bytes(20));
       }
@@ -73,6 +91,12 @@ class Victim {
 
   breakAll(): void {
     this.#open.forEach(abort);
+  }
+
+  /** Accepts and answers nothing for some time, and breaks no connection. */
+  async freeze(ms: number): Promise<void> {
+    this.#thawed = pause(ms);
+    await this.#thawed;
   }
 
   /** Is gone for some time, and comes back on its port. */
@@ -96,6 +120,7 @@ async function session(connection: Connection, { ready, signal }: LinkContext): 
   const welcome = await recvFrame(stream, { signal });
   if (welcome === null || !equals(welcome, HELLO)) throw new Error("no welcome");
   ready();
+  using _heart = watch(stream, HEARTBEAT_MS);
   await new Promise((resolve) => {
     for (const end of [signal, disconnectSignal(connection)]) {
       if (end.aborted) resolve(undefined);
@@ -125,6 +150,8 @@ function start(victim: Victim, ledger: Ledger): Link {
 const FAULTS: Readonly<Record<string, (victim: Victim, link: Link, random: Random) => unknown>> = {
   "a link's server restarts": (victim, _, random) => victim.restart(random.below(200)),
   "a link's server breaks its connections": (victim) => victim.breakAll(),
+  "a link's server freezes": (victim, _, random) =>
+    victim.freeze(2 * HEARTBEAT_MS + random.below(4 * HEARTBEAT_MS)),
   "a link's server hangs in the handshake": (victim, _, random) =>
     misbehave(victim, "silent", random),
   "a link's server sends garbage": (victim, _, random) => misbehave(victim, "garbage", random),
@@ -176,7 +203,7 @@ async function exchange(
     try {
       const stream = framed(connection, codec);
       await sendFrame(stream, frame, { signal });
-      const back = await recvFrame(stream, { signal, timeout: 5000 });
+      const back = await recvAnswer(stream);
       if (back !== null && equals(back, frame)) {
         ledger.counts.frames++;
         ledger.counts.bytes += frame.length;
@@ -185,9 +212,18 @@ async function exchange(
       if (back !== null) break;
     } catch (error) {
       if (!(error instanceof SocketError)) throw error;
+      if (/sent nothing for/.test(error.reason)) ledger.counts.heartbeats++;
     }
     abort(connection);
     await pause(1);
   }
   ledger.fail(`${name}: a frame did not come back`);
+}
+
+/** Receives a frame that is no sign of life. */
+async function recvAnswer(stream: FramedConnection<Uint8Array>): Promise<Uint8Array | null> {
+  for (;;) {
+    const frame = await recvFrame(stream, { signal, timeout: 5000 });
+    if (frame === null || frame.length > 0) return frame;
+  }
 }

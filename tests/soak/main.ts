@@ -158,6 +158,7 @@ function summarise(
   }
   const { times, median, most } = ledger.linksDown;
   console.log(`links were down ${times} times, for ${median} ms in the median, ${most} ms at most`);
+  console.log(`heartbeats gave a server up ${ledger.counts.heartbeats} times`);
   const ok = ledger.wrong === 0 && trend.every(({ flat }) => flat);
   console.log(JSON.stringify({
     ok,

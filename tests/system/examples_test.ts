@@ -395,6 +395,28 @@ Deno.test("the MQTT client refuses wrong arguments in one line, and says that no
   assertEquals(await client.errors(), problem);
 });
 
+Deno.test("the NATS client and the Redis link refuse wrong arguments in one line, and say why they may not connect", async () => {
+  const usage = "the arguments are HOST:PORT,…, publish or subscribe, and a subject";
+  for (
+    const args of [[], ["127.0.0.1:1"], ["127.0.0.1:1", "publish"], ["127.0.0.1:1", "read", "a"]]
+  ) {
+    await assertRefused("nats_client", usage, ...args);
+  }
+  const problem = "the arguments are HOST:PORT,… and the command's words";
+  for (const args of [[], ["127.0.0.1:1"]]) await assertRefused("redis_link", problem, ...args);
+  for (const args of [["nats_client", "publish", "a", "b"], ["redis_link", "INCR"]] as const) {
+    const [name, ...words] = args;
+    await using program = Example.startWith([], name, "127.0.0.1:9", ...words);
+    await program.type("a");
+    assertEquals(await program.end(), 1);
+    const lines = (await program.errors()).trimEnd().split("\n");
+    assertEquals(
+      lines.at(-1),
+      "connect 127.0.0.1:9: net access is missing, run again with --allow-net=127.0.0.1:9",
+    );
+  }
+});
+
 for (const name of ["resp_server", "line_server"]) {
   Deno.test(`${name} answers what arrived before SIGTERM, ends its clients and exits with 0`, async () => {
     await using server = Example.start(name, "--port", "0");

@@ -3,6 +3,7 @@ import {
   type Address,
   connect,
   framed,
+  heartbeat,
   keepConnected,
   type KeepConnectedOptions,
   lengthPrefixed,
@@ -22,9 +23,11 @@ const QUESTION = new Uint8Array([1, 2, 3]);
 interface LinksOptions
   extends Pick<KeepConnectedOptions, "handshakeTimeout" | "stableAfter" | "backoff" | "attempts"> {
   readonly as: string;
-  readonly to: Address;
+  readonly to: Address | readonly Address[];
   /** Time that the server has for an answer (ms). */
   readonly patience?: number;
+  /** Interval and timeout of a heartbeat, which then is all that watches the server (ms). */
+  readonly beat?: number;
   /** The number of links, 1 by default. */
   readonly links?: number;
 }
@@ -41,6 +44,8 @@ export interface LinksStatus {
   readonly kinds: readonly string[];
   /** The largest number of attempts that one link made between two sessions. */
   readonly mostInARow: number;
+  /** Connections that a heartbeat has given up so far. */
+  readonly givenUp: number;
 }
 
 interface Links {
@@ -48,6 +53,7 @@ interface Links {
   sessions: number;
   attempts: number;
   mostInARow: number;
+  givenUp: number;
   readonly kinds: Set<string>;
 }
 
@@ -72,27 +78,49 @@ async function ask(
   }
 }
 
+/** Asks once, and again only in the pings of a heartbeat. Nothing else limits the time of an answer. */
+async function watch(
+  connection: Connection,
+  { ready, signal }: LinkContext,
+  beat: number,
+  onReady: () => void,
+): Promise<void> {
+  const frames = framed(connection, lengthPrefixed({ bytes: 4, maxLength: 1000 }));
+  const ask = () => sendFrame(frames, QUESTION);
+  await ask();
+  if (await recvFrame(frames, { signal }) === null) return;
+  ready();
+  onReady();
+  using _heart = heartbeat(connection, { interval: beat, timeout: beat, ping: ask });
+  while (await recvFrame(frames, { signal }) !== null);
+}
+
 /** Makes the commands for links. */
 export function linkCommands() {
   const all = new Map<string, Links>();
   const status = (on: string): LinksStatus => {
-    const { all: links, sessions, attempts, kinds, mostInARow } = all.get(on)!;
+    const { all: links, kinds, ...counts } = all.get(on)!;
     const ready = links.filter(({ state }) => state === "ready").length;
-    return { ready, sessions, attempts, kinds: [...kinds].sort(), mostInARow };
+    return { ready, kinds: [...kinds].sort(), ...counts };
   };
   return {
     /** Starts links whose sessions ask a server that sends frames back. */
-    keepConnected({ as, to, patience = 300, links = 1, ...options }: LinksOptions) {
-      const made: Links = { all: [], sessions: 0, attempts: 0, mostInARow: 0, kinds: new Set() };
+    keepConnected({ as, to, patience = 300, beat, links = 1, ...options }: LinksOptions) {
+      const counts = { sessions: 0, attempts: 0, mostInARow: 0, givenUp: 0 };
+      const made: Links = { all: [], kinds: new Set(), ...counts };
       all.set(as, made);
       for (let count = 0; count < links; count++) {
         let inARow = 0;
         made.all.push(
-          keepConnected(to, (connection, context) =>
-            ask(connection, context, patience, () => {
+          keepConnected(to, (connection, context) => {
+            const onReady = () => {
               inARow = 0;
               made.sessions++;
-            }), {
+            };
+            return beat === undefined
+              ? ask(connection, context, patience, onReady)
+              : watch(connection, context, beat, onReady);
+          }, {
             ...options,
             connect(endpoint, { signal }) {
               made.attempts++;
@@ -100,7 +128,9 @@ export function linkCommands() {
               return connect(endpoint, { signal });
             },
             retry(error) {
-              made.kinds.add((error as SocketError).kind);
+              const { kind, reason } = error as SocketError;
+              made.kinds.add(kind);
+              if (/sent nothing for/.test(reason)) made.givenUp++;
               return true;
             },
           }),

@@ -90,7 +90,7 @@ Deno.test("X6: an iteration over a listener reports each client, and so does a s
   assertEquals(events.of("close").length, 6);
 });
 
-Deno.test("X6: close tells the error that broke the connection, tore it or gave it up", async () => {
+Deno.test("X6: close reports the error that broke the connection, tore it or gave it up", async () => {
   const ends: Record<string, (transport: ScriptedTransport) => Promise<string>> = {
     async reset(transport) {
       const connection = connectionOver(transport);

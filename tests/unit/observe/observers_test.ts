@@ -136,6 +136,30 @@ for (const [what, mistake] of Object.entries(MISTAKES)) {
   });
 }
 
+Deno.test("X7: an error of an observer that cannot be shown harms nobody", async () => {
+  using shown = errorLines();
+  const unshowable = {
+    toString(): string {
+      throw new Error("no");
+    },
+  };
+  const observers = [
+    () => {
+      throw unshowable;
+    },
+    () => Promise.reject(unshowable),
+  ];
+  using unhandled = watchUnhandled();
+  for (const method of observers) {
+    using _observation = observe({ close: method });
+    closeOne();
+    await turns();
+  }
+  assertEquals(shown.lines.length, 2);
+  for (const line of shown.lines) assert(line.endsWith("a thrown object"), line);
+  assertEquals(await unhandled.seen(), []);
+});
+
 Deno.test("X7: an observer may close what it sees, in every event", async () => {
   const ended: unknown[] = [];
   using _observation = observe({

@@ -219,6 +219,32 @@ Deno.test("X1: after a stable session the other servers of a list are tried with
   assertEquals(scripted.connects.length, 3);
 });
 
+Deno.test("X1: servers of a list that end each stable session at once get pauses all the same", async () => {
+  using _random = fixedRandom(NEARLY_ONE);
+  await using scripted = scriptedLink({ stableAfter: 0 }, SERVERS);
+  for (let round = 0; round < 3; round++) {
+    for (let server = 0; server < SERVERS.length; server++) {
+      (await scripted.nextReady()).end();
+      await turns();
+    }
+    assertEquals(scripted.link.state, "waiting");
+    assertEquals(scripted.connects.length, SERVERS.length * (round + 1));
+    await scripted.time.pass(100);
+  }
+});
+
+Deno.test("X1: a stable session that lasted as long as a pause begins a round of its list", async () => {
+  using _random = fixedRandom(NEARLY_ONE);
+  await using scripted = scriptedLink({ stableAfter: 0 }, SERVERS);
+  for (let session = 0; session < 5; session++) {
+    const { end } = await scripted.nextReady();
+    await scripted.time.pass(100);
+    end();
+    await turns();
+    assertEquals(scripted.link.state, "connecting");
+  }
+});
+
 Deno.test("X1: a list of one server has a pause after each attempt", async () => {
   using _random = fixedRandom(NEARLY_ONE);
   await using scripted = scriptedLink({}, [ENDPOINT]);

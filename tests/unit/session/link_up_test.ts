@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import type { Link } from "../../../mod.ts";
 import { countedSignal } from "../../support/listener_count.ts";
 import { ENDPOINT, fixedRandom, refused, scriptedLink } from "../../support/scripted_link.ts";
 import { rejection, soon } from "../../support/socket_errors.ts";
@@ -242,5 +243,23 @@ Deno.test("X2: whatever the link does at its end, nothing of it stays pending", 
       assert(scripted.sessions.every(({ context }) => context.signal.aborted), `${what}, ${how}`);
       assertEquals(scripted.connects.length, what.includes("endpoint") ? 0 : 1);
     }
+  }
+});
+
+Deno.test("E5: a call of up() that nobody awaits is no unhandled rejection if the program ends its link", async () => {
+  using unhandled = watchUnhandled();
+  const controller = new AbortController();
+  const ends = [
+    (link: Link) => link.close(),
+    () => controller.abort(),
+  ];
+  for (const end of ends) {
+    await using scripted = scriptedLink({ signal: controller.signal });
+    const { link } = scripted;
+    const calls = [link.up(), link.up({ timeout: 5000 })];
+    await scripted.nextConnect();
+    await end(link);
+    assertEquals(await unhandled.seen(), []);
+    for (const call of calls) await rejection(() => call, "Closed", "up");
   }
 });
