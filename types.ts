@@ -183,7 +183,8 @@ export interface UnixListenOptions extends ConnectionOptions {
 /** Options of `bindUdp`. */
 export interface BindUdpOptions {
   /**
-   * Lets several sockets bind the same address (`SO_REUSEADDR`), as multicast receivers do.
+   * Lets several sockets bind the same address (`SO_REUSEADDR`), as multicast receivers do. All of them must set it.
+   * Each gets the datagrams to a group; one to the address of this machine goes to the socket that was bound last.
    *
    * @default {false}
    */
@@ -196,6 +197,73 @@ export interface BindUdpOptions {
    * @default {16777216}
    */
   sendQueueLimit?: number;
+  /**
+   * Gives datagrams that this socket sends to a group also to the members on this machine, this socket included
+   * (`IP_MULTICAST_LOOP`). It is the sender's setting. Over the loopback interface they get them in any case.
+   *
+   * @default {true}
+   */
+  multicastLoopback?: boolean;
+  /**
+   * Routers that a datagram to a group may pass, plus 1: from 1 to 255 (`IP_MULTICAST_TTL`). With 1 it stays in its
+   * network. For IPv4 only: the runtime cannot set it on an IPv6 socket, where anything but 1 rejects `Unsupported`.
+   *
+   * @default {1}
+   */
+  multicastTtl?: number;
+  /**
+   * The interface that datagrams to groups leave by (`IP_MULTICAST_IF`): its name, or one of its addresses of the
+   * socket's family. A name, or an IPv6 address, needs `--allow-sys=networkInterfaces` as well. It works on `node:dgram`
+   * only. On `Deno.listenDatagram` bind to the interface's IPv4 address, or name it in an IPv6 target: `ff02::fb%eth0`.
+   *
+   * @default {decided by the routes}
+   */
+  multicastInterface?: string;
+  /**
+   * The TTL of datagrams to a single host: from 1 to 255 (`IP_TTL`). It works for IPv4 on `node:dgram` only.
+   *
+   * @default {decided by the system: 64 on Linux}
+   */
+  ttl?: number;
+  /**
+   * Leaves the IPv4 port of the same number to another socket, if the socket is bound to `::`. It works on `node:dgram`
+   * only.
+   *
+   * @default {false}
+   */
+  ipv6Only?: boolean;
+}
+
+/** Options of `joinMulticast`. */
+export interface JoinMulticastOptions {
+  /**
+   * The interface to receive on: its name, or one of its addresses of the group's family. A name, or an IPv6 address,
+   * needs `--allow-sys=networkInterfaces` as well.
+   *
+   * @default {decided by the routes}
+   */
+  interface?: string;
+  /**
+   * The only sender to receive from (`IP_ADD_SOURCE_MEMBERSHIP`), an IPv4 address. Each further source is a membership
+   * of its own. It works for IPv4 groups on `node:dgram` only.
+   *
+   * @default {any sender}
+   */
+  source?: string;
+}
+
+/** The membership of a socket in a multicast group. `await using` leaves the group. */
+export interface Membership extends AsyncDisposable {
+  /** The group's address. */
+  readonly group: string;
+  /**
+   * Leaves the group. It does nothing if it has succeeded before, or if the socket is closed, which leaves all groups.
+   * Datagrams that arrived before still wait to be received.
+   *
+   * Rejects with a {@linkcode SocketError} of kind `AddressNotAvailable` if the routes chose the interface, and there is
+   * no route now: the socket is still in the group, and the call may be repeated.
+   */
+  leave(): Promise<void>;
 }
 
 /**

@@ -171,7 +171,15 @@ const USUAL: readonly RowSpec[] = [
     work: "send_to_at_once",
     options: options(),
     counts: 1,
-    peers: { "raw Deno": 0.95 },
+    peers: { "raw Deno": 0.95, ...OTHERS, "node: API on Deno": 1 },
+  },
+  {
+    name: "sendTo, 64 at once, without --unstable-net",
+    unit: "datagrams/s",
+    work: "send_to_by_dgram",
+    options: options(),
+    counts: 1,
+    peers: { "node: API on Deno": 0.85, "raw Deno": NO, Node: NO },
   },
   {
     name: "recvFrom, flood of 64 B datagrams",
@@ -188,7 +196,7 @@ const USUAL: readonly RowSpec[] = [
     work: "recv_from_at_once",
     options: options(),
     counts: 1,
-    peers: { "raw Deno": 1 },
+    peers: { "raw Deno": 1, ...OTHERS },
   },
   {
     name: "UDP ping-pong (raw: one buffer)",

@@ -44,6 +44,7 @@ const BY_CODE: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["ENOPROTOOPT", HOST_UNREACHABLE],
   ["EADDRINUSE", IN_USE],
   ["EADDRNOTAVAIL", NOT_AVAILABLE],
+  ["ENODEV", ["AddressNotAvailable", "there is no such network interface"]],
   ["EACCES", FORBIDDEN],
   ["EPERM", FORBIDDEN],
   ["EMFILE", DESCRIPTORS],

@@ -99,7 +99,7 @@ async function bindDatagrams(
 ): Promise<DatagramSocket> {
   if (!hasUnstableNet()) return await NodeDatagrams.bind(address, settings);
   try {
-    return new DenoDatagrams(address, settings);
+    return await DenoDatagrams.bind(address, settings);
   } catch (error) {
     throw explainDenial(error, "bindUdp", address);
   }

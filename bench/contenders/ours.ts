@@ -50,6 +50,8 @@ import {
   type Work,
   type WorkOptions,
 } from "./work.ts";
+import { NodeDatagrams } from "../../runtime/node_datagrams.ts";
+import { BoundUdpSocket } from "../../udp/udp_socket.ts";
 
 /** The options of a connection. */
 type Way = Pick<WorkOptions, "noDelay" | "unix">;
@@ -291,8 +293,26 @@ async function sendTo(peer: Peer, { size }: WorkOptions): Promise<Work> {
   };
 }
 
-async function sendToAtOnce(peer: Peer, { size }: WorkOptions): Promise<Work> {
-  const socket = await bindUdp({ host: HOST, port: 0 });
+/** Binds a socket as `bindUdp` does without unstable features. */
+async function bindByDgram(): Promise<BoundUdpSocket> {
+  const settings = {
+    reuseAddress: false,
+    multicastLoopback: true,
+    multicastTtl: undefined,
+    multicastInterface: undefined,
+    ttl: undefined,
+    ipv6Only: false,
+  };
+  const socket = await NodeDatagrams.bind({ host: HOST, port: 0 }, settings);
+  return new BoundUdpSocket(socket, 16 * 1024 * 1024, false);
+}
+
+async function sendToAtOnce(
+  peer: Peer,
+  { size }: WorkOptions,
+  bind = () => bindUdp({ host: HOST, port: 0 }),
+): Promise<Work> {
+  const socket = await bind();
   const to = { host: HOST, port: peer.udp };
   const bytes = new Uint8Array(size).fill(SINK_DATAGRAM);
   const sent = new Array<Promise<void>>(AT_ONCE);
@@ -372,7 +392,8 @@ export const ours: Contender = {
   echo_into: (peer, options) => echo(peer, options, roundTripInto),
   connect,
   send_to: sendTo,
-  send_to_at_once: sendToAtOnce,
+  send_to_at_once: (peer, options) => sendToAtOnce(peer, options),
+  send_to_by_dgram: (peer, options) => sendToAtOnce(peer, options, bindByDgram),
   recv_from: (peer) => recvFrom(peer, 1),
   recv_from_at_once: (peer) => recvFrom(peer, AT_ONCE),
   recv_from_asked: recvFromAsked,

@@ -349,6 +349,8 @@ export const raw: Contender = {
   connect,
   send_to: sendTo,
   send_to_at_once: sendToAtOnce,
+  // Raw code without unstable features is the contender in node.ts. This is what that costs.
+  send_to_by_dgram: sendToAtOnce,
   recv_from: (peer) => recvFrom(peer, 1),
   recv_from_at_once: (peer) => recvFrom(peer, AT_ONCE),
   recv_from_asked: recvFromAsked,

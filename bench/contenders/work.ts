@@ -56,6 +56,8 @@ export const WORK_NAMES = [
   "send_to",
   /** Sends datagrams of 64 bytes, 64 at a time, and awaits these together. */
   "send_to_at_once",
+  /** The same by `node:dgram`, which programs without unstable features get. */
+  "send_to_by_dgram",
   /** Receives a flood of datagrams. */
   "recv_from",
   /** Receives a flood of datagrams by 64 calls at a time. */

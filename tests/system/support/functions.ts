@@ -23,6 +23,7 @@ import {
   frameTooLarge,
   heartbeat,
   invalidFrame,
+  joinMulticast,
   json,
   keepConnected,
   lengthField,
@@ -128,6 +129,8 @@ export const FUNCTIONS: Readonly<
   heartbeat: ({ client }) =>
     heartbeat(client, { interval: 1000, timeout: 1000, ping: () => {} })[Symbol.dispose](),
   invalidFrame: () => invalidFrame("a reason"),
+  joinMulticast: async ({ udp }) =>
+    await (await joinMulticast(udp, "239.255.7.7", { interface: "127.0.0.1" })).leave(),
   json: () => json().encode([1]),
   keepConnected: async ({ client }, aims) => {
     const ready = (_: Connection, context: LinkContext) => context.ready();
