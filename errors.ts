@@ -59,10 +59,20 @@ export type SocketErrorKind =
 
 /** Describes a missing permission, as `Deno.permissions.request` takes it. */
 export interface NetPermission {
-  /** The permission's name: only the network is asked for. */
+  /** The permission's name. */
   readonly name: "net";
   /** Host and port as in `--allow-net=`; left out if the whole network is meant. */
   readonly host?: string;
+}
+
+/** Describes a missing permission for the path of a Unix socket, as `Deno.permissions.request` takes it. */
+export interface PathPermission {
+  /** The permission's name. */
+  readonly name: "read" | "write";
+  /** The path of the socket file. */
+  readonly path: string;
+  /** Never there: with it, `permission.host` is `undefined` for a path. */
+  readonly host?: undefined;
 }
 
 /** Holds what is known of a {@linkcode SocketError} beside its kind. */
@@ -72,7 +82,7 @@ export interface SocketErrorOptions {
   /** The system's name for the error, such as `ECONNREFUSED`. */
   code?: string;
   /** The permission to grant if one is missing. */
-  permission?: NetPermission;
+  permission?: NetPermission | PathPermission;
   /** Bytes of a send that are known to have left before it failed. */
   bytesSent?: number;
   /**
@@ -149,7 +159,7 @@ export class SocketError extends Error {
   /** The system's name for the error, such as `ECONNREFUSED`, if the system gave one. */
   declare readonly code?: string;
   /** The permission to grant if one is missing; `Deno.permissions.request` takes it. */
-  declare readonly permission?: NetPermission;
+  declare readonly permission?: NetPermission | PathPermission;
   /**
    * Bytes of a send that are known to have left. It is there if the send was handed to the runtime or was lost with its
    * connection, and missing if nothing of it was sent and the connection goes on.

@@ -1,5 +1,5 @@
 /**
- * TCP and UDP sockets for custom protocols and connections that stay open for days.
+ * TCP, Unix and UDP sockets for custom protocols and connections that stay open for days.
  *
  * The runtime's own sockets leave much to each program that is done here once. A send is whole and in order, a
  * cancelled call loses nothing, closing delivers what was sent, and an accept loop survives its clients. Every
@@ -51,7 +51,7 @@
  * await close(stream.connection);
  * ```
  *
- * The package needs `--allow-net` only. Under `--unstable-net` UDP is faster and `reusePort` works.
+ * The package needs `--allow-net` only, and for the path of a Unix socket `--allow-read` and `--allow-write`. Under `--unstable-net` UDP is faster and `reusePort` works.
  *
  * @module
  */

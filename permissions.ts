@@ -4,10 +4,10 @@
  * @module
  */
 
-import { checkAddress } from "./core/address_check.ts";
+import { checkAddress, checkSocketAddress } from "./core/address_check.ts";
 import { describe, invalidInput, isArray, readArguments } from "./core/arguments.ts";
 import { askForPermissions, type NeededAddresses } from "./runtime/required_permissions.ts";
-import type { Address } from "./types.ts";
+import type { Address, SocketAddress } from "./types.ts";
 
 const OPERATION = "requirePermissions";
 
@@ -17,9 +17,9 @@ const LOWEST_PORTS = { listen: 0, connect: 1, bindUdp: 0, sendTo: 1 } as const;
 /** The addresses that a program will use, by function; what is left out is not used. */
 export interface RequiredPermissions {
   /** Addresses to listen on. Port 0 is a permission of its own. */
-  listen?: readonly Address[];
+  listen?: readonly SocketAddress[];
   /** Addresses to connect to. A name is granted as it is written. */
-  connect?: readonly Address[];
+  connect?: readonly SocketAddress[];
   /** Addresses to bind for datagrams. */
   bindUdp?: readonly Address[];
   /** Addresses to send datagrams to. */
@@ -72,19 +72,25 @@ function readNeeded(needed: RequiredPermissions): NeededAddresses {
   if (unknown !== undefined) {
     throw invalidInput(OPERATION, `${describe(unknown)} is none of ${names.join(", ")}`);
   }
-  const read = (name: keyof NeededAddresses): Address[] => {
+  const read = <A>(
+    name: keyof NeededAddresses,
+    check: (operation: string, address: unknown, lowestPort: 0 | 1) => A,
+  ): A[] => {
     const list = needed[name];
     if (list === undefined) return [];
     if (!isArray(list)) {
       throw invalidInput(OPERATION, `${name} is ${describe(list)}, not an array of addresses`);
     }
     // Not the array's own map(), which would skip holes.
-    return Array.from(list, (address) => checkAddress(OPERATION, address, LOWEST_PORTS[name]));
+    return Array.from(
+      list as readonly unknown[],
+      (one) => check(OPERATION, one, LOWEST_PORTS[name]),
+    );
   };
   return {
-    listen: read("listen"),
-    connect: read("connect"),
-    bindUdp: read("bindUdp"),
-    sendTo: read("sendTo"),
+    listen: read("listen", checkSocketAddress),
+    connect: read("connect", checkSocketAddress),
+    bindUdp: read("bindUdp", checkAddress),
+    sendTo: read("sendTo", checkAddress),
   };
 }

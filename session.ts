@@ -6,9 +6,16 @@
 
 import { readArguments } from "./core/arguments.ts";
 import { KeptLink } from "./session/link.ts";
-import { type Connect, readLinkOptions } from "./session/link_options.ts";
+import { type LinkSettings, readLinkOptions } from "./session/link_options.ts";
 import { connectStream } from "./tcp/connect.ts";
-import type { Endpoints, KeepConnectedOptions, Link, LinkSession } from "./types.ts";
+import type {
+  Address,
+  Endpoints,
+  KeepConnectedOptions,
+  Link,
+  LinkSession,
+  SocketAddress,
+} from "./types.ts";
 
 export { heartbeat, type HeartbeatOptions } from "./session/heartbeat.ts";
 
@@ -28,6 +35,7 @@ export { heartbeat, type HeartbeatOptions } from "./session/heartbeat.ts";
  * it has not left, and can be repeated. Of what the system has taken, only an answer of the peer says if it arrived.
  * `examples/outbox.ts` delivers each message at least once.
  *
+ * @typeParam A The kind of the addresses, such as `UnixAddress`.
  * @param endpoints An address, a list of them, or a function that is asked at each attempt.
  * @param session Works with each connection. It says `ready()` once it may be used, gives `signal` to the calls that
  * wait, and ends when the connection does.
@@ -58,14 +66,21 @@ export { heartbeat, type HeartbeatOptions } from "./session/heartbeat.ts";
  * assertEquals(link.state, "ready");
  * ```
  */
-export function keepConnected(
-  endpoints: Endpoints,
-  session: LinkSession,
-  options?: KeepConnectedOptions,
-): Link {
+export function keepConnected<A extends SocketAddress = Address>(
+  endpoints: Endpoints<A>,
+  session: LinkSession<NoInfer<A>>,
+  options?: KeepConnectedOptions<NoInfer<A>>,
+): Link<A> {
+  // Inside, addresses of any kind are alike: what `endpoints` gives is what the functions get.
+  const read = readLinkOptions as unknown as (
+    endpoints: Endpoints<A>,
+    session: LinkSession<A>,
+    options: KeepConnectedOptions<A> | undefined,
+    connect: typeof connectStream,
+  ) => LinkSettings;
   const settings = readArguments(
     "keepConnected",
-    () => readLinkOptions(endpoints, session, options, connectStream as unknown as Connect),
+    () => read(endpoints, session, options, connectStream),
   );
-  return new KeptLink(settings);
+  return new KeptLink(settings) as Link<SocketAddress> as Link<A>;
 }

@@ -1,5 +1,5 @@
 /**
- * TCP: connection-oriented and ordered.
+ * TCP and Unix sockets: connection-oriented and ordered.
  *
  * The error kinds that the functions reject with are explained in `docs/errors.md`.
  *
@@ -11,8 +11,8 @@ import { notAConnection, StreamConnection } from "./connection/stream_connection
 import { notAListener, StreamListener } from "./connection/stream_listener.ts";
 import { denoBackend } from "./runtime/deno_backend.ts";
 import { connectStream } from "./tcp/connect.ts";
-import { readListenOptions } from "./tcp/options.ts";
-import { checkAddress } from "./core/address_check.ts";
+import { readListenOptions, readUnixListenOptions } from "./tcp/options.ts";
+import { checkSocketAddress } from "./core/address_check.ts";
 import type {
   Address,
   CloseOptions,
@@ -23,19 +23,26 @@ import type {
   OperationOptions,
   RecvOptions,
   SocketAddress,
+  TcpOptions,
+  UnixAddress,
+  UnixListenOptions,
 } from "./types.ts";
 
 /**
- * Listens on a TCP port. Clients wait in the kernel's backlog until they are accepted.
+ * Listens on a TCP port or a Unix socket. Clients wait in the kernel's backlog until they are accepted.
  *
- * @param address A host of this machine and a port; port 0 lets the system choose.
- * @param options How to listen, and the options of accepted connections.
+ * The file of a Unix socket is removed when the listener closes. If it is not there any more, nothing is removed: a
+ * listener spares a file that has replaced its own, if the program may read and write the directory.
+ *
+ * @param address A host of this machine and a port; port 0 lets the system choose. Or `{ path }`: a new file, or an
+ * abstract name such as `"\0app"`, with which every program of the machine can connect.
+ * @param options How to listen, and the options of accepted connections; `mode` and `replaceStale` for a path.
  * @returns The listener, once it listens.
  *
- * Rejects with a {@linkcode SocketError}: `InvalidInput`, `PermissionDenied` (`--allow-net` is missing, or the system
- * reserves the port), `AddressInUse`, `AddressNotAvailable` (not an address of this machine), `HostNotFound`,
- * `ResourceExhausted` (out of descriptors), or `Unsupported` (`reusePort` without `--unstable-net`). It cannot be
- * cancelled.
+ * Rejects with a {@linkcode SocketError}: `InvalidInput`, `PermissionDenied` (a permission is missing, or the system
+ * forbids it), `AddressInUse` (a port, or whatever is at the path), `AddressNotAvailable` (not an address of this
+ * machine, or a path in a missing directory), `HostNotFound`, `ResourceExhausted` (out of descriptors), or `Unsupported`
+ * (`reusePort` without `--unstable-net`). It cannot be cancelled.
  *
  * @example
  * ```ts
@@ -48,16 +55,43 @@ import type {
  * assertEquals(connection.remoteAddress, client.localAddress);
  * await Promise.all([close(client), close(connection)]);
  * ```
+ *
+ * @example A Unix socket
+ * ```ts
+ * import { accept, close, connect, listen } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
+ *
+ * // A file would be { path: "/run/app.sock" }, { mode: 0o660, replaceStale: true }.
+ * await using listener = await listen({ path: `\0example-${Deno.pid}` });
+ * const client = await connect(listener.address);
+ * const connection = await accept(listener);
+ * assertEquals(connection.localAddress, listener.address);
+ * await Promise.all([close(client), close(connection)]);
+ * ```
  */
 export function listen(address: Address, options?: ListenOptions): Promise<Listener>;
+/** Listens on a Unix socket, as the first form says. */
+export function listen(
+  address: UnixAddress,
+  options?: UnixListenOptions,
+): Promise<Listener<UnixAddress>>;
+/** Listens on an address of either kind, such as one of `parseSocketAddress`. */
+export function listen(
+  address: SocketAddress,
+  options?: TcpOptions,
+): Promise<Listener<SocketAddress>>;
 export async function listen(
-  address: Address,
-  options?: ListenOptions,
+  address: SocketAddress,
+  options?: ListenOptions & UnixListenOptions,
 ): Promise<Listener<SocketAddress>> {
   const operation = "listen";
-  const where = checkAddress(operation, address, 0);
-  const { settings, sendQueueLimit } = readListenOptions(operation, options);
+  const where = checkSocketAddress(operation, address, 0);
   try {
+    if (where.host === undefined) {
+      const { settings, sendQueueLimit } = readUnixListenOptions(operation, where.path, options);
+      return new StreamListener(await denoBackend.listenUnix(where, settings), sendQueueLimit);
+    }
+    const { settings, sendQueueLimit } = readListenOptions(operation, options);
     return new StreamListener(await denoBackend.listen(where, settings), sendQueueLimit);
   } catch (error) {
     throw toSocketError(error, operation, { address: where });
@@ -71,7 +105,7 @@ export async function listen(
  * system is out of descriptors, the call rejects, and the next one waits before it tries again (5 ms, doubling to 1 s):
  * a loop over it does not spin.
  *
- * @param listener A listener of {@linkcode listen}.
+ * @param listener A listener of {@linkcode listen} or `listenerOver`.
  * @param options `signal`, and `timeout` in milliseconds.
  * @returns The connection.
  *
@@ -132,17 +166,18 @@ export function closeListener(listener: Listener<SocketAddress>): Promise<void> 
 }
 
 /**
- * Connects to a TCP port. It tries all addresses of a name.
+ * Connects to a TCP port, of which it tries all addresses of a name, or to a Unix socket.
  *
- * @param address A host and a port from 1 to 65535.
+ * @param address A host and a port from 1 to 65535, or the `{ path }` of a Unix socket.
  * @param options Options of the connection; `timeout` (milliseconds) and `signal` cover the resolution of the name and
- * every attempt.
+ * every attempt. `noDelay` and `keepAlive` have no effect on a Unix socket, which neither delays nor loses its peer.
  * @returns The connection.
  *
  * Rejects with a {@linkcode SocketError}: `InvalidInput`, `PermissionDenied` (with `permission`), `HostNotFound`,
  * `ConnectionRefused` (also if the system connects the socket with itself, which can happen on a local port where
- * nobody listens), `ConnectionReset`, `Unreachable`, `AddressNotAvailable` (out of local ports), `ResourceExhausted`,
- * `Aborted`, or `TimedOut`. A cancelled call leaves no socket behind.
+ * nobody listens; or if there is no socket at the path), `ConnectionReset`, `Unreachable`, `AddressNotAvailable` (out of
+ * local ports), `ResourceExhausted` (also if too many clients wait at a Unix socket), `Aborted`, or `TimedOut`. A
+ * cancelled call leaves no socket behind.
  *
  * @example
  * ```ts
@@ -159,8 +194,18 @@ export function closeListener(listener: Listener<SocketAddress>): Promise<void> 
  * ```
  */
 export function connect(address: Address, options?: ConnectOptions): Promise<Connection>;
+/** Connects to a Unix socket, as the first form says. */
 export function connect(
-  address: Address,
+  address: UnixAddress,
+  options?: ConnectOptions,
+): Promise<Connection<UnixAddress>>;
+/** Connects to an address of either kind, such as one of `parseSocketAddress`. */
+export function connect(
+  address: SocketAddress,
+  options?: ConnectOptions,
+): Promise<Connection<SocketAddress>>;
+export function connect(
+  address: SocketAddress,
   options?: ConnectOptions,
 ): Promise<Connection<SocketAddress>> {
   return connectStream(address, options);

@@ -94,7 +94,7 @@ export interface TcpOptions extends ConnectionOptions {
   keepAlive?: boolean;
 }
 
-/** Options of `listen`. The connections that the listener accepts get those of {@linkcode TcpOptions}. */
+/** Options of `listen` on a TCP port. The connections that it accepts get those of {@linkcode TcpOptions}. */
 export interface ListenOptions extends TcpOptions {
   /**
    * Clients that may wait in the kernel until they are accepted.
@@ -157,10 +157,34 @@ export interface ConnectionOptions {
   sendQueueLimit?: number;
 }
 
+/**
+ * Options of `listen` on the path of a Unix socket. Options of TCP that have no meaning there have no effect (`noDelay`,
+ * `keepAlive`), or are `InvalidInput` if somebody could rely on them (`backlog`, `reusePort`).
+ */
+export interface UnixListenOptions extends ConnectionOptions {
+  /**
+   * Access rights of the socket file, from 0 to 0o777. Who connects needs the right to write: 0o600 is for the owner,
+   * 0o660 for the group too, 0o666 for everybody. It is set by chmod(2) right after the socket is bound. Until then
+   * nobody but the owner can connect if the program has `--allow-sys=umask`; without it, for some microseconds, the
+   * umask of the process decides. The rights of the directory hold as well.
+   *
+   * @default {0o777 without the bits of the umask}
+   */
+  mode?: number;
+  /**
+   * Removes a socket file at the path if nobody answers on it, as it is left by a process that was killed. A socket with
+   * a listener, which sees a client come and go, and a file of another kind stay: that is `AddressInUse`.
+   *
+   * @default {false}
+   */
+  replaceStale?: boolean;
+}
+
 /** Options of `bindUdp`. */
 export interface BindUdpOptions {
   /**
-   * Lets several sockets bind the same address (`SO_REUSEADDR`), as multicast receivers do.
+   * Lets several sockets bind the same address (`SO_REUSEADDR`), as multicast receivers do. All of them must set it.
+   * Each gets the datagrams to a group; one to the address of this machine goes to the socket that was bound last.
    *
    * @default {false}
    */
@@ -173,6 +197,73 @@ export interface BindUdpOptions {
    * @default {16777216}
    */
   sendQueueLimit?: number;
+  /**
+   * Gives datagrams that this socket sends to a group also to the members on this machine, this socket included
+   * (`IP_MULTICAST_LOOP`). It is the sender's setting. Over the loopback interface they get them in any case.
+   *
+   * @default {true}
+   */
+  multicastLoopback?: boolean;
+  /**
+   * Routers that a datagram to a group may pass, plus 1: from 1 to 255 (`IP_MULTICAST_TTL`). With 1 it stays in its
+   * network. For IPv4 only: the runtime cannot set it on an IPv6 socket, where anything but 1 rejects `Unsupported`.
+   *
+   * @default {1}
+   */
+  multicastTtl?: number;
+  /**
+   * The interface that datagrams to groups leave by (`IP_MULTICAST_IF`): its name, or one of its addresses of the
+   * socket's family. A name, or an IPv6 address, needs `--allow-sys=networkInterfaces` as well. It works on `node:dgram`
+   * only. On `Deno.listenDatagram` bind to the interface's IPv4 address, or name it in an IPv6 target: `ff02::fb%eth0`.
+   *
+   * @default {decided by the routes}
+   */
+  multicastInterface?: string;
+  /**
+   * The TTL of datagrams to a single host: from 1 to 255 (`IP_TTL`). It works for IPv4 on `node:dgram` only.
+   *
+   * @default {decided by the system: 64 on Linux}
+   */
+  ttl?: number;
+  /**
+   * Leaves the IPv4 port of the same number to another socket, if the socket is bound to `::`. It works on `node:dgram`
+   * only.
+   *
+   * @default {false}
+   */
+  ipv6Only?: boolean;
+}
+
+/** Options of `joinMulticast`. */
+export interface JoinMulticastOptions {
+  /**
+   * The interface to receive on: its name, or one of its addresses of the group's family. A name, or an IPv6 address,
+   * needs `--allow-sys=networkInterfaces` as well.
+   *
+   * @default {decided by the routes}
+   */
+  interface?: string;
+  /**
+   * The only sender to receive from (`IP_ADD_SOURCE_MEMBERSHIP`), an IPv4 address. Each further source is a membership
+   * of its own. It works for IPv4 groups on `node:dgram` only.
+   *
+   * @default {any sender}
+   */
+  source?: string;
+}
+
+/** The membership of a socket in a multicast group. `await using` leaves the group. */
+export interface Membership extends AsyncDisposable {
+  /** The group's address. */
+  readonly group: string;
+  /**
+   * Leaves the group. It does nothing if it has succeeded before, or if the socket is closed, which leaves all groups.
+   * Datagrams that arrived before still wait to be received.
+   *
+   * Rejects with a {@linkcode SocketError} of kind `AddressNotAvailable` if the routes chose the interface, and there is
+   * no route now: the socket is still in the group, and the call may be repeated.
+   */
+  leave(): Promise<void>;
 }
 
 /**
@@ -504,8 +595,8 @@ export interface EncodeProxyHeaderOptions {
 /** The load balancers of a server, which may name their clients. */
 export interface ProxyProtocolOptions {
   /**
-   * Addresses and networks in CIDR notation, such as `10.0.0.0/8` or `::1`. A peer in one of them must send a header
-   * first; a connection of any other peer is closed. IPv4 and IPv6 are matched apart. At most 1,000 connections wait for
+   * Addresses and networks in CIDR notation, such as `10.0.0.0/8` or `::1`, and `"unix"` for all peers of a Unix
+   * socket, since the rights of its file say who they are. A peer in one of them must send a header first; a connection of any other peer is closed. IPv4 and IPv6 are matched apart. At most 1,000 connections wait for
    * their header at once: one more drops the oldest.
    */
   trust: string[];
@@ -543,7 +634,8 @@ export interface ServeOptions<A extends SocketAddress = Address> {
   whenFull?: "wait" | "refuse";
   /**
    * Maximum number of connections from one host. Further ones are closed and counted in `refused`, and `onRefused` is
-   * called. Behind a proxy the host is the client's. A connection counts until it is closed, so one that lingers after
+   * called. Behind a proxy the host is the client's. Clients of a Unix socket have no host, and no limit but
+   * `maxConnections`. A connection counts until it is closed, so one that lingers after
    * its handler (`linger`) still counts.
    *
    * @default {Infinity}
@@ -692,14 +784,20 @@ export interface Server<A extends SocketAddress = Address> extends AsyncDisposab
  *
  * A list is shuffled once and tried in that order without a pause; the pause comes after a whole round. A function gets
  * the number of the attempt since the last stable session, from 1 on. If it throws or rejects, the attempt has failed.
+ *
+ * @typeParam A The kind of the addresses.
  */
-export type Endpoints =
-  | Address
-  | readonly Address[]
-  | ((attempt: number) => Address | Promise<Address>);
+export type Endpoints<A extends SocketAddress = Address> =
+  | A
+  | readonly A[]
+  | ((attempt: number) => A | Promise<A>);
 
-/** Context of one session of a link. */
-export interface LinkContext {
+/**
+ * Context of one session of a link.
+ *
+ * @typeParam A The kind of the addresses.
+ */
+export interface LinkContext<A extends SocketAddress = Address> {
   /**
    * Says that the handshake is over and the connection can be used: `up` resolves. A session that has nothing to
    * negotiate calls it first. Calling it again, or after the session has ended, does nothing.
@@ -714,7 +812,7 @@ export interface LinkContext {
   /** The number of this attempt since the last stable session, from 1 on. */
   readonly attempt: number;
   /** The endpoint of this connection. */
-  readonly endpoint: Address;
+  readonly endpoint: A;
   /** The error of the attempt or session before this one; undefined if there was none, and after this session. */
   readonly lastError?: unknown;
 }
@@ -722,10 +820,12 @@ export interface LinkContext {
 /**
  * Works with one connection of a link, until it returns or throws. It must end when the connection does: it receives,
  * or waits for `disconnectSignal`.
+ *
+ * @typeParam A The kind of the addresses.
  */
-export type LinkSession = (
-  connection: Connection,
-  context: LinkContext,
+export type LinkSession<A extends SocketAddress = Address> = (
+  connection: Connection<A>,
+  context: LinkContext<A>,
 ) => void | Promise<void>;
 
 /**
@@ -753,8 +853,12 @@ export interface BackoffOptions {
   longest?: number;
 }
 
-/** Options of `keepConnected`. */
-export interface KeepConnectedOptions {
+/**
+ * Options of `keepConnected`.
+ *
+ * @typeParam A The kind of the addresses.
+ */
+export interface KeepConnectedOptions<A extends SocketAddress = Address> {
   /**
    * Milliseconds that an attempt may take until its session calls `ready`, from 1 to `Infinity`. They cover the
    * endpoint, the connection and the handshake together. After them the session's signal aborts with `TimedOut`, and
@@ -793,17 +897,21 @@ export interface KeepConnectedOptions {
    * connection that comes after the signal has aborted is aborted.
    */
   connect?: (
-    endpoint: Address,
+    endpoint: A,
     options: { readonly signal: AbortSignal },
-  ) => Connection | Promise<Connection>;
+  ) => Connection<A> | Promise<Connection<A>>;
   /** Called after each change of the state. If it fails, a line on standard error says so. */
   onChange?: (state: Link["state"]) => void;
   /** Ends the link at once: its connection is aborted. `close` of the link delivers what was sent. */
   signal?: AbortSignal;
 }
 
-/** A connection that is made again whenever it ends. `await using` closes it. */
-export interface Link extends AsyncDisposable {
+/**
+ * A connection that is made again whenever it ends. `await using` closes it.
+ *
+ * @typeParam A The kind of the addresses.
+ */
+export interface Link<A extends SocketAddress = Address> extends AsyncDisposable {
   /**
    * `connecting` until the session has called `ready`, `ready` until the session is over, `waiting` before a further
    * attempt, and `ended` for ever.
@@ -829,7 +937,7 @@ export interface Link extends AsyncDisposable {
    * `Aborted`, `TimedOut` (with the last error in `cause`). If the link has ended by itself, it rejects with the last
    * error, which is your own if your session threw it. A cancelled call changes nothing.
    */
-  up(options?: OperationOptions): Promise<Connection>;
+  up(options?: OperationOptions): Promise<Connection<A>>;
   /**
    * Ends the pause, for example because the network is back. It does nothing unless the link is `waiting`, and the next
    * pause is as long as it would have been.

@@ -29,7 +29,7 @@ export const MIB = 1024 * 1024;
 const NO = "no target";
 
 function options(options: Partial<WorkOptions> = {}): WorkOptions {
-  return { noDelay: true, size: 64, connections: 1, ...options };
+  return { noDelay: true, unix: false, size: 64, connections: 1, ...options };
 }
 
 /** Peers that do the work in their own way. They have no target. */
@@ -133,6 +133,30 @@ const USUAL: readonly RowSpec[] = [
     peers: { "raw Deno": 0.93, ...OTHERS, Node: 1 },
   },
   {
+    name: "Unix socket: 64 B ping-pong by recvInto, one buffer",
+    unit: "round trips/s",
+    work: "echo_into",
+    options: options({ unix: true }),
+    counts: 1,
+    peers: { "raw Deno": 0.97 },
+  },
+  {
+    name: "Unix socket: 64 KiB send, each awaited",
+    unit: "MiB/s",
+    work: "send_awaited",
+    options: options({ unix: true, size: 64 * 1024 }),
+    counts: 16,
+    peers: { "raw Deno": 0.97 },
+  },
+  {
+    name: "Unix socket: recvInto, one 128 KiB buffer",
+    unit: "MiB/s",
+    work: "recv_into",
+    options: options({ unix: true }),
+    counts: MIB,
+    peers: { "raw Deno": 0.97 },
+  },
+  {
     name: "sendTo, each awaited",
     overview: "sendTo, awaited",
     unit: "datagrams/s",
@@ -147,7 +171,15 @@ const USUAL: readonly RowSpec[] = [
     work: "send_to_at_once",
     options: options(),
     counts: 1,
-    peers: { "raw Deno": 0.95 },
+    peers: { "raw Deno": 0.95, ...OTHERS, "node: API on Deno": 1 },
+  },
+  {
+    name: "sendTo, 64 at once, without --unstable-net",
+    unit: "datagrams/s",
+    work: "send_to_by_dgram",
+    options: options(),
+    counts: 1,
+    peers: { "node: API on Deno": 0.85, "raw Deno": NO, Node: NO },
   },
   {
     name: "recvFrom, flood of 64 B datagrams",
@@ -164,7 +196,7 @@ const USUAL: readonly RowSpec[] = [
     work: "recv_from_at_once",
     options: options(),
     counts: 1,
-    peers: { "raw Deno": 1 },
+    peers: { "raw Deno": 1, ...OTHERS },
   },
   {
     name: "UDP ping-pong (raw: one buffer)",

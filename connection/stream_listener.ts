@@ -1,3 +1,4 @@
+import { isNamed } from "../core/address_check.ts";
 import { invalidInput } from "../core/arguments.ts";
 import { CallQueue, type Verdict } from "../core/call_queue.ts";
 import { toSocketError } from "../core/error_mapping.ts";
@@ -11,6 +12,7 @@ import type {
   Transport,
   TransportListener,
 } from "../types.ts";
+import { CheckedListener } from "./checked_transport.ts";
 import { StreamConnection } from "./stream_connection.ts";
 
 /**
@@ -58,11 +60,12 @@ export class StreamListener implements Listener<SocketAddress> {
     sendQueueLimit: number,
     open: (transport: Transport, sendQueueLimit: number) => StreamConnection = openPlain,
   ) {
+    const judge = source instanceof CheckedListener ? judgeForeign : judgeAccept;
     this.#source = source;
     this.address = source.address ?? NO_ADDRESS;
     this.#connections = new CallQueue({
       operation: "accept",
-      address: this.address,
+      address: isNamed(this.address) ? this.address : undefined,
       noun: "listener",
       next: () => source.accept(),
       open: (transport) => this.#openAccepted(open(transport, sendQueueLimit)),
@@ -140,12 +143,17 @@ function drop(connection: StreamConnection): void {
   connection.abort();
 }
 
-function judge({ kind, code }: SocketError): Verdict {
+function judgeAccept({ kind, code }: SocketError): Verdict {
   if (kind === "ResourceExhausted") return "reject";
   return PASSING_CODES.has(code) ? "retry" : "retry-after-pause";
 }
 
+/** Only the program knows an unknown error of its own listener, which may be a mistake in it: the caller gets it. */
+function judgeForeign({ code }: SocketError): Verdict {
+  return PASSING_CODES.has(code) ? "retry" : "reject";
+}
+
 /** Makes the error for a handle that is no listener. */
 export function notAListener(operation: string): SocketError {
-  return invalidInput(operation, "the first argument is not a Listener of listen");
+  return invalidInput(operation, "the first argument is not a Listener of listen or listenerOver");
 }

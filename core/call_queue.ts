@@ -19,7 +19,8 @@ export type Verdict =
 export interface Source<Given, T> {
   /** The function that waits for them, for errors. */
   readonly operation: "accept" | "recvFrom";
-  readonly address: SocketAddress;
+  /** Its address for errors, if it has one. */
+  readonly address: SocketAddress | undefined;
   /** The word for the source in messages: listener or socket. */
   readonly noun: string;
   /** Asks for the next one; called again only after it has settled. */

@@ -2,6 +2,7 @@ import { SocketError, type SocketErrorKind } from "../errors.ts";
 import type { SocketAddress } from "../types.ts";
 import { tlsMeaning } from "./tls_meaning.ts";
 
+/** The kind and the reason of an error of the system. */
 type Meaning = readonly [kind: SocketErrorKind, reason: string];
 
 const REFUSED: Meaning = ["ConnectionRefused", "connection refused"];
@@ -43,6 +44,7 @@ const BY_CODE: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["ENOPROTOOPT", HOST_UNREACHABLE],
   ["EADDRINUSE", IN_USE],
   ["EADDRNOTAVAIL", NOT_AVAILABLE],
+  ["ENODEV", ["AddressNotAvailable", "there is no such network interface"]],
   ["EACCES", FORBIDDEN],
   ["EPERM", FORBIDDEN],
   ["EMFILE", DESCRIPTORS],
@@ -64,6 +66,37 @@ const BY_CODE: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["ENOTSUP", UNSUPPORTED],
   ["EPROTONOSUPPORT", UNSUPPORTED],
 ]);
+
+const NOBODY: Meaning = ["ConnectionRefused", "no socket is there"];
+const NO_DIRECTORY: Meaning = ["AddressNotAvailable", "the directory does not exist"];
+
+/** Meanings of the errnos of connect(2) on a Unix socket that differ from those of TCP: see unix(7). */
+const OF_CONNECT: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
+  ["ENOENT", NOBODY],
+  ["ENOTDIR", NOBODY],
+  ["ECONNREFUSED", ["ConnectionRefused", "nobody listens on the socket"]],
+  ["EPROTOTYPE", ["ConnectionRefused", "the socket there takes datagrams, not connections"]],
+  ["EAGAIN", ["ResourceExhausted", "too many clients wait for the listener"]],
+  ["EACCES", ["PermissionDenied", "the rights of the socket file or of a directory forbid it"]],
+]);
+
+/** The same for bind(2). */
+const OF_LISTEN: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
+  ["ENOENT", NO_DIRECTORY],
+  ["ENOTDIR", NO_DIRECTORY],
+  ["EADDRINUSE", ["AddressInUse", "a file or another listener has the path"]],
+  ["EACCES", ["PermissionDenied", "the rights of a directory forbid it"]],
+  ["EROFS", ["PermissionDenied", "the file system is read-only"]],
+  ["ENOSPC", ["ResourceExhausted", "the file system is full"]],
+  ["EDQUOT", ["ResourceExhausted", "the quota of the file system is used up"]],
+]);
+
+/** Gives the meaning of an errno of `listen` or `connect` on a path, if it has one of its own. */
+function unixMeaning(operation: string, code: string | undefined): Meaning | undefined {
+  if (code === undefined) return undefined;
+  if (operation === "connect") return OF_CONNECT.get(code);
+  return operation === "listen" ? OF_LISTEN.get(code) : undefined;
+}
 
 /** Meanings by error class, for systems and errors to which the runtime gives no code. */
 const BY_CLASS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
@@ -113,7 +146,7 @@ export function toSocketError(
   }
   const { name, message } = error instanceof Error ? error : { name: "", message: textOf(error) };
   const code = errorCode(error, message);
-  const [kind, reason] = meaning(code, name, message, operation);
+  const [kind, reason] = meaning(code, name, message, operation, context.address);
   return new SocketError(kind, operation, reason, { ...context, code, cause: error });
 }
 
@@ -145,7 +178,12 @@ function meaning(
   name: string,
   message: string,
   operation: string,
+  address: SocketAddress | undefined,
 ): Meaning {
+  if (address !== undefined && address.host === undefined) {
+    const ofPath = unixMeaning(operation, code);
+    if (ofPath !== undefined) return ofPath;
+  }
   // ICMPv6 "administratively prohibited" arrives as this one, ICMPv4's as EHOSTUNREACH.
   if (code === "EACCES" && operation === "connect") return PROHIBITED;
   const known = (code === undefined ? undefined : BY_CODE.get(code)) ??

@@ -1,20 +1,22 @@
 import { ipFamily } from "../core/ip_address.ts";
 import type { SocketError } from "../errors.ts";
-import type { Address } from "../types.ts";
+import type { Address, SocketAddress } from "../types.ts";
 import { resolveName } from "./datagram_support.ts";
 import { hasUnstableNet } from "./deno_datagrams.ts";
 import {
   grantFor,
+  hasPermission,
   isDeniedByFlag,
-  isGranted,
   missingPermissions,
-  requestNet,
+  type Permission,
+  permissionsFor,
+  requestPermission,
 } from "./permissions.ts";
 
 /** The addresses that a program will use, by function. */
 export interface NeededAddresses {
-  readonly listen: readonly Address[];
-  readonly connect: readonly Address[];
+  readonly listen: readonly SocketAddress[];
+  readonly connect: readonly SocketAddress[];
   readonly bindUdp: readonly Address[];
   readonly sendTo: readonly Address[];
 }
@@ -31,13 +33,13 @@ export async function askForPermissions(
   const byName = (address: Address) => !hasUnstableNet() && ipFamily(address.host) === 0;
   const datagrams = [...bindUdp, ...sendTo];
   const direct = [...listen, ...connect, ...datagrams.filter((address) => !byName(address))];
-  const names = datagrams.filter(byName).map(({ host }) => host);
-  const hosts = new Set([...direct.map(grantFor), ...names]);
-  const error = await ask(operation, hosts);
+  const names = datagrams.filter(byName).map(({ host }) => netFor(host));
+  const first = [...direct.flatMap(permissionsFor), ...names];
+  const error = await ask(operation, first);
   if (error !== undefined || names.length === 0) return error;
   // node:dgram is given the address behind a name, which may be looked up only now.
-  for (const host of await resolveAll(operation, needed, byName)) hosts.add(host);
-  return await ask(operation, hosts);
+  const found = await resolveAll(operation, needed, byName);
+  return await ask(operation, [...first, ...found.map(netFor)]);
 }
 
 /** Returns the addresses behind the names for datagrams, as sockets that are bound as `needed` says would use them. */
@@ -63,13 +65,20 @@ async function resolveAll(
   return found;
 }
 
-/** Asks for hosts, written as in `--allow-net=`. */
-async function ask(operation: string, hosts: Iterable<string>): Promise<SocketError | undefined> {
-  const missing = [...hosts].filter((host) => !isGranted(host));
+function netFor(host: string): Permission {
+  return { name: "net", host };
+}
+
+async function ask(
+  operation: string,
+  permissions: readonly Permission[],
+): Promise<SocketError | undefined> {
+  const each = new Map(permissions.map((permission) => [JSON.stringify(permission), permission]));
+  const missing = [...each.values()].filter((permission) => !hasPermission(permission));
   // After one refusal the program cannot start, whatever is answered to further questions.
   if (!missing.some(isDeniedByFlag)) {
-    for (const host of missing) if (!await requestNet(host)) break;
+    for (const permission of missing) if (!await requestPermission(permission)) break;
   }
-  const left = missing.filter((host) => !isGranted(host));
+  const left = missing.filter((permission) => !hasPermission(permission));
   return left.length === 0 ? undefined : missingPermissions(left, operation);
 }

@@ -1,4 +1,4 @@
-import { describeAddress } from "../core/address_check.ts";
+import { describeAddress, isNamed } from "../core/address_check.ts";
 import { summarize } from "../core/error_mapping.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 import type { ServeOptions, SocketAddress } from "../types.ts";
@@ -44,7 +44,9 @@ export class ErrorReports {
   }
 
   #write(line: string, connection: StreamConnection | undefined): void {
-    const who = connection === undefined ? "" : ` ${describeAddress(connection.remoteAddress)}:`;
-    console.error(`serve ${describeAddress(this.#address)}:${who} ${line}`);
+    const peer = connection?.remoteAddress;
+    const who = peer === undefined || !isNamed(peer) ? "" : ` ${describeAddress(peer)}:`;
+    const where = isNamed(this.#address) ? ` ${describeAddress(this.#address)}` : "";
+    console.error(`serve${where}:${who} ${line}`);
   }
 }

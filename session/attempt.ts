@@ -1,5 +1,5 @@
 import { SocketError } from "../errors.ts";
-import type { Address, Connection, LinkContext } from "../types.ts";
+import type { Connection, LinkContext, SocketAddress } from "../types.ts";
 import type { CloseLimits } from "../connection/graceful_close.ts";
 import { readCloseLimits } from "../connection/graceful_close.ts";
 import { StreamConnection } from "../connection/stream_connection.ts";
@@ -45,7 +45,7 @@ export class Attempt {
   #interruption: SocketError | undefined;
   /** Limits of a graceful close, if that is how the attempt was interrupted. */
   #limits: CloseLimits | undefined;
-  #endpoint: Address | undefined;
+  #endpoint: SocketAddress | undefined;
   #connection: StreamConnection | undefined;
   #stopHandshakeTimer = () => {};
   #readyAt: number | undefined;
@@ -70,7 +70,7 @@ export class Attempt {
   }
 
   /** The endpoint, once it is known. */
-  get endpoint(): Address | undefined {
+  get endpoint(): SocketAddress | undefined {
     return this.#endpoint;
   }
 
@@ -142,7 +142,7 @@ export class Attempt {
 
   async #runSession(
     connection: StreamConnection,
-    endpoint: Address,
+    endpoint: SocketAddress,
   ): Promise<AttemptFailure | undefined> {
     const call = new SessionCall(
       this.#settings.session,
@@ -165,7 +165,7 @@ export class Attempt {
     return settled ? failure : this.#failureOf(call);
   }
 
-  #context(connection: StreamConnection, endpoint: Address): LinkContext {
+  #context(connection: StreamConnection, endpoint: SocketAddress): LinkContext<SocketAddress> {
     const lastError = () => this.#lastError;
     return {
       ready: () => this.#ready(connection),
@@ -290,7 +290,7 @@ class SessionCall {
   constructor(
     session: LinkSettings["session"],
     connection: StreamConnection,
-    context: LinkContext,
+    context: LinkContext<SocketAddress>,
   ) {
     this.settled = this.#run(session, connection, context);
   }
@@ -298,7 +298,7 @@ class SessionCall {
   async #run(...[session, ...args]: ConstructorParameters<typeof SessionCall>): Promise<void> {
     try {
       const [connection, context] = args;
-      await session(connection as unknown as Connection, context);
+      await session(connection, context);
     } catch (error) {
       this.thrown = { error };
     }

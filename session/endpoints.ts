@@ -1,19 +1,19 @@
 import { describe, invalidInput, isArray } from "../core/arguments.ts";
-import { checkAddress } from "../core/address_check.ts";
-import type { Address, Endpoints } from "../types.ts";
+import { checkSocketAddress } from "../core/address_check.ts";
+import type { Endpoints, SocketAddress } from "../types.ts";
 
 const OPERATION = "keepConnected";
 
 /** Gives an endpoint for each attempt, in rounds: a round tries each endpoint of a list once. */
 export class EndpointSource {
-  readonly #list: readonly Address[];
+  readonly #list: readonly SocketAddress[];
   readonly #ask: ((attempt: number) => unknown) | undefined;
   #position = 0;
   /** Endpoints of this round that were tried. */
   #tried = 0;
 
   /** Reads the caller's endpoints; must be called within `readArguments`. */
-  constructor(endpoints: Endpoints) {
+  constructor(endpoints: Endpoints<SocketAddress>) {
     if (typeof endpoints === "function") {
       this.#ask = endpoints;
       this.#list = [];
@@ -35,7 +35,7 @@ export class EndpointSource {
   }
 
   /** Gives the endpoint of the next attempt. Rejects with what the caller's function throws, or `InvalidInput`. */
-  async next(attempt: number): Promise<Address> {
+  async next(attempt: number): Promise<SocketAddress> {
     this.#tried++;
     const ask = this.#ask;
     if (ask !== undefined) {
@@ -52,8 +52,8 @@ export class EndpointSource {
 }
 
 /** Returns a frozen copy of an endpoint that can be tried, or throws `InvalidInput`. */
-function checkEndpoint(endpoint: unknown): Address {
-  return checkAddress(OPERATION, endpoint, 1);
+function checkEndpoint(endpoint: unknown): SocketAddress {
+  return checkSocketAddress(OPERATION, endpoint, 1);
 }
 
 /** Shuffles a list, so that the clients of several servers do not all begin with the same one. */

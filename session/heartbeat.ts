@@ -5,7 +5,7 @@ import {
 } from "../connection/stream_connection.ts";
 import { describe, invalidInput, readArguments } from "../core/arguments.ts";
 import { SocketError } from "../errors.ts";
-import type { Connection } from "../types.ts";
+import type { Connection, SocketAddress } from "../types.ts";
 import { type Beat, HeartbeatClock } from "./heartbeat_clock.ts";
 
 const OPERATION = "heartbeat";
@@ -64,7 +64,10 @@ export interface HeartbeatOptions {
  * await assertRejects(() => recvLine(server), SocketError, "the peer sent nothing");
  * ```
  */
-export function heartbeat(connection: Connection, options: HeartbeatOptions): Disposable {
+export function heartbeat(
+  connection: Connection<SocketAddress>,
+  options: HeartbeatOptions,
+): Disposable {
   const settings = readArguments(OPERATION, () => readOptions(options));
   if (!StreamConnection.is(connection)) throw notAConnection(OPERATION);
   return new Heartbeat(connection, settings);

@@ -1,5 +1,5 @@
 import { SocketError } from "../errors.ts";
-import type { Address, CloseOptions, Connection, Link, OperationOptions } from "../types.ts";
+import type { CloseOptions, Connection, Link, OperationOptions, SocketAddress } from "../types.ts";
 import { readCloseLimits } from "../connection/graceful_close.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 import { describe, invalidInput } from "../core/arguments.ts";
@@ -27,13 +27,13 @@ interface LinkEnd {
 }
 
 /** A call of `up` that waits. */
-interface WaitingUp extends Deferred<Connection> {
+interface WaitingUp extends Deferred<Connection<SocketAddress>> {
   /** Ends the watch on its signal and timeout. */
   readonly stop: (() => void) | undefined;
 }
 
 /** A loop of attempts that owns the connection. */
-export class KeptLink implements Link, AttemptObserver {
+export class KeptLink implements Link<SocketAddress>, AttemptObserver {
   readonly finished: Promise<void>;
   readonly #settings: LinkSettings;
   readonly #pause: ReconnectPause;
@@ -47,7 +47,7 @@ export class KeptLink implements Link, AttemptObserver {
   /** The attempt under way. */
   #attempt: Attempt | undefined;
   /** The endpoint of the attempt before. */
-  #lastEndpoint: Address | undefined;
+  #lastEndpoint: SocketAddress | undefined;
   /** The connection of a session that is ready. */
   #connection: StreamConnection | undefined;
   /** Time at which the last session became ready (ms). */
@@ -73,7 +73,7 @@ export class KeptLink implements Link, AttemptObserver {
     return this.#lastError;
   }
 
-  up(options?: OperationOptions): Promise<Connection> {
+  up(options?: OperationOptions): Promise<Connection<SocketAddress>> {
     try {
       const cancellation = Cancellation.read("up", options);
       if (this.#end !== undefined) throw this.#end.error;
@@ -81,7 +81,7 @@ export class KeptLink implements Link, AttemptObserver {
       if (already?.kind === "Aborted") throw this.#cancelled(already);
       // Somebody may have closed or broken the connection, and the link has not noticed yet.
       if (this.#connection?.lost === false) {
-        return Promise.resolve(this.#connection as unknown as Connection);
+        return Promise.resolve(this.#connection);
       }
       if (already !== undefined) throw this.#lastError ?? this.#cancelled(already);
       return this.#wait(cancellation);
@@ -90,8 +90,8 @@ export class KeptLink implements Link, AttemptObserver {
     }
   }
 
-  #wait(cancellation: Cancellation | undefined): Promise<Connection> {
-    const { promise, resolve, reject } = deferred<Connection>();
+  #wait(cancellation: Cancellation | undefined): Promise<Connection<SocketAddress>> {
+    const { promise, resolve, reject } = deferred<Connection<SocketAddress>>();
     const stop = cancellation?.watch((why) => {
       this.#waiters.delete(waiter);
       reject(this.#cancelled(why));
@@ -142,7 +142,7 @@ export class KeptLink implements Link, AttemptObserver {
   onReady(connection: StreamConnection): void {
     this.#connection = connection;
     this.#readyAt = performance.now();
-    for (const { resolve } of this.#takeWaiters()) resolve(connection as unknown as Connection);
+    for (const { resolve } of this.#takeWaiters()) resolve(connection);
     this.#setState("ready");
   }
 
@@ -271,7 +271,7 @@ export class KeptLink implements Link, AttemptObserver {
     }
   }
 
-  get #endpoint(): Address | undefined {
+  get #endpoint(): SocketAddress | undefined {
     return this.#attempt?.endpoint ?? this.#lastEndpoint;
   }
 

@@ -2,12 +2,12 @@ import { checkLimit, checkOptions, describe, invalidInput } from "../core/argume
 import { checkSignal } from "../core/cancellation.ts";
 import { SocketError, type SocketErrorKind } from "../errors.ts";
 import type {
-  Address,
   BackoffOptions,
   Connection,
   Endpoints,
   KeepConnectedOptions,
   LinkSession,
+  SocketAddress,
 } from "../types.ts";
 import { EndpointSource } from "./endpoints.ts";
 import type { BackoffSettings } from "./reconnect_pause.ts";
@@ -34,14 +34,14 @@ const HOPELESS: ReadonlySet<string> = new Set(
 
 /** Opens a connection to an endpoint. */
 export type Connect = (
-  endpoint: Address,
+  endpoint: SocketAddress,
   options: { readonly signal: AbortSignal },
-) => Connection | Promise<Connection>;
+) => Connection<SocketAddress> | Promise<Connection<SocketAddress>>;
 
 /** The arguments of a link, checked and complete. Times are in milliseconds. */
 export interface LinkSettings {
   readonly endpoints: EndpointSource;
-  readonly session: LinkSession;
+  readonly session: LinkSession<SocketAddress>;
   readonly connect: Connect;
   readonly handshakeTimeout: number;
   readonly backoff: BackoffSettings;
@@ -49,22 +49,22 @@ export interface LinkSettings {
   readonly attempts: number;
   /** Decides if the link goes on after an error. Its answer is not checked yet. */
   readonly retry: (error: unknown) => unknown;
-  readonly onChange: KeepConnectedOptions["onChange"];
+  readonly onChange: KeepConnectedOptions<SocketAddress>["onChange"];
   readonly signal: AbortSignal | undefined;
 }
 
 /** Reads and checks the arguments of `keepConnected`; must be called within `readArguments`. */
 export function readLinkOptions(
-  endpoints: Endpoints,
-  session: LinkSession,
-  options: KeepConnectedOptions | undefined,
+  endpoints: Endpoints<SocketAddress>,
+  session: LinkSession<SocketAddress>,
+  options: KeepConnectedOptions<SocketAddress> | undefined,
   connectByDefault: Connect,
 ): LinkSettings {
   const source = new EndpointSource(endpoints);
   if (typeof session !== "function") {
     throw invalidInput(OPERATION, `the session is ${describe(session)}, not a function`);
   }
-  const checked = checkOptions<KeepConnectedOptions>(OPERATION, options);
+  const checked = checkOptions<KeepConnectedOptions<SocketAddress>>(OPERATION, options);
   const { connect = connectByDefault, retry = isHopeful, onChange, signal } = checked;
   checkCallback("connect", connect);
   checkCallback("retry", retry);

@@ -1,7 +1,7 @@
 import { SocketError } from "../errors.ts";
 import { observed, report } from "../observe/observers.ts";
 import type { Address, Connection, ConnectOptions, SocketAddress, Transport } from "../types.ts";
-import { checkAddress } from "../core/address_check.ts";
+import { checkSocketAddress } from "../core/address_check.ts";
 import { Cancellation, cancelledError } from "../core/cancellation.ts";
 import { toSocketError } from "../core/error_mapping.ts";
 import { StreamConnection } from "../connection/stream_connection.ts";
@@ -20,18 +20,18 @@ interface HostAndPort {
 
 /** Connects, for `connect` and for a link. */
 export async function connectStream(
-  address: Address,
+  address: SocketAddress,
   options: ConnectOptions | undefined,
 ): Promise<StreamConnection> {
   const operation = "connect";
-  const target = checkAddress(operation, address, 1);
+  const target = checkSocketAddress(operation, address, 1);
   const cancellation = Cancellation.read(operation, options);
   const { settings, sendQueueLimit } = readTcpOptions(operation, options);
   const already = cancellation?.already;
   if (already !== undefined) throw cancelledError(already, operation, target);
   const begin = observed.connect === undefined ? undefined : performance.now();
   try {
-    const transport = await connectTcp(target, settings, cancellation);
+    const transport = await openTransport(target, settings, cancellation);
     const connection = new StreamConnection(transport, sendQueueLimit);
     if (begin !== undefined) reportConnect(target, begin, { connection });
     return connection;
@@ -46,20 +46,26 @@ export async function connectStream(
 type Outcome = { readonly connection: Connection<SocketAddress> } | { readonly error: SocketError };
 
 /** Reports the end of a `connect` that began at a time (ms) to those who observe it. */
-export function reportConnect(address: Address, begin: number, outcome: Outcome): void {
+export function reportConnect(address: SocketAddress, begin: number, outcome: Outcome): void {
   report("connect", { address, duration: performance.now() - begin, ...outcome });
 }
 
 /** Connects to another socket. Rejects with what the backend throws. */
-export async function connectTcp(
-  address: Address,
+export async function openTransport(
+  address: SocketAddress,
   settings: TcpSettings,
   cancellation: Cancellation | undefined,
 ): Promise<Transport> {
+  const open = (signal?: AbortSignal) =>
+    address.host === undefined
+      ? denoBackend.connectUnix(address)
+      : denoBackend.connect(address, settings, signal);
   const transport = cancellation === undefined
-    ? await denoBackend.connect(address, settings)
-    : await connectUntil(address, settings, cancellation);
-  if (isSelfConnection(transport)) throw await refuseSelfConnection(transport, address);
+    ? await open()
+    : await openUntil(address, open, cancellation);
+  if (address.host !== undefined && isSelfConnection(transport)) {
+    throw await refuseSelfConnection(transport, address);
+  }
   return transport;
 }
 
@@ -67,9 +73,9 @@ export async function connectTcp(
  * Connects unless the call is cancelled. Then it rejects at once and stops the backend; if the backend connects all the
  * same, in the very moment of the abort, the late connection is closed.
  */
-function connectUntil(
-  address: Address,
-  settings: TcpSettings,
+function openUntil(
+  address: SocketAddress,
+  open: (signal: AbortSignal) => Promise<Transport>,
   cancellation: Cancellation,
 ): Promise<Transport> {
   const { promise, resolve, reject } = Promise.withResolvers<Transport>();
@@ -78,7 +84,7 @@ function connectUntil(
     reject(cancelledError(why, "connect", address));
     attempt.abort();
   }, address);
-  denoBackend.connect(address, settings, attempt.signal).then(
+  open(attempt.signal).then(
     (transport) => {
       stop();
       if (attempt.signal.aborted) transport.close();

@@ -5,7 +5,7 @@ import { Cancellation, type Cancelled, cancelledError } from "../core/cancellati
 import { toSocketError } from "../core/error_mapping.ts";
 import type { SocketError } from "../errors.ts";
 import { observed } from "../observe/observers.ts";
-import { connectTcp, reportConnect } from "../tcp/connect.ts";
+import { openTransport, reportConnect } from "../tcp/connect.ts";
 import { readTcpOptions } from "../tcp/options.ts";
 import type { Address, ConnectOptions, OperationOptions, SocketAddress } from "../types.ts";
 import { ClientHandshake } from "./client_handshake.ts";
@@ -26,7 +26,7 @@ export async function connectOverTls(
   await checkClientCertificate(operation, settings);
   const begin = observed.connect === undefined ? undefined : performance.now();
   const connecting = untilCancelled(operation, cancellation, target, async (signal) => {
-    const transport = await connectTcp(
+    const transport = await openTransport(
       target,
       tcp.settings,
       Cancellation.read(operation, signal && { signal }),

@@ -44,12 +44,12 @@ export class Runner implements AsyncDisposable {
   async rate(
     contender: ContenderName,
     work: WorkName,
-    { noDelay, size, connections }: WorkOptions,
+    { noDelay, unix, size, connections }: WorkOptions,
     milliseconds: number,
   ): Promise<number> {
     const [program, name] = PROGRAMS[contender];
     const { tcp, udp } = this.peer;
-    const numbers = [Number(noDelay), size, connections, milliseconds, tcp, udp];
+    const numbers = [Number(noDelay), size, connections, milliseconds, tcp, udp, Number(unix)];
     const answer = await this.#program(program).ask([name, work, ...numbers].join(" "));
     const [amount, elapsed] = answer.split(" ").map(Number);
     if (Number.isNaN(amount)) throw new Error(`${contender}, ${work}: ${answer}`);

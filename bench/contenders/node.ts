@@ -4,6 +4,7 @@ import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect as connectTo, type Socket } from "node:net";
 import {
+  AT_ONCE,
   CONNECTS,
   type Contender,
   DATAGRAMS,
@@ -331,6 +332,22 @@ async function sendTo(peer: Peer, { size }: WorkOptions): Promise<Work> {
   };
 }
 
+async function sendToAtOnce(peer: Peer, { size }: WorkOptions): Promise<Work> {
+  const socket = await bind();
+  const bytes = Buffer.alloc(size, SINK_DATAGRAM);
+  const sent = new Array<Promise<void>>(AT_ONCE);
+  return {
+    async batch() {
+      for (let left = DATAGRAMS; left > 0; left -= AT_ONCE) {
+        for (let index = 0; index < AT_ONCE; index++) sent[index] = sendOne(socket, peer, bytes);
+        await Promise.all(sent);
+      }
+      return DATAGRAMS;
+    },
+    end: () => socket.close(),
+  };
+}
+
 async function recvFrom(peer: Peer): Promise<Work> {
   const socket = await bind();
   let missing = 0;
@@ -391,7 +408,11 @@ export const node: Contender = {
   echo_into: echo,
   connect,
   send_to: sendTo,
+  send_to_at_once: sendToAtOnce,
+  send_to_by_dgram: sendToAtOnce,
   recv_from: recvFrom,
+  // Datagrams come as events, however many are waited for.
+  recv_from_at_once: recvFrom,
   udp_echo: udpEcho,
 };
 

@@ -16,6 +16,7 @@ import {
   sendFrame as sendOneFrame,
   sendFrames as sendAllFrames,
   sendTo as sendDatagram,
+  type SocketAddress,
 } from "../../mod.ts";
 import {
   ASKED_DATAGRAMS,
@@ -45,12 +46,24 @@ import {
   SMALL_FRAMES,
   SOURCE,
   START_FLOOD,
+  unixPath,
   type Work,
   type WorkOptions,
 } from "./work.ts";
+import { NodeDatagrams } from "../../runtime/node_datagrams.ts";
+import { BoundUdpSocket } from "../../udp/udp_socket.ts";
 
-async function open(peer: Peer, job: number, noDelay = true): Promise<Connection> {
-  const connection = await connectTo({ host: HOST, port: peer.tcp }, { noDelay });
+/** The options of a connection. */
+type Way = Pick<WorkOptions, "noDelay" | "unix">;
+const TCP: Way = { noDelay: true, unix: false };
+
+async function open(
+  peer: Peer,
+  job: number,
+  { noDelay, unix }: Way = TCP,
+): Promise<Connection<SocketAddress>> {
+  const address = unix ? { path: unixPath(peer) } : { host: HOST, port: peer.tcp };
+  const connection = await connectTo(address as SocketAddress, { noDelay });
   await send(connection, Uint8Array.of(job));
   return connection;
 }
@@ -58,15 +71,17 @@ async function open(peer: Peer, job: number, noDelay = true): Promise<Connection
 async function openAll(
   peer: Peer,
   job: number,
-  { connections, noDelay }: WorkOptions,
-): Promise<Connection[]> {
-  const opened: Connection[] = [];
-  for (let count = 0; count < connections; count++) opened.push(await open(peer, job, noDelay));
+  options: WorkOptions,
+): Promise<Connection<SocketAddress>[]> {
+  const opened: Connection<SocketAddress>[] = [];
+  for (let count = 0; count < options.connections; count++) {
+    opened.push(await open(peer, job, options));
+  }
   return opened;
 }
 
-async function sendAwaited(peer: Peer, { size, noDelay }: WorkOptions): Promise<Work> {
-  const connection = await open(peer, SINK, noDelay);
+async function sendAwaited(peer: Peer, { size, ...way }: WorkOptions): Promise<Work> {
+  const connection = await open(peer, SINK, way);
   const bytes = new Uint8Array(size);
   const count = sends(size);
   return {
@@ -78,8 +93,8 @@ async function sendAwaited(peer: Peer, { size, noDelay }: WorkOptions): Promise<
   };
 }
 
-async function sendPipelined(peer: Peer, { size, noDelay }: WorkOptions): Promise<Work> {
-  const connection = await open(peer, SINK, noDelay);
+async function sendPipelined(peer: Peer, { size, ...way }: WorkOptions): Promise<Work> {
+  const connection = await open(peer, SINK, way);
   const bytes = new Uint8Array(size);
   const count = pipelined(size);
   return {
@@ -96,7 +111,7 @@ async function sendPipelined(peer: Peer, { size, noDelay }: WorkOptions): Promis
 async function withMessages(
   peer: Peer,
   { size }: WorkOptions,
-  sendBatch: (connection: Connection) => (messages: Uint8Array[]) => Promise<void>,
+  sendBatch: (connection: Connection<SocketAddress>) => (messages: Uint8Array[]) => Promise<void>,
 ): Promise<Work> {
   const connection = await open(peer, SINK);
   const messages = Array.from({ length: PIPELINED }, () => new Uint8Array(size));
@@ -110,23 +125,23 @@ async function withMessages(
   };
 }
 
-function sendPieces(connection: Connection) {
+function sendPieces(connection: Connection<SocketAddress>) {
   return (messages: Uint8Array[]) => send(connection, messages);
 }
 
-function sendOneByOne(connection: Connection) {
+function sendOneByOne(connection: Connection<SocketAddress>) {
   return (messages: Uint8Array[]) => {
     for (let index = 1; index < messages.length; index++) void send(connection, messages[index]);
     return send(connection, messages[0]);
   };
 }
 
-function sendFrames(connection: Connection) {
+function sendFrames(connection: Connection<SocketAddress>) {
   const stream = framed(connection, lengthPrefixed());
   return (messages: Uint8Array[]) => sendAllFrames(stream, messages);
 }
 
-function sendFrameByFrame(connection: Connection) {
+function sendFrameByFrame(connection: Connection<SocketAddress>) {
   const stream = framed(connection, lengthPrefixed());
   return (messages: Uint8Array[]) => {
     for (let index = 1; index < messages.length; index++) {
@@ -198,8 +213,8 @@ async function recv(peer: Peer, job: number, amount: number): Promise<Work> {
   };
 }
 
-async function recvInto(peer: Peer): Promise<Work> {
-  const connection = await open(peer, SOURCE);
+async function recvInto(peer: Peer, options: WorkOptions): Promise<Work> {
+  const connection = await open(peer, SOURCE, options);
   const buffer = new Uint8Array(128 * 1024);
   return {
     async batch() {
@@ -212,7 +227,7 @@ async function recvInto(peer: Peer): Promise<Work> {
 }
 
 /** Echoes a large message, which comes back while it is still being sent. */
-async function roundTrip(connection: Connection, bytes: Uint8Array): Promise<void> {
+async function roundTrip(connection: Connection<SocketAddress>, bytes: Uint8Array): Promise<void> {
   const { length } = bytes;
   const sent = isSmall(length) ? await send(connection, bytes) : send(connection, bytes);
   for (let missing = length; missing > 0;) missing -= (await receive(connection))!.length;
@@ -220,7 +235,7 @@ async function roundTrip(connection: Connection, bytes: Uint8Array): Promise<voi
 }
 
 async function roundTripInto(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   bytes: Uint8Array,
   buffer: Uint8Array,
 ): Promise<void> {
@@ -236,7 +251,7 @@ async function echo(peer: Peer, options: WorkOptions, once: typeof roundTripInto
   const bytes = new Uint8Array(size);
   const buffers = all.map(() => new Uint8Array(Math.min(size, 64 * 1024)));
   const each = roundTrips(connections);
-  const several = async (connection: Connection, index: number) => {
+  const several = async (connection: Connection<SocketAddress>, index: number) => {
     for (let left = each; left > 0; left--) await once(connection, bytes, buffers[index]);
   };
   return {
@@ -278,8 +293,26 @@ async function sendTo(peer: Peer, { size }: WorkOptions): Promise<Work> {
   };
 }
 
-async function sendToAtOnce(peer: Peer, { size }: WorkOptions): Promise<Work> {
-  const socket = await bindUdp({ host: HOST, port: 0 });
+/** Binds a socket as `bindUdp` does without unstable features. */
+async function bindByDgram(): Promise<BoundUdpSocket> {
+  const settings = {
+    reuseAddress: false,
+    multicastLoopback: true,
+    multicastTtl: undefined,
+    multicastInterface: undefined,
+    ttl: undefined,
+    ipv6Only: false,
+  };
+  const socket = await NodeDatagrams.bind({ host: HOST, port: 0 }, settings);
+  return new BoundUdpSocket(socket, 16 * 1024 * 1024, false);
+}
+
+async function sendToAtOnce(
+  peer: Peer,
+  { size }: WorkOptions,
+  bind = () => bindUdp({ host: HOST, port: 0 }),
+): Promise<Work> {
+  const socket = await bind();
   const to = { host: HOST, port: peer.udp };
   const bytes = new Uint8Array(size).fill(SINK_DATAGRAM);
   const sent = new Array<Promise<void>>(AT_ONCE);
@@ -359,7 +392,8 @@ export const ours: Contender = {
   echo_into: (peer, options) => echo(peer, options, roundTripInto),
   connect,
   send_to: sendTo,
-  send_to_at_once: sendToAtOnce,
+  send_to_at_once: (peer, options) => sendToAtOnce(peer, options),
+  send_to_by_dgram: (peer, options) => sendToAtOnce(peer, options, bindByDgram),
   recv_from: (peer) => recvFrom(peer, 1),
   recv_from_at_once: (peer) => recvFrom(peer, AT_ONCE),
   recv_from_asked: recvFromAsked,

@@ -28,13 +28,24 @@ import {
   SMALL_FRAMES,
   SOURCE,
   START_FLOOD,
+  unixPath,
   type Work,
   type WorkOptions,
 } from "./work.ts";
 
-async function open(peer: Peer, job: number, noDelay = true): Promise<Deno.TcpConn> {
-  const conn = await Deno.connect({ hostname: HOST, port: peer.tcp });
-  conn.setNoDelay(noDelay);
+/** The options of a connection. */
+type Way = Pick<WorkOptions, "noDelay" | "unix">;
+const TCP: Way = { noDelay: true, unix: false };
+
+async function open(
+  peer: Peer,
+  job: number,
+  { noDelay, unix }: Way = TCP,
+): Promise<Deno.Conn> {
+  const conn = unix
+    ? await Deno.connect({ transport: "unix", path: unixPath(peer) })
+    : await Deno.connect({ hostname: HOST, port: peer.tcp });
+  if ("setNoDelay" in conn) conn.setNoDelay(noDelay);
   await conn.write(Uint8Array.of(job));
   return conn;
 }
@@ -42,15 +53,17 @@ async function open(peer: Peer, job: number, noDelay = true): Promise<Deno.TcpCo
 async function openAll(
   peer: Peer,
   job: number,
-  { connections, noDelay }: WorkOptions,
-): Promise<Deno.TcpConn[]> {
-  const conns: Deno.TcpConn[] = [];
-  for (let count = 0; count < connections; count++) conns.push(await open(peer, job, noDelay));
+  options: WorkOptions,
+): Promise<Deno.Conn[]> {
+  const conns: Deno.Conn[] = [];
+  for (let count = 0; count < options.connections; count++) {
+    conns.push(await open(peer, job, options));
+  }
   return conns;
 }
 
 /** Writes a whole message. Every program that needs whole messages has to write this loop. */
-async function writeAll(conn: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
   for (let sent = await conn.write(bytes); sent < bytes.length;) {
     sent += await conn.write(bytes.subarray(sent));
   }
@@ -59,10 +72,10 @@ async function writeAll(conn: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
 /** Awaits each write for every kind of work. Writes cannot be pipelined, because concurrent ones interleave. */
 async function awaitedWrites(
   peer: Peer,
-  { size, noDelay }: WorkOptions,
+  { size, ...way }: WorkOptions,
   count: number,
 ): Promise<Work> {
-  const conn = await open(peer, SINK, noDelay);
+  const conn = await open(peer, SINK, way);
   const bytes = new Uint8Array(size);
   // A small write is almost never partial, and the bare call is the harder baseline.
   const write = isSmall(size)
@@ -178,8 +191,8 @@ async function recv(peer: Peer, job: number, amount: number, room: number): Prom
   };
 }
 
-async function recvInto(peer: Peer): Promise<Work> {
-  const conn = await open(peer, SOURCE);
+async function recvInto(peer: Peer, options: WorkOptions): Promise<Work> {
+  const conn = await open(peer, SOURCE, options);
   const buffer = new Uint8Array(128 * 1024);
   return {
     async batch() {
@@ -199,7 +212,7 @@ async function echo(peer: Peer, options: WorkOptions, fresh: boolean): Promise<W
   const room = Math.min(size, 64 * 1024);
   const buffers = conns.map(() => new Uint8Array(room));
   const small = isSmall(size);
-  const roundTrip = async (conn: Deno.TcpConn, buffer: Uint8Array) => {
+  const roundTrip = async (conn: Deno.Conn, buffer: Uint8Array) => {
     for (let left = each; left > 0; left--) {
       // A large message comes back while it is still being written.
       const written = small ? await conn.write(bytes) : writeAll(conn, bytes);
@@ -336,6 +349,8 @@ export const raw: Contender = {
   connect,
   send_to: sendTo,
   send_to_at_once: sendToAtOnce,
+  // Raw code without unstable features is the contender in node.ts. This is what that costs.
+  send_to_by_dgram: sendToAtOnce,
   recv_from: (peer) => recvFrom(peer, 1),
   recv_from_at_once: (peer) => recvFrom(peer, AT_ONCE),
   recv_from_asked: recvFromAsked,

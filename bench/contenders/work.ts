@@ -11,6 +11,8 @@ export interface Peer {
 
 export interface WorkOptions {
   readonly noDelay: boolean;
+  /** True for connections over the peer's Unix socket. Only this package and the runtime's own sockets use it. */
+  readonly unix: boolean;
   /** The size of a message (bytes). */
   readonly size: number;
   readonly connections: number;
@@ -54,6 +56,8 @@ export const WORK_NAMES = [
   "send_to",
   /** Sends datagrams of 64 bytes, 64 at a time, and awaits these together. */
   "send_to_at_once",
+  /** The same by `node:dgram`, which programs without unstable features get. */
+  "send_to_by_dgram",
   /** Receives a flood of datagrams. */
   "recv_from",
   /** Receives a flood of datagrams by 64 calls at a time. */
@@ -71,6 +75,11 @@ export type MakeWork = (peer: Peer, options: WorkOptions) => Promise<Work>;
 export type Contender = Readonly<Partial<Record<WorkName, MakeWork>>>;
 
 export const HOST = "127.0.0.1";
+
+/** Returns the abstract name of the peer's Unix socket. */
+export function unixPath({ tcp }: Peer): string {
+  return `\0sockets-bench-${tcp}`;
+}
 
 /** The first byte of a connection, which says what the peer does with it. */
 export const SINK = 115; // s

@@ -8,6 +8,7 @@ import {
   recv,
   recvInto,
   send,
+  type SocketAddress,
   SocketError,
 } from "../../mod.ts";
 import type { Row } from "./check_stream.ts";
@@ -18,7 +19,7 @@ import { recvAll, recvExactly } from "./check_stream_transfer.ts";
 const TOO_MUCH = 32 * 1024 * 1024;
 
 /** Sends until the connection is broken, and returns the error. */
-async function sendUntilBroken(connection: Connection): Promise<SocketError> {
+async function sendUntilBroken(connection: Connection<SocketAddress>): Promise<SocketError> {
   for (let attempt = 0; attempt < 1000; attempt++) {
     try {
       await send(connection, new Uint8Array(1024));

@@ -30,14 +30,19 @@ Deno.test("bench contenders: each does all of its works against the C peer", asy
     const orders = Object.entries(contenders).flatMap(([contender, works]) =>
       Object.keys(works).map((work) => [deno, contender, work] as const)
     );
-    const notInC = /^(echo_into|recv_from_asked|send_pieces|\w+_frames|\w+_at_once)$/;
+    const notInC = /^(echo_into|recv_from_asked|send_pieces|\w+_frames|send_to_by_dgram)$/;
     for (const work of WORK_NAMES.filter((work) => !notInC.test(work))) {
       orders.push([client, "c", work] as const);
     }
-    for (const [program, contender, work] of orders) {
-      const answer = await program.ask(`${contender} ${work} 1 64 2 4 ${tcp} ${udp}`);
+    const ask = async (program: Child, contender: string, work: string, unix: 0 | 1) => {
+      const answer = await program.ask(`${contender} ${work} 1 64 2 4 ${tcp} ${udp} ${unix}`);
       const [amount, elapsed] = answer.split(" ").map(Number);
       assert(amount > 0 && elapsed > 0, `${contender} ${work}: ${answer}`);
+    };
+    for (const [program, contender, work] of orders) await ask(program, contender, work, 0);
+    for (const { work, peers } of ROWS.filter(({ options }) => options.unix)) {
+      assertEquals(Object.keys(peers), ["raw Deno"]);
+      for (const contender of ["ours", "raw"]) await ask(deno, contender, work, 1);
     }
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { SocketFolder } from "../support/unix_sockets.ts";
 import { runProgram } from "./support/run_program.ts";
 
 const EXPECTED: Readonly<Record<string, "held" | "ended">> = {
@@ -33,6 +34,19 @@ const EXPECTED: Readonly<Record<string, "held" | "ended">> = {
   "keepConnected() waits": "held",
   "keepConnected(), closed": "ended",
 };
+
+Deno.test("E13: a handle of a Unix socket holds a process as one of TCP does", async () => {
+  await using folder = await SocketFolder.make();
+  const flags = ["--no-prompt", "--allow-net", `--allow-read=${folder.path}`];
+  for (const [what, expected] of Object.entries(EXPECTED)) {
+    if (what.startsWith("recvFrom()")) continue;
+    const { report } = await runProgram<string>("ends.ts", {
+      flags: [...flags, `--allow-write=${folder.path}`],
+      args: [what, folder.next().path],
+    });
+    assertEquals(report, expected, what);
+  }
+});
 
 for (const [what, expected] of Object.entries(EXPECTED)) {
   Deno.test(`E13: a process with ${what}: ${expected}`, async () => {

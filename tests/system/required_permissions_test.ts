@@ -214,3 +214,22 @@ Deno.test("E3: at a terminal a refusal ends the prompts, and the error names all
   assertMatch(shown, /"required":\{[^}]*run again with --allow-net=a\.example:1,b\.example:1"/);
   assertEquals(promptsOf(shown), new Set(["a.example:1"]));
 });
+
+Deno.test("E3: requirePermissions() names the flags of Unix sockets beside those of hosts", async () => {
+  const path = "/run/not-there/app.sock";
+  const needed = {
+    listen: [{ path }, { host: "127.0.0.1", port: 8080 }],
+    connect: [{ path: "/run/not-there/db.sock" }, { path }],
+  };
+  const { report } = await runProgram<Report>("requires_permissions.ts", {
+    flags: ["--no-prompt"],
+    args: [JSON.stringify(needed)],
+  });
+  const both = `${path},/run/not-there/db.sock`;
+  const nets = `unix:${path},127.0.0.1:8080,unix:/run/not-there/db.sock`;
+  assertEquals(
+    report.required?.message,
+    "requirePermissions: read, write and net access is missing, run again with " +
+      `--allow-read=${both} --allow-write=${both} --allow-net=${nets}`,
+  );
+});

@@ -1,7 +1,8 @@
 // The peer of every measurement. All contenders talk to this one program, so that only the measured end differs.
-// It prints "<tcp port> <udp port>", serves 127.0.0.1, and exits at the end of its standard input.
+// It prints "<tcp port> <udp port>", serves 127.0.0.1, and exits at the end of its standard input. It also serves the
+// abstract Unix socket "sockets-bench-<tcp port>" as it serves TCP.
 //
-// The first byte of a TCP connection is not echoed. It selects the job: 's' takes everything, 'g' sends without end,
+// The first byte of a connection is not echoed. It selects the job: 's' takes everything, 'g' sends without end,
 // 'b' sends without end a byte at a time, 'f' sends frames of 64 bytes without end, each with a big-endian length of
 // 4 bytes in front, 'e' echoes, and 'n' takes nothing.
 // The first byte of a datagram selects the answer. 0 is echoed. 1, followed by a big-endian count, asks for that
@@ -14,12 +15,14 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,7 +37,7 @@ struct connection {
   size_t position;  // bytes of `frames` that were sent last
 };
 
-static int poller, listener, datagrams;
+static int poller, listener, unix_listener, datagrams;
 static char frames[FRAMES];
 
 static void require(int succeeded, const char *what) {
@@ -54,9 +57,9 @@ static void end(struct connection *connection) {
   free(connection);
 }
 
-static void accept_all(void) {
+static void accept_all(int from) {
   for (;;) {
-    int socket = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+    int socket = accept4(from, NULL, NULL, SOCK_NONBLOCK);
     if (socket < 0 && errno == EAGAIN) return;
     // Without this check, a peer that is out of descriptors would spoil the measurement unnoticed.
     require(socket >= 0 || (errno != EMFILE && errno != ENFILE), "accept");
@@ -142,7 +145,8 @@ _Noreturn static void *serve_connections(void *unused) {
     int count = epoll_wait(poller, events, 256, -1);
     for (int index = 0; index < count; index++) {
       struct connection *connection = events[index].data.ptr;
-      if (connection->socket == listener) accept_all();
+      int socket = connection->socket;
+      if (socket == listener || socket == unix_listener) accept_all(socket);
       else if (!serve(connection, events[index].events)) end(connection);
     }
   }
@@ -206,6 +210,16 @@ static int bind_loopback(int type) {
   return bound;
 }
 
+/** Binds an abstract name: its first byte is NUL, and its length says where it ends. */
+static int bind_name(int port) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  int length = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "sockets-bench-%d", port);
+  int bound = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+  require(bind(bound, (struct sockaddr *)&address, size) == 0, "bind");
+  return bound;
+}
+
 static int port_of(int bound) {
   struct sockaddr_in address;
   socklen_t length = sizeof address;
@@ -223,8 +237,11 @@ int main(void) {
   datagrams = bind_loopback(SOCK_DGRAM);
   listener = bind_loopback(SOCK_STREAM | SOCK_NONBLOCK);
   require(listen(listener, BACKLOG) == 0, "listen");
+  unix_listener = bind_name(port_of(listener));
+  require(listen(unix_listener, BACKLOG) == 0, "listen");
   poller = epoll_create1(0);
   watch(EPOLL_CTL_ADD, &(struct connection){.socket = listener}, EPOLLIN);
+  watch(EPOLL_CTL_ADD, &(struct connection){.socket = unix_listener}, EPOLLIN);
 
   pthread_t thread;
   require(pthread_create(&thread, NULL, serve_connections, NULL) == 0, "pthread_create");

@@ -16,6 +16,7 @@ import {
   send,
   sendFrame,
   sendFrames,
+  type SocketAddress,
   type SocketError,
 } from "../../../mod.ts";
 import { Call, type Cancels, type Limits, type Options, type Outcome } from "./call.ts";
@@ -70,7 +71,7 @@ export interface Nature {
  */
 export class Side {
   readonly name: string;
-  readonly connection: Connection;
+  readonly connection: Connection<SocketAddress>;
   readonly nature: Nature;
   readonly cancels: Cancels;
   readonly limit: number;
@@ -92,11 +93,11 @@ export class Side {
   /** True after a receiving call failed with a reset. */
   #broken = false;
   #receiving: Call<unknown> | undefined;
-  #framed: FramedConnection<Uint8Array>;
+  #framed: FramedConnection<Uint8Array, Uint8Array, SocketAddress>;
 
   constructor(
     name: string,
-    connection: Connection,
+    connection: Connection<SocketAddress>,
     nature: Nature,
     cancels: Cancels,
     limit: number,

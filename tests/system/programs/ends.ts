@@ -1,7 +1,7 @@
 /**
  * Leaves a call pending, and prints `held` if that kept the process alive, or else `ended`.
  *
- *     ends.ts CASE
+ *     ends.ts CASE [PATH]
  */
 import {
   accept,
@@ -20,20 +20,28 @@ import {
   ref,
   send,
   serve,
+  type Server,
+  type SocketAddress,
   unref,
 } from "../../../mod.ts";
 
+/** The second argument, if there is one, is a path to listen on. */
+const PLACE = Deno.args[1] === undefined
+  ? { host: "127.0.0.1", port: 0 }
+  : { path: Deno.args[1] } as SocketAddress;
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 const ignore = () => {};
 
-async function pair(): Promise<{ client: Connection; server: Connection }> {
-  const listener = await listen(LOOPBACK);
+async function pair(): Promise<
+  { client: Connection<SocketAddress>; server: Connection<SocketAddress> }
+> {
+  const listener = await listen(PLACE);
   const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
   return { client, server };
 }
 
 /** Makes a connection with a heartbeat that has found nobody receiving, and so reads ahead. */
-async function beaten(): Promise<Connection> {
+async function beaten(): Promise<Connection<SocketAddress>> {
   const { client } = await pair();
   const pinged = Promise.withResolvers<void>();
   const hold = setTimeout(() => {}, 20_000);
@@ -44,9 +52,9 @@ async function beaten(): Promise<Connection> {
 }
 
 /** Starts a server whose only client sends some bytes and then stays silent. */
-async function served(idleTimeout: number): Promise<ReturnType<typeof serve>> {
+async function served(idleTimeout: number): Promise<Server<SocketAddress>> {
   const heard = Promise.withResolvers<void>();
-  const server = serve(await listen(LOOPBACK), async (connection) => {
+  const server = serve(await listen(PLACE), async (connection) => {
     for await (const _ of connection) heard.resolve();
   }, { idleTimeout });
   const client = await connect(server.address);
@@ -57,26 +65,26 @@ async function served(idleTimeout: number): Promise<ReturnType<typeof serve>> {
 
 const CASES: Record<string, () => Promise<unknown>> = {
   async "accept() waits"() {
-    accept(await listen(LOOPBACK)).catch(ignore);
+    accept(await listen(PLACE)).catch(ignore);
   },
   async "accept() waits, unref() before"() {
-    const listener = await listen(LOOPBACK);
+    const listener = await listen(PLACE);
     unref(listener);
     accept(listener).catch(ignore);
   },
   async "accept() waits, unref() after"() {
-    const listener = await listen(LOOPBACK);
+    const listener = await listen(PLACE);
     accept(listener).catch(ignore);
     unref(listener);
   },
   async "accept() waits, unref() and ref()"() {
-    const listener = await listen(LOOPBACK);
+    const listener = await listen(PLACE);
     unref(listener);
     accept(listener).catch(ignore);
     ref(listener);
   },
   async "closeListener() after unref()"() {
-    const listener = await listen(LOOPBACK);
+    const listener = await listen(PLACE);
     accept(listener).catch(ignore);
     unref(listener);
     await closeListener(listener);
@@ -173,7 +181,7 @@ const CASES: Record<string, () => Promise<unknown>> = {
     unref(await served(60_000));
   },
   async "serve(), unref() before its client"() {
-    const server = serve(await listen(LOOPBACK), async (connection) => {
+    const server = serve(await listen(PLACE), async (connection) => {
       for await (const _ of connection) accepted.resolve();
     }, { idleTimeout: 60_000 });
     const accepted = Promise.withResolvers<void>();

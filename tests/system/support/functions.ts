@@ -23,6 +23,7 @@ import {
   frameTooLarge,
   heartbeat,
   invalidFrame,
+  joinMulticast,
   json,
   keepConnected,
   lengthField,
@@ -31,6 +32,7 @@ import {
   type LinkContext,
   listen,
   type Listener,
+  listenerOver,
   listenTls,
   mapCodec,
   netstrings,
@@ -127,6 +129,8 @@ export const FUNCTIONS: Readonly<
   heartbeat: ({ client }) =>
     heartbeat(client, { interval: 1000, timeout: 1000, ping: () => {} })[Symbol.dispose](),
   invalidFrame: () => invalidFrame("a reason"),
+  joinMulticast: async ({ udp }) =>
+    await (await joinMulticast(udp, "239.255.7.7", { interface: "127.0.0.1" })).leave(),
   json: () => json().encode([1]),
   keepConnected: async ({ client }, aims) => {
     const ready = (_: Connection, context: LinkContext) => context.ready();
@@ -138,6 +142,8 @@ export const FUNCTIONS: Readonly<
   lengthPrefixed: () => lengthPrefixed().encode(BYTE),
   lines: () => lines().encode("A"),
   listen: async (_, aims) => await closeListener(await listen(aims.listen)),
+  listenerOver: () =>
+    closeListener(listenerOver({ accept: () => Promise.reject(new Error()), close: () => {} })),
   listenTls: async (_, aims) => {
     const { server: { cert, key } } = await makeAuthority();
     await closeListener(await listenTls(aims.listen, { cert, key }));

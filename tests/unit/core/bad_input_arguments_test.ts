@@ -15,6 +15,7 @@ import {
   framed,
   type FramedConnection,
   heartbeat,
+  joinMulticast,
   lines,
   listen,
   type Listener,
@@ -97,6 +98,7 @@ const WITH_SOCKET: readonly Call<UdpSocket>[] = [
   { operation: "sendTo", call: (udp) => sendTo(udp, { host: "127.0.0.1", port: 9 }, BYTES) },
   { operation: "recvFrom", call: (udp) => recvFrom(udp) },
   { operation: "recvFrom", call: (udp) => recvFrom(udp, { timeout: 5000 }) },
+  { operation: "joinMulticast", call: (udp) => joinMulticast(udp, "239.255.7.7") },
   { operation: "closeUdp", call: (udp) => closeUdp(udp) },
 ];
 

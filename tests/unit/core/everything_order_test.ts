@@ -161,7 +161,14 @@ Deno.test("E10: every function gives a promise, also if it is called with junk",
     ...["contentLength", "octetCounted", "json", "mapCodec"],
   ];
   const synchronous = new Set([
-    ...["abort", "connectionOver", "parseAddress", "parseSocketAddress", "formatAddress"],
+    ...[
+      "abort",
+      "connectionOver",
+      "listenerOver",
+      "parseAddress",
+      "parseSocketAddress",
+      "formatAddress",
+    ],
     ...["framed", "encodeProxyHeader", "serve", "disconnectSignal", "heartbeat", "observe"],
     ...["ref", "unref", "keepConnected"],
     ...codecs,

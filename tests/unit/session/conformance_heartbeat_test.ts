@@ -1,10 +1,10 @@
-import { type Connection, heartbeat } from "../../../mod.ts";
+import { type Connection, heartbeat, type SocketAddress } from "../../../mod.ts";
 import { checkStream } from "../../support/check_stream.ts";
 import { awkwardKind, type StreamKind, tcpKind } from "../../support/stream_kinds.ts";
 
 /** Gives both ends heartbeats that check every millisecond, and so read ahead as soon as nobody receives. */
 function beatingKind(kind: StreamKind): StreamKind {
-  const beat = (connection: Connection) =>
+  const beat = (connection: Connection<SocketAddress>) =>
     heartbeat(connection, { interval: 8, timeout: Infinity, ping: () => {} });
   return {
     async makePair() {

@@ -3,6 +3,7 @@ import {
   abort,
   connectionOver,
   keepConnected,
+  type KeepConnectedOptions,
   type Link,
   type LinkSession,
   recv,
@@ -16,7 +17,7 @@ import { virtualTime } from "../../support/virtual_time.ts";
 async function checkEnds(
   make: (
     link: () => Link,
-  ) => { session?: LinkSession; options?: Parameters<typeof keepConnected>[2] },
+  ) => { session?: LinkSession; options?: KeepConnectedOptions },
 ): Promise<void> {
   using unhandled = watchUnhandled();
   using time = virtualTime();
