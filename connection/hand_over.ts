@@ -46,7 +46,7 @@ export class HandOver {
   async take(operation: SendOperation): Promise<HandedTransport> {
     const state = this.#state;
     const { input } = this.#receiver;
-    // What comes from now on is the next owner's, also while the last sends leave.
+    // Bytes that come while the last sends leave are the next owner's.
     const pending = input.handOver();
     const unread = input.buffer.length === 0 ? undefined : input.buffer.take(Infinity);
     state.beginClose();
