@@ -88,15 +88,20 @@ async function makeReset(): Promise<ResetStream> {
   };
 }
 
-/** The kind of `connectTls` and `listenTls`. The client has the runtime's TLS unless it shows a certificate. */
-export function tlsKind(withCertificate = false): StreamKind {
+/** The kind of `connectTls` and `listenTls`; `reach` is the address of its listeners if there is a link between. The client has the runtime's TLS unless it shows a certificate. */
+export function tlsKind(
+  withCertificate = false,
+  host: string = LOOPBACK.host,
+  reach: string = host,
+): StreamKind {
   return {
     endsWithTruncation: true,
     async makePair(): Promise<StreamPair> {
       const { client, server } = await sides(withCertificate);
-      const listener = await listenTls(LOOPBACK, server);
+      const listener = await listenTls({ host, port: 0 }, server);
+      const { port } = listener.address;
       const [near, far] = await Promise.all([
-        connectTls(listener.address, client),
+        connectTls({ host: reach, port }, client),
         accept(listener),
       ]);
       return pairOf(near, far, () => closeListener(listener));
