@@ -1,5 +1,5 @@
 import { SocketError } from "../errors.ts";
-import type { Connection, LinkContext, SocketAddress } from "../types.ts";
+import type { LinkContext, SocketAddress } from "../types.ts";
 import type { CloseLimits } from "../connection/graceful_close.ts";
 import { readCloseLimits } from "../connection/graceful_close.ts";
 import { StreamConnection } from "../connection/stream_connection.ts";
