@@ -243,10 +243,7 @@ export class StreamConnection implements Connection<SocketAddress> {
     return this.#streams ??= new WebStreams(this, this.#sender, this.#receiver);
   }
 
-  send(
-    bytes: Uint8Array | readonly Uint8Array[],
-    options?: OperationOptions,
-  ): Promise<void> {
+  send(bytes: Uint8Array | readonly Uint8Array[], options?: OperationOptions): Promise<void> {
     return this.#sender.send(bytes, options);
   }
 
@@ -445,9 +442,8 @@ export class StreamConnection implements Connection<SocketAddress> {
     options: unknown,
   ): string {
     const { localAddress, remoteAddress, bytesSent, bytesReceived } = this;
-    return `Connection ${
-      inspect({ localAddress, remoteAddress, bytesSent, bytesReceived }, options)
-    }`;
+    const shown = inspect({ localAddress, remoteAddress, bytesSent, bytesReceived }, options);
+    return `Connection ${shown}`;
   }
 }
 
