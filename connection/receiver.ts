@@ -107,6 +107,24 @@ export class Receiver implements InputConsumer, TurnWaiter {
     }
   }
 
+  /** Gives what is received until the peer's end, or until this side closes. */
+  async *iterate(): AsyncGenerator<ReceivedBytes, void, void> {
+    for (;;) {
+      let bytes: ReceivedBytes | null;
+      try {
+        bytes = await this.recv(undefined);
+      } catch (error) {
+        const isClosed = this.#state.phase !== "open" && (error as SocketError).kind === "Closed";
+        if (!isClosed) throw error;
+        const lost = this.#state.iterationError("recv");
+        if (lost !== undefined) throw lost;
+        return;
+      }
+      if (bytes === null) return;
+      yield bytes;
+    }
+  }
+
   recvInto(given: Uint8Array, options: RecvOptions | undefined): Promise<number | null> {
     try {
       const buffer = checkBytes("recvInto", "buffer", given);
