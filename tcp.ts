@@ -6,14 +6,10 @@
  * @module
  */
 
-import { Cancellation, cancelledError } from "./core/cancellation.ts";
-import { toSocketError } from "./core/error_mapping.ts";
 import { notAConnection, StreamConnection } from "./connection/stream_connection.ts";
 import { notAListener, StreamListener } from "./connection/stream_listener.ts";
 import { denoBackend } from "./runtime/deno_backend.ts";
-import { connectTcp } from "./tcp/connect.ts";
-import { readListenOptions, readTcpOptions } from "./tcp/options.ts";
-import { checkAddress } from "./core/address_check.ts";
+import { openConnection, openListener } from "./tcp/open.ts";
 import type {
   Address,
   CloseOptions,
@@ -49,15 +45,8 @@ import type {
  * await Promise.all([close(client), close(connection)]);
  * ```
  */
-export async function listen(address: Address, options?: ListenOptions): Promise<Listener> {
-  const operation = "listen";
-  const where = checkAddress(operation, address, 0);
-  const { settings, sendQueueLimit } = readListenOptions(operation, options);
-  try {
-    return new StreamListener(await denoBackend.listen(where, settings), sendQueueLimit);
-  } catch (error) {
-    throw toSocketError(error, operation, { address: where });
-  }
+export function listen(address: Address, options?: ListenOptions): Promise<Listener> {
+  return openListener(denoBackend, address, options);
 }
 
 /**
@@ -150,21 +139,8 @@ export function closeListener(listener: Listener): Promise<void> {
  * await assertRejects(() => connect(listener.address), SocketError, "connection refused");
  * ```
  */
-export async function connect(address: Address, options?: ConnectOptions): Promise<Connection> {
-  const operation = "connect";
-  const target = checkAddress(operation, address, 1);
-  const cancellation = Cancellation.read(operation, options);
-  const { settings, sendQueueLimit } = readTcpOptions(operation, options);
-  const already = cancellation?.already;
-  if (already !== undefined) throw cancelledError(already, operation, target);
-  try {
-    return new StreamConnection(
-      await connectTcp(target, settings, cancellation),
-      sendQueueLimit,
-    );
-  } catch (error) {
-    throw toSocketError(error, operation, { address: target });
-  }
+export function connect(address: Address, options?: ConnectOptions): Promise<Connection> {
+  return openConnection(denoBackend, address, options);
 }
 
 /**

@@ -5,3 +5,9 @@
  */
 
 export { checkCodec } from "./testing/check_codec.ts";
+export type { LinkSettings } from "./testing/link_settings.ts";
+export {
+  type MemoryNetwork,
+  memoryNetwork,
+  type MemoryNetworkSettings,
+} from "./testing/memory_network.ts";

@@ -6,15 +6,10 @@
  * @module
  */
 
-import { checkBoolean, checkLimit, checkOptions, readArguments } from "./core/arguments.ts";
-import { toSocketError } from "./core/error_mapping.ts";
 import { denoBackend } from "./runtime/deno_backend.ts";
+import { openUdpSocket } from "./udp/open.ts";
 import { BoundUdpSocket, notAUdpSocket } from "./udp/udp_socket.ts";
-import { checkAddress } from "./core/address_check.ts";
 import type { Address, BindUdpOptions, Datagram, OperationOptions, UdpSocket } from "./types.ts";
-
-/** Default limit of the datagrams that wait in one socket. */
-const DEFAULT_DATAGRAM_QUEUE_BYTES = 16 * 1024 * 1024;
 
 /**
  * Binds a UDP port. It uses `Deno.listenDatagram` if the runtime offers it (`--unstable-net`), else `node:dgram`. Both
@@ -43,21 +38,8 @@ const DEFAULT_DATAGRAM_QUEUE_BYTES = 16 * 1024 * 1024;
  * assertEquals(new TextDecoder().decode(bytes), "hello");
  * ```
  */
-export async function bindUdp(address: Address, options?: BindUdpOptions): Promise<UdpSocket> {
-  const operation = "bindUdp";
-  const where = checkAddress(operation, address, 0);
-  const { reuseAddress, limit } = readArguments(operation, () => {
-    const { reuseAddress, sendQueueLimit } = checkOptions(operation, options);
-    return {
-      reuseAddress: checkBoolean(operation, "reuseAddress", reuseAddress, false),
-      limit: checkLimit(operation, "sendQueueLimit", sendQueueLimit, DEFAULT_DATAGRAM_QUEUE_BYTES),
-    };
-  });
-  try {
-    return new BoundUdpSocket(await denoBackend.bindDatagrams(where, { reuseAddress }), limit);
-  } catch (error) {
-    throw toSocketError(error, operation, { address: where });
-  }
+export function bindUdp(address: Address, options?: BindUdpOptions): Promise<UdpSocket> {
+  return openUdpSocket(denoBackend, address, options);
 }
 
 /**

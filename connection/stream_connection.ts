@@ -78,6 +78,11 @@ export class StreamConnection implements Connection {
     return this.#state.readEnded;
   }
 
+  /** The transport that moves the bytes. */
+  get transport(): Transport {
+    return this.#state.transport;
+  }
+
   /** True if this side has closed or aborted. */
   get closed(): boolean {
     return this.#state.phase !== "open";

@@ -1,8 +1,7 @@
 import { SocketError } from "../errors.ts";
 import type { Address, Transport } from "../types.ts";
 import { type Cancellation, cancelledError } from "../core/cancellation.ts";
-import type { TcpSettings } from "../runtime/backend.ts";
-import { denoBackend } from "../runtime/deno_backend.ts";
+import type { Backend, TcpSettings } from "../runtime/backend.ts";
 
 /** Twice to eight times the bytes that a socket takes, with the system's defaults, before somebody reads from it. */
 const MORE_THAN_A_WINDOW_BYTES = 1024 * 1024;
@@ -15,13 +14,14 @@ interface HostAndPort {
 
 /** Connects to another socket. Rejects with what the backend throws. */
 export async function connectTcp(
+  backend: Backend,
   address: Address,
   settings: TcpSettings,
   cancellation: Cancellation | undefined,
 ): Promise<Transport> {
   const transport = cancellation === undefined
-    ? await denoBackend.connect(address, settings)
-    : await connectUntil(address, settings, cancellation);
+    ? await backend.connect(address, settings)
+    : await connectUntil(backend, address, settings, cancellation);
   if (isSelfConnection(transport)) throw await refuseSelfConnection(transport, address);
   return transport;
 }
@@ -31,6 +31,7 @@ export async function connectTcp(
  * same, in the very moment of the abort, the late connection is closed.
  */
 function connectUntil(
+  backend: Backend,
   address: Address,
   settings: TcpSettings,
   cancellation: Cancellation,
@@ -41,7 +42,7 @@ function connectUntil(
     reject(cancelledError(why, "connect", address));
     attempt.abort();
   }, address);
-  denoBackend.connect(address, settings, attempt.signal).then(
+  backend.connect(address, settings, attempt.signal).then(
     (transport) => {
       stop();
       if (attempt.signal.aborted) transport.close();

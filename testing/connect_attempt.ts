@@ -1,0 +1,104 @@
+import type { Transport } from "../types.ts";
+import type { MemoryHost } from "./memory_host.ts";
+import type { MemoryListener } from "./memory_listener.ts";
+import { MemoryStream } from "./memory_stream.ts";
+import { SystemError, type SystemErrorCode } from "./system_errors.ts";
+import type { TimedEvent } from "./timeline.ts";
+
+/** Time after which Linux gives up a SYN that nobody answers (tcp(7): tcp_syn_retries, 6 tries) (ms). */
+const SYN_GIVE_UP_MS = 127_000;
+/** Time until a SYN that found the backlog full is sent again, at first (ms). */
+const FIRST_RETRY_MS = 1000;
+
+/** A handshake with one address. */
+export class ConnectAttempt {
+  readonly connected: Promise<Transport>;
+  readonly #host: MemoryHost;
+  readonly #target: MemoryHost;
+  readonly #stream: MemoryStream;
+  readonly #resolve: (transport: Transport) => void;
+  readonly #reject: (error: SystemError) => void;
+  readonly #timer: TimedEvent;
+  #retry = FIRST_RETRY_MS;
+  #settled = false;
+
+  constructor(host: MemoryHost, target: MemoryHost, stream: MemoryStream) {
+    this.#host = host;
+    this.#target = target;
+    this.#stream = stream;
+    const { promise, resolve, reject } = Promise.withResolvers<Transport>();
+    this.connected = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    const { clock } = host.world;
+    const giveUpAt = clock.now() + SYN_GIVE_UP_MS;
+    this.#timer = clock.schedule(giveUpAt, () => this.fail("ETIMEDOUT"));
+    this.#knock();
+  }
+
+  get waiting(): string {
+    const { local, remote } = this.#stream;
+    return `a connect of ${this.#host.name}:${local.port} to ${this.#target.name}:${remote.port}`;
+  }
+
+  /** Ends the attempt with an error, if it has not ended. */
+  fail(code: SystemErrorCode): void {
+    if (!this.#settle()) return;
+    this.#stream.vanish();
+    this.#reject(new SystemError(code));
+  }
+
+  /** Ends the attempt without a word to its program, which was killed. */
+  stop(): void {
+    if (this.#settle()) this.#stream.vanish();
+  }
+
+  #settle(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    this.#host.world.clock.cancel(this.#timer);
+    this.#host.endAttempt(this);
+    return true;
+  }
+
+  #knock(): void {
+    this.#stream.sendControl("syn", () => this.#onKnock(), true);
+  }
+
+  /** Answers for the target. */
+  #onKnock(): void {
+    const { local, remote } = this.#stream;
+    const listener = this.#target.findListener(remote);
+    if (listener === undefined) {
+      const refusing = new MemoryStream(this.#target, this.#host, remote, local);
+      refusing.sendControl("refused", () => this.fail("ECONNREFUSED"));
+    } else if (listener.full) {
+      this.#host.world.trace.add(this.#target.name, this.#host.name, "backlog full");
+      this.#knockLater();
+    } else {
+      const answer = new MemoryStream(this.#target, this.#host, remote, local);
+      answer.peer = this.#stream;
+      answer.keepAlive = listener.settings.keepAlive;
+      this.#target.addStream(answer);
+      answer.sendControl("syn-ack", () => this.#onAnswer(answer, listener));
+    }
+  }
+
+  #knockLater(): void {
+    const { clock } = this.#host.world;
+    clock.schedule(clock.now() + this.#retry, () => {
+      if (!this.#settled) this.#knock();
+    });
+    this.#retry *= 2;
+  }
+
+  #onAnswer(answer: MemoryStream, listener: MemoryListener): void {
+    if (!this.#settle()) {
+      this.#stream.sendControl("reset", () => answer.onReset());
+      return;
+    }
+    this.#stream.peer = answer;
+    this.#stream.sendControl("ack", () => listener.add(answer));
+    this.#resolve(this.#stream);
+  }
+}
