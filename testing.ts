@@ -11,3 +11,10 @@ export {
   memoryNetwork,
   type MemoryNetworkSettings,
 } from "./testing/memory_network.ts";
+export {
+  simulate,
+  type SimulatedClock,
+  type SimulatedProgram,
+  type SimulateOptions,
+} from "./testing/simulate.ts";
+export { SimulationError } from "./testing/simulation_error.ts";

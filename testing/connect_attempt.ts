@@ -1,28 +1,44 @@
-import type { Transport } from "../types.ts";
-import type { MemoryHost } from "./memory_host.ts";
+import type { Address, Transport } from "../types.ts";
 import type { MemoryListener } from "./memory_listener.ts";
 import { MemoryStream } from "./memory_stream.ts";
 import { SystemError, type SystemErrorCode } from "./system_errors.ts";
 import type { TimedEvent } from "./timeline.ts";
+import type { Host } from "./world.ts";
 
 /** Time after which Linux gives up a SYN that nobody answers (tcp(7): tcp_syn_retries, 6 tries) (ms). */
 const SYN_GIVE_UP_MS = 127_000;
 /** Time until a SYN that found the backlog full is sent again, at first (ms). */
 const FIRST_RETRY_MS = 1000;
 
+/** A host that clients can connect to. */
+export interface AcceptingHost extends Host {
+  /** Returns who listens at an address. */
+  findListener(address: Address): MemoryListener | undefined;
+  /** Keeps an end of a connection until it is gone. */
+  addStream(stream: MemoryStream): void;
+}
+
 /** A handshake with one address. */
 export class ConnectAttempt {
   readonly connected: Promise<Transport>;
-  readonly #host: MemoryHost;
-  readonly #target: MemoryHost;
+  readonly #host: Host;
+  readonly #target: AcceptingHost;
   readonly #stream: MemoryStream;
   readonly #resolve: (transport: Transport) => void;
   readonly #reject: (error: SystemError) => void;
   readonly #timer: TimedEvent;
   #retry = FIRST_RETRY_MS;
+  readonly #onEnd: (attempt: ConnectAttempt) => void;
   #settled = false;
 
-  constructor(host: MemoryHost, target: MemoryHost, stream: MemoryStream) {
+  /** @param onEnd Called when the attempt has ended, with or without a connection. */
+  constructor(
+    host: Host,
+    target: AcceptingHost,
+    stream: MemoryStream,
+    onEnd: (attempt: ConnectAttempt) => void,
+  ) {
+    this.#onEnd = onEnd;
     this.#host = host;
     this.#target = target;
     this.#stream = stream;
@@ -57,7 +73,7 @@ export class ConnectAttempt {
     if (this.#settled) return false;
     this.#settled = true;
     this.#host.world.clock.cancel(this.#timer);
-    this.#host.endAttempt(this);
+    this.#onEnd(this);
     return true;
   }
 

@@ -1,10 +1,10 @@
 import { toAddress } from "../core/address_check.ts";
 import { ipFamily } from "../core/ip_address.ts";
-import { SocketError } from "../errors.ts";
 import type { DatagramSettings, DatagramSocket } from "../runtime/backend.ts";
 import type { Address, Datagram } from "../types.ts";
-import { isLoopback, type MemoryHost } from "./memory_host.ts";
-import { failed, never, SystemError } from "./system_errors.ts";
+import { isLoopback, isUnspecified } from "./host_addresses.ts";
+import { explainEinval, failed, never, SystemError } from "./system_errors.ts";
+import type { Host } from "./world.ts";
 
 /** Bytes that wait in a socket of Linux by default (net.core.rmem_default), each datagram with its record. */
 const RECEIVE_QUEUE_LIMIT_BYTES = 212_992;
@@ -16,19 +16,27 @@ export class MemoryDatagrams implements DatagramSocket<Datagram> {
   readonly address: Address;
   readonly settings: DatagramSettings;
   dropped = 0;
-  readonly #host: MemoryHost;
+  readonly #host: Host;
   readonly #queue: Datagram[] = [];
   #queuedBytes = 0;
   #pending: PromiseWithResolvers<Datagram> | undefined;
   /** Times at which the last datagram to each host arrives: those that are not reordered keep their order. */
-  readonly #lastArrivals = new Map<MemoryHost, number>();
+  readonly #lastArrivals = new Map<Host, number>();
+  readonly #onRelease: (socket: MemoryDatagrams) => void;
   #closed = false;
   #stopped = false;
 
-  constructor(host: MemoryHost, address: Address, settings: DatagramSettings) {
+  /** @param onRelease Called when the port is free. */
+  constructor(
+    host: Host,
+    address: Address,
+    settings: DatagramSettings,
+    onRelease: (socket: MemoryDatagrams) => void,
+  ) {
     this.#host = host;
     this.address = address;
     this.settings = settings;
+    this.#onRelease = onRelease;
   }
 
   get waiting(): string[] {
@@ -67,7 +75,7 @@ export class MemoryDatagrams implements DatagramSocket<Datagram> {
     const size = copy.length + HEADER_BYTES;
     const arrival = world.wire(this.#host, target).sendDatagram(size, last, () => {
       world.trace.addBytes(...labels, "datagram", copy);
-      target.findDatagrams(to)?.add({ from, bytes: new Uint8Array(copy) });
+      target.deliver(to, { from, bytes: new Uint8Array(copy) });
     });
     this.#lastArrivals.set(target, arrival);
     return Promise.resolve();
@@ -75,10 +83,7 @@ export class MemoryDatagrams implements DatagramSocket<Datagram> {
 
   /** Says why a datagram could not be sent, in the words of the other backends. */
   explainSendFailure(error: unknown, to: Address): unknown {
-    if (!(error instanceof SystemError) || error.code !== "EINVAL") return error;
-    const reason =
-      `the socket is bound to ${this.address.host}, which cannot send to other machines`;
-    return new SocketError("InvalidInput", "sendTo", reason, { address: to, cause: error });
+    return explainEinval(error, this.address.host, to);
   }
 
   async resolve(to: Address): Promise<Address> {
@@ -111,7 +116,7 @@ export class MemoryDatagrams implements DatagramSocket<Datagram> {
 
   close(): Promise<void> {
     this.#closed = true;
-    if (!this.#stopped) this.#host.removeDatagrams(this);
+    if (!this.#stopped) this.#onRelease(this);
     this.#pending?.reject(new SystemError("EINTR"));
     this.#pending = undefined;
     return Promise.resolve();
@@ -121,12 +126,12 @@ export class MemoryDatagrams implements DatagramSocket<Datagram> {
   stop(): void {
     if (this.#stopped || this.#closed) return;
     this.#stopped = true;
-    this.#host.removeDatagrams(this);
+    this.#onRelease(this);
   }
 
   /** Returns the sender's address for a target, if the socket is bound to all addresses. */
   #sourceOf(target: string): string {
     const { host } = this.address;
-    return host === "0.0.0.0" || host === "::" ? this.#host.sourceFor(target) : host;
+    return isUnspecified(host) ? this.#host.sourceFor(target) : host;
   }
 }

@@ -1,4 +1,4 @@
-import { hostOf, ipFamily, octetsOf } from "../core/ip_address.ts";
+import { ipFamily } from "../core/ip_address.ts";
 import { toAddress } from "../core/address_check.ts";
 import type {
   Backend,
@@ -8,15 +8,22 @@ import type {
   TcpSettings,
 } from "../runtime/backend.ts";
 import { openConnection, openListener } from "../tcp/open.ts";
-import type { Address, Network, Transport, TransportListener } from "../types.ts";
+import type { Address, Datagram, Network, Transport, TransportListener } from "../types.ts";
 import { openUdpSocket } from "../udp/open.ts";
-import { ConnectAttempt } from "./connect_attempt.ts";
+import { type AcceptingHost, ConnectAttempt } from "./connect_attempt.ts";
+import {
+  addressesOf,
+  isLoopback,
+  isNeighbour,
+  isUnspecified,
+  loopbackLike,
+  targetOf,
+} from "./host_addresses.ts";
 import { MemoryDatagrams } from "./memory_datagrams.ts";
 import { MemoryListener } from "./memory_listener.ts";
 import { MemoryStream } from "./memory_stream.ts";
 import { PortTable } from "./port_table.ts";
 import { SystemError } from "./system_errors.ts";
-import type { Wire } from "./wire.ts";
 import type { World } from "./world.ts";
 
 /** Time after which `connect` tries the next address of a name beside the others (RFC 8305, section 5) (ms). */
@@ -24,16 +31,19 @@ const NEXT_ADDRESS_MS = 250;
 /** Time after which Linux gives up an address of its own network at which nobody answers (arp(7)) (ms). */
 const NO_NEIGHBOUR_MS = 3000;
 
+/** The network of a host, which knows the other hosts. */
+export interface HostWorld extends World {
+  findHost(address: string, from: MemoryHost): MemoryHost | undefined;
+}
+
 /** A machine in memory: a platform that opens sockets on its own addresses. */
-export class MemoryHost implements Backend {
+export class MemoryHost implements Backend, AcceptingHost {
   readonly name: string;
-  readonly world: World;
+  readonly world: HostWorld;
   readonly ipv4: string;
   readonly ipv6: string;
   /** Number of `freeze` calls that hold. */
   freezes = 0;
-  /** The directions that begin here, by the host where they end. */
-  readonly wires: Map<MemoryHost, Wire> = new Map();
   /** The functions of a program on this host. */
   readonly network: Network;
   readonly #streams = new Set<MemoryStream>();
@@ -43,11 +53,12 @@ export class MemoryHost implements Backend {
   /** Local ports of connections, each with the address that it is connected to. */
   readonly #tuples = new Set<string>();
 
-  constructor(world: World, name: string, number: number) {
+  constructor(world: HostWorld, name: string, number: number) {
     this.world = world;
     this.name = name;
-    this.ipv4 = `10.0.${number >> 8}.${number & 255}`;
-    this.ipv6 = `fd00::${number.toString(16)}`;
+    const { ipv4, ipv6 } = addressesOf(number);
+    this.ipv4 = ipv4;
+    this.ipv6 = ipv6;
     this.#listeners = new PortTable(world.ports, ({ settings }) => settings.reusePort);
     this.#datagrams = new PortTable(world.ports, ({ settings }) => settings.reuseAddress);
     this.network = {
@@ -78,7 +89,12 @@ export class MemoryHost implements Backend {
   async listen(address: Address, settings: ListenSettings): Promise<TransportListener> {
     const own = await this.#ownAddress(address);
     const { host, port } = this.#listeners.claim(own, settings.reusePort);
-    const listener = new MemoryListener(this, toAddress(host, port), settings);
+    const listener = new MemoryListener(
+      this.name,
+      toAddress(host, port),
+      settings,
+      (one) => this.#listeners.remove(one),
+    );
     this.#listeners.add(listener);
     return listener;
   }
@@ -96,7 +112,12 @@ export class MemoryHost implements Backend {
   async bindDatagrams(address: Address, settings: DatagramSettings): Promise<DatagramSocket> {
     const own = await this.#ownAddress(address);
     const { host, port } = this.#datagrams.claim(own, settings.reuseAddress);
-    const socket = new MemoryDatagrams(this, toAddress(host, port), settings);
+    const socket = new MemoryDatagrams(
+      this,
+      toAddress(host, port),
+      settings,
+      (one) => this.#datagrams.remove(one),
+    );
     this.#datagrams.add(socket);
     return socket;
   }
@@ -154,22 +175,21 @@ export class MemoryHost implements Backend {
     if (signal?.aborted) return Promise.reject(signal.reason);
     const target = this.world.findHost(host, this);
     if (target === undefined) return this.#failToReach(host);
-    const remote = toAddress(reachable(host), port);
+    const remote = toAddress(targetOf(host), port);
     const local = toAddress(this.sourceFor(host), this.#choosePort(remote));
     const stream = new MemoryStream(this, target, local, remote);
     stream.keepAlive = keepAlive;
     const tuple = tupleOf(local.port, remote);
     this.#tuples.add(tuple);
     this.addStream(stream, () => this.#tuples.delete(tuple));
-    const attempt = new ConnectAttempt(this, target, stream);
+    const attempt = new ConnectAttempt(this, target, stream, (one) => this.#attempts.delete(one));
     this.#attempts.add(attempt);
     signal?.addEventListener("abort", () => attempt.fail("EINTR"), { once: true });
     return attempt.connected;
   }
 
   async #failToReach(host: string): Promise<never> {
-    const isNeighbour = host.startsWith("10.") || host.startsWith("fd00:");
-    if (!isNeighbour) throw new SystemError("ENETUNREACH");
+    if (!isNeighbour(host)) throw new SystemError("ENETUNREACH");
     const { clock } = this.world;
     await new Promise<void>((resolve) => clock.schedule(clock.now() + NO_NEIGHBOUR_MS, resolve));
     throw new SystemError("EHOSTUNREACH");
@@ -192,9 +212,7 @@ export class MemoryHost implements Backend {
 
   /** Returns the address from which this host sends to another one. */
   sourceFor(target: string): string {
-    if (isLoopback(target) || isUnspecified(target)) {
-      return ipFamily(target) === 4 ? "127.0.0.1" : "::1";
-    }
+    if (isLoopback(target) || isUnspecified(target)) return loopbackLike(target);
     return ipFamily(target) === 4 ? this.ipv4 : this.ipv6;
   }
 
@@ -206,26 +224,15 @@ export class MemoryHost implements Backend {
     };
   }
 
-  endAttempt(attempt: ConnectAttempt): void {
-    this.#attempts.delete(attempt);
-  }
-
   findListener(address: Address): MemoryListener | undefined {
     const found = this.#listeners.find(address);
     // With `reusePort` the kernel spreads the clients among several.
     return found.length < 2 ? found[0] : found[this.world.random.below(found.length)];
   }
 
-  removeListener(listener: MemoryListener): void {
-    this.#listeners.remove(listener);
-  }
-
-  findDatagrams(address: Address): MemoryDatagrams | undefined {
-    return this.#datagrams.find({ ...address, host: reachable(address.host) }).at(-1);
-  }
-
-  removeDatagrams(socket: MemoryDatagrams): void {
-    this.#datagrams.remove(socket);
+  deliver({ host, port }: Address, datagram: Datagram): void {
+    // Of several sockets with `reuseAddress`, the one that was bound last gets it.
+    this.#datagrams.find({ host: targetOf(host), port }).at(-1)?.add(datagram);
   }
 
   /** Ends everything that programs had open, as the kernel does for one that was killed. */
@@ -242,26 +249,4 @@ export class MemoryHost implements Backend {
 
 function tupleOf(port: number, remote: Address): string {
   return `${port} ${remote.host} ${remote.port}`;
-}
-
-/** Tells if an address is of the loopback interface. */
-export function isLoopback(address: string): boolean {
-  return address === "::1" || ipFamily(address) === 4 && address.startsWith("127.");
-}
-
-/** Tells if an address means all addresses of a host. */
-export function isUnspecified(address: string): boolean {
-  return address === "0.0.0.0" || address === "::";
-}
-
-/** Returns the address that is meant by a target: Linux takes the unspecified address for loopback. */
-function reachable(address: string): string {
-  if (!isUnspecified(address)) return address;
-  return ipFamily(address) === 4 ? "127.0.0.1" : "::1";
-}
-
-/** Returns the one text of an IP address, or nothing for a name or an address with a zone. */
-export function canonicalAddress(host: string): string | undefined {
-  const octets = octetsOf(host);
-  return octets && toAddress(hostOf(octets), 0).host;
 }

@@ -1,6 +1,5 @@
 import type { Address, Transport, TransportListener } from "../types.ts";
 import type { ListenSettings } from "../runtime/backend.ts";
-import type { MemoryHost } from "./memory_host.ts";
 import type { MemoryStream } from "./memory_stream.ts";
 import { failed, SystemError } from "./system_errors.ts";
 
@@ -11,16 +10,24 @@ const DEFAULT_BACKLOG = 511;
 export class MemoryListener implements TransportListener {
   readonly address: Address;
   readonly settings: ListenSettings;
-  readonly #host: MemoryHost;
+  readonly #hostName: string;
+  readonly #onRelease: (listener: MemoryListener) => void;
   readonly #queue: MemoryStream[] = [];
   #pending: PromiseWithResolvers<Transport> | undefined;
   #closed = false;
   #stopped = false;
 
-  constructor(host: MemoryHost, address: Address, settings: ListenSettings) {
-    this.#host = host;
+  /** @param onRelease Called when the port is free. */
+  constructor(
+    hostName: string,
+    address: Address,
+    settings: ListenSettings,
+    onRelease: (listener: MemoryListener) => void,
+  ) {
+    this.#hostName = hostName;
     this.address = address;
     this.settings = settings;
+    this.#onRelease = onRelease;
   }
 
   /** True if Linux would ignore another client: it accepts one more than the backlog says. */
@@ -30,7 +37,7 @@ export class MemoryListener implements TransportListener {
 
   get waiting(): string[] {
     const { host, port } = this.address;
-    return this.#pending === undefined ? [] : [`an accept of ${this.#host.name}:${port} (${host})`];
+    return this.#pending === undefined ? [] : [`an accept of ${this.#hostName}:${port} (${host})`];
   }
 
   accept(): Promise<Transport> {
@@ -67,7 +74,7 @@ export class MemoryListener implements TransportListener {
 
   /** Frees the port. The kernel resets the clients that wait. */
   #release(): void {
-    this.#host.removeListener(this);
+    this.#onRelease(this);
     for (const stream of this.#queue.splice(0)) stream.reset();
   }
 }

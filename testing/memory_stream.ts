@@ -1,8 +1,7 @@
 import type { Address, Transport, TransportAddress } from "../types.ts";
-import type { MemoryHost } from "./memory_host.ts";
 import { failed, SystemError, type SystemErrorCode } from "./system_errors.ts";
 import type { TimedEvent } from "./timeline.ts";
-import type { PacketSender, Wire } from "./wire.ts";
+import type { Direction, Host, PacketSender, StreamEnd } from "./world.ts";
 
 /** Probability that a read or write moves only a part of what it could. */
 const PARTIAL_CHANCE = 1 / 4;
@@ -21,8 +20,8 @@ interface Pending<T> {
 }
 
 /** One end of a TCP connection, as a kernel and the runtime have it. */
-export class MemoryStream implements Transport, PacketSender {
-  readonly host: MemoryHost;
+export class MemoryStream implements Transport, PacketSender, StreamEnd {
+  readonly host: Host;
   readonly local: Address;
   readonly remote: Address;
   readonly localAddr: TransportAddress;
@@ -34,7 +33,7 @@ export class MemoryStream implements Transport, PacketSender {
   keepAlive = true;
   /** Called once, when nothing can come to this end any more and its port is free. */
   onGone: (() => void) | undefined;
-  readonly #wire: Wire;
+  readonly #wire: Direction;
   readonly #label: string;
   readonly #peerLabel: string;
 
@@ -66,7 +65,7 @@ export class MemoryStream implements Transport, PacketSender {
   #gone = false;
   #timers: TimedEvent[] = [];
 
-  constructor(host: MemoryHost, remoteHost: MemoryHost, local: Address, remote: Address) {
+  constructor(host: Host, remoteHost: Host, local: Address, remote: Address) {
     this.host = host;
     this.local = local;
     this.remote = remote;
@@ -78,7 +77,7 @@ export class MemoryStream implements Transport, PacketSender {
     this.#lastHeard = host.world.clock.now();
   }
 
-  get remoteHost(): MemoryHost {
+  get remoteHost(): Host {
     return this.#wire.to;
   }
 

@@ -6,13 +6,14 @@ import {
   loopbackOf,
   readLinkSettings,
 } from "./link_settings.ts";
-import { canonicalAddress, isLoopback, isUnspecified, MemoryHost } from "./memory_host.ts";
+import { canonicalAddress, isLoopback, isUnspecified } from "./host_addresses.ts";
+import { type HostWorld, MemoryHost } from "./memory_host.ts";
 import { SeededRandom } from "./seeded_random.ts";
 import { SystemError } from "./system_errors.ts";
 import type { Clock } from "./timeline.ts";
 import { Trace } from "./trace.ts";
 import { Wire } from "./wire.ts";
-import type { World } from "./world.ts";
+import type { Host } from "./world.ts";
 
 /** A name that leads to itself is followed this often. */
 const MOST_ALIASES = 8;
@@ -26,7 +27,7 @@ export interface WorldSettings {
 }
 
 /** The hosts of a network, their addresses, and the directions between them. */
-export class MemoryWorld implements World {
+export class MemoryWorld implements HostWorld {
   readonly clock: Clock;
   readonly random: SeededRandom;
   readonly trace: Trace;
@@ -34,6 +35,8 @@ export class MemoryWorld implements World {
   readonly names: Map<string, string | readonly string[]> = new Map();
   readonly #link: CheckedLink;
   readonly #hosts = new Map<string, MemoryHost>();
+  /** The directions that were used, by where they begin and where they end. */
+  readonly #wires = new Map<Host, Map<Host, Wire>>();
   readonly #byAddress = new Map<string, MemoryHost>();
 
   constructor({ seed, isTraced, ports, link }: WorldSettings, clock: Clock) {
@@ -57,11 +60,14 @@ export class MemoryWorld implements World {
     return host;
   }
 
-  wire(from: MemoryHost, to: MemoryHost): Wire {
-    const known = from.wires.get(to);
-    if (known !== undefined) return known;
-    const wire = new Wire(this, from, to, from === to ? loopbackOf(this.#link) : this.#link);
-    from.wires.set(to, wire);
+  wire(from: Host, to: Host): Wire {
+    let wires = this.#wires.get(from);
+    if (wires === undefined) this.#wires.set(from, wires = new Map());
+    let wire = wires.get(to);
+    if (wire === undefined) {
+      wire = new Wire(this, from, to, from === to ? loopbackOf(this.#link) : this.#link);
+      wires.set(to, wire);
+    }
     return wire;
   }
 
@@ -76,7 +82,7 @@ export class MemoryWorld implements World {
   }
 
   #lookUp(host: string, aliases: number): readonly string[] {
-    if (ipFamily(host) !== 0) return [canonicalAddress(host) ?? host];
+    if (ipFamily(host) !== 0) return [canonicalAddress(host)];
     const name = host.replace(/\.$/, "");
     const found = this.names.get(name) ?? this.names.get(name.toLowerCase());
     if (found === undefined || aliases === 0) return [];
@@ -85,13 +91,13 @@ export class MemoryWorld implements World {
   }
 
   /** Changes the settings of a direction. */
-  setLink(from: MemoryHost, to: MemoryHost, settings: LinkSettings): void {
+  setLink(from: Host, to: Host, settings: LinkSettings): void {
     const wire = this.wire(from, to);
     wire.settings = readLinkSettings("link", settings, wire.settings);
   }
 
   /** Blocks the directions between some hosts and others until the function that it returns is called. */
-  separate(some: readonly MemoryHost[], others: readonly MemoryHost[]): () => void {
+  separate(some: readonly Host[], others: readonly Host[]): () => void {
     const wires = some.flatMap((one) =>
       others.filter((other) => other !== one)
         .flatMap((other) => [this.wire(one, other), this.wire(other, one)])
@@ -123,9 +129,9 @@ export class MemoryWorld implements World {
     if (!before) this.#noteBlocked(wire);
   }
 
-  #noteBlocked(wire: Wire): void {
-    for (const stream of wire.from.streams) {
-      if (stream.remoteHost === wire.to) stream.onBlocked();
+  #noteBlocked({ from, to }: Wire): void {
+    for (const stream of from.streams) {
+      if (stream.remoteHost === to) stream.onBlocked();
     }
   }
 

@@ -30,6 +30,11 @@ export class SeededRandom {
     return Math.floor(this.fraction() * end);
   }
 
+  /** Fills bytes. */
+  fill(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at++) bytes[at] = this.bits();
+  }
+
   /** Returns true with a probability. It takes a number only if the answer is open. */
   chance(probability: number): boolean {
     return probability > 0 && (probability >= 1 || this.fraction() < probability);

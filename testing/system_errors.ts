@@ -1,3 +1,6 @@
+import { SocketError } from "../errors.ts";
+import type { Address } from "../types.ts";
+
 /** Errors as Linux and the runtime give them: `core/error_mapping.ts` reads the code. */
 const MESSAGES = {
   EADDRINUSE: "Address already in use (os error 98)",
@@ -36,4 +39,11 @@ export function failed(code: SystemErrorCode): Promise<never> {
 /** A promise that never settles: a call of a program that was stopped in the middle of it. */
 export function never(): Promise<never> {
   return new Promise(() => {});
+}
+
+/** Explains why a datagram from loopback cannot go to another machine, in the words of the other backends. */
+export function explainEinval(error: unknown, from: string, to: Address): unknown {
+  if (!(error instanceof SystemError) || error.code !== "EINVAL") return error;
+  const reason = `the socket is bound to ${from}, which cannot send to other machines`;
+  return new SocketError("InvalidInput", "sendTo", reason, { address: to, cause: error });
 }

@@ -1,6 +1,5 @@
 import type { CheckedLink } from "./link_settings.ts";
-import type { MemoryHost } from "./memory_host.ts";
-import type { World } from "./world.ts";
+import type { Direction, Host, PacketSender, World } from "./world.ts";
 
 /** Time until TCP sends a lost packet again, at first (RFC 6298 with Linux's TCP_RTO_MIN), and for a SYN (ms). */
 const FIRST_RETRY_MS = 200;
@@ -9,25 +8,15 @@ const LONGEST_RETRY_MS = 120_000;
 /** Tries after which a packet counts as arrived: a loss of 1 would hold it for ever otherwise (tcp_retries2). */
 const MOST_RETRIES = 15;
 
-/** The sender of packets that must arrive in order. */
-export interface PacketSender {
-  /** Time at which its last packet arrives (ms). */
-  lastArrival: number;
-  /** True if it sends nothing again any more: what is held of it never comes. */
-  readonly gone: boolean;
-  /** Called when a packet of it is held. */
-  onHeld(): void;
-}
-
 interface HeldPacket {
   readonly sender: PacketSender;
   readonly deliver: () => void;
 }
 
-/** One direction between two hosts. */
-export class Wire {
-  readonly from: MemoryHost;
-  readonly to: MemoryHost;
+/** A direction between two hosts, with everything that holds packets up. */
+export class Wire implements Direction {
+  readonly from: Host;
+  readonly to: Host;
   settings: CheckedLink;
   /** Number of partitions between the two. */
   partitions = 0;
@@ -36,7 +25,7 @@ export class Wire {
   /** Time until which the bandwidth is used up (ms). */
   #busyUntil = 0;
 
-  constructor(world: World, from: MemoryHost, to: MemoryHost, settings: CheckedLink) {
+  constructor(world: World, from: Host, to: Host, settings: CheckedLink) {
     this.#world = world;
     this.from = from;
     this.to = to;
@@ -45,10 +34,9 @@ export class Wire {
 
   get blocked(): boolean {
     if (this.from === this.to) return false;
-    return this.partitions > 0 || this.from.freezes > 0 || this.to.freezes > 0;
+    return this.partitions > 0 || this.from.frozen || this.to.frozen;
   }
 
-  /** Sends a packet of a stream: it comes after those before it, late if it is lost on the way. */
   send(bytes: number, sender: PacketSender, deliver: () => void, isSyn = false): void {
     let delay = this.#delay(bytes);
     const { loss } = this.settings;
@@ -65,7 +53,6 @@ export class Wire {
     });
   }
 
-  /** Sends a datagram, which may be lost, come twice, or be overtaken. `deliver` is called for each that arrives. */
   sendDatagram(bytes: number, lastArrival: number, deliver: () => void): number {
     const { random, clock } = this.#world;
     const { loss, duplication, reordering, latency, jitter } = this.settings;

@@ -34,9 +34,11 @@ export async function openUdpSocket(
 function readUdpOptions(options: BindUdpOptions | undefined): UdpOptions {
   return readArguments(OPERATION, () => {
     const { reuseAddress, sendQueueLimit } = checkOptions(OPERATION, options);
-    return {
-      settings: { reuseAddress: checkBoolean(OPERATION, "reuseAddress", reuseAddress, false) },
-      limit: checkLimit(OPERATION, "sendQueueLimit", sendQueueLimit, DEFAULT_DATAGRAM_QUEUE_BYTES),
+    const settings: DatagramSettings = {
+      reuseAddress: checkBoolean(OPERATION, "reuseAddress", reuseAddress, false),
     };
+    const fallback = DEFAULT_DATAGRAM_QUEUE_BYTES;
+    const limit = checkLimit(OPERATION, "sendQueueLimit", sendQueueLimit, fallback);
+    return { settings, limit };
   });
 }
