@@ -20,7 +20,7 @@ export interface AcceptingHost extends Host {
 
 /** A handshake with one address. */
 export class ConnectAttempt {
-  readonly connected: Promise<Transport>;
+  readonly #connected: Promise<Transport>;
   readonly #host: Host;
   readonly #target: AcceptingHost;
   readonly #stream: MemoryStream;
@@ -43,13 +43,12 @@ export class ConnectAttempt {
     this.#target = target;
     this.#stream = stream;
     const { promise, resolve, reject } = Promise.withResolvers<Transport>();
-    this.connected = promise;
+    this.#connected = promise;
     this.#resolve = resolve;
     this.#reject = reject;
     const { clock } = host.world;
     const giveUpAt = clock.now() + SYN_GIVE_UP_MS;
     this.#timer = clock.schedule(giveUpAt, () => this.fail("ETIMEDOUT"));
-    this.#knock();
   }
 
   get waiting(): string {
@@ -75,6 +74,12 @@ export class ConnectAttempt {
     this.#host.world.clock.cancel(this.#timer);
     this.#onEnd(this);
     return true;
+  }
+
+  /** Sends the SYN; on loopback, the attempt may end within the call. */
+  start(): Promise<Transport> {
+    this.#knock();
+    return this.#connected;
   }
 
   #knock(): void {

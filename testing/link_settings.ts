@@ -46,7 +46,7 @@ export interface LinkSettings {
    */
   bandwidth?: number;
   /**
-   * The most bytes of a stream that travel as one. Each is this long or, one time in four, shorter.
+   * The most bytes of a stream that travel as one. Some are shorter: see `partial`.
    *
    * @default {1460}
    */
@@ -91,9 +91,9 @@ export function readLinkSettings(
     return {
       latency: finite(operation, "latency", limit("latency", 0)),
       jitter: finite(operation, "jitter", limit("jitter", 0)),
-      loss: probability(operation, "loss", given.loss, base.loss),
-      duplication: probability(operation, "duplication", given.duplication, base.duplication),
-      reordering: probability(operation, "reordering", given.reordering, base.reordering),
+      loss: checkProbability(operation, "loss", given.loss, base.loss),
+      duplication: checkProbability(operation, "duplication", given.duplication, base.duplication),
+      reordering: checkProbability(operation, "reordering", given.reordering, base.reordering),
       bandwidth: limit("bandwidth", 1),
       segment: limit("segment", 1, true),
       window: limit("window", 1, true),
@@ -106,7 +106,8 @@ function finite(operation: string, name: string, value: number): number {
   throw invalidInput(operation, `${name} is Infinity: partition() holds everything back`);
 }
 
-function probability(
+/** Returns a number from 0 to 1, or throws `InvalidInput`. */
+export function checkProbability(
   operation: string,
   name: string,
   value: unknown,

@@ -15,7 +15,8 @@ const HEADER_BYTES = 28;
 export class MemoryDatagrams implements DatagramSocket<Datagram> {
   readonly address: Address;
   readonly settings: DatagramSettings;
-  dropped = 0;
+  /** Always 0: the kernel does not say what it drops. The trace does. */
+  readonly dropped = 0;
   readonly #host: Host;
   readonly #queue: Datagram[] = [];
   #queuedBytes = 0;
@@ -78,7 +79,7 @@ export class MemoryDatagrams implements DatagramSocket<Datagram> {
       target.deliver(to, { from, bytes: new Uint8Array(copy) });
     });
     this.#lastArrivals.set(target, arrival);
-    return Promise.resolve();
+    return this.#nextTurn();
   }
 
   /** Says why a datagram could not be sent, in the words of the other backends. */
@@ -107,7 +108,7 @@ export class MemoryDatagrams implements DatagramSocket<Datagram> {
     }
     const cost = datagram.bytes.length + QUEUED_OVERHEAD_BYTES;
     if (this.#queuedBytes + cost > RECEIVE_QUEUE_LIMIT_BYTES) {
-      this.dropped += 1;
+      this.#host.world.trace.note(`${this.#host.name}:${this.address.port} queue full, dropped`);
       return;
     }
     this.#queue.push(datagram);
@@ -119,7 +120,13 @@ export class MemoryDatagrams implements DatagramSocket<Datagram> {
     if (!this.#stopped) this.#onRelease(this);
     this.#pending?.reject(new SystemError("EINTR"));
     this.#pending = undefined;
-    return Promise.resolve();
+    return this.#nextTurn();
+  }
+
+  /** Resolves as the runtime's own functions do: never before everything else that can run has run. */
+  #nextTurn(): Promise<void> {
+    const { clock } = this.#host.world;
+    return new Promise((resolve) => clock.schedule(clock.now(), resolve));
   }
 
   /** Ends it as the kernel does for a program that was killed. A receive that waits stays so until `close`. */

@@ -185,7 +185,7 @@ export class MemoryHost implements Backend, AcceptingHost {
     const attempt = new ConnectAttempt(this, target, stream, (one) => this.#attempts.delete(one));
     this.#attempts.add(attempt);
     signal?.addEventListener("abort", () => attempt.fail("EINTR"), { once: true });
-    return attempt.connected;
+    return attempt.start();
   }
 
   async #failToReach(host: string): Promise<never> {

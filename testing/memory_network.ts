@@ -9,7 +9,7 @@ import {
 } from "../core/arguments.ts";
 import { StreamConnection } from "../connection/stream_connection.ts";
 import type { Connection, Network } from "../types.ts";
-import { type LinkSettings, readLinkSettings } from "./link_settings.ts";
+import { checkProbability, type LinkSettings, readLinkSettings } from "./link_settings.ts";
 import { MemoryStream } from "./memory_stream.ts";
 import { MemoryWorld, type WorldSettings } from "./memory_world.ts";
 import { RealClock } from "./real_clock.ts";
@@ -23,6 +23,13 @@ export interface MemoryNetworkSettings extends LinkSettings {
    * @default {a random one}
    */
   seed?: number;
+  /**
+   * Probability that a read or write of a stream moves only some of the bytes that it could, and that a segment is
+   * shorter than it could be, from 0 to 1. Programs must not count on whole messages: the network shows if they do.
+   *
+   * @default {0.25}
+   */
+  partial?: number;
   /**
    * Sets if the network records what happens, for `trace`.
    *
@@ -100,6 +107,7 @@ export interface MemoryNetwork {
   crash(host: string): void;
 }
 
+const DEFAULT_PARTIAL = 0.25;
 const DEFAULT_PORTS = [32768, 60999] as const;
 const LARGEST_SEED = Number.MAX_SAFE_INTEGER;
 /** A random seed is below this: short enough to be typed. */
@@ -227,12 +235,13 @@ function readNetworkSettings(
   settings: MemoryNetworkSettings | undefined,
 ): WorldSettings {
   return readArguments(operation, () => {
-    const { seed, trace, ports } = checkOptions(operation, settings);
+    const { seed, trace, partial, ports } = checkOptions(operation, settings);
     return {
       seed: seed === undefined
         ? Math.floor(Math.random() * RANDOM_SEEDS)
         : checkWhole(operation, "seed", seed, 0, LARGEST_SEED),
       isTraced: checkBoolean(operation, "trace", trace, true),
+      partial: checkProbability(operation, "partial", partial, DEFAULT_PARTIAL),
       ports: checkPorts(operation, ports),
       link: readLinkSettings(operation, settings),
     };

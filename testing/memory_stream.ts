@@ -3,8 +3,6 @@ import { failed, SystemError, type SystemErrorCode } from "./system_errors.ts";
 import type { TimedEvent } from "./timeline.ts";
 import type { Direction, Host, PacketSender, StreamEnd } from "./world.ts";
 
-/** Probability that a read or write moves only a part of what it could. */
-const PARTIAL_CHANCE = 1 / 4;
 /** Bytes of a packet's headers, which count for the bandwidth. */
 const HEADER_BYTES = 40;
 /** Time after which TCP gives up data that nobody acknowledges (tcp(7): tcp_retries2, 15 tries) (ms). */
@@ -27,6 +25,7 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
   readonly localAddr: TransportAddress;
   readonly remoteAddr: TransportAddress;
   lastArrival = 0;
+  underWay = 0;
   /** The other end, after its host has heard of this one. */
   peer: MemoryStream | undefined;
   /** True if the kernel probes the connection while it is silent. */
@@ -207,7 +206,12 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
   #sendReset(): void {
     const { peer } = this;
     if (peer === undefined) return;
-    const last: PacketSender = { lastArrival: this.lastArrival, gone: false, onHeld() {} };
+    const last: PacketSender = {
+      lastArrival: this.lastArrival,
+      underWay: this.underWay,
+      gone: false,
+      onHeld() {},
+    };
     this.#wire.send(HEADER_BYTES, last, () => {
       this.host.world.trace.add(this.#label, this.#peerLabel, "reset");
       peer.onReset();
@@ -369,8 +373,8 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
 
   /** Chooses how many of some bytes move: all of them, or sometimes fewer. */
   #part(most: number): number {
-    const { random } = this.host.world;
-    return most > 1 && random.chance(PARTIAL_CHANCE) ? 1 + random.below(most) : most;
+    const { random, partial } = this.host.world;
+    return most > 1 && random.chance(partial) ? 1 + random.below(most) : most;
   }
 
   // The end.

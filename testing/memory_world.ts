@@ -22,6 +22,7 @@ const MOST_ALIASES = 8;
 export interface WorldSettings {
   readonly seed: number;
   readonly isTraced: boolean;
+  readonly partial: number;
   readonly ports: readonly [first: number, last: number];
   readonly link: CheckedLink;
 }
@@ -31,6 +32,7 @@ export class MemoryWorld implements HostWorld {
   readonly clock: Clock;
   readonly random: SeededRandom;
   readonly trace: Trace;
+  readonly partial: number;
   readonly ports: readonly [first: number, last: number];
   readonly names: Map<string, string | readonly string[]> = new Map();
   readonly #link: CheckedLink;
@@ -39,10 +41,11 @@ export class MemoryWorld implements HostWorld {
   readonly #wires = new Map<Host, Map<Host, Wire>>();
   readonly #byAddress = new Map<string, MemoryHost>();
 
-  constructor({ seed, isTraced, ports, link }: WorldSettings, clock: Clock) {
+  constructor({ seed, isTraced, partial, ports, link }: WorldSettings, clock: Clock) {
     this.clock = clock;
     this.random = new SeededRandom(seed);
     this.trace = new Trace(isTraced, () => clock.now());
+    this.partial = partial;
     this.ports = ports;
     this.#link = link;
     this.names.set("localhost", ["127.0.0.1", "::1"]);

@@ -9,6 +9,8 @@ export interface World {
   readonly clock: Clock;
   readonly random: SeededRandom;
   readonly trace: Trace;
+  /** Probability that a read or write moves only a part of what it could. */
+  readonly partial: number;
   /** Local ports that the system chooses from, both included. */
   readonly ports: readonly [first: number, last: number];
   /** Returns the direction from one host to another, or to itself. */
@@ -44,6 +46,8 @@ export interface StreamEnd {
 export interface PacketSender {
   /** Time at which its last packet arrives (ms). */
   lastArrival: number;
+  /** Number of its packets that are under way. */
+  underWay: number;
   /** True if it sends nothing again any more: what is held of it never comes. */
   readonly gone: boolean;
   /** Called when a packet of it is held. */
