@@ -5,6 +5,12 @@
  */
 
 export { checkCodec } from "./testing/check_codec.ts";
+export {
+  checkConnection,
+  type CheckConnectionOptions,
+  type ConnectionCheck,
+} from "./testing/check_connection.ts";
+export type { ConnectionPair, ResettableConnection } from "./testing/connection_row.ts";
 export type { LinkSettings } from "./testing/link_settings.ts";
 export {
   type MemoryNetwork,

@@ -30,6 +30,13 @@ export class SeededRandom {
     return Math.floor(this.fraction() * end);
   }
 
+  /** Makes random bytes. */
+  bytes(length: number): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(length);
+    this.fill(bytes);
+    return bytes;
+  }
+
   /** Fills bytes. */
   fill(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; at++) bytes[at] = this.bits();
