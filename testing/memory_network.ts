@@ -45,8 +45,11 @@ export interface MemoryNetworkSettings extends LinkSettings {
   ports?: readonly [first: number, last: number];
 }
 
-/** A network in memory, with hosts that programs run on. */
-export interface MemoryNetwork {
+/**
+ * A network in memory, with hosts that programs run on. Disposing it drops the packets that are under way: without that,
+ * a test in real time may end while a timer waits for them. In a simulation it does nothing.
+ */
+export interface MemoryNetwork extends Disposable {
   /** The seed of all random choices. */
   readonly seed: number;
   /**
@@ -130,7 +133,7 @@ const RANDOM_SEEDS = 2 ** 32;
  * import { memoryNetwork } from "jsr:@aivi/sockets/testing";
  * import { assertEquals } from "jsr:@std/assert";
  *
- * const network = memoryNetwork({ latency: 5 });
+ * using network = memoryNetwork({ latency: 5 });
  * const [alice, bob] = [network.host("alice"), network.host("bob")];
  * await using listener = await bob.listen({ host: "bob", port: 7000 });
  * await using client = await alice.connect({ host: "bob", port: 7000 });
@@ -147,10 +150,12 @@ export function memoryNetwork(settings?: MemoryNetworkSettings): MemoryNetwork {
 export class NetworkInMemory implements MemoryNetwork {
   readonly seed: number;
   readonly #world: MemoryWorld;
+  readonly #clock: Clock;
 
   constructor(operation: string, settings: MemoryNetworkSettings | undefined, clock: Clock) {
     const checked = readNetworkSettings(operation, settings);
     this.seed = checked.seed;
+    this.#clock = clock;
     this.#world = new MemoryWorld(checked, clock);
   }
 
@@ -209,6 +214,11 @@ export class NetworkInMemory implements MemoryNetwork {
       throw invalidInput("reset", "the argument is not a Connection of a network in memory");
     }
     transport.reset();
+  }
+
+  [Symbol.dispose](): void {
+    // The clock of a simulation has the timers of the program as well.
+    if (this.#clock instanceof RealClock) this.#clock.clear();
   }
 
   crash(host: string): void {

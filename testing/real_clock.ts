@@ -29,6 +29,11 @@ export class RealClock implements Clock {
     this.#arm();
   }
 
+  clear(): void {
+    this.#timeline.clear();
+    this.#arm();
+  }
+
   #arm(): void {
     if (this.#turning) return;
     const at = this.#timeline.first?.at ?? Infinity;
@@ -36,6 +41,7 @@ export class RealClock implements Clock {
     this.#stopTimer?.();
     this.#stopTimer = undefined;
     this.#armedFor = at;
+    if (at === Infinity) return;
     const left = at - this.now();
     // A timer of the runtime takes 1 ms at least.
     if (left <= 0) this.#turn();

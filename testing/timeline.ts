@@ -14,6 +14,8 @@ export interface Clock {
   /** Calls `fire` at a time, which may be now or past. */
   schedule(at: number, fire: () => void): TimedEvent;
   cancel(event: TimedEvent | undefined): void;
+  /** Drops all events. */
+  clear(): void;
 }
 
 /** The heap is rebuilt without cancelled events if it has at least this many, and they are more than half. */
@@ -40,6 +42,12 @@ export class Timeline {
     if (this.#cancelled >= CANCELLED_TO_REBUILD && this.#cancelled * 2 > this.#heap.length) {
       this.#rebuild();
     }
+  }
+
+  /** Drops all events. */
+  clear(): void {
+    this.#heap = [];
+    this.#cancelled = 0;
   }
 
   /** Returns the first event, which stays. */

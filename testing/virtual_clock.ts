@@ -19,6 +19,10 @@ export class VirtualClock implements Clock {
     if (event !== undefined) this.#timeline.cancel(event);
   }
 
+  clear(): void {
+    this.#timeline.clear();
+  }
+
   /** Time of the next event; undefined if nothing is left that could happen (ms). */
   get next(): number | undefined {
     return this.#timeline.first?.at;
