@@ -5,6 +5,7 @@
  * @module
  */
 
+import "./left_out.ts";
 import type { Network } from "../../mod.ts";
 import { type MemoryNetwork, memoryNetwork } from "../../testing.ts";
 
