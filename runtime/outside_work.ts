@@ -77,11 +77,12 @@ function methodsOf(owner: unknown, prefix: string, isAsync = true): OutsideFunct
 
 function runtimeFunctions(): OutsideFunction[] {
   if (typeof Deno === "undefined") return [];
-  const runtime = Deno as unknown as Table;
-  const asynchronous = Object.keys(runtime).filter((name) => isAsyncFunction(runtime[name]));
+  // Some properties are getters that ask for a permission (Deno.mainModule), so only values are looked at.
+  const asynchronous = Object.entries(Object.getOwnPropertyDescriptors(Deno))
+    .filter(([, { value }]) => isAsyncFunction(value)).map(([name]) => name);
   return [
-    ...named(runtime, asynchronous, "Deno.", true),
-    ...named(runtime, RUNTIME_FUNCTIONS, "Deno.", false),
+    ...named(Deno, asynchronous, "Deno.", true),
+    ...named(Deno, RUNTIME_FUNCTIONS, "Deno.", false),
   ];
 }
 

@@ -51,7 +51,13 @@ import {
   unref,
   varintPrefixed,
 } from "../../../mod.ts";
-import { checkCodec } from "../../../testing.ts";
+import {
+  checkCodec,
+  checkConnection,
+  memoryNetwork,
+  simulate,
+  SimulationError,
+} from "../../../testing.ts";
 
 /** The handles that the functions are called with. They are opened before permissions are revoked. */
 export interface Things {
@@ -80,11 +86,21 @@ export const FUNCTIONS: Readonly<
   Record<string, (things: Things, aims: Aims) => unknown | Promise<unknown>>
 > = {
   ByteQueue: () => new ByteQueue().push(BYTE),
+  SimulationError: () => new SimulationError("a reason", { seed: 1, time: 0, lines: [] }),
   SocketError: () => new SocketError("Other", "test", "a reason"),
   abort: ({ client }) => abort(client),
   accept: ({ listener }) => accept(listener, SOME),
   bindUdp: async (_, aims) => await closeUdp(await bindUdp(aims.bindUdp)),
   checkCodec: () => checkCodec(lines(), LINE, ["A"]),
+  checkConnection: async () => {
+    const host = memoryNetwork().host("a");
+    const makePair = async () => {
+      await using listener = await host.listen({ host: "a", port: 0 });
+      const [near, far] = await Promise.all([host.connect(listener.address), accept(listener)]);
+      return { near, far };
+    };
+    await checkConnection(makePair)[0].run();
+  },
   close: ({ client }) => close(client, { linger: 0 }),
   closeListener: ({ listener }) => closeListener(listener),
   closeUdp: ({ udp }) => closeUdp(udp),
@@ -113,6 +129,10 @@ export const FUNCTIONS: Readonly<
   listen: async (_, aims) => await closeListener(await listen(aims.listen)),
   mapCodec: () =>
     mapCodec(lines(), { encode: (text: string) => text, decode: (text) => text }).encode("A"),
+  memoryNetwork: async () => {
+    const host = memoryNetwork().host("a");
+    await closeListener(await host.listen({ host: "a", port: 0 }));
+  },
   netstrings: () => netstrings().encode(BYTE),
   octetCounted: () => octetCounted().encode(BYTE),
   parseAddress: () => parseAddress("[::1]:80"),
@@ -165,6 +185,7 @@ export const FUNCTIONS: Readonly<
     await served.promise;
     await server.shutdown();
   },
+  simulate: () => simulate({ seed: 1 }, () => new Promise((resolve) => setTimeout(resolve, 1000))),
   unref: ({ listener }) => unref(listener),
   varintPrefixed: () => varintPrefixed().encode(BYTE),
 };
