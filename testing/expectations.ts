@@ -14,8 +14,8 @@ export function expectEqual(actual: unknown, expected: unknown, message = "anoth
 
 function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
-  const isPlain = typeof value !== "object" || value === null || Array.isArray(value);
-  if (isPlain) return String(value);
+  if (Array.isArray(value)) return `[${value.map(shown).join(", ")}]`;
+  if (typeof value !== "object" || value === null) return String(value);
   return Object.prototype.toString.call(value);
 }
 

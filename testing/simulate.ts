@@ -183,7 +183,7 @@ class Simulation {
   }
 
   async run<T>(program: SimulatedProgram<T>): Promise<T> {
-    // What was announced in real time has to come in real time.
+    // A turn that was announced in real time has to come in real time.
     while (turnAwaited()) await new Promise<void>((resolve) => void nextTurn(resolve));
     const restore = [
       installVirtualGlobals(this.#clock, this.seed, refusedWork),
