@@ -74,7 +74,7 @@ function replaceTimers(replacements: Replacements, clock: VirtualClock): void {
     const wait = Math.max(Number(ms) || 0, repeats ? 1 : 0);
     return new VirtualTimer(
       clock,
-      args.length === 0 ? () => call() : () => call(...args),
+      args.length === 0 ? call : () => call(...args),
       wait > LONGEST_TIMER_MS ? 1 : wait,
       repeats,
     );

@@ -15,7 +15,7 @@ import {
   SocketError,
 } from "../../../mod.ts";
 import * as sockets from "../../../mod.ts";
-import { memoryNetwork, type MemoryNetworkSettings } from "../../../testing.ts";
+import { memoryNetwork, type MemoryNetworkSettings, simulate } from "../../../testing.ts";
 import { rejection } from "../../support/socket_errors.ts";
 import { bytesOf, textOf } from "../../support/text.ts";
 import { turns } from "../../support/turns.ts";
@@ -47,53 +47,53 @@ Deno.test("M5: the module is a network, and a host in memory is another", async 
   assertEquals(await shout(memoryNetwork(FAST).host("a"), "a"), "HELLO");
 });
 
-Deno.test("a host has a name, an IPv4 and an IPv6 address, and loopback of its own", async () => {
-  const network = memoryNetwork(FAST);
-  const [a, b] = [network.host("a"), network.host("b")];
-  for (const host of ["b", "10.0.0.2", "fd00::2", "fd00:0::2", "b."]) {
-    await using listener = await b.listen({ host, port: 80 });
-    await using client = await a.connect({ host, port: 80 });
-    await using server = await accept(listener);
-    assertEquals(server.remoteAddress, client.localAddress);
-    assertEquals(client.remoteAddress.port, 80);
-  }
-  await using own = await b.listen({ host: "127.0.0.1", port: 80 });
-  await rejection(() => a.connect({ host: "b", port: 80 }), "ConnectionRefused", "connect");
-  await rejection(() => a.connect(own.address), "ConnectionRefused", "connect");
-  await using _ = await b.connect(own.address);
-});
+Deno.test("a host has a name, an IPv4 and an IPv6 address, and loopback of its own", () =>
+  simulate({ seed: 1, ...FAST }, async (network) => {
+    const [a, b] = [network.host("a"), network.host("b")];
+    for (const host of ["b", "10.0.0.2", "fd00::2", "fd00:0::2", "b."]) {
+      await using listener = await b.listen({ host, port: 80 });
+      await using client = await a.connect({ host, port: 80 });
+      await using server = await accept(listener);
+      assertEquals(server.remoteAddress, client.localAddress);
+      assertEquals(client.remoteAddress.port, 80);
+    }
+    await using own = await b.listen({ host: "127.0.0.1", port: 80 });
+    await rejection(() => a.connect({ host: "b", port: 80 }), "ConnectionRefused", "connect");
+    await rejection(() => a.connect(own.address), "ConnectionRefused", "connect");
+    await using _ = await b.connect(own.address);
+  }));
 
-Deno.test("a listener on all addresses gets clients of each family, with their own address", async () => {
-  const network = memoryNetwork(FAST);
-  const [a, b] = [network.host("a"), network.host("b")];
-  await using listener = await b.listen({ host: "::", port: 80 });
-  for (const [host, from] of [["10.0.0.2", "10.0.0.1"], ["fd00::2", "fd00::1"]]) {
-    await using client = await a.connect({ host, port: 80 });
-    await using server = await accept(listener);
-    assertEquals([server.remoteAddress.host, client.localAddress.host], [from, from]);
-  }
-});
+Deno.test("a listener on all addresses gets clients of each family, with their own address", () =>
+  simulate({ seed: 1, ...FAST }, async (network) => {
+    const [a, b] = [network.host("a"), network.host("b")];
+    await using listener = await b.listen({ host: "::", port: 80 });
+    for (const [host, from] of [["10.0.0.2", "10.0.0.1"], ["fd00::2", "fd00::1"]]) {
+      await using client = await a.connect({ host, port: 80 });
+      await using server = await accept(listener);
+      assertEquals([server.remoteAddress.host, client.localAddress.host], [from, from]);
+    }
+  }));
 
-Deno.test("names are a Map: aliases, several addresses, and names that are not there", async () => {
-  const network = memoryNetwork(FAST);
-  const [a, b] = [network.host("a"), network.host("b")];
-  network.host("c");
-  network.names.set("db.example", "b");
-  network.names.set("cluster", ["c", "b"]);
-  network.names.set("loop", "loop");
-  await using listener = await b.listen({ host: "b", port: 80 });
-  for (const host of ["db.example", "DB.example", "cluster"]) {
-    const connecting = a.connect({ host, port: 80 });
-    await using server = await accept(listener);
-    await using client = await connecting;
-    assertEquals(server.remoteAddress, client.localAddress);
-  }
-  for (const host of ["nobody", "loop"]) {
-    await rejection(() => a.connect({ host, port: 80 }), "HostNotFound", "connect");
-  }
-  network.names.delete("b");
-  await rejection(() => a.connect({ host: "db.example", port: 80 }), "HostNotFound", "connect");
-});
+Deno.test("names are a Map: aliases, several addresses, and names that are not there", () =>
+  simulate({ seed: 1, ...FAST }, async (network) => {
+    const [a, b] = [network.host("a"), network.host("b")];
+    network.host("c");
+    network.names.set("db.example", "b");
+    network.names.set("cluster", ["c", "b"]);
+    network.names.set("loop", "loop");
+    await using listener = await b.listen({ host: "b", port: 80 });
+    for (const host of ["db.example", "DB.example", "cluster"]) {
+      const connecting = a.connect({ host, port: 80 });
+      await using server = await accept(listener);
+      await using client = await connecting;
+      assertEquals(server.remoteAddress, client.localAddress);
+    }
+    for (const host of ["nobody", "loop"]) {
+      await rejection(() => a.connect({ host, port: 80 }), "HostNotFound", "connect");
+    }
+    network.names.delete("b");
+    await rejection(() => a.connect({ host: "db.example", port: 80 }), "HostNotFound", "connect");
+  }));
 
 /** Errors of opening a socket, each as Linux gives it. */
 const REFUSALS: readonly [
@@ -158,23 +158,23 @@ async function assertRejected(promise: Promise<unknown>): Promise<SocketError> {
   return error;
 }
 
-Deno.test("a host that is out of local ports says AddressNotAvailable, until one is free", async () => {
-  const network = memoryNetwork({ ...FAST, ports: [5000, 5002] });
-  const [a, b] = [network.host("a"), network.host("b")];
-  await using listener = await b.listen({ host: "b", port: 80 });
-  const connect = () => a.connect({ host: "b", port: 80 });
-  const clients = [await connect(), await connect(), await connect()];
-  assertEquals(clients.map(({ localAddress }) => localAddress.port), [5000, 5001, 5002]);
-  const error = await rejection(connect, "AddressNotAvailable", "connect");
-  assertEquals(error.code, "EADDRNOTAVAIL");
-  await using other = await b.listen({ host: "b", port: 81 });
-  await using _ = await a.connect(other.address);
-  abort(clients[1]);
-  const again = await connect();
-  assertEquals(again.localAddress.port, 5001);
-  await closeListener(listener);
-  for (const client of [...clients, again]) abort(client);
-});
+Deno.test("a host that is out of local ports says AddressNotAvailable, until one is free", () =>
+  simulate({ seed: 1, ...FAST, ports: [5000, 5002] }, async (network) => {
+    const [a, b] = [network.host("a"), network.host("b")];
+    await using listener = await b.listen({ host: "b", port: 80 });
+    const connect = () => a.connect({ host: "b", port: 80 });
+    const clients = [await connect(), await connect(), await connect()];
+    assertEquals(clients.map(({ localAddress }) => localAddress.port), [5000, 5001, 5002]);
+    const error = await rejection(connect, "AddressNotAvailable", "connect");
+    assertEquals(error.code, "EADDRNOTAVAIL");
+    await using other = await b.listen({ host: "b", port: 81 });
+    await using _ = await a.connect(other.address);
+    abort(clients[1]);
+    const again = await connect();
+    assertEquals(again.localAddress.port, 5001);
+    await closeListener(listener);
+    for (const client of [...clients, again]) abort(client);
+  }));
 
 Deno.test("L4: clients that were not accepted are reset when the listener closes", async () => {
   const network = memoryNetwork(FAST);
