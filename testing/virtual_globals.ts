@@ -6,6 +6,10 @@ import { type VirtualClock, VirtualTimer } from "./virtual_clock.ts";
 const EPOCH_MS = Date.UTC(2000, 0, 1);
 /** Timers of the runtime fire at once if they are set to more than this. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** The shortest timer, as in Node and about as in Deno: a program that polls with 0 ms must make time pass (ms). */
+const SHORTEST_TIMER_MS = 1;
+/** Time that an immediate takes, for the same reason (ms). */
+const IMMEDIATE_MS = 0.001;
 /** A stream of random numbers of its own: a program's choices do not change those of the network. */
 const PROGRAM_STREAM = 1;
 
@@ -69,23 +73,28 @@ type Callback = (...args: unknown[]) => void;
 
 function replaceTimers(replacements: Replacements, clock: VirtualClock): void {
   const { clearTimeout, clearInterval } = globalThis;
-  const start = (repeats: boolean) => (call: Callback, ms: unknown, ...args: unknown[]) => {
+  const start = (call: Callback, ms: number, args: unknown[], repeats: boolean): VirtualTimer => {
     if (typeof call !== "function") throw new TypeError("a timer of a simulation needs a function");
-    const wait = Math.max(Number(ms) || 0, repeats ? 1 : 0);
-    return new VirtualTimer(
-      clock,
-      args.length === 0 ? call : () => call(...args),
-      wait > LONGEST_TIMER_MS ? 1 : wait,
-      repeats,
-    );
+    return new VirtualTimer(clock, args.length === 0 ? call : () => call(...args), ms, repeats);
   };
-  const immediately = start(false);
-  replacements.replace(globalThis, "setTimeout", start(false));
-  replacements.replace(globalThis, "setInterval", start(true));
+  const waitOf = (ms: unknown): number => {
+    const wait = Number(ms) || 0;
+    return wait > LONGEST_TIMER_MS ? SHORTEST_TIMER_MS : Math.max(wait, SHORTEST_TIMER_MS);
+  };
+  replacements.replace(
+    globalThis,
+    "setTimeout",
+    (call: Callback, ms: unknown, ...args: unknown[]) => start(call, waitOf(ms), args, false),
+  );
+  replacements.replace(
+    globalThis,
+    "setInterval",
+    (call: Callback, ms: unknown, ...args: unknown[]) => start(call, waitOf(ms), args, true),
+  );
   replacements.replace(
     globalThis,
     "setImmediate",
-    (call: Callback, ...args: unknown[]) => immediately(call, 0, ...args),
+    (call: Callback, ...args: unknown[]) => start(call, IMMEDIATE_MS, args, false),
   );
   // A program may stop timers that were started before the simulation.
   replacements.replace(globalThis, "clearTimeout", (timer: number | undefined) => {
