@@ -553,8 +553,7 @@ export interface Server extends AsyncDisposable {
 }
 
 /**
- * Opens sockets: the part of this package that a program takes as an argument if it should also run on a network in
- * memory. The module itself is one (`import * as sockets`), and `memoryNetwork` of `@aivi/sockets/testing` gives others.
+ * Opens sockets. A program that takes one as an argument also runs on a network in memory. The module itself is one (`import * as sockets`), and `memoryNetwork` of `@aivi/sockets/testing` gives others.
  * All other functions work on the handles of any network.
  *
  * @example A program that does not care which network it runs on

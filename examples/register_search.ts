@@ -1,5 +1,5 @@
 /**
- * Searches for a seed with which the replicated register loses a write:
+ * Searches for a seed with which the replicated register loses a write.
  *
  *     deno run examples/register_search.ts --seeds 10000
  *     deno run examples/register_search.ts --seed 4711   # the same failure again, with its trace

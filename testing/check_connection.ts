@@ -53,8 +53,9 @@ export interface ConnectionCheck {
 }
 
 /**
- * Makes the tests that every {@linkcode Connection} must pass, for authors of transports: 1 MiB each way at once, sends
- * that overlap, deadlines that lose nothing, and every way to end. The connections of this package pass them over TCP
+ * Makes the tests that every {@linkcode Connection} must pass, for authors of transports.
+ *
+ * They are about 1 MiB each way at once, sends that overlap, deadlines that lose nothing, and every way to end. The connections of this package pass them over TCP
  * and in memory. Each test runs in both directions.
  *
  * It needs buffers of less than 16 MiB between the ends, and a transport with `closeWrite`.

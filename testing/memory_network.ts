@@ -24,8 +24,8 @@ export interface MemoryNetworkSettings extends LinkSettings {
    */
   seed?: number;
   /**
-   * Probability that a read or write of a stream moves only some of the bytes that it could, and that a segment is
-   * shorter than it could be, from 0 to 1. Programs must not count on whole messages: the network shows if they do.
+   * Probability, from 0 to 1, that a read or write of a stream moves fewer bytes than it could. A segment is shorter
+   * than it could be as often. Programs must not count on whole messages: the network shows if they do.
    *
    * @default {0.25}
    */
@@ -58,8 +58,8 @@ export interface MemoryNetwork extends Disposable {
    */
   readonly names: Map<string, string | readonly string[]>;
   /**
-   * Text with a line for everything that has arrived or was lost, in order: the time in milliseconds, the two ends, and
-   * what it was.
+   * Text with a line for everything that has arrived, in order. A line has the time in milliseconds, the two ends, and
+   * what came: bytes with their number and a hash.
    */
   readonly trace: string;
   /**
@@ -86,8 +86,8 @@ export interface MemoryNetwork extends Disposable {
    */
   partition(some: string | readonly string[], others: string | readonly string[]): Disposable;
   /**
-   * Freezes a host, as a virtual machine that is paused or a cable that is cut: its peers see no acknowledgement and no
-   * end, as in a partition from everybody. The code of its programs runs on, since it runs in this process.
+   * Freezes a host, as a virtual machine that is paused. Its peers see no acknowledgement and no end, as in a partition
+   * from everybody. The code of its programs runs on, since it runs in this process.
    *
    * @returns Thaws the host when it is disposed.
    */

@@ -7,8 +7,9 @@ import type { Direction, Host, PacketSender, StreamEnd } from "./world.ts";
 const HEADER_BYTES = 40;
 /** Time after which TCP gives up data that nobody acknowledges (tcp(7): tcp_retries2, 15 tries) (ms). */
 const GIVE_UP_MS = 924_600;
-/** Silence after which a connection is probed, and time that the probes take: 9 of them, 75 s apart (tcp(7)) (ms). */
+/** Silence after which a connection is probed (tcp(7): tcp_keepalive_time) (ms). */
 const KEEPALIVE_MS = 7_200_000;
+/** Time that the probes take: 9 of them, 75 s apart (tcp(7)) (ms). */
 const KEEPALIVE_PROBES_MS = 675_000;
 
 interface Pending<T> {

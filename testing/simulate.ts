@@ -30,14 +30,14 @@ const nextTurn: (callback: () => void) => unknown = setImmediate;
 /** Options of `simulate`: the network's settings, and how to run. */
 export interface SimulateOptions extends MemoryNetworkSettings {
   /**
-   * Runs the program twice, and fails at the first difference between the two traces: something in it depends on more
-   * than the seed.
+   * Runs the program twice, and fails at the first difference between the two traces. Then something in the program
+   * depends on more than the seed.
    *
    * @default {false}
    */
   check?: boolean;
   /**
-   * Milliseconds of virtual time after which the simulation fails, from 0 to `Infinity`: a program that repeats
+   * Milliseconds of virtual time after which the simulation fails, from 0 to `Infinity`. A program that repeats
    * something for ever would run for ever.
    *
    * @default {604800000}
@@ -58,8 +58,8 @@ export type SimulatedProgram<T> = (
 ) => T | Promise<T>;
 
 /**
- * Runs a program on a network in memory, in a time of its own: it passes at once whenever nothing else can happen, so
- * that hours take milliseconds. The same seed gives the same run.
+ * Runs a program on a network in memory, in a time of its own. The time passes at once whenever nothing else can
+ * happen, so that hours take milliseconds. The same seed gives the same run.
  *
  * Inside, timers, `performance.now`, `Date` and `AbortSignal.timeout` follow the virtual time, and `Math.random`,
  * `crypto.getRandomValues` and `crypto.randomUUID` the seed. Work from outside, such as files, real sockets, processes,
@@ -208,7 +208,7 @@ class Simulation {
     });
   }
 
-  /** Lets one event happen in each turn of the real event loop: what follows from it comes before the next one. */
+  /** Lets one event happen in each turn of the real event loop. All that follows from it comes before the next one. */
   #run<T>(program: SimulatedProgram<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     let outcome: Outcome<T> | undefined;

@@ -10,8 +10,8 @@ export interface SimulationFailure {
 }
 
 /**
- * The error of a simulation that has failed: what the program threw is its `cause`, and a deadlock or a difference
- * between two runs is in its message. The message also names the seed, with which the same happens again.
+ * The error of a simulation that has failed. Its `cause` is what the program threw; its message names a deadlock or a
+ * difference between two runs, and the seed, with which the same happens again.
  */
 export class SimulationError extends Error {
   /** Always `SimulationError`. */

@@ -6,7 +6,7 @@ import { type VirtualClock, VirtualTimer } from "./virtual_clock.ts";
 const EPOCH_MS = Date.UTC(2000, 0, 1);
 /** Timers of the runtime fire at once if they are set to more than this. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
-/** The shortest timer, as in Node and about as in Deno: a program that polls with 0 ms must make time pass (ms). */
+/** The shortest timer, as in Node (ms). A program that polls with 0 ms must make time pass. */
 const SHORTEST_TIMER_MS = 1;
 /** Time that an immediate takes, for the same reason (ms). */
 const IMMEDIATE_MS = 0.001;

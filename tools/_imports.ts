@@ -40,7 +40,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   core: [],
 };
 
-/** The files of a room that a room may import, if not all of them: tests must not depend on one platform. */
+/** The files of a room that another may import, if not all of them. A network in memory is a platform of its own. */
 const ONLY: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   testing: { runtime: ["runtime/backend.ts", "runtime/outside_work.ts"] },
 };

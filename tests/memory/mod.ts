@@ -1,5 +1,5 @@
 /**
- * The package with a network in memory in place of the system's: the import map beside this file puts it in place of
+ * The package with a network in memory in place of the system's. The import map beside this file puts it in place of
  * `mod.ts`, so that the tests of real sockets run on it unchanged.
  *
  * @module

@@ -262,3 +262,54 @@ Deno.test("M6: the bandwidth of a link is shared, and each direction has its own
     assert(clock.now() - start - there < 100, "the other direction is not slow");
   });
 });
+
+Deno.test("M6: an address of the network at which nobody is takes 3 seconds to be unreachable", async () => {
+  await simulate({ seed: 15 }, async (network, clock) => {
+    const connecting = network.host("near").connect({ host: "10.0.9.9", port: 80 });
+    assertEquals(await failureOf(connecting), "Unreachable EHOSTUNREACH");
+    assertEquals(clock.now(), 3000);
+  });
+});
+
+Deno.test("M6: reads are short by default, and whole with partial 0", async () => {
+  const firstReads = (partial: number | undefined) =>
+    Promise.all(
+      Array.from({ length: 20 }, (_, seed) =>
+        simulate({ seed, partial }, async (network) => {
+          const [near, far] = await pair(network);
+          await send(near, new Uint8Array(100));
+          await sleep(100);
+          return (await recv(far))?.length ?? 0;
+        })),
+    );
+  const lengths = await firstReads(undefined);
+  assert(lengths.some((length) => length < 100) && lengths.includes(100), `${lengths}`);
+  assertEquals(new Set(await firstReads(0)), new Set([100]));
+});
+
+Deno.test("M6: each direction of a link has a latency of its own", async () => {
+  await simulate({ seed: 16, jitter: 0 }, async (network, clock) => {
+    const [near, far] = await pair(network);
+    network.link("near", "far", { latency: 100 });
+    network.link("far", "near", { latency: 7 });
+    const start = clock.now();
+    await send(near, new Uint8Array([1]));
+    await recv(far);
+    assertEquals(Math.round(clock.now() - start), 100);
+    await send(far, new Uint8Array([1]));
+    await recv(near);
+    assertEquals(Math.round(clock.now() - start), 107);
+  });
+});
+
+Deno.test("M6: a polling program makes time pass", async () => {
+  await simulate({ seed: 17, latency: 20 }, async (network, clock) => {
+    const [near, far] = await pair(network);
+    let received = false;
+    void recv(far).then(() => received = true);
+    await send(near, new Uint8Array(1));
+    const start = clock.now();
+    while (!received) await new Promise((resolve) => setTimeout(resolve, 0));
+    assert(clock.now() - start >= 20 && clock.now() - start < 25);
+  });
+});
