@@ -18,6 +18,17 @@ interface Pending<T> {
   readonly reject: (error: SystemError) => void;
 }
 
+/** Sends packets that nothing sends again: a kernel does not wait for an answer to them. */
+class Acknowledgements implements PacketSender {
+  lastArrival = 0;
+  underWay = 0;
+  readonly gone = false;
+
+  onHeld(): void {
+    // What is lost here only makes the peer ask again.
+  }
+}
+
 /** One end of a TCP connection, as a kernel and the runtime have it. */
 export class MemoryStream implements Transport, PacketSender, StreamEnd {
   readonly host: Host;
@@ -53,6 +64,8 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
   /** Bytes that were read, and of which the peer has not heard yet. */
   #freed = 0;
   #updating = false;
+  /** Sends window updates, which nobody has to acknowledge. */
+  readonly #acknowledgements: PacketSender = new Acknowledgements();
   #pendingRead: Pending<number | null> | undefined;
   #finReceived = false;
   #lastHeard: number;
@@ -165,8 +178,11 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
 
   /** Notes that nothing passes between the two hosts any more. */
   onBlocked(): void {
-    if (this.#gone || !this.keepAlive) return;
+    if (this.#gone) return;
     const { clock } = this.host.world;
+    // The kernel asks for room as it sends data again, and gives up as late.
+    if (this.#waitingBytes > 0) this.#giveUpAt(clock.now() + GIVE_UP_MS);
+    if (!this.keepAlive) return;
     const silentSince = Math.max(this.#lastHeard + KEEPALIVE_MS, clock.now());
     this.#giveUpAt(silentSince + KEEPALIVE_PROBES_MS);
   }
@@ -207,12 +223,9 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
   #sendReset(): void {
     const { peer } = this;
     if (peer === undefined) return;
-    const last: PacketSender = {
-      lastArrival: this.lastArrival,
-      underWay: this.underWay,
-      gone: false,
-      onHeld() {},
-    };
+    const last = new Acknowledgements();
+    last.lastArrival = this.lastArrival;
+    last.underWay = this.underWay;
     this.#wire.send(HEADER_BYTES, last, () => {
       this.host.world.trace.add(this.#label, this.#peerLabel, "reset");
       peer.onReset();
@@ -282,7 +295,8 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
 
   #put(bytes: Uint8Array): number {
     const count = this.#part(Math.min(bytes.length, this.#room));
-    if (count === 0) return 0;
+    // A window that was made smaller meanwhile leaves less room than none.
+    if (count <= 0) return 0;
     this.#waiting.push(bytes.slice(0, count));
     this.#waitingBytes += count;
     this.#transmit();
@@ -363,7 +377,7 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
     if (this.#updating || this.#freed === 0) return;
     this.#updating = true;
     const peer = this.peer!;
-    this.#wire.send(HEADER_BYTES, this, () => {
+    this.#wire.send(HEADER_BYTES, this.#acknowledgements, () => {
       this.#updating = false;
       peer.#outstanding -= this.#freed;
       this.#freed = 0;

@@ -313,3 +313,33 @@ Deno.test("M6: a polling program makes time pass", async () => {
     assert(clock.now() - start >= 20 && clock.now() - start < 25);
   });
 });
+
+Deno.test("M6: a full window in a partition is given up as data is, and an update of it is not", async () => {
+  await simulate({ seed: 18, window: 1000 }, async (network, clock) => {
+    const settings = { keepAlive: false };
+    const listener = await network.host("far").listen({ host: "far", port: 80 }, settings);
+    const near = await network.host("near").connect({ host: "far", port: 80 }, settings);
+    const far = await accept(listener);
+    const sending = failureOf(send(near, new Uint8Array(5000)));
+    await sleep(1000);
+    using _ = network.partition("near", "far");
+    await recv(far);
+    const receiving = failureOf((async () => {
+      while (await recv(far, { timeout: 5 * HOUR_MS }) !== null);
+    })());
+    assertEquals(await sending, "TimedOut ETIMEDOUT");
+    assertEquals(Math.round(clock.now() / 1000), 926);
+    // The receiver has nothing to say that anybody would have to acknowledge, so it waits.
+    assertEquals(await receiving, "TimedOut undefined");
+  });
+});
+
+Deno.test("M6: a window that is made smaller holds the sender back, and breaks nothing", async () => {
+  await simulate({ seed: 19 }, async (network) => {
+    const [near, far] = await pair(network);
+    void send(near, new Uint8Array(200_000));
+    network.link("near", "far", { window: 10 });
+    await send(near, new Uint8Array(0));
+    assertEquals((await recvExactlyOf(far, 200_000)).length, 200_000);
+  });
+});
