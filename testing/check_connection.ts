@@ -44,12 +44,15 @@ export interface CheckConnectionOptions {
   seed?: number;
 }
 
-/** One test of `checkConnection`. */
+/**
+ * One test of `checkConnection`: a function with a name that says what must hold. Its promise rejects with an
+ * `AssertionError` if the connections fail it, after a minute at the latest.
+ */
 export interface ConnectionCheck {
+  /** Runs the test. */
+  (): Promise<void>;
   /** Says what must hold. */
   readonly name: string;
-  /** Runs the test. It rejects with an `AssertionError` if the connections fail it, after a minute at the latest. */
-  readonly run: () => Promise<void>;
 }
 
 /**
@@ -78,10 +81,10 @@ export interface ConnectionCheck {
  *   return { near, far };
  * }
  * const checks = checkConnection(makePair);
- * // With a test runner: for (const { name, run } of checks) Deno.test(name, run);
+ * // With a test runner: for (const check of checks) Deno.test(check.name, check);
  * const check = checks.find(({ name }) => name.includes("ping-pongs"));
  * assert(check !== undefined);
- * await check.run();
+ * await check();
  * ```
  */
 export function checkConnection(
@@ -90,12 +93,12 @@ export function checkConnection(
 ): ConnectionCheck[] {
   const { makeReset, seed } = readOptions(makePair, options);
   const rows = CONNECTION_ROWS.filter(({ resets }) => !resets || makeReset !== undefined);
-  const run = (row: ConnectionRow, isSwapped: boolean) => () =>
-    runRow(row, new MadeConnections(makePair, makeReset, isSwapped), seed);
-  return rows.flatMap((row) => [
-    { name: row.what, run: run(row, false) },
-    { name: `other direction, ${row.what}`, run: run(row, true) },
-  ]);
+  const check = (row: ConnectionRow, isSwapped: boolean): ConnectionCheck => {
+    const run = () => runRow(row, new MadeConnections(makePair, makeReset, isSwapped), seed);
+    const name = isSwapped ? `other direction, ${row.what}` : row.what;
+    return Object.defineProperty(run, "name", { value: name });
+  };
+  return rows.flatMap((row) => [check(row, false), check(row, true)]);
 }
 
 function readOptions(makePair: unknown, options: unknown): CheckConnectionOptions {

@@ -99,7 +99,7 @@ export const FUNCTIONS: Readonly<
       const [near, far] = await Promise.all([host.connect(listener.address), accept(listener)]);
       return { near, far };
     };
-    await checkConnection(makePair)[0].run();
+    await checkConnection(makePair)[0]();
   },
   close: ({ client }) => close(client, { linger: 0 }),
   closeListener: ({ listener }) => closeListener(listener),

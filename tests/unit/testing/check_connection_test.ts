@@ -39,8 +39,8 @@ async function memoryReset(): Promise<ResettableConnection> {
   };
 }
 
-for (const { name, run } of checkConnection(memoryPair, { makeReset: memoryReset })) {
-  Deno.test(`checkConnection() passes over a network in memory: ${name}`, run);
+for (const check of checkConnection(memoryPair, { makeReset: memoryReset })) {
+  Deno.test(`checkConnection() passes over a network in memory: ${check.name}`, check);
 }
 
 /** Makes pairs over transports of which one does something wrong. */
@@ -85,7 +85,7 @@ const MISTAKES: readonly [
 for (const [what, row, spoil] of MISTAKES) {
   Deno.test(`checkConnection() finds a transport that ${what}`, async () => {
     const check = find(checkConnection(() => spoiltPair(spoil), { seed: 3 }), row);
-    const error = await assertRejects(check.run, AssertionError);
+    const error = await assertRejects(check, AssertionError);
     assert(error.message.includes("(seed 3)"), error.message);
     assert(error.message.startsWith("row "), error.message);
   });
@@ -115,7 +115,7 @@ Deno.test("checkConnection() disposes the pair and aborts both ends", async () =
     }),
     "maxBytes 0",
   );
-  await check.run();
+  await check();
   assertEquals(disposed, 1);
   for (const end of ends) {
     const error = await assertRejects(() => send(end, new Uint8Array(1)), SocketError);
@@ -136,13 +136,13 @@ Deno.test("checkConnection() of a wrong argument is InvalidInput", async () => {
     assertEquals(assertThrows(call, SocketError).kind, "InvalidInput");
   }
   const [check] = checkConnection(() => ({ near: {}, far: {} }) as unknown as ConnectionPair);
-  await assertRejects(check.run, AssertionError, "not a Connection");
+  await assertRejects(check, AssertionError, "not a Connection");
 });
 
 Deno.test("checkConnection() drops what a pair has opened if it fails", async () => {
   const { near, far } = await memoryPair();
   const check = find(checkConnection(() => ({ near, far: near })), "1,000 ping-pongs");
-  await assertRejects(check.run, AssertionError);
+  await assertRejects(check, AssertionError);
   abort(far);
   const error = await assertRejects(() => send(near, new Uint8Array(1)), SocketError);
   assertEquals(error.kind, "Closed");
