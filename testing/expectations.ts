@@ -9,7 +9,8 @@ export function expect(condition: unknown, message: string): asserts condition {
 /** Throws an `AssertionError` unless two values have the same structure. */
 export function expectEqual(actual: unknown, expected: unknown, message = "another value"): void {
   if (deepEqual(actual, expected)) return;
-  throw new AssertionError(`${message}: got ${shown(actual)}, expected ${shown(expected)}`);
+  const difference = `got ${shown(actual)}, expected ${shown(expected)}`;
+  throw new AssertionError(`${message}: ${difference}`);
 }
 
 function shown(value: unknown): string {

@@ -25,7 +25,7 @@ class Acknowledgements implements PacketSender {
   readonly gone = false;
 
   onHeld(): void {
-    // What is lost here only makes the peer ask again.
+    // A peer that hears nothing asks again.
   }
 }
 
