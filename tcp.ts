@@ -1,5 +1,5 @@
 /**
- * TCP: connection-oriented and ordered.
+ * TCP and Unix sockets: connection-oriented and ordered.
  *
  * The error kinds that the functions reject with are explained in `docs/errors.md`.
  *
@@ -8,8 +8,8 @@
 
 import { notAConnection, StreamConnection } from "./connection/stream_connection.ts";
 import { notAListener, StreamListener } from "./connection/stream_listener.ts";
-import { denoBackend } from "./runtime/deno_backend.ts";
-import { openConnection, openListener } from "./tcp/open.ts";
+import { connectStream } from "./tcp/connect.ts";
+import { openListener } from "./tcp/listen.ts";
 import type {
   Address,
   CloseOptions,
@@ -19,19 +19,27 @@ import type {
   ListenOptions,
   OperationOptions,
   RecvOptions,
+  SocketAddress,
+  TcpOptions,
+  UnixAddress,
+  UnixListenOptions,
 } from "./types.ts";
 
 /**
- * Listens on a TCP port. Clients wait in the kernel's backlog until they are accepted.
+ * Listens on a TCP port or a Unix socket. Clients wait in the kernel's backlog until they are accepted.
  *
- * @param address A host of this machine and a port; port 0 lets the system choose.
- * @param options How to listen, and the options of accepted connections.
+ * The file of a Unix socket is removed when the listener closes. If it is not there any more, nothing is removed: a
+ * listener spares a file that has replaced its own, if the program may read and write the directory.
+ *
+ * @param address A host of this machine and a port; port 0 lets the system choose. Or `{ path }`: a new file, or an
+ * abstract name such as `"\0app"`, with which every program of the machine can connect.
+ * @param options How to listen, and the options of accepted connections; `mode` and `replaceStale` for a path.
  * @returns The listener, once it listens.
  *
- * Rejects with a {@linkcode SocketError}: `InvalidInput`, `PermissionDenied` (`--allow-net` is missing, or the system
- * reserves the port), `AddressInUse`, `AddressNotAvailable` (not an address of this machine), `HostNotFound`,
- * `ResourceExhausted` (out of descriptors), or `Unsupported` (`reusePort` without `--unstable-net`). It cannot be
- * cancelled.
+ * Rejects with a {@linkcode SocketError}: `InvalidInput`, `PermissionDenied` (a permission is missing, or the system
+ * forbids it), `AddressInUse` (a port, or whatever is at the path), `AddressNotAvailable` (not an address of this
+ * machine, or a path in a missing directory), `HostNotFound`, `ResourceExhausted` (out of descriptors), or `Unsupported`
+ * (`reusePort` without `--unstable-net`). It cannot be cancelled.
  *
  * @example
  * ```ts
@@ -44,9 +52,36 @@ import type {
  * assertEquals(connection.remoteAddress, client.localAddress);
  * await Promise.all([close(client), close(connection)]);
  * ```
+ *
+ * @example A Unix socket
+ * ```ts
+ * import { accept, close, connect, listen } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
+ *
+ * // A file would be { path: "/run/app.sock" }, { mode: 0o660, replaceStale: true }.
+ * await using listener = await listen({ path: `\0example-${Deno.pid}` });
+ * const client = await connect(listener.address);
+ * const connection = await accept(listener);
+ * assertEquals(connection.localAddress, listener.address);
+ * await Promise.all([close(client), close(connection)]);
+ * ```
  */
-export function listen(address: Address, options?: ListenOptions): Promise<Listener> {
-  return openListener(denoBackend, address, options);
+export function listen(address: Address, options?: ListenOptions): Promise<Listener>;
+/** Listens on a Unix socket, as the first form says. */
+export function listen(
+  address: UnixAddress,
+  options?: UnixListenOptions,
+): Promise<Listener<UnixAddress>>;
+/** Listens on an address of either kind, such as one of `parseSocketAddress`. */
+export function listen(
+  address: SocketAddress,
+  options?: TcpOptions,
+): Promise<Listener<SocketAddress>>;
+export function listen(
+  address: SocketAddress,
+  options?: ListenOptions & UnixListenOptions,
+): Promise<Listener<SocketAddress>> {
+  return openListener(address, options);
 }
 
 /**
@@ -56,7 +91,7 @@ export function listen(address: Address, options?: ListenOptions): Promise<Liste
  * system is out of descriptors, the call rejects, and the next one waits before it tries again (5 ms, doubling to 1 s):
  * a loop over it does not spin.
  *
- * @param listener A listener of {@linkcode listen}.
+ * @param listener A listener of {@linkcode listen} or `listenerOver`.
  * @param options `signal`, and `timeout` in milliseconds.
  * @returns The connection.
  *
@@ -76,10 +111,14 @@ export function listen(address: Address, options?: ListenOptions): Promise<Liste
  * abort(connection);
  * ```
  */
-export function accept(
-  listener: Listener,
+export function accept<A extends SocketAddress = Address>(
+  listener: Listener<A>,
   options?: OperationOptions,
-): Promise<Connection> {
+): Promise<Connection<A>>;
+export function accept(
+  listener: Listener<SocketAddress>,
+  options?: OperationOptions,
+): Promise<Connection<SocketAddress>> {
   return StreamListener.is(listener)
     ? listener.accept(options)
     : Promise.reject(notAListener("accept"));
@@ -106,24 +145,25 @@ export function accept(
  * assertEquals(again.address, listener.address);
  * ```
  */
-export function closeListener(listener: Listener): Promise<void> {
+export function closeListener(listener: Listener<SocketAddress>): Promise<void> {
   return StreamListener.is(listener)
     ? listener.close()
     : Promise.reject(notAListener("closeListener"));
 }
 
 /**
- * Connects to a TCP port. It tries all addresses of a name.
+ * Connects to a TCP port, of which it tries all addresses of a name, or to a Unix socket.
  *
- * @param address A host and a port from 1 to 65535.
+ * @param address A host and a port from 1 to 65535, or the `{ path }` of a Unix socket.
  * @param options Options of the connection; `timeout` (milliseconds) and `signal` cover the resolution of the name and
- * every attempt.
+ * every attempt. `noDelay` and `keepAlive` have no effect on a Unix socket, which neither delays nor loses its peer.
  * @returns The connection.
  *
  * Rejects with a {@linkcode SocketError}: `InvalidInput`, `PermissionDenied` (with `permission`), `HostNotFound`,
  * `ConnectionRefused` (also if the system connects the socket with itself, which can happen on a local port where
- * nobody listens), `ConnectionReset`, `Unreachable`, `AddressNotAvailable` (out of local ports), `ResourceExhausted`,
- * `Aborted`, or `TimedOut`. A cancelled call leaves no socket behind.
+ * nobody listens; or if there is no socket at the path), `ConnectionReset`, `Unreachable`, `AddressNotAvailable` (out of
+ * local ports), `ResourceExhausted` (also if too many clients wait at a Unix socket), `Aborted`, or `TimedOut`. A
+ * cancelled call leaves no socket behind.
  *
  * @example
  * ```ts
@@ -139,8 +179,22 @@ export function closeListener(listener: Listener): Promise<void> {
  * await assertRejects(() => connect(listener.address), SocketError, "connection refused");
  * ```
  */
-export function connect(address: Address, options?: ConnectOptions): Promise<Connection> {
-  return openConnection(denoBackend, address, options);
+export function connect(address: Address, options?: ConnectOptions): Promise<Connection>;
+/** Connects to a Unix socket, as the first form says. */
+export function connect(
+  address: UnixAddress,
+  options?: ConnectOptions,
+): Promise<Connection<UnixAddress>>;
+/** Connects to an address of either kind, such as one of `parseSocketAddress`. */
+export function connect(
+  address: SocketAddress,
+  options?: ConnectOptions,
+): Promise<Connection<SocketAddress>>;
+export function connect(
+  address: SocketAddress,
+  options?: ConnectOptions,
+): Promise<Connection<SocketAddress>> {
+  return connectStream(address, options);
 }
 
 /**
@@ -177,7 +231,7 @@ export function connect(address: Address, options?: ConnectOptions): Promise<Con
  * ```
  */
 export function send(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   bytes: Uint8Array | readonly Uint8Array[],
   options?: OperationOptions,
 ): Promise<void> {
@@ -225,7 +279,10 @@ export function send(
  * await close(server);
  * ```
  */
-export function flush(connection: Connection, options?: OperationOptions): Promise<void> {
+export function flush(
+  connection: Connection<SocketAddress>,
+  options?: OperationOptions,
+): Promise<void> {
   return StreamConnection.is(connection)
     ? connection.flush(options)
     : Promise.reject(notAConnection("flush"));
@@ -257,7 +314,7 @@ export function flush(connection: Connection, options?: OperationOptions): Promi
  * ```
  */
 export function recv(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   options?: RecvOptions,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   return StreamConnection.is(connection)
@@ -295,7 +352,7 @@ export function recv(
  * ```
  */
 export function recvInto(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   buffer: Uint8Array,
   options?: RecvOptions,
 ): Promise<number | null> {
@@ -331,7 +388,7 @@ export function recvInto(
  * ```
  */
 export function closeWrite(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   options?: OperationOptions,
 ): Promise<void> {
   return StreamConnection.is(connection)
@@ -371,7 +428,7 @@ export function closeWrite(
  * ```
  */
 export function close(
-  connection: Connection | { readonly connection: Connection },
+  connection: Connection<SocketAddress> | { readonly connection: Connection<SocketAddress> },
   options?: CloseOptions,
 ): Promise<void> {
   return connectionOf(connection)?.close(options) ?? Promise.reject(notAConnection("close"));
@@ -399,7 +456,9 @@ export function close(
  * assertEquals(await recv(server), null);
  * ```
  */
-export function abort(connection: Connection | { readonly connection: Connection }): void {
+export function abort(
+  connection: Connection<SocketAddress> | { readonly connection: Connection<SocketAddress> },
+): void {
   connectionOf(connection)?.abort();
 }
 

@@ -9,7 +9,15 @@
 import { denoBackend } from "./runtime/deno_backend.ts";
 import { openUdpSocket } from "./udp/open.ts";
 import { BoundUdpSocket, notAUdpSocket } from "./udp/udp_socket.ts";
-import type { Address, BindUdpOptions, Datagram, OperationOptions, UdpSocket } from "./types.ts";
+import type {
+  Address,
+  BindUdpOptions,
+  Datagram,
+  JoinMulticastOptions,
+  Membership,
+  OperationOptions,
+  UdpSocket,
+} from "./types.ts";
 
 /**
  * Binds a UDP port. It uses `Deno.listenDatagram` if the runtime offers it (`--unstable-net`), else `node:dgram`. Both
@@ -22,8 +30,9 @@ import type { Address, BindUdpOptions, Datagram, OperationOptions, UdpSocket } f
  * @returns The socket. It keeps the process alive only while a receive is pending.
  *
  * Rejects with a {@linkcode SocketError}: `InvalidInput`, `PermissionDenied` (with `permission`), `AddressInUse`,
- * `AddressNotAvailable` (not an address of this machine), `HostNotFound`, or `ResourceExhausted`. It cannot be
- * cancelled.
+ * `AddressNotAvailable` (not an address or interface of this machine), `HostNotFound`, `ResourceExhausted`, or
+ * `Unsupported` (an option that the runtime cannot honour; the message names the setting that would do it). It cannot
+ * be cancelled.
  *
  * @example
  * ```ts
@@ -111,6 +120,50 @@ export function recvFrom(
   return BoundUdpSocket.is(socket)
     ? socket.recvFrom(options)
     : Promise.reject(notAUdpSocket("recvFrom"));
+}
+
+/**
+ * Joins a multicast group: the socket then receives the datagrams that anybody sends to the group and the socket's port.
+ *
+ * Bind the socket to `0.0.0.0` (or to `::` for an IPv6 group), since Linux gives datagrams to a group only to such a
+ * socket, or to one that is bound to the group's own address. Set `reuseAddress` if other programs use the same port.
+ * Linux also gives such a socket the datagrams to groups that other sockets of the machine have joined on this port.
+ * To send to a group, a socket needs no membership.
+ *
+ * @param socket The socket that receives.
+ * @param group The group's address: one of 224.0.0.0 to 239.255.255.255, or of `ff00::/8`.
+ * @param options The interface to receive on, and the only sender to receive from.
+ * @returns The membership, which leaves the group. It ends with the socket, too.
+ *
+ * Rejects with a {@linkcode SocketError}: `InvalidInput` (also for a group that the socket's family cannot receive
+ * from), `Closed`, `AddressInUse` (the socket has joined it already), `AddressNotAvailable` (no such interface, or no
+ * route to the group), `PermissionDenied` (a named interface needs `--allow-sys=networkInterfaces`),
+ * `ResourceExhausted` (Linux allows a socket 20 IPv4 groups: `net.ipv4.igmp_max_memberships`), or `Unsupported`, which
+ * names the setting that would do it. It cannot be cancelled.
+ *
+ * @example
+ * ```ts
+ * import { bindUdp, joinMulticast, recvFrom, sendTo } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
+ *
+ * await using socket = await bindUdp({ host: "0.0.0.0", port: 0 });
+ * await using membership = await joinMulticast(socket, "239.255.7.7", { interface: "127.0.0.1" });
+ * // A socket that is bound to an address sends by its interface.
+ * await using sender = await bindUdp({ host: "127.0.0.1", port: 0 });
+ * const to = { host: membership.group, port: socket.address.port };
+ * await sendTo(sender, to, new TextEncoder().encode("hello, all"));
+ * const { bytes } = await recvFrom(socket, { timeout: 5000 });
+ * assertEquals(new TextDecoder().decode(bytes), "hello, all");
+ * ```
+ */
+export function joinMulticast(
+  socket: UdpSocket,
+  group: string,
+  options?: JoinMulticastOptions,
+): Promise<Membership> {
+  return BoundUdpSocket.is(socket)
+    ? socket.joinMulticast(group, options)
+    : Promise.reject(notAUdpSocket("joinMulticast"));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { AssertionError } from "@std/assert/assertion-error";
 import {
+  checkBoolean,
   checkOptions,
   checkWhole,
   describe,
@@ -36,6 +37,12 @@ export const CONNECTION_ROWS: readonly ConnectionRow[] = [
 export interface CheckConnectionOptions {
   /** Makes a connection whose peer can reset it. Without it, the rows about resets are left out. */
   makeReset?: () => ResettableConnection | Promise<ResettableConnection>;
+  /**
+   * Sets if the streams tell a peer that dropped the connection from one that ended it, as TLS does.
+   *
+   * @default {false}
+   */
+  endsWithTruncation?: boolean;
   /**
    * The seed of the random choices, a whole number from 0 to 2⁵³ - 1. A failure names it.
    *
@@ -91,10 +98,11 @@ export function checkConnection(
   makePair: () => ConnectionPair | Promise<ConnectionPair>,
   options?: CheckConnectionOptions,
 ): ConnectionCheck[] {
-  const { makeReset, seed } = readOptions(makePair, options);
+  const checked = readOptions(makePair, options);
+  const { makeReset, seed } = checked;
   const rows = CONNECTION_ROWS.filter(({ resets }) => !resets || makeReset !== undefined);
   const check = (row: ConnectionRow, isSwapped: boolean): ConnectionCheck => {
-    const run = () => runRow(row, new MadeConnections(makePair, makeReset, isSwapped), seed);
+    const run = () => runRow(row, new MadeConnections(makePair, checked, isSwapped), seed);
     const name = isSwapped ? `other direction, ${row.what}` : row.what;
     return Object.defineProperty(run, "name", { value: name });
   };
@@ -109,8 +117,10 @@ function readOptions(makePair: unknown, options: unknown): CheckConnectionOption
       throw invalidInput(OPERATION, `${name} is ${describe(value)}, not a function`);
     }
     const { makeReset, seed } = given;
+    const name = "endsWithTruncation";
+    const endsWithTruncation = checkBoolean(OPERATION, name, given.endsWithTruncation, false);
     if (seed !== undefined) checkWhole(OPERATION, "seed", seed, 0, Number.MAX_SAFE_INTEGER);
-    return { makeReset, seed };
+    return { makeReset, endsWithTruncation, seed };
   });
 }
 
@@ -118,16 +128,18 @@ function readOptions(makePair: unknown, options: unknown): CheckConnectionOption
 class MadeConnections implements ConnectionKind {
   readonly #makePair: () => ConnectionPair | Promise<ConnectionPair>;
   readonly #makeReset: CheckConnectionOptions["makeReset"];
+  readonly endsWithTruncation: boolean;
   readonly #isSwapped: boolean;
   readonly #ends: StreamConnection[] = [];
 
   constructor(
     makePair: () => ConnectionPair | Promise<ConnectionPair>,
-    makeReset: CheckConnectionOptions["makeReset"],
+    { makeReset, endsWithTruncation }: CheckConnectionOptions,
     isSwapped: boolean,
   ) {
     this.#makePair = makePair;
     this.#makeReset = makeReset;
+    this.endsWithTruncation = endsWithTruncation ?? false;
     this.#isSwapped = isSwapped;
   }
 

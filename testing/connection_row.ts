@@ -1,17 +1,17 @@
-import type { Connection } from "../types.ts";
+import type { Connection, SocketAddress } from "../types.ts";
 
 /** Two ends of one stream. Disposing them frees all that they hold. */
 export interface ConnectionPair extends Partial<AsyncDisposable> {
   /** One end. */
-  readonly near: Connection;
+  readonly near: Connection<SocketAddress>;
   /** The other end. */
-  readonly far: Connection;
+  readonly far: Connection<SocketAddress>;
 }
 
 /** One end of a stream whose peer can send some bytes and then reset. */
 export interface ResettableConnection extends Partial<AsyncDisposable> {
   /** The end that is tested. */
-  readonly near: Connection;
+  readonly near: Connection<SocketAddress>;
   /** Makes the peer send bytes, and reset the stream then. */
   reset(bytes: Uint8Array): Promise<void>;
 }
@@ -20,6 +20,8 @@ export interface ResettableConnection extends Partial<AsyncDisposable> {
 export interface ConnectionKind {
   makePair(): Promise<ConnectionPair & AsyncDisposable>;
   makeReset(): Promise<ResettableConnection & AsyncDisposable>;
+  /** True if the stream tells a peer that dropped it from one that ended it, as TLS does. */
+  readonly endsWithTruncation?: boolean;
 }
 
 /** Random choices of a row. */

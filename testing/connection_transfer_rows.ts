@@ -1,6 +1,6 @@
 import { concat } from "@std/bytes/concat";
 import { equals } from "@std/bytes/equals";
-import type { Connection } from "../types.ts";
+import type { Connection, SocketAddress } from "../types.ts";
 import { close, closeWrite, later, recv, recvAll, recvExactly, send } from "./connection_calls.ts";
 import type { ConnectionRow, RowRandom } from "./connection_row.ts";
 import { expect, expectEqual } from "./expectations.ts";
@@ -19,7 +19,7 @@ function bulk(random: RowRandom, length: number): Uint8Array<ArrayBuffer> {
 }
 
 async function sendInPieces(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   bytes: Uint8Array,
   random: RowRandom,
   largest: number,

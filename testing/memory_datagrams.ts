@@ -1,6 +1,12 @@
 import { toAddress } from "../core/address_check.ts";
 import { ipFamily } from "../core/ip_address.ts";
-import type { DatagramSettings, DatagramSocket } from "../runtime/backend.ts";
+import { SocketError } from "../errors.ts";
+import type {
+  DatagramSettings,
+  DatagramSocket,
+  JoinedGroup,
+  MulticastGroup,
+} from "../runtime/backend.ts";
 import type { Address, Datagram } from "../types.ts";
 import { isLoopback, isUnspecified } from "./host_addresses.ts";
 import { explainEinval, failed, never, SystemError } from "./system_errors.ts";
@@ -93,6 +99,12 @@ export class MemoryDatagrams implements DatagramSocket<Datagram> {
     const usable = addresses.find((host) => ipFamily(host) === own || this.address.host === "::");
     if (usable === undefined) throw new SystemError("ENOTFOUND");
     return toAddress(usable, to.port);
+  }
+
+  join(group: MulticastGroup): Promise<JoinedGroup> {
+    const reason = "a network in memory has no multicast groups";
+    const address = { host: group.host, port: this.address.port };
+    return Promise.reject(new SocketError("Unsupported", "joinMulticast", reason, { address }));
   }
 
   setReferenced(): void {

@@ -7,8 +7,20 @@ import type {
   ListenSettings,
   TcpSettings,
 } from "../runtime/backend.ts";
-import { openConnection, openListener } from "../tcp/open.ts";
-import type { Address, Datagram, Network, Transport, TransportListener } from "../types.ts";
+import { SocketError } from "../errors.ts";
+import { openConnection } from "../tcp/connect.ts";
+import { openListener } from "../tcp/listen.ts";
+import type {
+  Address,
+  Connection,
+  Datagram,
+  Listener,
+  Network,
+  SocketAddress,
+  Transport,
+  TransportListener,
+  UnixAddress,
+} from "../types.ts";
 import { openUdpSocket } from "../udp/open.ts";
 import { type AcceptingHost, ConnectAttempt } from "./connect_attempt.ts";
 import {
@@ -62,8 +74,12 @@ export class MemoryHost implements Backend, AcceptingHost {
     this.#listeners = new PortTable(world.ports, ({ settings }) => settings.reusePort);
     this.#datagrams = new PortTable(world.ports, ({ settings }) => settings.reuseAddress);
     this.network = {
-      listen: (address, options) => openListener(this, address, options),
-      connect: (address, options) => openConnection(this, address, options),
+      // An address with a host gives handles whose addresses have hosts.
+      listen: (address, options) => openListener(address, options, this) as Promise<Listener>,
+      connect: (address, options) =>
+        openConnection(this, address, options) as Promise<Connection<SocketAddress>> as Promise<
+          Connection
+        >,
       bindUdp: (address, options) => openUdpSocket(this, address, options),
     };
   }
@@ -107,6 +123,14 @@ export class MemoryHost implements Backend, AcceptingHost {
     const addresses = await this.world.resolve(host);
     if (addresses.length === 1) return this.#connect(addresses[0], port, settings, signal);
     return await this.#connectToAny(addresses, port, settings, signal);
+  }
+
+  listenUnix(address: UnixAddress): Promise<never> {
+    return Promise.reject(noUnixSockets("listen", address));
+  }
+
+  connectUnix(address: UnixAddress): Promise<never> {
+    return Promise.reject(noUnixSockets("connect", address));
   }
 
   async bindDatagrams(address: Address, settings: DatagramSettings): Promise<DatagramSocket> {
@@ -245,6 +269,11 @@ export class MemoryHost implements Backend, AcceptingHost {
       else stream.stop();
     }
   }
+}
+
+function noUnixSockets(operation: string, address: UnixAddress): SocketError {
+  const reason = "a network in memory has no Unix sockets";
+  return new SocketError("Unsupported", operation, reason, { address });
 }
 
 function tupleOf(port: number, remote: Address): string {

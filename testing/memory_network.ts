@@ -8,7 +8,7 @@ import {
   readArguments,
 } from "../core/arguments.ts";
 import { StreamConnection } from "../connection/stream_connection.ts";
-import type { Connection, Network } from "../types.ts";
+import type { Connection, Network, SocketAddress } from "../types.ts";
 import { checkProbability, type LinkSettings, readLinkSettings } from "./link_settings.ts";
 import { MemoryStream } from "./memory_stream.ts";
 import { MemoryWorld, type WorldSettings } from "./memory_world.ts";
@@ -98,7 +98,7 @@ export interface MemoryNetwork extends Disposable {
    *
    * @throws {SocketError} `InvalidInput` if it is no connection of a network in memory.
    */
-  reset(connection: Connection): void;
+  reset(connection: Connection<SocketAddress>): void;
   /**
    * Kills the programs of a host. Others see what the kernel does then: connections end, or are reset if bytes were
    * unread; ports refuse; datagrams are lost. If the host is frozen, they see nothing, and after it is thawed a reset
@@ -208,7 +208,7 @@ export class NetworkInMemory implements MemoryNetwork {
     });
   }
 
-  reset(connection: Connection): void {
+  reset(connection: Connection<SocketAddress>): void {
     const transport = StreamConnection.is(connection) ? connection.transport : undefined;
     if (!(transport instanceof MemoryStream)) {
       throw invalidInput("reset", "the argument is not a Connection of a network in memory");

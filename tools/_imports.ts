@@ -27,14 +27,19 @@ const VOCABULARY = ["types.ts", "errors.ts", "address.ts"];
  */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   handles: ["serve", "connection", "udp", "core"],
-  serve: ["proxy_protocol", "connection", "core"],
-  tcp: ["connection", "runtime", "core"],
+  serve: ["proxy_protocol", "connection", "core", "observe"],
+  // It connects over TCP unless an option says otherwise: the face hands tcp's function to its room.
+  session: ["tcp", "connection", "core"],
+  tcp: ["connection", "runtime", "core", "observe"],
+  permissions: ["runtime", "core"],
+  tls: ["tcp", "connection", "runtime", "core", "observe"],
   udp: ["runtime", "bytes", "core"],
   framing: ["connection", "bytes", "core"],
   proxy_protocol: ["connection", "bytes", "core"],
   // `tcp` too: a network in memory opens its sockets with the code that `listen` and `connect` run.
   testing: ["framing", "connection", "tcp", "udp", "runtime", "bytes", "core"],
-  connection: ["bytes", "core"],
+  connection: ["bytes", "core", "observe"],
+  observe: ["core"],
   runtime: ["bytes", "core"],
   bytes: ["core"],
   core: [],
@@ -52,6 +57,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   bytes: ["@std/bytes"],
   connection: ["@std/bytes"],
   framing: ["@std/bytes"],
+  tls: ["@std/bytes"],
 };
 
 /**

@@ -10,7 +10,9 @@ type Program = "deno" | "node" | "bun" | "client";
 /** The program that each contender runs in, and its name in that program. */
 const PROGRAMS: Readonly<Record<ContenderName, readonly [Program, name: string]>> = {
   ours: ["deno", "ours"],
+  "ours, one by one": ["deno", "oneByOne"],
   "raw Deno": ["deno", "raw"],
+  "raw, fresh buffers": ["deno", "rawFresh"],
   "Conn.readable": ["deno", "readable"],
   "node: API on Deno": ["deno", "node"],
   Node: ["node", "node"],
@@ -42,12 +44,12 @@ export class Runner implements AsyncDisposable {
   async rate(
     contender: ContenderName,
     work: WorkName,
-    { noDelay, size, connections }: WorkOptions,
+    { noDelay, unix, size, connections }: WorkOptions,
     milliseconds: number,
   ): Promise<number> {
     const [program, name] = PROGRAMS[contender];
     const { tcp, udp } = this.peer;
-    const numbers = [Number(noDelay), size, connections, milliseconds, tcp, udp];
+    const numbers = [Number(noDelay), size, connections, milliseconds, tcp, udp, Number(unix)];
     const answer = await this.#program(program).ask([name, work, ...numbers].join(" "));
     const [amount, elapsed] = answer.split(" ").map(Number);
     if (Number.isNaN(amount)) throw new Error(`${contender}, ${work}: ${answer}`);

@@ -5,6 +5,7 @@ import {
   type Connection,
   connectionOver,
   send,
+  type SocketAddress,
   SocketError,
   type Transport,
 } from "../../../mod.ts";
@@ -100,7 +101,7 @@ Deno.test("checkConnection() leaves out rows about resets if nothing can reset",
 
 Deno.test("checkConnection() disposes the pair and aborts both ends", async () => {
   let disposed = 0;
-  const ends: Connection[] = [];
+  const ends: Connection<SocketAddress>[] = [];
   const check = find(
     checkConnection(async () => {
       const pair = await memoryPair();

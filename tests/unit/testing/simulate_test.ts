@@ -227,10 +227,15 @@ Deno.test("M3: the package's own functions on real sockets are Unsupported in a 
   const sockets = await import("../../../mod.ts");
   await simulate({ seed: 1 }, async () => {
     const address = { host: "127.0.0.1", port: 9 };
-    for (const open of [sockets.listen, sockets.connect, sockets.bindUdp]) {
-      const error = await open(address).catch((error: unknown) => error);
+    const calls: Record<string, () => Promise<unknown>> = {
+      listen: () => sockets.listen(address),
+      connect: () => sockets.connect(address),
+      bindUdp: () => sockets.bindUdp(address),
+    };
+    for (const [operation, call] of Object.entries(calls)) {
+      const error = await call().catch((error: unknown) => error);
       assert(error instanceof SocketError, String(error));
-      assertEquals([error.kind, error.operation], ["Unsupported", open.name]);
+      assertEquals([error.kind, error.operation], ["Unsupported", operation]);
     }
   });
 });
