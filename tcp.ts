@@ -6,13 +6,10 @@
  * @module
  */
 
-import { toSocketError } from "./core/error_mapping.ts";
 import { notAConnection, StreamConnection } from "./connection/stream_connection.ts";
 import { notAListener, StreamListener } from "./connection/stream_listener.ts";
-import { denoBackend } from "./runtime/deno_backend.ts";
 import { connectStream } from "./tcp/connect.ts";
-import { readListenOptions, readUnixListenOptions } from "./tcp/options.ts";
-import { checkSocketAddress } from "./core/address_check.ts";
+import { openListener } from "./tcp/listen.ts";
 import type {
   Address,
   CloseOptions,
@@ -80,22 +77,11 @@ export function listen(
   address: SocketAddress,
   options?: TcpOptions,
 ): Promise<Listener<SocketAddress>>;
-export async function listen(
+export function listen(
   address: SocketAddress,
   options?: ListenOptions & UnixListenOptions,
 ): Promise<Listener<SocketAddress>> {
-  const operation = "listen";
-  const where = checkSocketAddress(operation, address, 0);
-  try {
-    if (where.host === undefined) {
-      const { settings, sendQueueLimit } = readUnixListenOptions(operation, where.path, options);
-      return new StreamListener(await denoBackend.listenUnix(where, settings), sendQueueLimit);
-    }
-    const { settings, sendQueueLimit } = readListenOptions(operation, options);
-    return new StreamListener(await denoBackend.listen(where, settings), sendQueueLimit);
-  } catch (error) {
-    throw toSocketError(error, operation, { address: where });
-  }
+  return openListener(address, options);
 }
 
 /**

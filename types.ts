@@ -954,3 +954,34 @@ export interface Link<A extends SocketAddress = Address> extends AsyncDisposable
    */
   close(options?: CloseOptions): Promise<void>;
 }
+
+/**
+ * Opens sockets. A program that takes one as an argument also runs on a network in memory. The module itself is one (`import * as sockets`), and `memoryNetwork` of `@aivi/sockets/testing` gives others.
+ * All other functions work on the handles of any network.
+ *
+ * @example A program that does not care which network it runs on
+ * ```ts
+ * import * as sockets from "jsr:@aivi/sockets";
+ * import type { Network } from "jsr:@aivi/sockets";
+ * import { memoryNetwork } from "jsr:@aivi/sockets/testing";
+ * import { assertEquals } from "jsr:@std/assert";
+ *
+ * async function roundTrip(network: Network): Promise<string> {
+ *   await using listener = await network.listen({ host: "127.0.0.1", port: 0 });
+ *   await using client = await network.connect(listener.address);
+ *   await using server = await sockets.accept(listener);
+ *   await sockets.send(client, new TextEncoder().encode("hello\n"));
+ *   return await sockets.recvLine(server) ?? "";
+ * }
+ * assertEquals(await roundTrip(sockets), "hello");
+ * assertEquals(await roundTrip(memoryNetwork().host("a")), "hello");
+ * ```
+ */
+export interface Network {
+  /** Listens on a TCP port, as `listen` does. */
+  listen(address: Address, options?: ListenOptions): Promise<Listener>;
+  /** Connects to a TCP port, as `connect` does. */
+  connect(address: Address, options?: ConnectOptions): Promise<Connection>;
+  /** Binds a UDP port, as `bindUdp` does. */
+  bindUdp(address: Address, options?: BindUdpOptions): Promise<UdpSocket>;
+}

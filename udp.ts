@@ -6,21 +6,9 @@
  * @module
  */
 
-import {
-  checkBoolean,
-  checkLimit,
-  checkOptions,
-  checkWhole,
-  readArguments,
-} from "./core/arguments.ts";
-import { toSocketError } from "./core/error_mapping.ts";
 import { denoBackend } from "./runtime/deno_backend.ts";
+import { openUdpSocket } from "./udp/open.ts";
 import { BoundUdpSocket, notAUdpSocket } from "./udp/udp_socket.ts";
-import { checkAddress } from "./core/address_check.ts";
-import { ipFamily } from "./core/ip_address.ts";
-import type { DatagramSettings } from "./runtime/backend.ts";
-import { checkIPv6Only } from "./runtime/datagram_settings.ts";
-import { checkInterface } from "./udp/multicast.ts";
 import type {
   Address,
   BindUdpOptions,
@@ -30,10 +18,6 @@ import type {
   OperationOptions,
   UdpSocket,
 } from "./types.ts";
-
-/** Default limit of the datagrams that wait in one socket. */
-const DEFAULT_DATAGRAM_QUEUE_BYTES = 16 * 1024 * 1024;
-const LARGEST_TTL = 255;
 
 /**
  * Binds a UDP port. It uses `Deno.listenDatagram` if the runtime offers it (`--unstable-net`), else `node:dgram`. Both
@@ -63,16 +47,8 @@ const LARGEST_TTL = 255;
  * assertEquals(new TextDecoder().decode(bytes), "hello");
  * ```
  */
-export async function bindUdp(address: Address, options?: BindUdpOptions): Promise<UdpSocket> {
-  const operation = "bindUdp";
-  const where = checkAddress(operation, address, 0);
-  const { settings, limit } = readArguments(operation, () => readBindOptions(where, options));
-  try {
-    const socket = await denoBackend.bindDatagrams(where, settings);
-    return new BoundUdpSocket(socket, limit, settings.ipv6Only);
-  } catch (error) {
-    throw toSocketError(error, operation, { address: where });
-  }
+export function bindUdp(address: Address, options?: BindUdpOptions): Promise<UdpSocket> {
+  return openUdpSocket(denoBackend, address, options);
 }
 
 /**
@@ -215,42 +191,4 @@ export function joinMulticast(
  */
 export function closeUdp(socket: UdpSocket): Promise<void> {
   return BoundUdpSocket.is(socket) ? socket.close() : Promise.reject(notAUdpSocket("closeUdp"));
-}
-
-function readBindOptions(
-  where: Address,
-  options: BindUdpOptions | undefined,
-): { readonly settings: DatagramSettings; readonly limit: number } {
-  const operation = "bindUdp";
-  const {
-    reuseAddress,
-    sendQueueLimit,
-    multicastLoopback,
-    multicastTtl,
-    multicastInterface,
-    ttl,
-    ipv6Only,
-  } = checkOptions(operation, options);
-  const settings: DatagramSettings = {
-    reuseAddress: checkBoolean(operation, "reuseAddress", reuseAddress, false),
-    multicastLoopback: checkBoolean(operation, "multicastLoopback", multicastLoopback, true),
-    multicastTtl: checkTtl(operation, "multicastTtl", multicastTtl),
-    multicastInterface: checkInterface(
-      operation,
-      "multicastInterface",
-      multicastInterface,
-      ipFamily(where.host),
-    ),
-    ttl: checkTtl(operation, "ttl", ttl),
-    ipv6Only: checkBoolean(operation, "ipv6Only", ipv6Only, false),
-  };
-  checkIPv6Only(where, settings);
-  return {
-    settings,
-    limit: checkLimit(operation, "sendQueueLimit", sendQueueLimit, DEFAULT_DATAGRAM_QUEUE_BYTES),
-  };
-}
-
-function checkTtl(operation: string, name: string, value: unknown): number | undefined {
-  return value === undefined ? undefined : checkWhole(operation, name, value, 1, LARGEST_TTL);
 }

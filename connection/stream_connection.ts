@@ -96,6 +96,11 @@ export class StreamConnection implements Connection<SocketAddress> {
     return this.#state.readEnded;
   }
 
+  /** The transport that moves the bytes. */
+  get transport(): Transport {
+    return this.#state.transport;
+  }
+
   /** True if this side has closed or aborted. */
   get closed(): boolean {
     return this.#state.phase !== "open";

@@ -95,3 +95,20 @@ function onTurnNoted(): void {
   notingTurn = false;
   turnNoted = true;
 }
+
+/** Tells if a turn is announced that has not come. */
+export function turnAwaited(): boolean {
+  return due;
+}
+
+/**
+ * Lets calls be answered without turns until the returned function is called. In a simulation no time passes while the
+ * program computes, and the counts of one simulation must not change what happens in the next. No turn may be awaited.
+ */
+export function suspendTurns(): () => void {
+  // Each answer counts one up, and never reaches a limit from here.
+  unchecked = -Infinity;
+  return () => {
+    unchecked = 0;
+  };
+}

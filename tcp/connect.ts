@@ -5,7 +5,7 @@ import { checkSocketAddress } from "../core/address_check.ts";
 import { Cancellation, cancelledError } from "../core/cancellation.ts";
 import { toSocketError } from "../core/error_mapping.ts";
 import { StreamConnection } from "../connection/stream_connection.ts";
-import type { TcpSettings } from "../runtime/backend.ts";
+import type { Backend, TcpSettings } from "../runtime/backend.ts";
 import { denoBackend } from "../runtime/deno_backend.ts";
 import { readTcpOptions } from "./options.ts";
 
@@ -19,7 +19,16 @@ interface HostAndPort {
 }
 
 /** Connects, for `connect` and for a link. */
-export async function connectStream(
+export function connectStream(
+  address: SocketAddress,
+  options: ConnectOptions | undefined,
+): Promise<StreamConnection> {
+  return openConnection(denoBackend, address, options);
+}
+
+/** Connects with a backend: that of the runtime, or a host of a network in memory. */
+export async function openConnection(
+  backend: Backend,
   address: SocketAddress,
   options: ConnectOptions | undefined,
 ): Promise<StreamConnection> {
@@ -31,7 +40,7 @@ export async function connectStream(
   if (already !== undefined) throw cancelledError(already, operation, target);
   const begin = observed.connect === undefined ? undefined : performance.now();
   try {
-    const transport = await openTransport(target, settings, cancellation);
+    const transport = await openTransport(target, settings, cancellation, backend);
     const connection = new StreamConnection(transport, sendQueueLimit);
     if (begin !== undefined) reportConnect(target, begin, { connection });
     return connection;
@@ -55,11 +64,12 @@ export async function openTransport(
   address: SocketAddress,
   settings: TcpSettings,
   cancellation: Cancellation | undefined,
+  backend: Backend = denoBackend,
 ): Promise<Transport> {
   const open = (signal?: AbortSignal) =>
     address.host === undefined
-      ? denoBackend.connectUnix(address)
-      : denoBackend.connect(address, settings, signal);
+      ? backend.connectUnix(address)
+      : backend.connect(address, settings, signal);
   const transport = cancellation === undefined
     ? await open()
     : await openUntil(address, open, cancellation);

@@ -36,12 +36,18 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   udp: ["runtime", "bytes", "core"],
   framing: ["connection", "bytes", "core"],
   proxy_protocol: ["connection", "bytes", "core"],
-  testing: ["framing", "bytes", "core"],
+  // `tcp` too: a network in memory opens its sockets with the code that `listen` and `connect` run.
+  testing: ["framing", "connection", "tcp", "udp", "runtime", "bytes", "core"],
   connection: ["bytes", "core", "observe"],
   observe: ["core"],
   runtime: ["bytes", "core"],
   bytes: ["core"],
   core: [],
+};
+
+/** The files of a room that another may import, if not all of them. A network in memory is a platform of its own. */
+const ONLY: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  testing: { runtime: ["runtime/backend.ts", "runtime/outside_work.ts"] },
 };
 
 /** The packages that a room may import, by the beginning of their specifiers. */
@@ -140,9 +146,12 @@ function whyForbidden(from: string, to: string): string | undefined {
   if (VOCABULARY.includes(from)) {
     return target === "core" && from === "address.ts" ? undefined : "a room";
   }
-  return ARROWS[room]?.includes(target)
-    ? undefined
-    : `and ${room} → ${target} is no arrow of the table`;
+  if (!ARROWS[room]?.includes(target)) {
+    return `and ${room} → ${target} is no arrow of the table`;
+  }
+  const only = ONLY[room]?.[target];
+  if (only === undefined || only.includes(to)) return undefined;
+  return `and ${room} may import of ${target} only ${only.join(", ")}`;
 }
 
 function cycleProblems(imports: Imports): string[] {

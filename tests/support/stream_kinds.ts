@@ -12,6 +12,7 @@ import {
   send,
   type SocketAddress,
 } from "../../mod.ts";
+import type { MemoryNetwork } from "../../testing.ts";
 import { AwkwardTransport } from "./awkward_transport.ts";
 import type { Random } from "./random.ts";
 import { SocketFolder, unixPair } from "./unix_sockets.ts";
@@ -155,6 +156,31 @@ export function awkwardKind(random: Random): StreamKind {
           return Promise.resolve();
         },
       });
+    },
+  };
+}
+
+/** Makes the kind of TCP between two hosts of a network in memory. */
+export function memoryKind(network: MemoryNetwork): StreamKind {
+  async function makePair(): Promise<StreamPair> {
+    const listener = await network.host("far").listen({ host: "far", port: 0 });
+    const { port } = listener.address;
+    const connecting = network.host("near").connect({ host: "far", port });
+    const [near, far] = await Promise.all([connecting, accept(listener)]);
+    return pairOf(near, far, () => closeListener(listener));
+  }
+  return {
+    makePair,
+    async makeReset(): Promise<ResetStream> {
+      const pair = await makePair();
+      return {
+        near: pair.near,
+        async reset(bytes: Uint8Array): Promise<void> {
+          await send(pair.far, bytes);
+          network.reset(pair.far);
+        },
+        [Symbol.asyncDispose]: () => pair[Symbol.asyncDispose](),
+      };
     },
   };
 }

@@ -28,7 +28,9 @@ async function runBlocks(path: string): Promise<number> {
   return Number(/^ok \| (\d+) passed/m.exec(output)?.[1]);
 }
 
-for (const path of ["README.md", "docs/recipes.md", "docs/codecs.md", "docs/errors.md"]) {
+const PAGES = ["README", "docs/recipes", "docs/codecs", "docs/errors", "docs/testing"];
+
+for (const path of PAGES.map((name) => `${name}.md`)) {
   Deno.test(`each program in ${path} runs`, async () => {
     const blocks = await blocksOf(path);
     assert(blocks.length > 0, "there is no program");

@@ -1,6 +1,14 @@
 import { assert } from "@std/assert";
 import { deadline } from "@std/async";
-import { abort, type Connection, connectionOver, type SocketAddress } from "../../../mod.ts";
+import {
+  abort,
+  accept,
+  closeListener,
+  type Connection,
+  connectionOver,
+  type SocketAddress,
+} from "../../../mod.ts";
+import { memoryNetwork } from "../../../testing.ts";
 import { AwkwardTransport } from "../../support/awkward_transport.ts";
 import { Random } from "../../support/random.ts";
 import { tcpPair } from "../../support/tcp_pair.ts";
@@ -38,17 +46,19 @@ export interface Sequence {
 }
 
 /** The transports of the sequences. */
-export type Kind = "memory" | "TCP" | "Unix";
+export type Kind = "memory" | "TCP" | "Unix" | "network";
 
 export interface Ends {
   readonly near: Connection<SocketAddress>;
   readonly far: Connection<SocketAddress>;
-  readonly transports?: readonly AwkwardTransport[];
+  /** Drops an end as a crashed machine does: 0 is the near one. It is missing if the transport cannot. */
+  readonly reset?: (which: number) => void;
   end(): PromiseLike<void>;
 }
 
 export async function ends(kind: Kind, seed: number): Promise<Ends> {
   const options = { sendQueueLimit: SEND_QUEUE_LIMIT };
+  if (kind === "network") return await networkEnds(seed, options);
   if (kind !== "memory") {
     const { client, server, ...pair } = kind === "TCP"
       ? await tcpPair(options)
@@ -57,12 +67,33 @@ export async function ends(kind: Kind, seed: number): Promise<Ends> {
   }
   const transports = AwkwardTransport.pair(new Random(seed));
   const [near, far] = transports.map((transport) => connectionOver(transport, options));
+  const reset = (which: number) => transports[which].reset();
   const end = (): Promise<void> => {
     abort(near);
     abort(far);
     return Promise.resolve();
   };
-  return { near, far, transports, end };
+  return { near, far, reset, end };
+}
+
+/** Connects two hosts of a network in memory. */
+async function networkEnds(seed: number, options: { sendQueueLimit: number }): Promise<Ends> {
+  const network = memoryNetwork({ seed, latency: 0, jitter: 0, trace: false });
+  const listener = await network.host("far").listen({ host: "far", port: 1 }, options);
+  const connecting = network.host("near").connect({ host: "far", port: 1 }, options);
+  const [near, far] = await Promise.all([connecting, accept(listener)]);
+  await closeListener(listener);
+  return {
+    near,
+    far,
+    reset: (which) => network.reset([near, far][which]),
+    end(): Promise<void> {
+      abort(near);
+      abort(far);
+      network[Symbol.dispose]();
+      return Promise.resolve();
+    },
+  };
 }
 
 /** Runs commands on a new pair, then ends it and judges all outcomes. */
@@ -72,7 +103,7 @@ export async function runSequence(
   commands: (sequence: Sequence) => Promise<void>,
 ): Promise<void> {
   using timers = countedTimers();
-  const { near, far, transports, end } = await ends(kind, seed);
+  const { near, far, reset, end } = await ends(kind, seed);
   try {
     const nature = { name: kind, keepsAll: kind === "memory" };
     const cancels = new Cancels();
@@ -87,8 +118,8 @@ export async function runSequence(
       cancels,
       reset(side) {
         // A side that has ended in order cannot reset any more.
-        if (transports !== undefined && !side.finished) {
-          transports[sides.indexOf(side)].reset();
+        if (reset !== undefined && !side.finished) {
+          reset(sides.indexOf(side));
           side.wasReset = true;
         }
         side.abort();

@@ -62,7 +62,13 @@ import {
   unref,
   varintPrefixed,
 } from "../../../mod.ts";
-import { checkCodec } from "../../../testing.ts";
+import {
+  checkCodec,
+  checkConnection,
+  memoryNetwork,
+  simulate,
+  SimulationError,
+} from "../../../testing.ts";
 import { makeAuthority } from "../../support/certificates.ts";
 
 /** The handles that the functions are called with. They are opened before permissions are revoked. */
@@ -92,11 +98,21 @@ export const FUNCTIONS: Readonly<
   Record<string, (things: Things, aims: Aims) => unknown | Promise<unknown>>
 > = {
   ByteQueue: () => new ByteQueue().push(BYTE),
+  SimulationError: () => new SimulationError("a reason", { seed: 1, time: 0, lines: [] }),
   SocketError: () => new SocketError("Other", "test", "a reason"),
   abort: ({ client }) => abort(client),
   accept: ({ listener }) => accept(listener, SOME),
   bindUdp: async (_, aims) => await closeUdp(await bindUdp(aims.bindUdp)),
   checkCodec: () => checkCodec(lines(), LINE, ["A"]),
+  checkConnection: async () => {
+    const host = memoryNetwork().host("a");
+    const makePair = async () => {
+      await using listener = await host.listen({ host: "a", port: 0 });
+      const [near, far] = await Promise.all([host.connect(listener.address), accept(listener)]);
+      return { near, far };
+    };
+    await checkConnection(makePair)[0]();
+  },
   close: ({ client }) => close(client, { linger: 0 }),
   closeListener: ({ listener }) => closeListener(listener),
   closeUdp: ({ udp }) => closeUdp(udp),
@@ -150,6 +166,10 @@ export const FUNCTIONS: Readonly<
   },
   mapCodec: () =>
     mapCodec(lines(), { encode: (text: string) => text, decode: (text) => text }).encode("A"),
+  memoryNetwork: async () => {
+    const host = memoryNetwork().host("a");
+    await closeListener(await host.listen({ host: "a", port: 0 }));
+  },
   netstrings: () => netstrings().encode(BYTE),
   observe: () => observe({ close: () => {} })[Symbol.dispose](),
   octetCounted: () => octetCounted().encode(BYTE),
@@ -205,6 +225,7 @@ export const FUNCTIONS: Readonly<
     await served.promise;
     await server.shutdown();
   },
+  simulate: () => simulate({ seed: 1 }, () => new Promise((resolve) => setTimeout(resolve, 1000))),
   startTls: async ({ client, server }) => {
     const { ca, client: own, server: other } = await makeAuthority();
     const { cert, key } = other;

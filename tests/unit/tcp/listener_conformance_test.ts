@@ -10,7 +10,7 @@ import {
   SocketError,
 } from "../../../mod.ts";
 import { Random } from "../../support/random.ts";
-import { rejects } from "../../support/check_stream_calls.ts";
+import { rejects } from "../../../testing/connection_calls.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 

@@ -1,19 +1,20 @@
-import { assert, assertEquals } from "@std/assert";
-import { concat } from "@std/bytes";
+import { concat } from "@std/bytes/concat";
+import { SocketError } from "../errors.ts";
+import type { Connection, SocketAddress } from "../types.ts";
 import {
   abort,
   close,
   closeWrite,
-  type Connection,
+  later,
   recv,
+  recvAll,
+  recvExactly,
   recvInto,
+  rejects,
   send,
-  type SocketAddress,
-  SocketError,
-} from "../../mod.ts";
-import type { Row } from "./check_stream.ts";
-import { rejects } from "./check_stream_calls.ts";
-import { recvAll, recvExactly } from "./check_stream_transfer.ts";
+} from "./connection_calls.ts";
+import type { ConnectionRow } from "./connection_row.ts";
+import { expect, expectEqual } from "./expectations.ts";
 
 /** More bytes than the buffers between two ends hold. */
 const TOO_MUCH = 32 * 1024 * 1024;
@@ -24,41 +25,46 @@ async function sendUntilBroken(connection: Connection<SocketAddress>): Promise<S
     try {
       await send(connection, new Uint8Array(1024));
     } catch (error) {
-      assert(error instanceof SocketError);
+      expect(error instanceof SocketError, `a send threw ${String(error)}`);
       return error;
     }
     // The event loop has to turn, because the reset comes from outside of this program.
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
-  throw new Error("the connection did not break");
+  return expect(false, "the connection did not break") as never;
 }
 
-export const ENDING_ROWS: readonly Row[] = [
+/** Rows about the ways in which a connection ends. */
+export const ENDING_ROWS: readonly ConnectionRow[] = [
   {
     what: "row 17: close wakes a pending recv with Closed and flushes pending sends",
     async run(kind) {
       await using pair = await kind.makePair();
-      const receiving = rejects(recv(pair.near), "Closed");
-      const sends = [1, 2, 3].map((value) => send(pair.near, new Uint8Array(300_000).fill(value)));
-      const closing = close(pair.near);
+      const receiving = later(rejects(recv(pair.near), "Closed"));
+      const sends = [1, 2, 3].map((value) =>
+        later(send(pair.near, new Uint8Array(300_000).fill(value)))
+      );
+      const closing = later(close(pair.near));
       await receiving;
       const received = await recvAll(pair.far);
       await Promise.all([...sends, close(pair.far), closing]);
-      assertEquals(received.length, 900_000);
-      assertEquals([received[0], received[300_000], received[899_999]], [1, 2, 3]);
+      expectEqual(received.length, 900_000);
+      expectEqual([received[0], received[300_000], received[899_999]], [1, 2, 3]);
     },
   },
   {
     what: "row 17: abort wakes all with Closed, sends with bytesSent",
     async run(kind) {
       await using pair = await kind.makePair();
-      const receiving = rejects(recv(pair.near), "Closed");
+      const receiving = later(rejects(recv(pair.near), "Closed"));
       const sends = [TOO_MUCH, 10].map((length) =>
-        rejects(send(pair.near, new Uint8Array(length)), "Closed")
+        later(rejects(send(pair.near, new Uint8Array(length)), "Closed"))
       );
       abort(pair.near);
       await receiving;
-      for (const error of await Promise.all(sends)) assert(error.bytesSent !== undefined);
+      for (const error of await Promise.all(sends)) {
+        expect(error.bytesSent !== undefined, "the error has no bytesSent");
+      }
       await rejects(recv(pair.near), "Closed");
       await rejects(send(pair.near, new Uint8Array(1)), "Closed");
     },
@@ -67,10 +73,10 @@ export const ENDING_ROWS: readonly Row[] = [
     what: "row 17: close towards a peer that never reads ends",
     async run(kind) {
       await using pair = await kind.makePair();
-      const sending = rejects(send(pair.near, new Uint8Array(TOO_MUCH)), "Closed");
+      const sending = later(rejects(send(pair.near, new Uint8Array(TOO_MUCH)), "Closed"));
       const error = await rejects(close(pair.near, { linger: 0, flushTimeout: 1000 }), "TimedOut");
-      assertEquals(error.retryable, false);
-      assert((await sending).bytesSent! < TOO_MUCH);
+      expectEqual(error.retryable, false);
+      expect((await sending).bytesSent! < TOO_MUCH, "the peer has taken more than it could");
     },
   },
   {
@@ -78,7 +84,7 @@ export const ENDING_ROWS: readonly Row[] = [
     async run(kind) {
       await using pair = await kind.makePair();
       for (let time = 0; time < 3; time++) await closeWrite(pair.near);
-      const far = close(pair.far);
+      const far = later(close(pair.far));
       for (let time = 0; time < 3; time++) await close(pair.near);
       await far;
       for (let time = 0; time < 3; time++) await pair.near[Symbol.asyncDispose]();
@@ -91,13 +97,15 @@ export const ENDING_ROWS: readonly Row[] = [
       for (const options of [{ timeout: 0 }, { signal: AbortSignal.abort() }, { timeout: 5 }]) {
         await using pair = await kind.makePair();
         const error = await close(pair.near, options).catch((error) => error);
-        assert(error instanceof SocketError && ["Aborted", "TimedOut"].includes(error.kind));
+        const isCancelled = error instanceof SocketError &&
+          ["Aborted", "TimedOut"].includes(error.kind);
+        expect(isCancelled, `the close ended with ${String(error)}`);
         await rejects(recv(pair.near), "Closed");
         const end = await recv(pair.far).catch((error) => error.kind);
         // TLS tells a connection that was dropped from one that was closed in order. Tickets that the one side has not
         // read make the system reset the other one.
         const tells = kind.endsWithTruncation && ["UnexpectedEof", "ConnectionReset"].includes(end);
-        assert(end === null || tells, `${end}`);
+        expect(end === null || tells, `the peer got ${end}`);
       }
     },
   },
@@ -105,9 +113,9 @@ export const ENDING_ROWS: readonly Row[] = [
     what: "row 19: a close with a pending recv ends the stream for the peer",
     async run(kind) {
       await using pair = await kind.makePair();
-      const receiving = rejects(recv(pair.near), "Closed");
-      const closing = close(pair.near);
-      assertEquals(await recv(pair.far), null);
+      const receiving = later(rejects(recv(pair.near), "Closed"));
+      const closing = later(close(pair.near));
+      expectEqual(await recv(pair.far), null);
       await Promise.all([receiving, close(pair.far), closing]);
     },
   },
@@ -115,13 +123,13 @@ export const ENDING_ROWS: readonly Row[] = [
     what: "row 20: closeWrite gives the peer the data, then the end; we still receive",
     async run(kind) {
       await using pair = await kind.makePair();
-      const sending = send(pair.near, new Uint8Array([1, 2]));
-      const ending = closeWrite(pair.near);
-      assertEquals([...await recvExactly(pair.far, 2)], [1, 2]);
-      assertEquals(await recv(pair.far), null);
+      const sending = later(send(pair.near, new Uint8Array([1, 2])));
+      const ending = later(closeWrite(pair.near));
+      expectEqual([...await recvExactly(pair.far, 2)], [1, 2]);
+      expectEqual(await recv(pair.far), null);
       await Promise.all([sending, ending]);
       await send(pair.far, new Uint8Array([3]));
-      assertEquals([...await recvExactly(pair.near, 1)], [3]);
+      expectEqual([...await recvExactly(pair.near, 1)], [3]);
       await rejects(send(pair.near, new Uint8Array([4])), "Closed");
     },
   },
@@ -131,13 +139,13 @@ export const ENDING_ROWS: readonly Row[] = [
       await using pair = await kind.makePair();
       await send(pair.near, new Uint8Array([1]));
       await closeWrite(pair.near);
-      assertEquals([...await recvExactly(pair.far, 1)], [1]);
+      expectEqual([...await recvExactly(pair.far, 1)], [1]);
       for (let time = 0; time < 3; time++) {
-        assertEquals(await recv(pair.far), null);
-        assertEquals(await recvInto(pair.far, new Uint8Array(1)), null);
+        expectEqual(await recv(pair.far), null);
+        expectEqual(await recvInto(pair.far, new Uint8Array(1)), null);
       }
       await send(pair.far, new Uint8Array([2]));
-      assertEquals([...await recvExactly(pair.near, 1)], [2]);
+      expectEqual([...await recvExactly(pair.near, 1)], [2]);
     },
   },
   {
@@ -149,14 +157,15 @@ export const ENDING_ROWS: readonly Row[] = [
       const far = close(pair.far, { linger: 0 });
       await far;
       const { kind: first } = await sendUntilBroken(pair.near);
-      assertEquals(first, "BrokenPipe");
-      assertEquals([...await recvExactly(pair.near, 3)], [1, 2, 3]);
-      assertEquals(await recv(pair.near), null);
+      expectEqual(first, "BrokenPipe");
+      expectEqual([...await recvExactly(pair.near, 3)], [1, 2, 3]);
+      expectEqual(await recv(pair.near), null);
       await rejects(send(pair.near, new Uint8Array(1)), "BrokenPipe");
     },
   },
   {
     what: "row 21: broken stays broken",
+    resets: true,
     async run(kind) {
       await using stream = await kind.makeReset();
       await stream.reset(new Uint8Array(0));
@@ -171,15 +180,18 @@ export const ENDING_ROWS: readonly Row[] = [
   },
   {
     what: "row 22: closeWrite after the peer's reset is fine or says that the peer is gone",
+    resets: true,
     async run(kind) {
       await using stream = await kind.makeReset();
       await stream.reset(new Uint8Array(0));
       const error = await closeWrite(stream.near).catch((error) => error);
-      assert([undefined, "ConnectionReset", "BrokenPipe"].includes(error?.kind), String(error));
+      const isGone = [undefined, "ConnectionReset", "BrokenPipe"].includes(error?.kind);
+      expect(isGone, `closeWrite ended with ${String(error)}`);
     },
   },
   {
     what: "row 23: data that arrived before a reset is readable, then ConnectionReset",
+    resets: true,
     async run(kind) {
       await using stream = await kind.makeReset();
       await stream.reset(new Uint8Array([1, 2, 3]));
@@ -187,11 +199,11 @@ export const ENDING_ROWS: readonly Row[] = [
       let error: unknown;
       while (error === undefined) {
         const bytes = await recv(stream.near).catch((reason) => void (error = reason));
-        assert(bytes !== null, "a reset is not the end of the stream");
+        expect(bytes !== null, "a reset is not the end of the stream");
         if (bytes !== undefined) received.push(bytes);
       }
-      assertEquals((error as SocketError).kind, "ConnectionReset");
-      assertEquals([...concat(received)], [1, 2, 3]);
+      expectEqual((error as SocketError).kind, "ConnectionReset");
+      expectEqual([...concat(received)], [1, 2, 3]);
     },
   },
 ];

@@ -1,35 +1,26 @@
-import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { concat } from "@std/bytes";
+import { concat } from "@std/bytes/concat";
+import type { RecvOptions } from "../types.ts";
 import {
   abort,
   close,
+  later,
   recv,
+  recvExactly,
   recvInto,
-  type RecvOptions,
+  rejects,
   send,
-  SocketError,
-  type SocketErrorKind,
-} from "../../mod.ts";
-import type { Row } from "./check_stream.ts";
-import { recvExactly } from "./check_stream_transfer.ts";
-import { countedSignal } from "./listener_count.ts";
+} from "./connection_calls.ts";
+import type { ConnectionRow } from "./connection_row.ts";
+import { countedSignal, expect, expectEqual } from "./expectations.ts";
 
-export async function rejects(
-  promise: Promise<unknown>,
-  kind: SocketErrorKind,
-): Promise<SocketError> {
-  const error = await assertRejects(() => promise, SocketError);
-  assertEquals(error.kind, kind, error.message);
-  return error;
-}
-
-export const CALL_ROWS: readonly Row[] = [
+/** Rows about single calls: their options, and calls that overlap. */
+export const CALL_ROWS: readonly ConnectionRow[] = [
   {
     what: "row 5: an empty send is a no-op, and Closed after close",
     async run(kind) {
       await using pair = await kind.makePair();
       await send(pair.near, new Uint8Array(0));
-      assertEquals(pair.near.bytesSent, 0);
+      expectEqual(pair.near.bytesSent, 0);
       await rejects(recv(pair.far, { timeout: 5 }), "TimedOut");
       await Promise.all([close(pair.near), close(pair.far)]);
       await rejects(send(pair.near, new Uint8Array(0)), "Closed");
@@ -44,7 +35,7 @@ export const CALL_ROWS: readonly Row[] = [
         await rejects(recv(pair.far, { maxBytes }), "InvalidInput");
         await rejects(recvInto(pair.far, new Uint8Array(9), { maxBytes }), "InvalidInput");
       }
-      assertEquals([...await recvExactly(pair.far, 3)], [1, 2, 3]);
+      expectEqual([...await recvExactly(pair.far, 3)], [1, 2, 3]);
     },
   },
   {
@@ -52,11 +43,11 @@ export const CALL_ROWS: readonly Row[] = [
     async run(kind) {
       await using pair = await kind.makePair();
       await send(pair.near, new Uint8Array([1, 2, 3]));
-      assertEquals([...(await recv(pair.far, { maxBytes: 1 }))!], [1]);
+      expectEqual([...(await recv(pair.far, { maxBytes: 1 }))!], [1]);
       await rejects(recv(pair.far, { timeout: 0 }), "TimedOut");
       await rejects(recvInto(pair.far, new Uint8Array(9), { timeout: 0 }), "TimedOut");
-      assertEquals(pair.far.bytesReceived, 1);
-      assertEquals([...await recvExactly(pair.far, 2)], [2, 3]);
+      expectEqual(pair.far.bytesReceived, 1);
+      expectEqual([...await recvExactly(pair.far, 2)], [2, 3]);
     },
   },
   {
@@ -66,7 +57,7 @@ export const CALL_ROWS: readonly Row[] = [
       await rejects(recv(pair.far, { timeout: 1 }), "TimedOut");
       await rejects(recvInto(pair.far, new Uint8Array(9), { timeout: 1 }), "TimedOut");
       const controller = new AbortController();
-      const pending = recv(pair.far, { signal: controller.signal });
+      const pending = later(recv(pair.far, { signal: controller.signal }));
       controller.abort();
       await rejects(pending, "Aborted");
     },
@@ -77,12 +68,12 @@ export const CALL_ROWS: readonly Row[] = [
       await using pair = await kind.makePair();
       await rejects(recv(pair.near, { timeout: 1 }), "TimedOut");
       await send(pair.near, new Uint8Array([1]));
-      assertEquals([...await recvExactly(pair.far, 1)], [1]);
+      expectEqual([...await recvExactly(pair.far, 1)], [1]);
       await rejects(send(pair.far, new Uint8Array([9]), { timeout: 0 }), "TimedOut");
       await send(pair.near, new Uint8Array([2]));
-      assertEquals([...await recvExactly(pair.far, 1)], [2]);
+      expectEqual([...await recvExactly(pair.far, 1)], [2]);
       await send(pair.far, new Uint8Array([3]));
-      assertEquals([...await recvExactly(pair.near, 1)], [3]);
+      expectEqual([...await recvExactly(pair.near, 1)], [3]);
     },
   },
   {
@@ -106,7 +97,7 @@ export const CALL_ROWS: readonly Row[] = [
       const missing = tries - pair.far.bytesReceived;
       if (missing > 0) received.push(await recvExactly(pair.far, missing));
       const expected = Array.from({ length: tries }, (_, count) => count & 255);
-      assertEquals([...concat(received)], expected);
+      expectEqual([...concat(received)], expected);
     },
   },
   {
@@ -116,13 +107,13 @@ export const CALL_ROWS: readonly Row[] = [
       const message = new Uint8Array([1, 2, 3]);
       await send(pair.near, message);
       message.fill(9);
-      assertEquals([...await recvExactly(pair.far, 3)], [1, 2, 3]);
+      expectEqual([...await recvExactly(pair.far, 3)], [1, 2, 3]);
       const buffer = new Uint8Array(3);
       await rejects(recvInto(pair.far, buffer, { timeout: 1 }), "TimedOut");
       buffer.fill(7);
       await send(pair.near, new Uint8Array([4, 5, 6]));
-      assertEquals([...await recvExactly(pair.far, 3)], [4, 5, 6]);
-      assertEquals([...buffer], [7, 7, 7]);
+      expectEqual([...await recvExactly(pair.far, 3)], [4, 5, 6]);
+      expectEqual([...buffer], [7, 7, 7]);
     },
   },
   {
@@ -130,9 +121,9 @@ export const CALL_ROWS: readonly Row[] = [
     async run(kind) {
       await using pair = await kind.makePair();
       for (const timeout of [2 ** 53, Infinity, 2 ** 31]) {
-        const pending = recv(pair.far, { timeout });
+        const pending = later(recv(pair.far, { timeout }));
         await send(pair.near, new Uint8Array([1]), { timeout });
-        assertEquals([...(await pending)!], [1]);
+        expectEqual([...(await pending)!], [1]);
       }
       for (const timeout of [NaN, -1]) {
         await rejects(recv(pair.far, { timeout }), "InvalidInput");
@@ -152,7 +143,8 @@ export const CALL_ROWS: readonly Row[] = [
         () => recvInto(pair.near, new Uint8Array(1), { signal }),
       ];
       for (const call of calls) {
-        assertStrictEquals((await rejects(call(), "Aborted")).cause, reason);
+        const { cause } = await rejects(call(), "Aborted");
+        expect(cause === reason, "the signal's reason is not the cause");
       }
       await rejects(recv(pair.far, { timeout: 5 }), "TimedOut");
     },
@@ -168,26 +160,26 @@ export const CALL_ROWS: readonly Row[] = [
         await send(pair.near, new Uint8Array(1000), { signal });
         for (let received = 0; received < 1000; received++) {
           await recv(pair.far, options);
-          assert(listeners() <= 1);
+          expect(listeners() <= 1, "a call has left a listener");
         }
       }
       await rejects(recv(pair.far, { signal, timeout: 1 }), "TimedOut");
-      assertEquals(listeners(), 0);
+      expectEqual(listeners(), 0);
     },
   },
   {
     what: "row 15: an overlapping recv is Busy, and both it and the connection survive",
     async run(kind) {
       await using pair = await kind.makePair();
-      const first = recv(pair.far);
+      const first = later(recv(pair.far));
       await rejects(recv(pair.far), "Busy");
       await rejects(recvInto(pair.far, new Uint8Array(1)), "Busy");
       await send(pair.near, new Uint8Array([1]));
-      assertEquals([...(await first)!], [1]);
-      const into = recvInto(pair.far, new Uint8Array(1));
+      expectEqual([...(await first)!], [1]);
+      const into = later(recvInto(pair.far, new Uint8Array(1)));
       await rejects(recv(pair.far), "Busy");
       await send(pair.near, new Uint8Array([2]));
-      assertEquals(await into, 1);
+      expectEqual(await into, 1);
       abort(pair.near);
     },
   },

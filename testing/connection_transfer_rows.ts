@@ -1,13 +1,15 @@
-import { assert, assertEquals } from "@std/assert";
-import { concat, equals } from "@std/bytes";
-import { close, closeWrite, type Connection, recv, send, type SocketAddress } from "../../mod.ts";
-import type { Row } from "./check_stream.ts";
-import type { Random } from "./random.ts";
+import { concat } from "@std/bytes/concat";
+import { equals } from "@std/bytes/equals";
+import type { Connection, SocketAddress } from "../types.ts";
+import { close, closeWrite, later, recv, recvAll, recvExactly, send } from "./connection_calls.ts";
+import type { ConnectionRow, RowRandom } from "./connection_row.ts";
+import { expect, expectEqual } from "./expectations.ts";
 
+const OTHER_BYTES = "other bytes came than were sent";
 const MEBIBYTE = 1024 * 1024;
 
 /** Makes many random bytes quickly: it repeats a random block, with a number in each. */
-function bulk(random: Random, length: number): Uint8Array<ArrayBuffer> {
+function bulk(random: RowRandom, length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
   const block = random.bytes(4099);
   for (let start = 0; start < length; start += block.length) {
@@ -19,7 +21,7 @@ function bulk(random: Random, length: number): Uint8Array<ArrayBuffer> {
 async function sendInPieces(
   connection: Connection<SocketAddress>,
   bytes: Uint8Array,
-  random: Random,
+  random: RowRandom,
   largest: number,
 ): Promise<void> {
   for (let start = 0; start < bytes.length;) {
@@ -29,56 +31,37 @@ async function sendInPieces(
   }
 }
 
-export async function recvAll(connection: Connection<SocketAddress>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of connection) chunks.push(chunk);
-  return concat(chunks);
-}
-
-export async function recvExactly(
-  connection: Connection<SocketAddress>,
-  length: number,
-): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for (let missing = length; missing > 0;) {
-    const chunk = await recv(connection, { maxBytes: missing });
-    assert(chunk !== null, `the stream ended ${missing} bytes too early`);
-    chunks.push(chunk);
-    missing -= chunk.length;
-  }
-  return concat(chunks);
-}
-
-export const TRANSFER_ROWS: readonly Row[] = [
+/** Rows about bytes that come whole and in order. */
+export const TRANSFER_ROWS: readonly ConnectionRow[] = [
   {
     what: "row 1: 1 MiB in random pieces, then close: identical bytes, then the end",
     async run(kind, random) {
       await using pair = await kind.makePair();
       const sent = bulk(random, MEBIBYTE);
-      const received = recvAll(pair.far);
+      const received = later(recvAll(pair.far));
       await sendInPieces(pair.near, sent, random, 60_000);
-      const closing = close(pair.near);
-      assert(equals(await received, sent));
-      assertEquals(await recv(pair.far), null);
+      const closing = later(close(pair.near));
+      expect(equals(await received, sent), OTHER_BYTES);
+      expectEqual(await recv(pair.far), null);
       await Promise.all([closing, close(pair.far)]);
-      assertEquals(pair.near.bytesSent, MEBIBYTE);
-      assertEquals(pair.far.bytesReceived, MEBIBYTE);
+      expectEqual(pair.near.bytesSent, MEBIBYTE);
+      expectEqual(pair.far.bytesReceived, MEBIBYTE);
     },
   },
   {
     what: "row 2: 1,000 ping-pongs count correctly",
     async run(kind) {
       await using pair = await kind.makePair();
-      const echo = (async () => {
+      const echo = later((async () => {
         for (let count = 0; count < 1000; count++) {
           const [high, low] = await recvExactly(pair.far, 2);
           await send(pair.far, new Uint8Array([high, low]));
         }
-      })();
+      })());
       for (let count = 0; count < 1000; count++) {
         await send(pair.near, new Uint8Array([count >> 8, count & 255]));
         const [high, low] = await recvExactly(pair.near, 2);
-        assertEquals(high << 8 | low, count);
+        expectEqual(high << 8 | low, count);
       }
       await echo;
     },
@@ -95,7 +78,7 @@ export const TRANSFER_ROWS: readonly Row[] = [
         recvAll(pair.far),
         recvAll(pair.near),
       ]);
-      assert(equals(atFar, there) && equals(atNear, back));
+      expect(equals(atFar, there) && equals(atNear, back), OTHER_BYTES);
     },
   },
   {
@@ -105,15 +88,17 @@ export const TRANSFER_ROWS: readonly Row[] = [
       // This is far more than both ends' buffers hold, so the send has to wait.
       const bytes = bulk(random, 16 * MEBIBYTE);
       let resolved = false;
-      const sending = send(pair.near, bytes).then(() => {
-        resolved = true;
-        assertEquals(pair.near.bytesSent, bytes.length);
-      });
+      const sending = later(
+        send(pair.near, bytes).then(() => {
+          resolved = true;
+          expectEqual(pair.near.bytesSent, bytes.length);
+        }),
+      );
       const first = await recvExactly(pair.far, MEBIBYTE);
-      assertEquals(resolved, false);
+      expectEqual(resolved, false);
       const rest = await recvExactly(pair.far, bytes.length - MEBIBYTE);
       await sending;
-      assert(equals(concat([first, rest]), bytes));
+      expect(equals(concat([first, rest]), bytes), OTHER_BYTES);
     },
   },
   {
@@ -126,9 +111,9 @@ export const TRANSFER_ROWS: readonly Row[] = [
           new Uint8Array(1 + random.below(index % 50 === 0 ? 100_000 : 200)).fill(index),
       );
       const expected = concat(messages);
-      const received = recvExactly(pair.far, expected.length);
+      const received = later(recvExactly(pair.far, expected.length));
       await Promise.all(messages.map((message) => send(pair.near, message)));
-      assert(equals(await received, expected));
+      expect(equals(await received, expected), OTHER_BYTES);
     },
   },
   {
@@ -136,12 +121,12 @@ export const TRANSFER_ROWS: readonly Row[] = [
     async run(kind, random) {
       await using pair = await kind.makePair();
       const bytes = bulk(random, 100 * 1000);
-      const sending = (async () => {
+      const sending = later((async () => {
         for (let start = 0; start < bytes.length; start += 1000) {
           await send(pair.near, bytes.subarray(start, start + 1000), { timeout: 30_000 });
-          assertEquals(pair.near.bytesSent, start + 1000);
+          expectEqual(pair.near.bytesSent, start + 1000);
         }
-      })();
+      })());
       const received: Uint8Array[] = [];
       for (let missing = bytes.length; missing > 0;) {
         const timeout = random.below(3);
@@ -149,10 +134,10 @@ export const TRANSFER_ROWS: readonly Row[] = [
         if (chunk === undefined) continue;
         received.push(chunk!);
         missing -= chunk!.length;
-        assertEquals(pair.far.bytesReceived, bytes.length - missing);
+        expectEqual(pair.far.bytesReceived, bytes.length - missing);
       }
       await sending;
-      assert(equals(concat(received), bytes));
+      expect(equals(concat(received), bytes), OTHER_BYTES);
     },
   },
 ];

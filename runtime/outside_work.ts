@@ -1,0 +1,101 @@
+/** Functions of the global object that begin work outside of the program's own code. */
+const GLOBAL_FUNCTIONS = ["fetch"];
+const GLOBAL_CLASSES = [
+  "BroadcastChannel",
+  "EventSource",
+  "MessageChannel",
+  "WebSocket",
+  "WebSocketStream",
+  "WebTransport",
+  "Worker",
+];
+const WEB_ASSEMBLY = ["compile", "compileStreaming", "instantiate", "instantiateStreaming"];
+/** Functions of the runtime that are not asynchronous themselves and give something that is. */
+const RUNTIME_FUNCTIONS = [
+  "Command",
+  "HttpClient",
+  "createHttpClient",
+  "listen",
+  "listenDatagram",
+  "listenTls",
+  "readDir",
+  "serve",
+  "watchFs",
+];
+
+type Table = Record<string, unknown>;
+
+/** A function that can be replaced. */
+export interface OutsideFunction {
+  readonly owner: object;
+  readonly name: string;
+  /** Its full name, for messages. */
+  readonly what: string;
+  /** True if its promise rejects, and false if the call itself throws. */
+  readonly isAsync: boolean;
+}
+
+/**
+ * Lists the functions whose results come from outside of the program: files, sockets, processes, other threads. A
+ * simulation refuses them, since nobody can say when they end. Functions that block (`readTextFileSync`) are not here,
+ * because to the program they take no time.
+ */
+export function outsideFunctions(): OutsideFunction[] {
+  const all = globalThis as unknown as Table;
+  const found = [
+    ...named(all, GLOBAL_FUNCTIONS, "", true),
+    ...named(all, GLOBAL_CLASSES, "", false),
+    ...named(all.WebAssembly, WEB_ASSEMBLY, "WebAssembly.", true),
+    ...methodsOf((globalThis.crypto as Crypto | undefined)?.subtle, "crypto.subtle."),
+    ...named(globalThis.Blob?.prototype, ["arrayBuffer", "bytes", "text"], "Blob.", true),
+    ...methodsOf((all.Temporal as Table | undefined)?.Now, "Temporal.Now.", false),
+    ...runtimeFunctions(),
+  ];
+  return found.filter(({ owner, name }) => isReplaceable(owner, name));
+}
+
+function named(
+  owner: unknown,
+  names: readonly string[],
+  prefix: string,
+  isAsync: boolean,
+): OutsideFunction[] {
+  if (!isObject(owner)) return [];
+  return names.filter((name) => typeof (owner as Table)[name] === "function")
+    .map((name) => ({ owner, name, what: prefix + name, isAsync }));
+}
+
+/** Lists all methods of an object, which may be its prototype's. */
+function methodsOf(owner: unknown, prefix: string, isAsync = true): OutsideFunction[] {
+  if (!isObject(owner)) return [];
+  const names = [owner, Object.getPrototypeOf(owner) as object]
+    .filter((one) => one !== Object.prototype)
+    .flatMap((one) => Object.getOwnPropertyNames(one))
+    .filter((name) => name !== "constructor");
+  return named(owner, [...new Set(names)], prefix, isAsync);
+}
+
+function runtimeFunctions(): OutsideFunction[] {
+  if (typeof Deno === "undefined") return [];
+  // Some properties are getters that ask for a permission (Deno.mainModule), so only values are looked at.
+  const asynchronous = Object.entries(Object.getOwnPropertyDescriptors(Deno))
+    .filter(([, { value }]) => isAsyncFunction(value)).map(([name]) => name);
+  return [
+    ...named(Deno, asynchronous, "Deno.", true),
+    ...named(Deno, RUNTIME_FUNCTIONS, "Deno.", false),
+  ];
+}
+
+function isAsyncFunction(value: unknown): boolean {
+  return typeof value === "function" && value.constructor?.name === "AsyncFunction";
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null || typeof value === "function";
+}
+
+/** Tells if an own property can be put in place of a function. */
+function isReplaceable(owner: object, name: string): boolean {
+  const own = Object.getOwnPropertyDescriptor(owner, name);
+  return own === undefined ? Object.isExtensible(owner) : own.configurable === true;
+}
