@@ -134,6 +134,7 @@ export class MemoryHost implements Backend, AcceptingHost {
   }
 
   async bindDatagrams(address: Address, settings: DatagramSettings): Promise<DatagramSocket> {
+    checkSimulated(address, settings);
     const own = await this.#ownAddress(address);
     const { host, port } = this.#datagrams.claim(own, settings.reuseAddress);
     const socket = new MemoryDatagrams(
@@ -274,6 +275,20 @@ export class MemoryHost implements Backend, AcceptingHost {
 function noUnixSockets(operation: string, address: UnixAddress): SocketError {
   const reason = "a network in memory has no Unix sockets";
   return new SocketError("Unsupported", operation, reason, { address });
+}
+
+/** Throws `Unsupported` for settings that a network without interfaces and routers cannot honour. */
+function checkSimulated(
+  address: Address,
+  { ttl, multicastTtl, multicastInterface, ipv6Only }: DatagramSettings,
+): void {
+  // Only a socket on all addresses would receive IPv4 as well.
+  const dropsIPv4 = ipv6Only && address.host === "::";
+  const given = Object.entries({ ttl, multicastTtl, multicastInterface, ipv6Only: dropsIPv4 });
+  const [name] = given.find(([, value]) => value !== undefined && value !== false) ?? [];
+  if (name === undefined) return;
+  const reason = `a network in memory does not simulate ${name}`;
+  throw new SocketError("Unsupported", "bindUdp", reason, { address });
 }
 
 function tupleOf(port: number, remote: Address): string {

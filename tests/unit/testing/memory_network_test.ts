@@ -299,3 +299,19 @@ Deno.test("a name that is no host name, and a wrong link, are InvalidInput", () 
     assertEquals([error.kind, error.operation], ["InvalidInput", operation]);
   }
 });
+
+Deno.test("a network in memory says Unsupported for Unix sockets, multicast, and options of interfaces", async () => {
+  await simulate({ seed: 1 }, async (network) => {
+    const host: Network = network.host("a");
+    const path = { path: "/run/app.sock" } as unknown as sockets.Address;
+    await rejection(() => host.listen(path), "Unsupported", "listen");
+    await rejection(() => host.connect(path), "Unsupported", "connect");
+    const everywhere = { host: "0.0.0.0", port: 0 };
+    for (const options of [{ ttl: 3 }, { multicastTtl: 3 }, { multicastInterface: "eth0" }]) {
+      await rejection(() => host.bindUdp(everywhere, options), "Unsupported", "bindUdp");
+    }
+    const socket = await host.bindUdp(everywhere);
+    const join = () => sockets.joinMulticast(socket, "239.255.0.1");
+    await rejection(join, "Unsupported", "joinMulticast");
+  });
+});
