@@ -10,7 +10,7 @@ import { Cancellation, cancelledError } from "./core/cancellation.ts";
 import { toSocketError } from "./core/error_mapping.ts";
 import { notAConnection, StreamConnection } from "./connection/stream_connection.ts";
 import { notAListener, StreamListener } from "./connection/stream_listener.ts";
-import { denoBackend } from "./runtime/deno_backend.ts";
+import { platform } from "./runtime/platform.ts";
 import { connectTcp } from "./tcp/connect.ts";
 import { readListenOptions, readTcpOptions } from "./tcp/options.ts";
 import { checkAddress } from "./core/address_check.ts";
@@ -54,7 +54,7 @@ export async function listen(address: Address, options?: ListenOptions): Promise
   const where = checkAddress(operation, address, 0);
   const { settings, sendQueueLimit } = readListenOptions(operation, options);
   try {
-    return new StreamListener(await denoBackend.listen(where, settings), sendQueueLimit);
+    return new StreamListener(await platform.listen(where, settings), sendQueueLimit);
   } catch (error) {
     throw toSocketError(error, operation, { address: where });
   }

@@ -8,7 +8,7 @@
 
 import { checkBoolean, checkLimit, checkOptions, readArguments } from "./core/arguments.ts";
 import { toSocketError } from "./core/error_mapping.ts";
-import { denoBackend } from "./runtime/deno_backend.ts";
+import { platform } from "./runtime/platform.ts";
 import { BoundUdpSocket, notAUdpSocket } from "./udp/udp_socket.ts";
 import { checkAddress } from "./core/address_check.ts";
 import type { Address, BindUdpOptions, Datagram, OperationOptions, UdpSocket } from "./types.ts";
@@ -54,7 +54,7 @@ export async function bindUdp(address: Address, options?: BindUdpOptions): Promi
     };
   });
   try {
-    return new BoundUdpSocket(await denoBackend.bindDatagrams(where, { reuseAddress }), limit);
+    return new BoundUdpSocket(await platform.bindDatagrams(where, { reuseAddress }), limit);
   } catch (error) {
     throw toSocketError(error, operation, { address: where });
   }

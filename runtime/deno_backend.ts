@@ -1,6 +1,6 @@
 import { fromRuntimeAddress, withZoneOf } from "../core/address_check.ts";
 import { useErrnoNames } from "../core/error_mapping.ts";
-import { useUnrefTimer } from "../core/timer.ts";
+import { useTimerReferences } from "../core/timer.ts";
 import { SocketError } from "../errors.ts";
 import type { Address, Transport, TransportListener } from "../types.ts";
 import type {
@@ -121,4 +121,7 @@ useErrnoNames((errno) => {
   return process.getBuiltinModule("node:util").getSystemErrorName(-errno);
 });
 
-useUnrefTimer((id) => Deno.unrefTimer(id));
+useTimerReferences({
+  ref: (id) => Deno.refTimer(id),
+  unref: (id) => Deno.unrefTimer(id),
+});

@@ -2,6 +2,7 @@ import type { RemoteInfo, Socket } from "node:dgram";
 import { ipFamily, withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
 import { toAddress, withZoneOf } from "../core/address_check.ts";
+import { refTimer, unrefTimer } from "../core/timer.ts";
 import type { Address, Datagram } from "../types.ts";
 import type { DatagramSettings, DatagramSocket } from "./backend.ts";
 import { grantFor, isGranted, missingPermission } from "./permissions.ts";
@@ -64,7 +65,7 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
 
   private constructor(socket: Socket, host: string) {
     this.#socket = socket;
-    Deno.unrefTimer(this.#hold);
+    unrefTimer(this.#hold);
     const { address, port } = socket.address();
     this.address = withZoneOf(host, toAddress(address, port));
     socket.on("message", this.#onMessage);
@@ -75,7 +76,7 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
   receive(): Promise<Datagram> {
     if (this.#taken < this.#queue.length) return Promise.resolve(this.#dequeue());
     this.#waiting = Promise.withResolvers<Datagram>();
-    if (this.#referenced) Deno.refTimer(this.#hold);
+    if (this.#referenced) refTimer(this.#hold);
     return this.#waiting.promise;
   }
 
@@ -89,8 +90,8 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
 
   setReferenced(on: boolean): void {
     this.#referenced = on;
-    if (on && this.#waiting !== undefined) Deno.refTimer(this.#hold);
-    else Deno.unrefTimer(this.#hold);
+    if (on && this.#waiting !== undefined) refTimer(this.#hold);
+    else unrefTimer(this.#hold);
   }
 
   send(bytes: Uint8Array, { host, port }: Address): Promise<void> {
@@ -122,7 +123,7 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
     if (this.#waiting !== undefined) {
       this.#waiting.resolve(datagram);
       this.#waiting = undefined;
-      if (this.#referenced) Deno.unrefTimer(this.#hold);
+      if (this.#referenced) unrefTimer(this.#hold);
     } else {
       this.#queue.push(datagram);
       this.#queuedBytes += cost;

@@ -2,9 +2,12 @@ import { SocketError } from "../errors.ts";
 import { formatHostPort, withoutZone } from "../core/ip_address.ts";
 import type { Address } from "../types.ts";
 
+/** Other runtimes have no permissions for single hosts: what they refuse shows in the error of the call. */
+const onDeno = (globalThis as { Deno?: { permissions?: unknown } }).Deno?.permissions !== undefined;
+
 /** Says if the program may use a host, written as in `--allow-net=`. */
 export function isGranted(host: string): boolean {
-  return permissionState(host) === "granted";
+  return !onDeno || permissionState(host) === "granted";
 }
 
 /** Writes an address as in `--allow-net=`: a grant holds for all zones, and the runtime's own message names none. */
@@ -14,11 +17,38 @@ export function grantFor({ host, port }: Address): string {
 
 /** Gives `PermissionDenied` if an error of the runtime is about a missing net permission, else the error itself. */
 export function explainDenial(error: unknown, operation: string, address: Address): unknown {
-  if (!(error instanceof Deno.errors.NotCapable)) return error;
+  if (isNodeDenial(error)) {
+    return missingNodePermission(grantFor(address), operation, address, error);
+  }
+  if (!isDenoDenial(error)) return error;
   // The runtime's message names the host, which may be another one than the caller's: with --deny-net=127.0.0.1 the
   // address behind `localhost` is refused, and a UDP sender lacks now its own address, now its target's.
   const host = /net access to "([^"]+)"/.exec(error.message)?.[1] ?? grantFor(address);
   return missingPermission(host, operation, address, error);
+}
+
+/** Says if Deno has refused something for want of a permission. */
+function isDenoDenial(error: unknown): error is Error {
+  return onDeno && error instanceof Deno.errors.NotCapable;
+}
+
+/** Says if Node runs with `--permission` and without `--allow-net`, which it cannot limit to hosts. */
+function isNodeDenial(error: unknown): boolean {
+  return (error as { code?: unknown } | undefined)?.code === "ERR_ACCESS_DENIED";
+}
+
+function missingNodePermission(
+  host: string,
+  operation: string,
+  address: Address,
+  cause: unknown,
+): SocketError {
+  const reason = "net access is missing, run again with --allow-net";
+  return new SocketError("PermissionDenied", operation, reason, {
+    address,
+    permission: { name: "net", host },
+    cause,
+  });
 }
 
 /** Makes the error for a net permission that the program lacks; `host` is written as in `--allow-net=`. */

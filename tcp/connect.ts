@@ -2,7 +2,7 @@ import { SocketError } from "../errors.ts";
 import type { Address, Transport } from "../types.ts";
 import { type Cancellation, cancelledError } from "../core/cancellation.ts";
 import type { TcpSettings } from "../runtime/backend.ts";
-import { denoBackend } from "../runtime/deno_backend.ts";
+import { platform } from "../runtime/platform.ts";
 
 /** Twice to eight times the bytes that a socket takes, with the system's defaults, before somebody reads from it. */
 const MORE_THAN_A_WINDOW_BYTES = 1024 * 1024;
@@ -20,7 +20,7 @@ export async function connectTcp(
   cancellation: Cancellation | undefined,
 ): Promise<Transport> {
   const transport = cancellation === undefined
-    ? await denoBackend.connect(address, settings)
+    ? await platform.connect(address, settings)
     : await connectUntil(address, settings, cancellation);
   if (isSelfConnection(transport)) throw await refuseSelfConnection(transport, address);
   return transport;
@@ -41,7 +41,7 @@ function connectUntil(
     reject(cancelledError(why, "connect", address));
     attempt.abort();
   }, address);
-  denoBackend.connect(address, settings, attempt.signal).then(
+  platform.connect(address, settings, attempt.signal).then(
     (transport) => {
       stop();
       if (attempt.signal.aborted) transport.close();
