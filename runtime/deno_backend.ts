@@ -12,7 +12,7 @@ import type {
 } from "./backend.ts";
 import { DenoDatagrams, hasUnstableNet } from "./deno_datagrams.ts";
 import { NodeDatagrams } from "./node_datagrams.ts";
-import { explainDenial } from "./permissions.ts";
+import { explainDenial, onDeno } from "./permissions.ts";
 
 /** The sockets of Deno. A connection's transport is the `Deno.TcpConn` itself. */
 export const denoBackend: Backend = { listen, connect, bindDatagrams };
@@ -121,7 +121,9 @@ useErrnoNames((errno) => {
   return process.getBuiltinModule("node:util").getSystemErrorName(-errno);
 });
 
-useTimerReferences({
-  ref: (id) => Deno.refTimer(id),
-  unref: (id) => Deno.unrefTimer(id),
-});
+if (onDeno) {
+  useTimerReferences({
+    ref: (id) => Deno.refTimer(id),
+    unref: (id) => Deno.unrefTimer(id),
+  });
+}

@@ -1,114 +1,62 @@
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import { fromRuntimeAddress, withZoneOf } from "../core/address_check.ts";
 import type { Address, Transport, TransportListener } from "../types.ts";
-import type {
-  Backend,
-  DatagramSettings,
-  DatagramSocket,
-  ListenSettings,
-  TcpSettings,
-} from "./backend.ts";
+import { AcceptQueue } from "./accept_queue.ts";
+import type { Backend, DatagramSettings, ListenSettings, TcpSettings } from "./backend.ts";
+import { bunSockets } from "./bun_sockets.ts";
 import { NodeDatagrams } from "./node_datagrams.ts";
 import { NodeSocket } from "./node_socket.ts";
-import { closedUnderneath, NodeStream } from "./node_stream.ts";
+import { NodeStream } from "./node_stream.ts";
 import { explainDenial } from "./permissions.ts";
 
-/** The sockets of Node. */
-export const nodeBackend: Backend = { listen, connect, bindDatagrams };
+/** The sockets of Node, and on Bun its own, which its `node:net` hides behind a copy of Node's. */
+export const nodeBackend: Backend = {
+  ...bunSockets ?? { listen, connect },
+  bindDatagrams: (address: Address, settings: DatagramSettings) =>
+    NodeDatagrams.bind(address, settings),
+};
 
-/** Clients that may wait until they are accepted, if no option says otherwise: the default of Node and of Deno. */
-const DEFAULT_BACKLOG = 511;
-
-/**
- * A listener of Node. The runtime accepts every client at once, so those that nobody has asked for wait here, without
- * being read. Further ones are reset, as the system does with those that its own queue has no room for.
- */
+/** A listener of `node:net`. */
 class NodeListener implements TransportListener {
   readonly address: Address;
   readonly #server: Server;
-  readonly #room: number;
-  readonly #waiting: NodeSocket[] = [];
-  #accept: PromiseWithResolvers<Transport> | undefined;
-  #failure: Error | undefined;
-  #referenced = true;
-  #closed = false;
+  readonly #clients: AcceptQueue<NodeSocket>;
 
-  constructor(server: Server, host: string, backlog: number) {
+  constructor(server: Server, host: string) {
     this.#server = server;
-    this.#room = backlog;
     const { address, port } = server.address() as { address: string; port: number };
     this.address = withZoneOf(host, fromRuntimeAddress({ hostname: address, port }));
-    server.on("connection", this.#onConnection);
-    server.on("error", this.#onError);
-    // A listener keeps the process alive only while somebody waits for a client.
-    server.unref();
+    this.#clients = new AcceptQueue({
+      setReferenced: (on) => on ? server.ref() : server.unref(),
+      open: (socket) => new NodeStream(socket),
+      refuse: (socket) => socket.reset(),
+    });
+    server.on("connection", (accepted: Socket) => this.#clients.add(NodeSocket.adopt(accepted)));
+    server.on("error", (error) => this.#clients.fail(error));
   }
 
   accept(): Promise<Transport> {
-    if (this.#closed) return Promise.reject(closedUnderneath());
-    const socket = this.#waiting.shift();
-    if (socket !== undefined) return Promise.resolve(new NodeStream(socket));
-    if (this.#failure !== undefined) {
-      const failure = this.#failure;
-      this.#failure = undefined;
-      return Promise.reject(failure);
-    }
-    this.#accept = Promise.withResolvers();
-    this.#updateReference();
-    return this.#accept.promise;
+    return this.#clients.accept();
   }
 
   ref(): void {
-    this.#referenced = true;
-    this.#updateReference();
+    this.#clients.setReferenced(true);
   }
 
   unref(): void {
-    this.#referenced = false;
-    this.#updateReference();
+    this.#clients.setReferenced(false);
   }
 
+  /** The port is free after this: the runtime closes a descriptor that listens within the call. */
   close(): void {
-    this.#closed = true;
-    // The port is free after this: the runtime closes a descriptor that listens within the call.
     this.#server.close();
-    for (const socket of this.#waiting.splice(0)) socket.reset();
-    this.#accept?.reject(closedUnderneath());
-    this.#accept = undefined;
+    this.#clients.close();
   }
-
-  #updateReference(): void {
-    if (this.#referenced && this.#accept !== undefined) this.#server.ref();
-    else this.#server.unref();
-  }
-
-  readonly #onConnection = (accepted: Socket): void => {
-    const socket = NodeSocket.adopt(accepted);
-    if (this.#closed || this.#waiting.length >= this.#room) return socket.reset();
-    if (this.#accept === undefined) {
-      this.#waiting.push(socket);
-      return;
-    }
-    const { resolve } = this.#accept;
-    this.#accept = undefined;
-    this.#updateReference();
-    resolve(new NodeStream(socket));
-  };
-
-  readonly #onError = (error: Error): void => {
-    if (this.#accept === undefined) {
-      this.#failure = error;
-      return;
-    }
-    this.#accept.reject(error);
-    this.#accept = undefined;
-    this.#updateReference();
-  };
 }
 
 async function listen(
   address: Address,
-  { backlog = DEFAULT_BACKLOG, reusePort, noDelay, keepAlive }: ListenSettings,
+  { backlog, reusePort, noDelay, keepAlive }: ListenSettings,
 ): Promise<TransportListener> {
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay, keepAlive });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -116,8 +64,8 @@ async function listen(
   const options: ListenOptions & { reusePort: boolean } = {
     host: address.host,
     port: address.port,
-    backlog,
     reusePort,
+    ...backlog === undefined ? {} : { backlog },
     // A worker of `node:cluster` would share the socket of another process.
     exclusive: true,
   };
@@ -128,7 +76,7 @@ async function listen(
     throw explainDenial(error, "listen", address);
   }
   server.removeListener("error", reject);
-  return new NodeListener(server, address.host, backlog);
+  return new NodeListener(server, address.host);
 }
 
 /** Connects through the runtime, which resolves the name and tries each address (RFC 8305). */
@@ -153,11 +101,4 @@ async function connect(
   } finally {
     signal?.removeEventListener("abort", onAbort);
   }
-}
-
-async function bindDatagrams(
-  address: Address,
-  settings: DatagramSettings,
-): Promise<DatagramSocket> {
-  return await NodeDatagrams.bind(address, settings);
 }

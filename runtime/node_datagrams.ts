@@ -1,5 +1,5 @@
 import type { RemoteInfo, Socket } from "node:dgram";
-import { ipFamily, withoutZone } from "../core/ip_address.ts";
+import { ipFamily, isMapped, withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
 import { toAddress, withZoneOf } from "../core/address_check.ts";
 import { refTimer, unrefTimer } from "../core/timer.ts";
@@ -27,6 +27,8 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
   #queuedBytes = 0;
   #waiting: PromiseWithResolvers<Datagram> | undefined;
   #referenced = true;
+  /** True for a socket of IPv6 that also reaches IPv4, whose targets have to be written as IPv6 on Node and Bun. */
+  readonly #mapsIPv4: boolean;
   /**
    * Keeps the process alive while a receive is pending, since `ref()` of a bound socket has no effect. One timer lasts
    * as long as the socket: the sanitizers of tests then see it begin and end with the socket. To hold and release it
@@ -68,6 +70,7 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
     unrefTimer(this.#hold);
     const { address, port } = socket.address();
     this.address = withZoneOf(host, toAddress(address, port));
+    this.#mapsIPv4 = address === "::" || isMapped(address);
     socket.on("message", this.#onMessage);
     // These are errors of single datagrams, which must not end the socket.
     socket.on("error", () => {});
@@ -98,7 +101,8 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
     // The runtime reads the bytes a tick later. If their buffer was transferred meanwhile, it throws past every handler.
     const own = new Uint8Array(bytes);
     return new Promise((resolve, reject) => {
-      this.#socket.send(own, port, host, (error) => error === null ? resolve() : reject(error));
+      const target = this.#mapsIPv4 && ipFamily(host) === 4 ? `::ffff:${host}` : host;
+      this.#socket.send(own, port, target, (error) => error ? reject(error) : resolve());
     });
   }
 
@@ -143,9 +147,13 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
   }
 }
 
-/** `node:dgram` gives no code if it cannot read the address; a bind that the system refuses has one. */
+/**
+ * Deno's `node:dgram` gives no code if it cannot read the address; a bind that the system refuses has one. Node and Bun
+ * have EINVAL for both.
+ */
 function isUnknownZone(error: unknown, host: string): boolean {
-  return (error as { code?: string }).code === "UNKNOWN" && withoutZone(host) !== host;
+  const { code } = error as { code?: string };
+  return (code === "UNKNOWN" || code === "EINVAL") && withoutZone(host) !== host;
 }
 
 /** Makes the error that `Deno.listenDatagram` leads to for a zone that does not exist. */

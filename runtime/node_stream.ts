@@ -1,4 +1,5 @@
 import type { Transport, TransportAddress } from "../types.ts";
+import { closedUnderneath } from "./accept_queue.ts";
 import type { NodeSocket, SocketObserver } from "./node_socket.ts";
 
 /**
@@ -136,9 +137,4 @@ export class NodeStream implements Transport, SocketObserver {
 
 function addressOf(hostname: string | undefined, port: number | undefined): TransportAddress {
   return { transport: "tcp", hostname, port };
-}
-
-/** Makes the error of a call that meets its own side's close, which `core/error_mapping.ts` knows by its code. */
-export function closedUnderneath(): Error {
-  return Object.assign(new Error("closed on this side"), { code: "EBADF" });
 }

@@ -2,8 +2,10 @@ import { SocketError } from "../errors.ts";
 import { formatHostPort, withoutZone } from "../core/ip_address.ts";
 import type { Address } from "../types.ts";
 
-/** Other runtimes have no permissions for single hosts: what they refuse shows in the error of the call. */
-const onDeno = (globalThis as { Deno?: { permissions?: unknown } }).Deno?.permissions !== undefined;
+/** The runtime's own object, which Node and Bun lack. A shim of it for tests has parts of it, and no sockets. */
+const { Deno: deno } = globalThis as unknown as { Deno?: Partial<typeof Deno> };
+/** True on Deno. Other runtimes have no permissions for single hosts: what they refuse shows in the error of the call. */
+export const onDeno: boolean = typeof deno?.listen === "function" && deno.permissions !== undefined;
 
 /** Says if the program may use a host, written as in `--allow-net=`. */
 export function isGranted(host: string): boolean {

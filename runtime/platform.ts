@@ -1,14 +1,9 @@
 import type { Backend } from "./backend.ts";
 import { denoBackend } from "./deno_backend.ts";
+import { onDeno } from "./permissions.ts";
 
 /** The sockets of the runtime that runs this module. */
-export const platform: Backend = hasDenoSockets() ? denoBackend : onFirstUse();
-
-/** Says if the runtime has Deno's sockets. A shim of the `Deno` object for other runtimes may have other parts of it. */
-function hasDenoSockets(): boolean {
-  const { Deno } = globalThis as { Deno?: { listen?: unknown; permissions?: unknown } };
-  return typeof Deno?.listen === "function" && Deno.permissions !== undefined;
-}
+export const platform: Backend = onDeno ? denoBackend : onFirstUse();
 
 /** Loads the sockets of Node and Bun when they are first needed, so that a program on Deno runs nothing of them. */
 function onFirstUse(): Backend {
