@@ -4,6 +4,7 @@ import type { Address, Transport, TransportListener } from "../types.ts";
 import { AcceptQueue } from "./accept_queue.ts";
 import type { Backend, ListenSettings, TcpSettings } from "./backend.ts";
 import { type BunSocket, BunStream, STREAM_EVENTS } from "./bun_stream.ts";
+import { explainNodeFailure } from "./node_errors.ts";
 
 /** A listener of Bun. */
 interface BunServer {
@@ -45,11 +46,24 @@ const { Bun: bun } = globalThis as unknown as { Bun?: BunRuntime };
 export const bunSockets: Pick<Backend, "listen" | "connect"> | undefined =
   typeof bun?.listen === "function" && typeof bun.connect === "function"
     ? {
-      // Async, so that what the runtime throws rejects.
-      listen: async (address, settings) => await listen(bun, address, settings),
-      connect: async (address, settings) => await connect(bun, address, settings),
+      listen: (address, settings) =>
+        explained("listen", address, () => listen(bun, address, settings)),
+      connect: (address, settings) =>
+        explained("connect", address, () => connect(bun, address, settings)),
     }
     : undefined;
+
+async function explained<T>(
+  operation: string,
+  address: Address,
+  open: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    throw explainNodeFailure(error, operation, address);
+  }
+}
 
 class BunListener implements TransportListener {
   readonly address: Address;

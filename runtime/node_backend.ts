@@ -5,9 +5,9 @@ import { AcceptQueue } from "./accept_queue.ts";
 import type { Backend, DatagramSettings, ListenSettings, TcpSettings } from "./backend.ts";
 import { bunSockets } from "./bun_sockets.ts";
 import { NodeDatagrams } from "./node_datagrams.ts";
+import { explainNodeFailure } from "./node_errors.ts";
 import { NodeSocket } from "./node_socket.ts";
 import { NodeStream } from "./node_stream.ts";
-import { explainDenial } from "./permissions.ts";
 
 /** The sockets of Node, and on Bun its own, which its `node:net` hides behind a copy of Node's. */
 export const nodeBackend: Backend = {
@@ -73,7 +73,7 @@ async function listen(
   try {
     await promise;
   } catch (error) {
-    throw explainDenial(error, "listen", address);
+    throw explainNodeFailure(error, "listen", address);
   }
   server.removeListener("error", reject);
   return new NodeListener(server, address.host);
@@ -97,7 +97,7 @@ async function connect(
     return new NodeStream(socket);
   } catch (error) {
     socket.dispose();
-    throw explainDenial(error, "connect", address);
+    throw explainNodeFailure(error, "connect", address);
   } finally {
     signal?.removeEventListener("abort", onAbort);
   }

@@ -19,9 +19,6 @@ export function grantFor({ host, port }: Address): string {
 
 /** Gives `PermissionDenied` if an error of the runtime is about a missing net permission, else the error itself. */
 export function explainDenial(error: unknown, operation: string, address: Address): unknown {
-  if (isNodeDenial(error)) {
-    return missingNodePermission(grantFor(address), operation, address, error);
-  }
   if (!isDenoDenial(error)) return error;
   // The runtime's message names the host, which may be another one than the caller's: with --deny-net=127.0.0.1 the
   // address behind `localhost` is refused, and a UDP sender lacks now its own address, now its target's.
@@ -32,25 +29,6 @@ export function explainDenial(error: unknown, operation: string, address: Addres
 /** Says if Deno has refused something for want of a permission. */
 function isDenoDenial(error: unknown): error is Error {
   return onDeno && error instanceof Deno.errors.NotCapable;
-}
-
-/** Says if Node runs with `--permission` and without `--allow-net`, which it cannot limit to hosts. */
-function isNodeDenial(error: unknown): boolean {
-  return (error as { code?: unknown } | undefined)?.code === "ERR_ACCESS_DENIED";
-}
-
-function missingNodePermission(
-  host: string,
-  operation: string,
-  address: Address,
-  cause: unknown,
-): SocketError {
-  const reason = "net access is missing, run again with --allow-net";
-  return new SocketError("PermissionDenied", operation, reason, {
-    address,
-    permission: { name: "net", host },
-    cause,
-  });
 }
 
 /** Makes the error for a net permission that the program lacks; `host` is written as in `--allow-net=`. */

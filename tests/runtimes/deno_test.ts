@@ -9,6 +9,8 @@ interface TestDefinition {
   readonly name: string;
   readonly fn: () => unknown;
   readonly ignore?: boolean;
+  /** Permissions of this test alone, which only Deno can take away. */
+  readonly permissions?: unknown;
 }
 
 /** Time that one test may take (ms). Those of the suite take at most 60 s. */
@@ -22,33 +24,47 @@ function test(first: string | TestDefinition, fn?: () => unknown): void {
   tests.push(typeof first === "string" ? { name: first, fn: fn! } : first);
 }
 
-/** The classes of errors that the tests throw instead of the runtime. */
-const ERRORS = [
-  "AddrInUse",
-  "AddrNotAvailable",
-  "BadResource",
-  "BrokenPipe",
-  "Busy",
-  "ConnectionAborted",
-  "ConnectionRefused",
-  "ConnectionReset",
-  "Interrupted",
-  "InvalidData",
-  "NetworkUnreachable",
-  "NotCapable",
-  "NotConnected",
-  "NotSupported",
-  "PermissionDenied",
-  "TimedOut",
-  "UnexpectedEof",
-];
+/** The classes of errors that the tests name, with the codes that Node and Bun have instead of classes. */
+const CODES: Readonly<Record<string, string>> = {
+  AddrInUse: "EADDRINUSE",
+  AddrNotAvailable: "EADDRNOTAVAIL",
+  BadResource: "EBADF",
+  BrokenPipe: "EPIPE",
+  Busy: "EBUSY",
+  ConnectionAborted: "ECONNABORTED",
+  ConnectionRefused: "ECONNREFUSED",
+  ConnectionReset: "ECONNRESET",
+  Interrupted: "EINTR",
+  InvalidData: "",
+  NetworkUnreachable: "ENETUNREACH",
+  NotCapable: "ERR_ACCESS_DENIED",
+  NotConnected: "ENOTCONN",
+  NotSupported: "ENOTSUP",
+  PermissionDenied: "EACCES",
+  TimedOut: "ETIMEDOUT",
+  UnexpectedEof: "",
+  NotFound: "ENOENT",
+  AlreadyExists: "EEXIST",
+  WriteZero: "",
+  WouldBlock: "EAGAIN",
+};
 
-const errors = Object.fromEntries(ERRORS.map((name) => [
-  name,
-  class extends Error {
-    override readonly name = name;
-  },
-]));
+const errors = Object.fromEntries(
+  Object.entries(CODES).map(([name, code]) => [
+    name,
+    class extends Error {
+      override readonly name = name;
+
+      static override [Symbol.hasInstance](error: unknown): boolean {
+        const { name: given, code: its } = Object(error) as { name?: unknown; code?: unknown };
+        return given === name || its === code;
+      }
+    },
+  ]),
+);
+
+/** A test uses a part of Deno that no other runtime has: its sockets, which it replaces, or its permissions. */
+class NeedsDeno extends Error {}
 
 /** The listeners of `unhandledrejection`, an event that only Deno gives to `globalThis`. */
 const listeners = new Set<(event: unknown) => void>();
@@ -63,15 +79,25 @@ Object.assign(globalThis, {
 });
 
 const { platform } = process;
-Object.assign(globalThis, {
-  Deno: {
-    test,
-    errors,
-    inspect,
-    memoryUsage: () => process.memoryUsage(),
-    build: { os: platform === "win32" ? "windows" : platform },
-  },
+const parts: Readonly<Record<string, unknown>> = {
+  test,
+  errors,
+  inspect,
+  memoryUsage: () => process.memoryUsage(),
+  build: { os: platform === "win32" ? "windows" : platform },
+};
+let running = false;
+
+function missing(name: string | symbol): undefined {
+  // While files are loaded, the package looks for Deno's sockets.
+  if (running) throw new NeedsDeno(`Deno.${String(name)}`);
+}
+
+const deno = new Proxy(parts, {
+  get: (_, name) => typeof name === "string" && name in parts ? parts[name] : missing(name),
+  set: (_, name) => missing(name) ?? false,
 });
+Object.assign(globalThis, { Deno: deno });
 
 /** Lists what keeps the process alive. Standard streams and signals are no resources of a test. */
 function openResources(): string[] {
@@ -113,35 +139,67 @@ process.on("unhandledRejection", (reason, promise) => {
 });
 process.on("uncaughtException", (error) => unhandled.push(error));
 
-/** Runs the tests that were collected. It prints a line for each failure, and the counts as a last line of JSON. */
-export async function runTests(filter: string): Promise<void> {
-  let [passed, failed, ignored] = [0, 0, 0];
+/** The counts of one file. */
+export interface RunCounts {
+  readonly passed: number;
+  readonly failed: number;
+  /** Tests that say themselves that they do not run on this system. */
+  readonly ignored: number;
+  /** Tests that need Deno itself. */
+  readonly needDeno: number;
+  /** Tests of statements that the runtime cannot keep. */
+  readonly excepted: number;
+}
+
+/** Runs a test, and gives its problems. */
+async function problemsOf({ fn, permissions }: TestDefinition): Promise<unknown[]> {
+  const before = openResources();
+  const problems: unknown[] = [];
+  try {
+    if (permissions !== undefined) throw new NeedsDeno("Deno.permissions");
+    await limited(fn);
+    const leaks = await findLeaks(before);
+    if (leaks !== undefined) problems.push(leaks);
+  } catch (error) {
+    problems.push(error);
+  }
+  // A rejection is unhandled when the microtasks have run.
+  await new Promise((resolve) => setImmediate(resolve));
+  problems.push(...unhandled.splice(0));
+  return problems;
+}
+
+/**
+ * Runs the tests that were collected. It prints a line for each failure, and the counts as a last line of JSON.
+ *
+ * @param isExcepted Says if a title is that of a statement which the runtime cannot keep.
+ */
+export async function runTests(
+  filter: string,
+  isExcepted: (title: string) => boolean,
+): Promise<void> {
+  let [passed, failed, ignored, needDeno, excepted] = [0, 0, 0, 0, 0];
   // A test whose sockets are all idle waits for what never comes, and must fail, not end the process.
   setInterval(() => {}, LONGEST_TEST_MS);
-  for (const { name, fn, ignore } of tests) {
-    if (!name.includes(filter)) continue;
-    if (ignore) {
+  running = true;
+  for (const test of tests.filter(({ name }) => name.includes(filter))) {
+    if (test.ignore) {
       ignored += 1;
       continue;
     }
-    const before = openResources();
-    const problems: unknown[] = [];
-    try {
-      await limited(fn);
-      const leaks = await findLeaks(before);
-      if (leaks !== undefined) problems.push(leaks);
-    } catch (error) {
-      problems.push(error);
+    if (isExcepted(test.name)) {
+      excepted += 1;
+      continue;
     }
-    // A rejection is unhandled when the microtasks have run.
-    await new Promise((resolve) => setImmediate(resolve));
-    problems.push(...unhandled.splice(0));
+    const problems = await problemsOf(test);
     if (problems.length === 0) passed += 1;
+    else if (problems.some((problem) => problem instanceof NeedsDeno)) needDeno += 1;
     else {
       failed += 1;
-      console.log(`FAILED ${name}\n${problems.map((problem) => inspect(problem)).join("\n")}`);
+      console.log(`FAILED ${test.name}\n${problems.map((one) => inspect(one)).join("\n")}`);
     }
   }
-  console.log(JSON.stringify({ passed, failed, ignored }));
+  const counts: RunCounts = { passed, failed, ignored, needDeno, excepted };
+  console.log(JSON.stringify(counts));
   process.exit(failed === 0 ? 0 : 1);
 }
