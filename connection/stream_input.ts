@@ -1,3 +1,4 @@
+import { type ChunkTransport, givesChunks } from "../bytes/chunk_transport.ts";
 import type { Transport } from "../types.ts";
 import { CheckedTransport } from "./checked_transport.ts";
 import type { ConnectionState } from "./connection_state.ts";
@@ -17,6 +18,8 @@ export class StreamInput {
   readonly buffer = new ReadBuffer();
   readonly #state: ConnectionState;
   readonly #transport: Transport;
+  /** The same transport, if it makes the buffers of its reads itself. */
+  readonly #chunks: ChunkTransport | undefined;
   /** Says if a write is under way, which may be the call that learns of a reset. */
   readonly #sender: { readonly idle: boolean };
   readonly #consumer: InputConsumer;
@@ -31,6 +34,8 @@ export class StreamInput {
   constructor(state: ConnectionState, sender: { readonly idle: boolean }, consumer: InputConsumer) {
     this.#state = state;
     this.#transport = state.transport;
+    // A foreign transport may go on writing to what it gave.
+    this.#chunks = givesChunks(state.transport) ? state.transport : undefined;
     this.#sender = sender;
     this.#consumer = consumer;
   }
@@ -48,7 +53,11 @@ export class StreamInput {
   /** Reads into the connection's own buffer. */
   read(): void {
     this.#reading = true;
-    this.#transport.read(this.buffer.room()).then(this.#onRead, this.#onReadError);
+    if (this.#chunks !== undefined) {
+      this.#chunks.readChunk().then(this.#onChunk, this.#onReadError);
+    } else {
+      this.#transport.read(this.buffer.room()).then(this.#onRead, this.#onReadError);
+    }
   }
 
   /** Reads into a caller's buffer; the caller of this calls `endRead` after it. */
@@ -65,6 +74,13 @@ export class StreamInput {
     }
     this.#reading = false;
     this.buffer.filled(count);
+    this.#consumer.onInput();
+  };
+
+  readonly #onChunk = (bytes: Uint8Array<ArrayBuffer> | null): void | Promise<void> => {
+    if (bytes === null || this.#state.phase !== "open") return this.#onRead(bytes && bytes.length);
+    this.#reading = false;
+    this.buffer.adopt(bytes);
     this.#consumer.onInput();
   };
 

@@ -1,5 +1,7 @@
-import type { Transport, TransportAddress } from "../types.ts";
+import type { ChunkTransport } from "../bytes/chunk_transport.ts";
+import type { TransportAddress } from "../types.ts";
 import { closedUnderneath } from "./accept_queue.ts";
+import { ReceivedChunks } from "./received_chunks.ts";
 
 /** A socket of Bun. Deno has no types for it. */
 export interface BunSocket {
@@ -29,7 +31,7 @@ export interface BunSocket {
  * before the socket has its stream is impossible: `open` makes it.
  */
 export const STREAM_EVENTS = {
-  data: ({ data }: BunSocket, bytes: Uint8Array): void => data?.onData(bytes),
+  data: ({ data }: BunSocket, bytes: Uint8Array<ArrayBuffer>): void => data?.onData(bytes),
   drain: ({ data }: BunSocket): void => data?.onDrain(),
   end: ({ data }: BunSocket): void => data?.onEnd(),
   close: ({ data }: BunSocket, error: Error | undefined): void => data?.onClose(error),
@@ -38,83 +40,61 @@ export const STREAM_EVENTS = {
 };
 
 /**
- * The transport of a connection over a socket of Bun.
- *
- * The runtime reads ahead of its program, up to 512 KiB at a time. The socket is paused as soon as something has come
- * that nobody waits for. After a reset the runtime gives all that had come before it, paused or not.
+ * The transport of a connection over a socket of Bun. The runtime reads up to 512 KiB at a time; after a reset it gives
+ * all that had come before it, paused or not.
  */
-export class BunStream implements Transport {
+export class BunStream extends ReceivedChunks implements ChunkTransport {
   readonly localAddr: TransportAddress;
   readonly remoteAddr: TransportAddress;
   readonly #socket: BunSocket;
-  /** Bytes that came and that nobody has taken, in order. */
-  readonly #chunks: Uint8Array[] = [];
-  #target: Uint8Array | undefined;
-  #read: PromiseWithResolvers<number | null> | undefined;
   #bytes: Uint8Array | undefined;
   #write: PromiseWithResolvers<number> | undefined;
   #paused = false;
-  #referenced = true;
-  #ended = false;
+  #held = false;
   #failure: Error | undefined;
-  #closed = false;
+  /** True after the runtime has closed the socket, which it also does by itself. */
   #gone = false;
   #onGone: (() => void) | undefined;
 
   constructor(socket: BunSocket) {
+    super();
     this.#socket = socket;
     this.localAddr = addressOf(socket.localAddress, socket.localPort);
     this.remoteAddr = addressOf(socket.remoteAddress, socket.remotePort);
     socket.data = this;
-    // Only calls that wait keep the process alive.
     socket.unref();
   }
 
-  /** Applies the settings of a connection. Bun's own choice is not documented. */
+  /** Applies the settings of a connection, whatever the runtime's own choice is. */
   applySettings({ noDelay, keepAlive }: { noDelay: boolean; keepAlive: boolean }): void {
     this.#socket.setNoDelay(noDelay);
     this.#socket.setKeepAlive(keepAlive);
   }
 
-  read(buffer: Uint8Array): Promise<number | null> {
-    if (this.#closed) return Promise.reject(closedUnderneath());
-    if (this.#chunks.length > 0) return Promise.resolve(this.#takeChunks(buffer));
-    if (this.#ended) return Promise.resolve(null);
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    this.#target = buffer;
-    this.#read = Promise.withResolvers();
-    this.#updateReference();
-    if (this.#paused) {
-      this.#paused = false;
-      this.#socket.resume();
-    }
-    return this.#read.promise;
-  }
-
   write(bytes: Uint8Array): Promise<number> {
-    if (this.#closed) return Promise.reject(closedUnderneath());
+    if (this.closed) return Promise.reject(closedUnderneath());
     const count = this.#gone ? -1 : this.#socket.write(bytes);
     if (count > 0) return Promise.resolve(count);
     this.#bytes = bytes;
     this.#write = Promise.withResolvers();
+    const { promise } = this.#write;
     if (count < 0) this.#failWrite();
     else this.#updateReference();
-    return this.#write.promise;
+    return promise;
   }
 
   closeWrite(): Promise<void> {
-    if (this.#closed) return Promise.reject(closedUnderneath());
+    if (this.closed) return Promise.reject(closedUnderneath());
     if (!this.#gone) this.#socket.shutdown();
     return this.#failure === undefined ? Promise.resolve() : Promise.reject(this.#failure);
   }
 
   close(): void {
-    this.#closed = true;
-    this.#chunks.length = 0;
-    const [read, write] = [this.#read, this.#write];
-    this.#read = this.#write = undefined;
+    const read = this.endReads();
+    const write = this.#write;
+    this.#write = this.#bytes = undefined;
     write?.reject(closedUnderneath());
-    // The descriptor is free when the socket says so.
+    // The descriptor is free when the runtime says so.
     this.#onGone = () => read?.reject(closedUnderneath());
     if (this.#gone) this.#onGone();
     else this.#socket.close();
@@ -122,46 +102,24 @@ export class BunStream implements Transport {
 
   /** Closes the connection with a reset, so that the peer learns that nobody took what it sent. */
   reset(): void {
-    this.#closed = true;
+    this.endReads();
     this.#socket.terminate();
   }
 
-  ref(): void {
-    this.#referenced = true;
-    this.#updateReference();
-  }
-
-  unref(): void {
-    this.#referenced = false;
-    this.#updateReference();
-  }
-
-  onData(bytes: Uint8Array): void {
-    if (this.#closed) return;
-    const read = this.#read;
-    if (read === undefined) {
-      this.#chunks.push(bytes);
-      this.#pause();
-      return;
-    }
-    const target = this.#target!;
-    const count = Math.min(bytes.length, target.length);
-    target.set(count === bytes.length ? bytes : bytes.subarray(0, count));
-    if (count < bytes.length) {
-      this.#chunks.push(bytes.subarray(count));
-      this.#pause();
-    }
-    this.#settleRead()?.resolve(count);
+  onData(bytes: Uint8Array<ArrayBuffer>): void {
+    const { buffer, byteOffset, length } = bytes;
+    if (this.add(new Uint8Array(buffer, byteOffset, length)) || this.#paused || this.#gone) return;
+    this.#paused = true;
+    this.#socket.pause();
   }
 
   onEnd(): void {
-    this.#ended = true;
-    this.#settleRead()?.resolve(null);
+    this.end();
   }
 
   onDrain(): void {
     const bytes = this.#bytes;
-    if (this.#write === undefined || bytes === undefined) return;
+    if (bytes === undefined) return;
     const count = this.#socket.write(bytes);
     if (count === 0 && bytes.length > 0) return;
     if (count < 0) return this.#failWrite();
@@ -171,24 +129,26 @@ export class BunStream implements Transport {
   /** The runtime closes a socket by itself after a failure, or when both directions have ended. */
   onClose(error: Error | undefined): void {
     this.#gone = true;
-    if (error === undefined) this.#ended = true;
-    else this.#failure = error;
+    this.#failure = error;
     this.#onGone?.();
-    const read = this.#settleRead();
-    if (this.#ended) read?.resolve(null);
-    else read?.reject(error);
-    if (this.#write !== undefined) this.#failWrite();
+    if (error === undefined) this.end();
+    else if (!this.ended) this.fail(error);
+    this.#failWrite();
+  }
+
+  protected override start(): void {
+    if (!this.#paused || this.#gone) return;
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  protected override hold(on: boolean): void {
+    this.#held = on;
+    this.#updateReference();
   }
 
   #failWrite(): void {
     this.#settleWrite()?.reject(this.#failure ?? brokenPipe());
-  }
-
-  #settleRead(): PromiseWithResolvers<number | null> | undefined {
-    const read = this.#read;
-    this.#read = this.#target = undefined;
-    this.#updateReference();
-    return read;
   }
 
   #settleWrite(): PromiseWithResolvers<number> | undefined {
@@ -198,26 +158,11 @@ export class BunStream implements Transport {
     return write;
   }
 
-  #pause(): void {
-    if (this.#paused || this.#gone) return;
-    this.#paused = true;
-    this.#socket.pause();
-  }
-
+  /** A write that waits keeps the process alive in any case. */
   #updateReference(): void {
     if (this.#gone) return;
-    const reads = this.#referenced && this.#read !== undefined;
-    if (reads || this.#write !== undefined) this.#socket.ref();
+    if (this.#held || this.#write !== undefined) this.#socket.ref();
     else this.#socket.unref();
-  }
-
-  #takeChunks(buffer: Uint8Array): number {
-    const [bytes] = this.#chunks;
-    const count = Math.min(bytes.length, buffer.length);
-    buffer.set(count === bytes.length ? bytes : bytes.subarray(0, count));
-    if (count === bytes.length) this.#chunks.shift();
-    else this.#chunks[0] = bytes.subarray(count);
-    return count;
   }
 }
 

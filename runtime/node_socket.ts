@@ -1,15 +1,12 @@
 import { Socket, type SocketConstructorOpts } from "node:net";
 
-/** Bytes of the one buffer that all reads of the runtime fill, as large as the runtime's own. */
+/** The number that the runtime's own streams ask for. It reads as much as it wants. */
 const READ_BYTES = 64 * 1024;
-
-/** The buffer into which the runtime reads. What it brings is copied out within the event that says so. */
-let shared: Uint8Array<ArrayBuffer> | undefined;
 
 /** Learns what happens to a {@linkcode NodeSocket}. */
 export interface SocketObserver {
-  /** Gets bytes that may be used within the call only. True if the socket shall go on reading. */
-  onBytes(bytes: Uint8Array): boolean;
+  /** Gets bytes in a buffer of their own. It returns false to make the socket stop reading. */
+  onBytes(bytes: Uint8Array<ArrayBuffer>): boolean;
   /** The peer has ended its side. */
   onEnd(): void;
   /** A read, a write, an attempt to connect or a half-close has failed. */
@@ -20,8 +17,6 @@ export interface SocketObserver {
 interface AllOptions extends SocketConstructorOpts {
   /** The handle of an accepted socket. */
   handle?: unknown;
-  /** The runtime reads nothing until it is asked to. */
-  manualStart?: boolean;
   noDelay?: boolean;
   keepAlive?: boolean;
 }
@@ -29,31 +24,21 @@ interface AllOptions extends SocketConstructorOpts {
 /**
  * A socket of Node that reads only if it is asked to, and lives until it is closed.
  *
- * A `net.Socket` reads ahead of its program, and a failed write destroys it, together with everything that waits to be
- * read. The methods that decide so are part of the documented stream interface, and are overridden here.
+ * A `net.Socket` fills a buffer of its own before anybody asks, and a failed write destroys it, together with everything
+ * that waits to be read. The methods that decide so are part of the documented stream interface, and overridden here.
  */
 export class NodeSocket extends Socket {
   #observer: SocketObserver | undefined;
   #disposed = false;
 
   constructor(options: AllOptions) {
-    const buffer = shared ??= new Uint8Array(READ_BYTES);
-    super(
-      {
-        ...options,
-        allowHalfOpen: true,
-        manualStart: true,
-        onread: {
-          buffer,
-          callback: (count: number) => this.#observer?.onBytes(buffer.subarray(0, count)) ?? false,
-        },
-      } as SocketConstructorOpts,
-    );
+    const all = { ...options, allowHalfOpen: true, manualStart: true };
+    super(all as SocketConstructorOpts);
   }
 
   /**
-   * Takes over the connection of an accepted socket, which has given up reading. The runtime has no way to make
-   * accepted sockets of another class.
+   * Takes over the connection of an accepted socket, which reads nothing. The runtime has no way to make accepted
+   * sockets of another class.
    */
   static adopt(accepted: Socket): NodeSocket {
     const owner = accepted as unknown as { _handle: unknown };
@@ -70,6 +55,11 @@ export class NodeSocket extends Socket {
   /** Begins to read, if it does not read already. */
   startReading(): void {
     super._read(READ_BYTES);
+  }
+
+  /** True if the system has taken all that was written. The callback of a write comes later. */
+  get taken(): boolean {
+    return this.writableLength === 0 && this.errored === null;
   }
 
   /** Closes the socket. Nothing is reported after this. */
@@ -89,9 +79,13 @@ export class NodeSocket extends Socket {
   /** The stream calls it to fill its own buffer, which stays empty here. */
   override _read(): void {}
 
-  /** The runtime calls it with `null` at the end of stream; bytes go another way. */
-  override push(): boolean {
-    this.#observer?.onEnd();
+  /** The runtime calls it with what it has read, and with `null` at the end of stream. */
+  override push(chunk: Uint8Array<ArrayBuffer> | null): boolean {
+    if (chunk === null) this.#observer?.onEnd();
+    else {
+      const { buffer, byteOffset, length } = chunk;
+      return this.#observer?.onBytes(new Uint8Array(buffer, byteOffset, length)) ?? false;
+    }
     return true;
   }
 
