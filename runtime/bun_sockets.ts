@@ -1,17 +1,16 @@
 import { fromRuntimeAddress, withZoneOf } from "../core/address_check.ts";
+import { withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
 import type { Address, Transport, TransportListener } from "../types.ts";
 import { AcceptQueue } from "./accept_queue.ts";
 import type { Backend, ListenSettings, TcpSettings } from "./backend.ts";
 import { type BunSocket, BunStream, STREAM_EVENTS } from "./bun_stream.ts";
+import { resolveName } from "./datagram_support.ts";
 import { explainNodeFailure } from "./node_errors.ts";
 
 /** A listener of Bun. */
 interface BunServer {
-  readonly hostname: string;
   readonly port: number;
-  /** Fills an object with the address. */
-  getsockname(into: { address?: string }): void;
   stop(): void;
   ref(): void;
   unref(): void;
@@ -56,7 +55,7 @@ export const bunSockets: Pick<Backend, "listen" | "connect"> | undefined =
 async function explained<T>(
   operation: string,
   address: Address,
-  open: () => T | Promise<T>,
+  open: () => Promise<T>,
 ): Promise<T> {
   try {
     return await open();
@@ -70,9 +69,15 @@ class BunListener implements TransportListener {
   readonly #server: BunServer;
   readonly #clients: AcceptQueue<BunStream>;
 
-  constructor(runtime: BunRuntime, { host, port }: Address, settings: ListenSettings) {
+  /** @param hostname The IP address of the host. */
+  constructor(
+    runtime: BunRuntime,
+    hostname: string,
+    { host, port }: Address,
+    settings: ListenSettings,
+  ) {
     const server = this.#server = runtime.listen({
-      hostname: host,
+      hostname,
       port,
       allowHalfOpen: true,
       reusePort: settings.reusePort,
@@ -90,11 +95,8 @@ class BunListener implements TransportListener {
       open: (stream) => stream,
       refuse: (stream) => stream.reset(),
     });
-    // The host is the one that was asked for, which may be a name.
-    const bound: { address?: string } = {};
-    server.getsockname(bound);
-    const hostname = bound.address ?? server.hostname;
-    this.address = withZoneOf(host, fromRuntimeAddress({ hostname, port: server.port }));
+    const bound = fromRuntimeAddress({ hostname: withoutZone(hostname), port: server.port });
+    this.address = withZoneOf(host, bound);
   }
 
   accept(): Promise<Transport> {
@@ -115,13 +117,19 @@ class BunListener implements TransportListener {
   }
 }
 
-function listen(runtime: BunRuntime, address: Address, settings: ListenSettings): BunListener {
+async function listen(
+  runtime: BunRuntime,
+  address: Address,
+  settings: ListenSettings,
+): Promise<TransportListener> {
   const { backlog = BACKLOG } = settings;
   if (backlog !== BACKLOG) {
     const reason = `Bun has a backlog of ${BACKLOG} and no other`;
     throw new SocketError("Unsupported", "listen", reason, { address });
   }
-  return new BunListener(runtime, address, settings);
+  // The runtime does not say that it does not know a name.
+  const hostname = await resolveName("listen", address);
+  return new BunListener(runtime, hostname, address, settings);
 }
 
 /**

@@ -75,12 +75,11 @@ export class BunStream extends ReceivedChunks implements ChunkTransport {
     if (this.closed) return Promise.reject(closedUnderneath());
     const count = this.#gone ? -1 : this.#socket.write(bytes);
     if (count > 0) return Promise.resolve(count);
+    if (count < 0) return Promise.reject(this.#noteFailedWrite());
     this.#bytes = bytes;
     this.#write = Promise.withResolvers();
-    const { promise } = this.#write;
-    if (count < 0) this.#failWrite();
-    else this.#updateReference();
-    return promise;
+    this.#updateReference();
+    return this.#write.promise;
   }
 
   closeWrite(): Promise<void> {
@@ -114,26 +113,25 @@ export class BunStream extends ReceivedChunks implements ChunkTransport {
   }
 
   onEnd(): void {
-    this.end();
+    if (this.#failure === undefined) this.end();
+    else this.fail(this.#failure);
   }
 
   onDrain(): void {
     const bytes = this.#bytes;
     if (bytes === undefined) return;
     const count = this.#socket.write(bytes);
-    if (count === 0 && bytes.length > 0) return;
-    if (count < 0) return this.#failWrite();
-    this.#settleWrite()?.resolve(count);
+    if (count > 0) this.#settleWrite()?.resolve(count);
+    else if (count < 0) this.#settleWrite()?.reject(this.#noteFailedWrite());
   }
 
   /** The runtime closes a socket by itself after a failure, or when both directions have ended. */
   onClose(error: Error | undefined): void {
     this.#gone = true;
-    this.#failure = error;
+    this.#failure ??= error;
     this.#onGone?.();
-    if (error === undefined) this.end();
-    else if (!this.ended) this.fail(error);
-    this.#failWrite();
+    this.onEnd();
+    this.#settleWrite()?.reject(this.#failure ?? systemError("EPIPE"));
   }
 
   protected override start(): void {
@@ -147,8 +145,13 @@ export class BunStream extends ReceivedChunks implements ChunkTransport {
     this.#updateReference();
   }
 
-  #failWrite(): void {
-    this.#settleWrite()?.reject(this.#failure ?? brokenPipe());
+  /**
+   * Makes the error of a write that has failed. The runtime has dropped the system's, and reports an end of stream where
+   * the peer has reset the connection: only if the end came before, the peer has ended its side in order.
+   */
+  #noteFailedWrite(): Error {
+    if (!this.ended) this.#failure ??= systemError("ECONNRESET");
+    return this.#failure ?? systemError("EPIPE");
   }
 
   #settleWrite(): PromiseWithResolvers<number> | undefined {
@@ -170,7 +173,7 @@ function addressOf(hostname: string, port: number): TransportAddress {
   return { transport: "tcp", hostname, port };
 }
 
-/** Makes the error of a write to a socket that has closed, about which the runtime says no more. */
-function brokenPipe(): Error {
-  return Object.assign(new Error("the socket is closed"), { code: "EPIPE" });
+/** Makes an error of the system that the runtime did not give. */
+function systemError(code: string): Error {
+  return Object.assign(new Error("the runtime does not say why"), { code });
 }

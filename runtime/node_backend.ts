@@ -5,7 +5,7 @@ import { AcceptQueue } from "./accept_queue.ts";
 import type { Backend, DatagramSettings, ListenSettings, TcpSettings } from "./backend.ts";
 import { bunSockets } from "./bun_sockets.ts";
 import { NodeDatagrams } from "./node_datagrams.ts";
-import { explainNodeFailure } from "./node_errors.ts";
+import { checkZone, explainNodeFailure } from "./node_errors.ts";
 import { NodeSocket } from "./node_socket.ts";
 import { NodeStream } from "./node_stream.ts";
 
@@ -85,6 +85,7 @@ async function connect(
   { noDelay, keepAlive }: TcpSettings,
   signal?: AbortSignal,
 ): Promise<Transport> {
+  checkZone("connect", address);
   const socket = new NodeSocket({ noDelay, keepAlive });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onAbort = () => reject(signal!.reason);

@@ -5,6 +5,7 @@ import { toAddress, withZoneOf } from "../core/address_check.ts";
 import { refTimer, unrefTimer } from "../core/timer.ts";
 import type { Address, Datagram } from "../types.ts";
 import type { DatagramSettings, DatagramSocket } from "./backend.ts";
+import { explainNodeFailure } from "./node_errors.ts";
 import { grantFor, isGranted, missingPermission } from "./permissions.ts";
 import { explainSendFailure, resolveName } from "./datagram_support.ts";
 
@@ -12,6 +13,9 @@ import { explainSendFailure, resolveName } from "./datagram_support.ts";
 const RECEIVE_QUEUE_LIMIT_BYTES = 2 * 1024 * 1024;
 /** Bytes that a queued datagram counts beside its payload, so that empty ones are bounded as well. */
 const QUEUED_OVERHEAD_BYTES = 128;
+
+/** Attempts to send one datagram while the system reports what became of earlier ones. */
+const MOST_SEND_ATTEMPTS = 8;
 
 /** The longest interval that a timer of the runtime takes. */
 const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
@@ -59,7 +63,8 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
       socket.setBroadcast(true);
     } catch (error) {
       socket.close();
-      throw isUnknownZone(error, host) ? noSuchZone(address, error) : error;
+      if (isUnknownZone(error, host)) throw noSuchZone(address, error);
+      throw explainNodeFailure(error, "bindUdp", address);
     }
     socket.removeListener("error", reject);
     return new NodeDatagrams(socket, host);
@@ -97,17 +102,29 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
     else unrefTimer(this.#hold);
   }
 
-  send(bytes: Uint8Array, { host, port }: Address): Promise<void> {
+  async send(bytes: Uint8Array, to: Address): Promise<void> {
     // The runtime reads the bytes a tick later. If their buffer was transferred meanwhile, it throws past every handler.
     const own = new Uint8Array(bytes);
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await this.#sendOnce(own, to);
+      } catch (error) {
+        // On Bun a send reports that nobody listens at the target of an earlier one, and sends nothing.
+        const { code } = error as { code?: string };
+        if (code !== "ECONNREFUSED" || attempt === MOST_SEND_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  #sendOnce(bytes: Uint8Array, { host, port }: Address): Promise<void> {
+    const target = this.#mapsIPv4 && ipFamily(host) === 4 ? `::ffff:${host}` : host;
     return new Promise((resolve, reject) => {
-      const target = this.#mapsIPv4 && ipFamily(host) === 4 ? `::ffff:${host}` : host;
-      this.#socket.send(own, port, target, (error) => error ? reject(error) : resolve());
+      this.#socket.send(bytes, port, target, (error) => error ? reject(error) : resolve());
     });
   }
 
   explainSendFailure(error: unknown, to: Address): unknown {
-    return explainSendFailure(error, this.address, to);
+    return explainNodeFailure(explainSendFailure(error, this.address, to), "sendTo", to);
   }
 
   async close(): Promise<void> {
@@ -147,13 +164,9 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
   }
 }
 
-/**
- * Deno's `node:dgram` gives no code if it cannot read the address; a bind that the system refuses has one. Node and Bun
- * have EINVAL for both.
- */
+/** `node:dgram` gives no code if it cannot read the address; a bind that the system refuses has one. */
 function isUnknownZone(error: unknown, host: string): boolean {
-  const { code } = error as { code?: string };
-  return (code === "UNKNOWN" || code === "EINVAL") && withoutZone(host) !== host;
+  return (error as { code?: string }).code === "UNKNOWN" && withoutZone(host) !== host;
 }
 
 /** Makes the error that `Deno.listenDatagram` leads to for a zone that does not exist. */

@@ -1,3 +1,4 @@
+import { networkInterfaces } from "node:os";
 import { withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
@@ -25,10 +26,25 @@ export function explainNodeFailure(error: unknown, operation: string, address: A
       cause: error,
     });
   }
-  const unknownZone = code === "EINVAL" && withoutZone(address.host) !== address.host;
-  if (syscall === "getaddrinfo" || unknownZone) {
+  if (syscall === "getaddrinfo" || isUnknownZone(code, address.host)) {
     const context = { address, cause: error };
     return new SocketError("HostNotFound", operation, "host not found", context);
   }
   return error;
+}
+
+/**
+ * Throws if a host has a zone that names no interface of this machine. Node takes it for no zone at all, and waits for
+ * an answer that cannot come.
+ */
+export function checkZone(operation: string, address: Address): void {
+  const zone = address.host.slice(withoutZone(address.host).length + 1);
+  if (zone === "" || /^\d+$/.test(zone) || zone in networkInterfaces()) return;
+  throw new SocketError("HostNotFound", operation, "host not found", { address });
+}
+
+/** Says if a bind or a connect has failed because the machine has no interface of the zone's name. */
+function isUnknownZone(code: string | undefined, host: string): boolean {
+  const refused = code === undefined || code === "EINVAL" || code === "ENOENT";
+  return refused && withoutZone(host) !== host;
 }
