@@ -5,8 +5,8 @@ import { toAddress, withZoneOf } from "../core/address_check.ts";
 import { refTimer, unrefTimer } from "../core/timer.ts";
 import type { Address, Datagram } from "../types.ts";
 import type { DatagramSettings, DatagramSocket } from "./backend.ts";
-import { explainNodeFailure } from "./node_errors.ts";
-import { grantFor, isGranted, missingPermission } from "./permissions.ts";
+import { checkZone, explainNodeFailure } from "./node_errors.ts";
+import { grantFor, isGranted, missingPermission, onDeno } from "./permissions.ts";
 import { explainSendFailure, resolveName } from "./datagram_support.ts";
 
 /** Bytes of datagrams that are kept: `node:dgram` delivers every datagram, asked for or not. */
@@ -105,6 +105,8 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
   async send(bytes: Uint8Array, to: Address): Promise<void> {
     // The runtime reads the bytes a tick later. If their buffer was transferred meanwhile, it throws past every handler.
     const own = new Uint8Array(bytes);
+    // Deno's own refuses it, and its list of interfaces needs a permission.
+    if (!onDeno && to.host.includes("%")) checkZone("sendTo", to);
     for (let attempt = 1;; attempt++) {
       try {
         return await this.#sendOnce(own, to);

@@ -1,4 +1,3 @@
-import { networkInterfaces } from "node:os";
 import { withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
@@ -8,6 +7,10 @@ import { grantFor } from "./permissions.ts";
 interface SystemError {
   readonly code?: string;
   readonly syscall?: string;
+}
+
+interface NodeProcess {
+  getBuiltinModule(name: "node:os"): { networkInterfaces(): object };
 }
 
 /**
@@ -39,7 +42,10 @@ export function explainNodeFailure(error: unknown, operation: string, address: A
  */
 export function checkZone(operation: string, address: Address): void {
   const zone = address.host.slice(withoutZone(address.host).length + 1);
-  if (zone === "" || /^\d+$/.test(zone) || zone in networkInterfaces()) return;
+  // Asked for on use, so that importing the package loads nothing of node:.
+  const { process } = globalThis as unknown as { process: NodeProcess };
+  if (zone === "" || /^\d+$/.test(zone)) return;
+  if (zone in process.getBuiltinModule("node:os").networkInterfaces()) return;
   throw new SocketError("HostNotFound", operation, "host not found", { address });
 }
 
