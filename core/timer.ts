@@ -39,6 +39,14 @@ export function unrefTimer(id: TimerId | TimerObject): void {
   else numbers.unref(id);
 }
 
+/** The function as it was when this package was loaded: tests may replace it by a clock, or count what calls leave. */
+const { setTimeout: setRealTimeout } = globalThis;
+
+/** Calls `fire` after `ms`, for work that belongs to no call. The process may end before. */
+export function startHousekeeping(ms: number, fire: () => void): void {
+  unrefTimer(setRealTimeout(fire, ms));
+}
+
 /**
  * Calls `fire` after `ms`, which may be of any size, and never for `Infinity`. The returned function stops that.
  *

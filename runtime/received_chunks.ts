@@ -1,4 +1,4 @@
-import { unrefTimer } from "../core/timer.ts";
+import { startHousekeeping } from "../core/timer.ts";
 import { closedUnderneath } from "./accept_queue.ts";
 
 /** A read that waits for the runtime. It resolves to bytes, to a number of them, or to `null`. */
@@ -9,9 +9,6 @@ type PendingRead = PromiseWithResolvers<Uint8Array<ArrayBuffer> | number | null>
  * and to hold it again took 1.3 of the 14 µs that a round trip takes on Node.
  */
 const RELEASE_AFTER_MS = 20;
-
-// A test of a program may replace it by a clock of its own, and counts the timers of its calls.
-const { setTimeout } = globalThis;
 
 /** Sockets that are held and may have no read that waits. */
 let idle: ReceivedChunks[] = [];
@@ -151,7 +148,7 @@ export abstract class ReceivedChunks {
 
 /** Releases a socket in a while, unless it is read from again. The timer itself does not keep the process alive. */
 function releaseLater(socket: ReceivedChunks): void {
-  if (idle.length === 0) unrefTimer(setTimeout(releaseAll, RELEASE_AFTER_MS));
+  if (idle.length === 0) startHousekeeping(RELEASE_AFTER_MS, releaseAll);
   idle.push(socket);
 }
 

@@ -1,7 +1,11 @@
 import type { RuntimeName, Runtimes } from "./_runtimes.ts";
 
 /** The servers among the examples, and the words before the address in their first line. */
-const SERVERS = { line_server: "lines on", resp_server: "RESP on", chat_server: "chat on" } as const;
+const SERVERS = {
+  line_server: "lines on",
+  resp_server: "RESP on",
+  chat_server: "chat on",
+} as const;
 const LONGEST_TALK_MS = 60_000;
 
 type Party = RuntimeName | "deno";
@@ -23,7 +27,9 @@ export async function talkProblems(
   let talks = 0;
   for (const server of parties) {
     const servers = await Promise.all(
-      Object.entries(SERVERS).map(([name, words]) => ServerProcess.start(runtimes, server, name, words)),
+      Object.entries(SERVERS).map(([name, words]) =>
+        ServerProcess.start(runtimes, server, name, words)
+      ),
     );
     for (const client of parties) {
       const addresses = servers.map(({ address }) => address);

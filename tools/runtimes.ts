@@ -9,7 +9,13 @@
 import type { RunCounts } from "../tests/runtimes/deno_test.ts";
 import { NEED_DENO } from "../tests/runtimes/exceptions.ts";
 import { filesUnder } from "./_files.ts";
-import { installRuntimes, type RuntimeName, RUNTIMES, type Runtimes, VERSIONS } from "./_runtimes.ts";
+import {
+  installRuntimes,
+  type RuntimeName,
+  RUNTIMES,
+  type Runtimes,
+  VERSIONS,
+} from "./_runtimes.ts";
 import { talkProblems } from "./_talk.ts";
 
 /** Quiet machines need 40 s for the longest file, busy ones several times that. */
@@ -25,7 +31,9 @@ interface FileRun {
 async function testFiles(parts: readonly string[]): Promise<string[]> {
   const files = (await filesUnder("tests/unit")).filter((path) => path.endsWith("_test.ts"))
     .map((path) => path.slice("tests/unit/".length));
-  return parts.length === 0 ? files : files.filter((file) => parts.some((one) => file.includes(one)));
+  return parts.length === 0
+    ? files
+    : files.filter((file) => parts.some((one) => file.includes(one)));
 }
 
 async function runFile(runtimes: Runtimes, name: RuntimeName, file: string): Promise<FileRun> {
