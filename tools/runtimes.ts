@@ -1,6 +1,6 @@
 /**
- * Runs the tests of `tests/unit` on Node and Bun, lets the examples of all runtimes talk to each other, and prints a
- * last line like `123 passed, 0 failed`. Arguments are names of runtimes (`node22`, `node26`, `bun`) and parts of paths:
+ * Runs the tests of `tests/unit` on Node and Bun, lets the examples of all runtimes talk to each other, installs the
+ * package from npm, and prints a last line like `123 passed, 0 failed`. Arguments are names of runtimes (`node22`, `node26`, `bun`) and parts of paths:
  *
  *     deno task test:runtimes bun udp/
  *
@@ -9,6 +9,7 @@
 import type { RunCounts } from "../tests/runtimes/deno_test.ts";
 import { NEED_DENO } from "../tests/runtimes/exceptions.ts";
 import { filesUnder } from "./_files.ts";
+import { installProblems } from "./_npm_install.ts";
 import {
   installRuntimes,
   type RuntimeName,
@@ -116,6 +117,11 @@ async function main(args: readonly string[]): Promise<boolean> {
     console.log(`\n== examples that talk to each other: ${talks} ok, ${problems.length} not ok`);
     passed += talks;
     failed += problems.length;
+    const installed = await installProblems(runtimes, names);
+    for (const problem of installed.problems) console.log(`FAILED ${problem}`);
+    console.log(`== npm package: ${installed.steps} steps, ${installed.problems.length} not ok`);
+    passed += Math.max(0, installed.steps - installed.problems.length);
+    failed += installed.problems.length;
   }
   if (passed + failed === 0) failed = 1;
   console.log(`\n${passed} passed, ${failed} failed`);
