@@ -5,7 +5,7 @@ import { AcceptQueue } from "./accept_queue.ts";
 import type { Backend, DatagramSettings, ListenSettings, TcpSettings } from "./backend.ts";
 import { bunSockets } from "./bun_sockets.ts";
 import { NodeDatagrams } from "./node_datagrams.ts";
-import { checkZone, explainNodeFailure } from "./node_errors.ts";
+import { checkPermission, checkZone, explainNodeFailure } from "./node_errors.ts";
 import { NodeSocket } from "./node_socket.ts";
 import { NodeStream } from "./node_stream.ts";
 
@@ -58,6 +58,7 @@ async function listen(
   address: Address,
   { backlog, reusePort, noDelay, keepAlive }: ListenSettings,
 ): Promise<TransportListener> {
+  checkPermission("listen", address);
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay, keepAlive });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject);
@@ -85,6 +86,7 @@ async function connect(
   { noDelay, keepAlive }: TcpSettings,
   signal?: AbortSignal,
 ): Promise<Transport> {
+  checkPermission("connect", address);
   checkZone("connect", address);
   const socket = new NodeSocket({ noDelay, keepAlive });
   const { promise, resolve, reject } = Promise.withResolvers<void>();

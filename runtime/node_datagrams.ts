@@ -5,7 +5,7 @@ import { toAddress, withZoneOf } from "../core/address_check.ts";
 import { refTimer, unrefTimer } from "../core/timer.ts";
 import type { Address, Datagram } from "../types.ts";
 import type { DatagramSettings, DatagramSocket } from "./backend.ts";
-import { checkZone, explainNodeFailure } from "./node_errors.ts";
+import { checkPermission, checkZone, explainNodeFailure } from "./node_errors.ts";
 import { grantFor, isGranted, missingPermission, onDeno } from "./permissions.ts";
 import { explainSendFailure, resolveName } from "./datagram_support.ts";
 
@@ -41,6 +41,7 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
   readonly #hold = setInterval(() => {}, LONGEST_INTERVAL_MS);
 
   static async bind(address: Address, settings: DatagramSettings): Promise<NodeDatagrams> {
+    if (!onDeno) checkPermission("bindUdp", address);
     const host = await resolveName("bindUdp", address);
     const grant = grantFor({ host, port: address.port });
     // The runtime's bind throws past every handler if the permission is missing.

@@ -11,6 +11,31 @@ interface SystemError {
 
 interface NodeProcess {
   getBuiltinModule(name: "node:os"): { networkInterfaces(): object };
+  /** It is there if Node runs with `--permission`. */
+  readonly permission?: { has(scope: "net"): boolean };
+  readonly allowedNodeEnvironmentFlags?: ReadonlySet<string>;
+}
+
+const { process } = globalThis as unknown as { process: NodeProcess };
+
+/**
+ * Throws if Node has no permission for the net: its `listen` and `bind` would throw past every handler. The permissions
+ * of Node 24 and before know no net, and say that none is given.
+ */
+export function checkPermission(operation: string, address: Address): void {
+  if (process.permission === undefined || process.permission.has("net")) return;
+  if (process.allowedNodeEnvironmentFlags?.has("--allow-net")) {
+    throw missingNet(operation, address);
+  }
+}
+
+function missingNet(operation: string, address: Address, cause?: unknown): SocketError {
+  const reason = "net access is missing, run again with --allow-net";
+  return new SocketError("PermissionDenied", operation, reason, {
+    address,
+    permission: { name: "net", host: grantFor(address) },
+    ...cause === undefined ? {} : { cause },
+  });
 }
 
 /**
@@ -19,16 +44,8 @@ interface NodeProcess {
  */
 export function explainNodeFailure(error: unknown, operation: string, address: Address): unknown {
   const { code, syscall } = Object(error) as SystemError;
-  // Node runs with `--permission` and without `--allow-net`, which it cannot limit to hosts.
-  if (code === "ERR_ACCESS_DENIED") {
-    const reason = "net access is missing, run again with --allow-net";
-    const permission = { name: "net", host: grantFor(address) } as const;
-    return new SocketError("PermissionDenied", operation, reason, {
-      address,
-      permission,
-      cause: error,
-    });
-  }
+  // Node has one permission for all hosts.
+  if (code === "ERR_ACCESS_DENIED") return missingNet(operation, address, error);
   if (syscall === "getaddrinfo" || isUnknownZone(code, address.host)) {
     const context = { address, cause: error };
     return new SocketError("HostNotFound", operation, "host not found", context);
@@ -42,9 +59,8 @@ export function explainNodeFailure(error: unknown, operation: string, address: A
  */
 export function checkZone(operation: string, address: Address): void {
   const zone = address.host.slice(withoutZone(address.host).length + 1);
-  // Asked for on use, so that importing the package loads nothing of node:.
-  const { process } = globalThis as unknown as { process: NodeProcess };
   if (zone === "" || /^\d+$/.test(zone)) return;
+  // Asked for on use, so that importing the package loads nothing of node:.
   if (zone in process.getBuiltinModule("node:os").networkInterfaces()) return;
   throw new SocketError("HostNotFound", operation, "host not found", { address });
 }
