@@ -11,8 +11,3 @@ export interface ChunkTransport extends Transport {
    */
   readChunk(): Promise<Uint8Array<ArrayBuffer> | null>;
 }
-
-/** Says if a transport gives chunks of its own. */
-export function givesChunks(transport: Transport): transport is ChunkTransport {
-  return typeof (transport as Partial<ChunkTransport>).readChunk === "function";
-}

@@ -1,8 +1,13 @@
-import { type ChunkTransport, givesChunks } from "../bytes/chunk_transport.ts";
+import type { ChunkTransport } from "../bytes/chunk_transport.ts";
 import type { Transport } from "../types.ts";
 import { CheckedTransport } from "./checked_transport.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { ReadBuffer } from "./read_buffer.ts";
+
+/** Says if a transport gives chunks of its own. */
+function givesChunks(transport: Transport): transport is ChunkTransport {
+  return typeof (transport as Partial<ChunkTransport>).readChunk === "function";
+}
 
 /** Learns that a read has ended which nobody but it waits for. */
 export interface InputConsumer {

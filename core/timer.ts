@@ -14,7 +14,7 @@ interface TimerObject {
   unref(): void;
 }
 
-/** What a runtime that gives numbers for timers has instead of the methods of a timer. */
+/** The functions of a runtime that gives numbers for timers, which have no methods. */
 export interface TimerReferences {
   ref(id: number): void;
   unref(id: number): void;

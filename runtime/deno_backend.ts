@@ -1,6 +1,4 @@
 import { fromRuntimeAddress, withZoneOf } from "../core/address_check.ts";
-import { useErrnoNames } from "../core/error_mapping.ts";
-import { useTimerReferences } from "../core/timer.ts";
 import { SocketError } from "../errors.ts";
 import type { Address, Transport, TransportListener } from "../types.ts";
 import type {
@@ -12,7 +10,7 @@ import type {
 } from "./backend.ts";
 import { DenoDatagrams, hasUnstableNet } from "./deno_datagrams.ts";
 import { NodeDatagrams } from "./node_datagrams.ts";
-import { explainDenial, onDeno } from "./permissions.ts";
+import { explainDenial } from "./permissions.ts";
 
 /** The sockets of Deno. A connection's transport is the `Deno.TcpConn` itself. */
 export const denoBackend: Backend = { listen, connect, bindDatagrams };
@@ -109,21 +107,4 @@ function applySettings(conn: Deno.TcpConn, { noDelay, keepAlive }: TcpSettings):
   } catch {
     // The first send or recv reports it.
   }
-}
-
-interface NodeProcess {
-  getBuiltinModule(name: "node:util"): { getSystemErrorName(errno: number): string | undefined };
-}
-
-// The function loads `node:util` when an error without a code needs a name, so importing this package does not.
-useErrnoNames((errno) => {
-  const { process } = globalThis as unknown as { process: NodeProcess };
-  return process.getBuiltinModule("node:util").getSystemErrorName(-errno);
-});
-
-if (onDeno) {
-  useTimerReferences({
-    ref: (id) => Deno.refTimer(id),
-    unref: (id) => Deno.unrefTimer(id),
-  });
 }

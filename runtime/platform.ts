@@ -1,3 +1,5 @@
+import { useErrnoNames } from "../core/error_mapping.ts";
+import { useTimerReferences } from "../core/timer.ts";
 import type { Backend } from "./backend.ts";
 import { denoBackend } from "./deno_backend.ts";
 import { onDeno } from "./permissions.ts";
@@ -15,4 +17,21 @@ function onFirstUse(): Backend {
     bindDatagrams: async (address, settings) =>
       await (await load()).bindDatagrams(address, settings),
   };
+}
+
+interface NodeProcess {
+  getBuiltinModule(name: "node:util"): { getSystemErrorName(errno: number): string | undefined };
+}
+
+// The function loads `node:util` when an error without a code needs a name, so importing this package does not.
+useErrnoNames((errno) => {
+  const { process } = globalThis as unknown as { process: NodeProcess };
+  return process.getBuiltinModule("node:util").getSystemErrorName(-errno);
+});
+
+if (onDeno) {
+  useTimerReferences({
+    ref: (id) => Deno.refTimer(id),
+    unref: (id) => Deno.unrefTimer(id),
+  });
 }

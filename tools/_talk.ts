@@ -10,7 +10,7 @@ const LONGEST_TALK_MS = 60_000;
 
 type Party = RuntimeName | "deno";
 
-/** What every client has to hear from every server. */
+/** The answers that every client has to hear from every server. */
 const EXPECTED = {
   lines: ["1 HELLO", "2 GRÜSSE", "3 error: TooLarge", "4 BYE"],
   resp: [{ status: "OK" }, true, { status: "PONG" }],
