@@ -4,10 +4,17 @@
  * @module
  */
 
-import { checkAddress, checkHostAndPort, toAddress } from "./core/address_check.ts";
+import {
+  checkHostAndPort,
+  checkSocketAddress,
+  readPath,
+  toAddress,
+  toUnixAddress,
+} from "./core/address_check.ts";
 import { describe, invalidInput, quote } from "./core/arguments.ts";
 import { formatHostPort } from "./core/ip_address.ts";
-import type { Address } from "./types.ts";
+import { formatUnixPath, parseUnixPath } from "./core/unix_path.ts";
+import type { Address, SocketAddress } from "./types.ts";
 
 /**
  * Reads `host:port`, with an IPv6 host in brackets.
@@ -27,9 +34,16 @@ import type { Address } from "./types.ts";
  */
 export function parseAddress(text: string): Address {
   const operation = "parseAddress";
-  if (typeof text !== "string") {
-    throw invalidInput(operation, `the text is ${describe(text)}, not a string`);
-  }
+  checkIsText(operation, text);
+  return readHostAndPort(operation, text);
+}
+
+function checkIsText(operation: string, text: unknown): void {
+  if (typeof text === "string") return;
+  throw invalidInput(operation, `the text is ${describe(text)}, not a string`);
+}
+
+function readHostAndPort(operation: string, text: string): Address {
   const match = /^(?:\[([^[\]]*)\]|([^:[\]]*)):(0|[1-9][0-9]{0,4})$/.exec(text);
   if (match === null) {
     throw invalidInput(
@@ -47,7 +61,34 @@ export function parseAddress(text: string): Address {
 }
 
 /**
- * Writes an address as {@linkcode parseAddress} reads it: `host:port`, with an IPv6 host in brackets.
+ * Reads an address of either kind: `host:port` as {@linkcode parseAddress}, or `unix:` and the path of a Unix socket.
+ *
+ * @param text The address, such as `127.0.0.1:80`, `unix:/run/app.sock` or `unix:app.sock`; `unix:@name` is the
+ * abstract name `"\0name"`, and `unix:///run/app.sock` is read too. `unix:80` is a host and a port, `unix:./80` a file.
+ * @returns The address, frozen.
+ * @throws {SocketError} `InvalidInput` if the text is anything else, or if the path is too long.
+ *
+ * @example
+ * ```ts
+ * import { parseSocketAddress } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
+ *
+ * assertEquals(parseSocketAddress("unix:/run/app.sock"), { path: "/run/app.sock" });
+ * assertEquals(parseSocketAddress("unix:@app"), { path: "\0app" });
+ * assertEquals(parseSocketAddress("[::1]:80"), { host: "::1", port: 80 });
+ * ```
+ */
+export function parseSocketAddress(text: string): SocketAddress {
+  const operation = "parseSocketAddress";
+  checkIsText(operation, text);
+  const path = parseUnixPath(operation, text);
+  return path === undefined ? readHostAndPort(operation, text) : toUnixAddress(path);
+}
+
+/**
+ * Writes an address as {@linkcode parseSocketAddress} reads it: `host:port`, with an IPv6 host in brackets, or `unix:`
+ * and the path. An abstract name begins with `@`, and an unnamed Unix socket is `unix:` alone. A path that would be read
+ * in another way is written as another one of the same file: `@file` as `unix:./@file`.
  *
  * @param address The address; port 0 to 65535.
  * @returns Its text.
@@ -59,9 +100,15 @@ export function parseAddress(text: string): Address {
  * import { assertEquals } from "jsr:@std/assert";
  *
  * assertEquals(formatAddress({ host: "::1", port: 80 }), "[::1]:80");
+ * assertEquals(formatAddress({ path: "/run/app.sock" }), "unix:/run/app.sock");
  * ```
  */
-export function formatAddress(address: Address): string {
-  const { host, port } = checkAddress("formatAddress", address, 0);
-  return formatHostPort(host, port);
+export function formatAddress(address: SocketAddress): string {
+  const operation = "formatAddress";
+  const path = readPath(operation, address);
+  if (path === "") return formatUnixPath(path);
+  const checked = checkSocketAddress(operation, address, 0);
+  return checked.host === undefined
+    ? formatUnixPath(checked.path)
+    : formatHostPort(checked.host, checked.port);
 }

@@ -1,24 +1,36 @@
 /**
- * The extension point: a {@linkcode Connection} over anything that moves bytes.
+ * The extension points: a {@linkcode Connection} over anything that moves bytes, and a {@linkcode Listener} over anything
+ * that accepts.
  *
  * @module
  */
 
 import { checkLimit, checkOptions, invalidInput, readArguments } from "./core/arguments.ts";
-import { CheckedTransport } from "./connection/checked_transport.ts";
+import { checkSocketAddress } from "./core/address_check.ts";
+import { CheckedListener, CheckedTransport, isTransport } from "./connection/checked_transport.ts";
 import {
   DEFAULT_SEND_QUEUE_LIMIT,
   notAConnection,
   StreamConnection,
 } from "./connection/stream_connection.ts";
-import type { Connection, ConnectionOptions, Transport } from "./types.ts";
+import { StreamListener } from "./connection/stream_listener.ts";
+import type {
+  Address,
+  Connection,
+  ConnectionOptions,
+  Listener,
+  SocketAddress,
+  Transport,
+  TransportListener,
+  UnixAddress,
+} from "./types.ts";
 
 /**
  * Makes a connection over any object shaped like `Deno.Conn`: a TLS or Unix socket, a tunnel, a pair in memory. All
  * functions work on it as they do over TCP. The connection owns the transport from then on.
  *
- * @param transport Moves the bytes. If it has no address with a host and a port, the connection's address is
- * `{ host: "", port: 0 }`. If it has no `closeWrite`, that function is `Unsupported`.
+ * @param transport Moves the bytes. The address of a Unix socket is given as `{ path }`. If the transport has neither
+ * that nor an address with a host and a port, the connection's address is `{ host: "", port: 0 }`. If it has no `closeWrite`, that function is `Unsupported`.
  * @param options The limit of waiting sends.
  * @returns The connection.
  * @throws {SocketError} `InvalidInput` if the argument is no transport or an option is out of range.
@@ -50,23 +62,83 @@ import type { Connection, ConnectionOptions, Transport } from "./types.ts";
  * await close(loop);
  * ```
  */
-export function connectionOver(transport: Transport, options?: ConnectionOptions): Connection {
+export function connectionOver(
+  transport: Transport & { readonly remoteAddr: { readonly transport: "unix" | "unixpacket" } },
+  options?: ConnectionOptions,
+): Connection<UnixAddress>;
+/** Makes a connection over a transport of another kind, or one whose kind the compiler does not know. */
+export function connectionOver(transport: Transport, options?: ConnectionOptions): Connection;
+export function connectionOver(
+  transport: Transport,
+  options?: ConnectionOptions,
+): Connection<SocketAddress> {
   const operation = "connectionOver";
   return readArguments(operation, () => {
-    if (
-      typeof transport?.read !== "function" || typeof transport.write !== "function" ||
-      typeof transport.close !== "function"
-    ) {
+    if (!isTransport(transport)) {
       throw invalidInput(operation, "the transport has no read, write and close functions");
     }
-    const { sendQueueLimit } = checkOptions(operation, options);
-    const limit = checkLimit(
-      operation,
-      "sendQueueLimit",
-      sendQueueLimit,
-      DEFAULT_SEND_QUEUE_LIMIT,
-    );
+    const limit = readSendQueueLimit(operation, options);
     return new StreamConnection(new CheckedTransport(transport), limit);
+  });
+}
+
+function readSendQueueLimit(operation: string, options: ConnectionOptions | undefined): number {
+  const { sendQueueLimit } = checkOptions(operation, options);
+  return checkLimit(operation, "sendQueueLimit", sendQueueLimit, DEFAULT_SEND_QUEUE_LIMIT);
+}
+
+/**
+ * Makes a listener over any object that accepts transports: TLS of the runtime, a multiplexer, pairs in memory. `accept`,
+ * iterations and `serve` work on it as they do over TCP. The listener owns the object from then on.
+ *
+ * An error of its `accept` that belongs to one client, by the codes of accept(2) such as `ECONNABORTED`, is passed over.
+ * Every other one rejects the call that waits, and the next call waits before it tries again (5 ms, doubling to 1 s). So
+ * let your `accept` skip clients that fail, and reject only what ends an iteration. {@linkcode serve} reports it to
+ * `onError` and goes on.
+ *
+ * @param source Accepts the clients. If it has no `address`, the listener's address is `{ host: "", port: 0 }`.
+ * @param options The limit of waiting sends of each connection.
+ * @returns The listener.
+ * @throws {SocketError} `InvalidInput` if the argument does not accept, or an option or the address is wrong.
+ *
+ * @example A server for connections that are already there
+ * ```ts
+ * import { close, connect, listen, listenerOver, recv, send, serve } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
+ *
+ * const port = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+ * const listener = listenerOver({
+ *   accept: () => port.accept(), // Here a connection may be decrypted, counted or turned away.
+ *   close: () => port.close(),
+ *   address: { host: port.addr.hostname, port: port.addr.port },
+ * });
+ * await using server = serve(listener, async (connection) => {
+ *   for await (const bytes of connection) await send(connection, bytes);
+ * });
+ * const client = await connect(server.address);
+ * await send(client, new TextEncoder().encode("hello"));
+ * assertEquals(await recv(client), new TextEncoder().encode("hello"));
+ * await close(client);
+ * ```
+ */
+export function listenerOver<A extends SocketAddress = Address>(
+  source: TransportListener<A>,
+  options?: ConnectionOptions,
+): Listener<A>;
+export function listenerOver(
+  source: TransportListener,
+  options?: ConnectionOptions,
+): Listener<SocketAddress> {
+  const operation = "listenerOver";
+  return readArguments(operation, () => {
+    if (typeof source?.accept !== "function" || typeof source.close !== "function") {
+      throw invalidInput(operation, "the listener has no accept and close functions");
+    }
+    const address = source.address === undefined
+      ? undefined
+      : checkSocketAddress(operation, source.address, 0);
+    const limit = readSendQueueLimit(operation, options);
+    return new StreamListener(new CheckedListener(source, address), limit);
   });
 }
 
@@ -104,7 +176,7 @@ export function connectionOver(transport: Transport, options?: ConnectionOptions
  * await Promise.all([closed, close(server)]);
  * ```
  */
-export function disconnectSignal(connection: Connection): AbortSignal {
+export function disconnectSignal(connection: Connection<SocketAddress>): AbortSignal {
   if (!StreamConnection.is(connection)) throw notAConnection("disconnectSignal");
   return connection.disconnectSignal();
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Address } from "./types.ts";
+import type { SocketAddress } from "./types.ts";
 
 /**
  * Names what went wrong, for exhaustive switches.
@@ -49,6 +49,8 @@ export type SocketErrorKind =
   | "Busy"
   | "UnexpectedEof"
   | "InvalidData"
+  | "CertificateRejected"
+  | "TlsFailed"
   | "TooLarge"
   | "QueueFull"
   | "ResourceExhausted"
@@ -57,20 +59,30 @@ export type SocketErrorKind =
 
 /** Describes a missing permission, as `Deno.permissions.request` takes it. */
 export interface NetPermission {
-  /** The permission's name: only the network is asked for. */
+  /** The permission's name. */
   readonly name: "net";
   /** Host and port as in `--allow-net=`; left out if the whole network is meant. */
   readonly host?: string;
 }
 
+/** Describes a missing permission for the path of a Unix socket, as `Deno.permissions.request` takes it. */
+export interface PathPermission {
+  /** The permission's name. */
+  readonly name: "read" | "write";
+  /** The path of the socket file. */
+  readonly path: string;
+  /** Never there: with it, `permission.host` is `undefined` for a path. */
+  readonly host?: undefined;
+}
+
 /** Holds what is known of a {@linkcode SocketError} beside its kind. */
 export interface SocketErrorOptions {
   /** The address that the operation was about. */
-  address?: Address;
+  address?: SocketAddress;
   /** The system's name for the error, such as `ECONNREFUSED`. */
   code?: string;
   /** The permission to grant if one is missing. */
-  permission?: NetPermission;
+  permission?: NetPermission | PathPermission;
   /** Bytes of a send that are known to have left before it failed. */
   bytesSent?: number;
   /**
@@ -101,7 +113,15 @@ function isRetryable(kind: SocketErrorKind, operation: string, bytesSent?: numbe
     (RETRYABLE.has(kind) || kind === "ConnectionReset" && operation === "connect");
 }
 
-function formatWhere({ host, port }: Address): string {
+/** Characters of a path that would break a message into lines, or change a terminal. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** Writes an address as `formatAddress` does, but on one line. */
+function formatWhere(address: SocketAddress): string {
+  if (address.host === undefined) {
+    return `unix:${address.path.replace(/^\0/, "@").replace(UNSEEN, "\uFFFD")}`;
+  }
+  const { host, port } = address;
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
@@ -135,11 +155,11 @@ export class SocketError extends Error {
   /** The part of the message after `operation address: `, with the code if there is one. */
   readonly reason: string;
   /** The address that the operation was about: on a connection, the remote one. */
-  declare readonly address?: Address;
+  declare readonly address?: SocketAddress;
   /** The system's name for the error, such as `ECONNREFUSED`, if the system gave one. */
   declare readonly code?: string;
   /** The permission to grant if one is missing; `Deno.permissions.request` takes it. */
-  declare readonly permission?: NetPermission;
+  declare readonly permission?: NetPermission | PathPermission;
   /**
    * Bytes of a send that are known to have left. It is there if the send was handed to the runtime or was lost with its
    * connection, and missing if nothing of it was sent and the connection goes on.

@@ -31,7 +31,7 @@ import { checkIsCodec, DEFAULT_MAX_LINE_LENGTH, readMaxLength } from "./framing/
 import type { RecvFramesOptions } from "./framing/frame_batch.ts";
 import { type FramedConnection, FramedStreamConnection } from "./framing/framed_connection.ts";
 import { DelimitedReader, ExactReader, LineReader } from "./framing/reads.ts";
-import type { Connection, OperationOptions } from "./types.ts";
+import type { Address, Connection, OperationOptions, SocketAddress } from "./types.ts";
 
 export { ByteQueue } from "./bytes/byte_queue.ts";
 export type { Codec, CodecOptions, Decoder, Encoder } from "./framing/codec.ts";
@@ -96,7 +96,7 @@ export interface RecvLineOptions extends OperationOptions {
  * ```
  */
 export function recvExactly(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   length: number,
   options?: OperationOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
@@ -133,7 +133,7 @@ export function recvExactly(
  * ```
  */
 export function recvUntil(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   delimiter: Uint8Array,
   options?: RecvUntilOptions,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
@@ -169,7 +169,7 @@ export function recvUntil(
  * ```
  */
 export function recvLine(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   options?: RecvLineOptions,
 ): Promise<string | null> {
   const operation = "recvLine";
@@ -207,10 +207,14 @@ export function recvLine(
  * assertEquals(await recvFrame(client), "HELLO");
  * ```
  */
-export function framed<In, Out = In>(
-  connection: Connection,
+export function framed<In, Out = In, A extends SocketAddress = Address>(
+  connection: Connection<A>,
   codec: Codec<In, Out>,
-): FramedConnection<In, Out> {
+): FramedConnection<In, Out, A>;
+export function framed<In, Out>(
+  connection: Connection<SocketAddress>,
+  codec: Codec<In, Out>,
+): FramedConnection<In, Out, SocketAddress> {
   const operation = "framed";
   if (!StreamConnection.is(connection)) throw notAConnection(operation);
   checkIsCodec(operation, codec);
@@ -247,7 +251,7 @@ export function framed<In, Out = In>(
  * ```
  */
 export function recvFrame<T>(
-  framed: FramedConnection<unknown, T>,
+  framed: FramedConnection<unknown, T, SocketAddress>,
   options?: OperationOptions,
 ): Promise<T | null> {
   return FramedStreamConnection.is(framed)
@@ -286,7 +290,7 @@ export function recvFrame<T>(
  * ```
  */
 export function recvFrames<T>(
-  framed: FramedConnection<unknown, T>,
+  framed: FramedConnection<unknown, T, SocketAddress>,
   options?: RecvFramesOptions,
 ): Promise<T[] | null> {
   return FramedStreamConnection.is(framed)
@@ -303,7 +307,8 @@ export function recvFrames<T>(
  * @returns Resolves after the operating system has taken the whole frame.
  *
  * Rejects as {@linkcode send} does, and a cancel leaves the same; and, before anything is sent, with the errors
- * of the codec: `InvalidInput` for a value that is no frame, `TooLarge`.
+ * of the codec: `InvalidInput` for a value that is no frame, `TooLarge`. If the codec has an `encoder`, a call that
+ * is cancelled after it began aborts the connection ({@linkcode Codec} says why).
  *
  * @example
  * ```ts
@@ -318,7 +323,7 @@ export function recvFrames<T>(
  * ```
  */
 export function sendFrame<T>(
-  framed: FramedConnection<T, unknown>,
+  framed: FramedConnection<T, unknown, SocketAddress>,
   frame: NoInfer<T>,
   options?: OperationOptions,
 ): Promise<void> {
@@ -338,7 +343,8 @@ export function sendFrame<T>(
  * @returns Resolves after the operating system has taken all the frames.
  *
  * Rejects as {@linkcode send} does, and a cancel leaves the same; and with the errors of the codec. If one frame cannot
- * be encoded, nothing is sent.
+ * be encoded, nothing is sent. If the codec has an `encoder`, a call that is cancelled after it began
+ * aborts the connection, and so does a frame after the first that cannot be encoded.
  *
  * @example
  * ```ts
@@ -354,7 +360,7 @@ export function sendFrame<T>(
  * ```
  */
 export function sendFrames<T>(
-  framed: FramedConnection<T, unknown>,
+  framed: FramedConnection<T, unknown, SocketAddress>,
   frames: Iterable<NoInfer<T>>,
   options?: OperationOptions,
 ): Promise<void> {
@@ -366,7 +372,7 @@ export function sendFrames<T>(
 /** Makes a reader of checked arguments, and receives with it. */
 function receive<T>(
   operation: string,
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   options: OperationOptions | undefined,
   makeReader: (connection: StreamConnection) => StreamReader<T>,
 ): Promise<T | null> {

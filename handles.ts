@@ -9,7 +9,7 @@ import { BoundUdpSocket } from "./udp/udp_socket.ts";
 import { ConnectionServer } from "./serve/server.ts";
 import { StreamConnection } from "./connection/stream_connection.ts";
 import { StreamListener } from "./connection/stream_listener.ts";
-import type { Connection, Listener, Server, UdpSocket } from "./types.ts";
+import type { Connection, Listener, Server, SocketAddress, UdpSocket } from "./types.ts";
 
 /** A handle that can keep the process alive. */
 interface Referenced {
@@ -47,7 +47,9 @@ interface Referenced {
  * await server.shutdown({ timeout: 0 }); // Only a test needs this.
  * ```
  */
-export function unref(handle: Listener | Connection | UdpSocket | Server): void {
+export function unref(
+  handle: Listener<SocketAddress> | Connection<SocketAddress> | UdpSocket | Server<SocketAddress>,
+): void {
   referenced("unref", handle).setReferenced(false);
 }
 
@@ -71,7 +73,9 @@ export function unref(handle: Listener | Connection | UdpSocket | Server): void 
  * await Promise.all([close(client), close(server)]);
  * ```
  */
-export function ref(handle: Listener | Connection | UdpSocket | Server): void {
+export function ref(
+  handle: Listener<SocketAddress> | Connection<SocketAddress> | UdpSocket | Server<SocketAddress>,
+): void {
   referenced("ref", handle).setReferenced(true);
 }
 

@@ -1,5 +1,5 @@
 /**
- * TCP and UDP sockets for custom protocols and connections that stay open for days.
+ * TCP, Unix and UDP sockets for custom protocols and connections that stay open for days.
  *
  * The runtime's own sockets leave much to each program that is done here once. A send is whole and in order, a
  * cancelled call loses nothing, closing delivers what was sent, and an accept loop survives its clients. Every
@@ -51,18 +51,22 @@
  * await close(stream.connection);
  * ```
  *
- * The package needs `--allow-net` only. Under `--unstable-net` UDP is faster and `reusePort` works.
+ * The package needs `--allow-net` only, and for the path of a Unix socket `--allow-read` and `--allow-write`. Under `--unstable-net` UDP is faster and `reusePort` works.
  *
  * @module
  */
 
-export { formatAddress, parseAddress } from "./address.ts";
+export { formatAddress, parseAddress, parseSocketAddress } from "./address.ts";
 export * from "./connection.ts";
 export * from "./errors.ts";
 export * from "./framing.ts";
 export * from "./handles.ts";
+export * from "./observe.ts";
+export * from "./permissions.ts";
 export * from "./proxy_protocol.ts";
 export * from "./serve.ts";
+export * from "./session.ts";
 export * from "./tcp.ts";
+export * from "./tls.ts";
 export type * from "./types.ts";
 export * from "./udp.ts";

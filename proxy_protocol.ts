@@ -13,11 +13,13 @@ import { encodeProxyV1 } from "./proxy_protocol/v1.ts";
 import { encodeProxyV2 } from "./proxy_protocol/v2.ts";
 import { notAConnection, StreamConnection } from "./connection/stream_connection.ts";
 import type {
+  Address,
   Connection,
   EncodeProxyHeaderOptions,
   OperationOptions,
   ProxyHeaderInit,
   ReceivedProxyHeader,
+  SocketAddress,
 } from "./types.ts";
 
 const ENCODE = "encodeProxyHeader";
@@ -55,15 +57,21 @@ const ENCODE = "encodeProxyHeader";
  * await Promise.all([close(client), close(server)]);
  * ```
  */
-export function recvProxyHeader(
-  connection: Connection,
+export function recvProxyHeader<A extends SocketAddress = Address>(
+  connection: Connection<A>,
   options?: OperationOptions,
-): Promise<ReceivedProxyHeader> {
+): Promise<ReceivedProxyHeader<A>>;
+export function recvProxyHeader(
+  connection: Connection<SocketAddress>,
+  options?: OperationOptions,
+): Promise<ReceivedProxyHeader<SocketAddress>> {
   const operation = "recvProxyHeader";
   if (!StreamConnection.is(connection)) return Promise.reject(notAConnection(operation));
   const reader = new ProxyHeaderReader(connection);
   // The reader rejects at the end of the stream, so there is no `null`.
-  return connection.recvDecoded(operation, reader, options) as Promise<ReceivedProxyHeader>;
+  return connection.recvDecoded(operation, reader, options) as Promise<
+    ReceivedProxyHeader<SocketAddress>
+  >;
 }
 
 /**

@@ -7,11 +7,19 @@
 
 import { readArguments } from "./core/arguments.ts";
 import { ConnectionServer } from "./serve/server.ts";
-import { readServeOptions } from "./serve/serve_options.ts";
+import { type Handler, readServeOptions } from "./serve/serve_options.ts";
 import { SharedAbortListener } from "./core/cancellation.ts";
 import { notAListener, StreamListener } from "./connection/stream_listener.ts";
 import { SocketError } from "./errors.ts";
-import type { Connection, Listener, ServeContext, ServeOptions, Server } from "./types.ts";
+import type {
+  Address,
+  Connection,
+  Listener,
+  ServeContext,
+  ServeOptions,
+  Server,
+  SocketAddress,
+} from "./types.ts";
 
 const OPERATION = "serve";
 
@@ -56,11 +64,19 @@ const OPERATION = "serve";
  * assertEquals(aborted, 0);
  * ```
  */
+export function serve<A extends SocketAddress = Address>(
+  listener: Listener<A>,
+  handler: (
+    connection: Connection<NoInfer<A>>,
+    context: ServeContext<NoInfer<A>>,
+  ) => void | Promise<void>,
+  options?: ServeOptions<NoInfer<A>>,
+): Server<A>;
 export function serve(
-  listener: Listener,
-  handler: (connection: Connection, context: ServeContext) => void | Promise<void>,
-  options?: ServeOptions,
-): Server {
+  listener: Listener<SocketAddress>,
+  handler: Handler,
+  options?: ServeOptions<SocketAddress>,
+): Server<SocketAddress> {
   if (!StreamListener.is(listener)) throw notAListener(OPERATION);
   const settings = readArguments(OPERATION, () => readServeOptions(handler, options));
   checkUsable(listener);

@@ -1,19 +1,18 @@
 /**
- * TCP: connection-oriented and ordered.
+ * TCP and Unix sockets: connection-oriented and ordered.
  *
  * The error kinds that the functions reject with are explained in `docs/errors.md`.
  *
  * @module
  */
 
-import { Cancellation, cancelledError } from "./core/cancellation.ts";
 import { toSocketError } from "./core/error_mapping.ts";
 import { notAConnection, StreamConnection } from "./connection/stream_connection.ts";
 import { notAListener, StreamListener } from "./connection/stream_listener.ts";
 import { platform } from "./runtime/platform.ts";
-import { connectTcp } from "./tcp/connect.ts";
-import { readListenOptions, readTcpOptions } from "./tcp/options.ts";
-import { checkAddress } from "./core/address_check.ts";
+import { connectStream } from "./tcp/connect.ts";
+import { readListenOptions, readUnixListenOptions } from "./tcp/options.ts";
+import { checkSocketAddress } from "./core/address_check.ts";
 import type {
   Address,
   CloseOptions,
@@ -23,19 +22,27 @@ import type {
   ListenOptions,
   OperationOptions,
   RecvOptions,
+  SocketAddress,
+  TcpOptions,
+  UnixAddress,
+  UnixListenOptions,
 } from "./types.ts";
 
 /**
- * Listens on a TCP port. Clients wait in the kernel's backlog until they are accepted.
+ * Listens on a TCP port or a Unix socket. Clients wait in the kernel's backlog until they are accepted.
  *
- * @param address A host of this machine and a port; port 0 lets the system choose.
- * @param options How to listen, and the options of accepted connections.
+ * The file of a Unix socket is removed when the listener closes. If it is not there any more, nothing is removed: a
+ * listener spares a file that has replaced its own, if the program may read and write the directory.
+ *
+ * @param address A host of this machine and a port; port 0 lets the system choose. Or `{ path }`: a new file, or an
+ * abstract name such as `"\0app"`, with which every program of the machine can connect.
+ * @param options How to listen, and the options of accepted connections; `mode` and `replaceStale` for a path.
  * @returns The listener, once it listens.
  *
- * Rejects with a {@linkcode SocketError}: `InvalidInput`, `PermissionDenied` (`--allow-net` is missing, or the system
- * reserves the port), `AddressInUse`, `AddressNotAvailable` (not an address of this machine), `HostNotFound`,
- * `ResourceExhausted` (out of descriptors), or `Unsupported` (`reusePort` without `--unstable-net`). It cannot be
- * cancelled.
+ * Rejects with a {@linkcode SocketError}: `InvalidInput`, `PermissionDenied` (a permission is missing, or the system
+ * forbids it), `AddressInUse` (a port, or whatever is at the path), `AddressNotAvailable` (not an address of this
+ * machine, or a path in a missing directory), `HostNotFound`, `ResourceExhausted` (out of descriptors), or `Unsupported`
+ * (`reusePort` without `--unstable-net`). It cannot be cancelled.
  *
  * @example
  * ```ts
@@ -48,12 +55,43 @@ import type {
  * assertEquals(connection.remoteAddress, client.localAddress);
  * await Promise.all([close(client), close(connection)]);
  * ```
+ *
+ * @example A Unix socket
+ * ```ts
+ * import { accept, close, connect, listen } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
+ *
+ * // A file would be { path: "/run/app.sock" }, { mode: 0o660, replaceStale: true }.
+ * await using listener = await listen({ path: `\0example-${Deno.pid}` });
+ * const client = await connect(listener.address);
+ * const connection = await accept(listener);
+ * assertEquals(connection.localAddress, listener.address);
+ * await Promise.all([close(client), close(connection)]);
+ * ```
  */
-export async function listen(address: Address, options?: ListenOptions): Promise<Listener> {
+export function listen(address: Address, options?: ListenOptions): Promise<Listener>;
+/** Listens on a Unix socket, as the first form says. */
+export function listen(
+  address: UnixAddress,
+  options?: UnixListenOptions,
+): Promise<Listener<UnixAddress>>;
+/** Listens on an address of either kind, such as one of `parseSocketAddress`. */
+export function listen(
+  address: SocketAddress,
+  options?: TcpOptions,
+): Promise<Listener<SocketAddress>>;
+export async function listen(
+  address: SocketAddress,
+  options?: ListenOptions & UnixListenOptions,
+): Promise<Listener<SocketAddress>> {
   const operation = "listen";
-  const where = checkAddress(operation, address, 0);
-  const { settings, sendQueueLimit } = readListenOptions(operation, options);
+  const where = checkSocketAddress(operation, address, 0);
   try {
+    if (where.host === undefined) {
+      const { settings, sendQueueLimit } = readUnixListenOptions(operation, where.path, options);
+      return new StreamListener(await platform.listenUnix(where, settings), sendQueueLimit);
+    }
+    const { settings, sendQueueLimit } = readListenOptions(operation, options);
     return new StreamListener(await platform.listen(where, settings), sendQueueLimit);
   } catch (error) {
     throw toSocketError(error, operation, { address: where });
@@ -67,7 +105,7 @@ export async function listen(address: Address, options?: ListenOptions): Promise
  * system is out of descriptors, the call rejects, and the next one waits before it tries again (5 ms, doubling to 1 s):
  * a loop over it does not spin.
  *
- * @param listener A listener of {@linkcode listen}.
+ * @param listener A listener of {@linkcode listen} or `listenerOver`.
  * @param options `signal`, and `timeout` in milliseconds.
  * @returns The connection.
  *
@@ -87,10 +125,14 @@ export async function listen(address: Address, options?: ListenOptions): Promise
  * abort(connection);
  * ```
  */
-export function accept(
-  listener: Listener,
+export function accept<A extends SocketAddress = Address>(
+  listener: Listener<A>,
   options?: OperationOptions,
-): Promise<Connection> {
+): Promise<Connection<A>>;
+export function accept(
+  listener: Listener<SocketAddress>,
+  options?: OperationOptions,
+): Promise<Connection<SocketAddress>> {
   return StreamListener.is(listener)
     ? listener.accept(options)
     : Promise.reject(notAListener("accept"));
@@ -117,24 +159,25 @@ export function accept(
  * assertEquals(again.address, listener.address);
  * ```
  */
-export function closeListener(listener: Listener): Promise<void> {
+export function closeListener(listener: Listener<SocketAddress>): Promise<void> {
   return StreamListener.is(listener)
     ? listener.close()
     : Promise.reject(notAListener("closeListener"));
 }
 
 /**
- * Connects to a TCP port. It tries all addresses of a name.
+ * Connects to a TCP port, of which it tries all addresses of a name, or to a Unix socket.
  *
- * @param address A host and a port from 1 to 65535.
+ * @param address A host and a port from 1 to 65535, or the `{ path }` of a Unix socket.
  * @param options Options of the connection; `timeout` (milliseconds) and `signal` cover the resolution of the name and
- * every attempt.
+ * every attempt. `noDelay` and `keepAlive` have no effect on a Unix socket, which neither delays nor loses its peer.
  * @returns The connection.
  *
  * Rejects with a {@linkcode SocketError}: `InvalidInput`, `PermissionDenied` (with `permission`), `HostNotFound`,
  * `ConnectionRefused` (also if the system connects the socket with itself, which can happen on a local port where
- * nobody listens), `ConnectionReset`, `Unreachable`, `AddressNotAvailable` (out of local ports), `ResourceExhausted`,
- * `Aborted`, or `TimedOut`. A cancelled call leaves no socket behind.
+ * nobody listens; or if there is no socket at the path), `ConnectionReset`, `Unreachable`, `AddressNotAvailable` (out of
+ * local ports), `ResourceExhausted` (also if too many clients wait at a Unix socket), `Aborted`, or `TimedOut`. A
+ * cancelled call leaves no socket behind.
  *
  * @example
  * ```ts
@@ -150,21 +193,22 @@ export function closeListener(listener: Listener): Promise<void> {
  * await assertRejects(() => connect(listener.address), SocketError, "connection refused");
  * ```
  */
-export async function connect(address: Address, options?: ConnectOptions): Promise<Connection> {
-  const operation = "connect";
-  const target = checkAddress(operation, address, 1);
-  const cancellation = Cancellation.read(operation, options);
-  const { settings, sendQueueLimit } = readTcpOptions(operation, options);
-  const already = cancellation?.already;
-  if (already !== undefined) throw cancelledError(already, operation, target);
-  try {
-    return new StreamConnection(
-      await connectTcp(target, settings, cancellation),
-      sendQueueLimit,
-    );
-  } catch (error) {
-    throw toSocketError(error, operation, { address: target });
-  }
+export function connect(address: Address, options?: ConnectOptions): Promise<Connection>;
+/** Connects to a Unix socket, as the first form says. */
+export function connect(
+  address: UnixAddress,
+  options?: ConnectOptions,
+): Promise<Connection<UnixAddress>>;
+/** Connects to an address of either kind, such as one of `parseSocketAddress`. */
+export function connect(
+  address: SocketAddress,
+  options?: ConnectOptions,
+): Promise<Connection<SocketAddress>>;
+export function connect(
+  address: SocketAddress,
+  options?: ConnectOptions,
+): Promise<Connection<SocketAddress>> {
+  return connectStream(address, options);
 }
 
 /**
@@ -201,7 +245,7 @@ export async function connect(address: Address, options?: ConnectOptions): Promi
  * ```
  */
 export function send(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   bytes: Uint8Array | readonly Uint8Array[],
   options?: OperationOptions,
 ): Promise<void> {
@@ -249,7 +293,10 @@ export function send(
  * await close(server);
  * ```
  */
-export function flush(connection: Connection, options?: OperationOptions): Promise<void> {
+export function flush(
+  connection: Connection<SocketAddress>,
+  options?: OperationOptions,
+): Promise<void> {
   return StreamConnection.is(connection)
     ? connection.flush(options)
     : Promise.reject(notAConnection("flush"));
@@ -281,7 +328,7 @@ export function flush(connection: Connection, options?: OperationOptions): Promi
  * ```
  */
 export function recv(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   options?: RecvOptions,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   return StreamConnection.is(connection)
@@ -319,7 +366,7 @@ export function recv(
  * ```
  */
 export function recvInto(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   buffer: Uint8Array,
   options?: RecvOptions,
 ): Promise<number | null> {
@@ -355,7 +402,7 @@ export function recvInto(
  * ```
  */
 export function closeWrite(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   options?: OperationOptions,
 ): Promise<void> {
   return StreamConnection.is(connection)
@@ -395,7 +442,7 @@ export function closeWrite(
  * ```
  */
 export function close(
-  connection: Connection | { readonly connection: Connection },
+  connection: Connection<SocketAddress> | { readonly connection: Connection<SocketAddress> },
   options?: CloseOptions,
 ): Promise<void> {
   return connectionOf(connection)?.close(options) ?? Promise.reject(notAConnection("close"));
@@ -423,7 +470,9 @@ export function close(
  * assertEquals(await recv(server), null);
  * ```
  */
-export function abort(connection: Connection | { readonly connection: Connection }): void {
+export function abort(
+  connection: Connection<SocketAddress> | { readonly connection: Connection<SocketAddress> },
+): void {
   connectionOf(connection)?.abort();
 }
 

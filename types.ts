@@ -29,6 +29,32 @@ export interface Address {
   readonly port: number;
 }
 
+/**
+ * Names a Unix socket: a file through which the programs of one machine talk.
+ *
+ * @example
+ * ```ts
+ * import type { UnixAddress } from "jsr:@aivi/sockets";
+ *
+ * const address: UnixAddress = { path: "/run/app.sock" };
+ * ```
+ */
+export interface UnixAddress {
+  /**
+   * The path of the socket file, at most 107 bytes of UTF-8. A path that begins with `"\0"` is an abstract name of
+   * Linux, which needs no file. The empty path is that of an unnamed socket, as clients have it: nobody can connect to
+   * it.
+   */
+  readonly path: string;
+  /** Never there: with it, `address.host` of a {@linkcode SocketAddress} is `undefined` for a Unix socket. */
+  readonly host?: undefined;
+  /** Never there: see `host`. */
+  readonly port?: undefined;
+}
+
+/** Names a socket of any kind: by host and port, or by the path of a Unix socket. */
+export type SocketAddress = Address | UnixAddress;
+
 /** Holds one UDP datagram that came in. */
 export interface Datagram {
   /** The sender's address. */
@@ -68,7 +94,7 @@ export interface TcpOptions extends ConnectionOptions {
   keepAlive?: boolean;
 }
 
-/** Options of `listen`. The connections that the listener accepts get those of {@linkcode TcpOptions}. */
+/** Options of `listen` on a TCP port. The connections that it accepts get those of {@linkcode TcpOptions}. */
 export interface ListenOptions extends TcpOptions {
   /**
    * Clients that may wait in the kernel until they are accepted. Bun always has 512: any other number is `Unsupported`
@@ -132,10 +158,34 @@ export interface ConnectionOptions {
   sendQueueLimit?: number;
 }
 
+/**
+ * Options of `listen` on the path of a Unix socket. Options of TCP that have no meaning there have no effect (`noDelay`,
+ * `keepAlive`), or are `InvalidInput` if somebody could rely on them (`backlog`, `reusePort`).
+ */
+export interface UnixListenOptions extends ConnectionOptions {
+  /**
+   * Access rights of the socket file, from 0 to 0o777. Who connects needs the right to write: 0o600 is for the owner,
+   * 0o660 for the group too, 0o666 for everybody. It is set by chmod(2) right after the socket is bound. Until then
+   * nobody but the owner can connect if the program has `--allow-sys=umask`; without it, for some microseconds, the
+   * umask of the process decides. The rights of the directory hold as well.
+   *
+   * @default {0o777 without the bits of the umask}
+   */
+  mode?: number;
+  /**
+   * Removes a socket file at the path if nobody answers on it, as it is left by a process that was killed. A socket with
+   * a listener, which sees a client come and go, and a file of another kind stay: that is `AddressInUse`.
+   *
+   * @default {false}
+   */
+  replaceStale?: boolean;
+}
+
 /** Options of `bindUdp`. */
 export interface BindUdpOptions {
   /**
-   * Lets several sockets bind the same address (`SO_REUSEADDR`), as multicast receivers do.
+   * Lets several sockets bind the same address (`SO_REUSEADDR`), as multicast receivers do. All of them must set it.
+   * Each gets the datagrams to a group; one to the address of this machine goes to the socket that was bound last.
    *
    * @default {false}
    */
@@ -148,15 +198,85 @@ export interface BindUdpOptions {
    * @default {16777216}
    */
   sendQueueLimit?: number;
+  /**
+   * Gives datagrams that this socket sends to a group also to the members on this machine, this socket included
+   * (`IP_MULTICAST_LOOP`). It is the sender's setting. Over the loopback interface they get them in any case.
+   *
+   * @default {true}
+   */
+  multicastLoopback?: boolean;
+  /**
+   * Routers that a datagram to a group may pass, plus 1: from 1 to 255 (`IP_MULTICAST_TTL`). With 1 it stays in its
+   * network. For IPv4 only: the runtime cannot set it on an IPv6 socket, where anything but 1 rejects `Unsupported`.
+   *
+   * @default {1}
+   */
+  multicastTtl?: number;
+  /**
+   * The interface that datagrams to groups leave by (`IP_MULTICAST_IF`): its name, or one of its addresses of the
+   * socket's family. A name, or an IPv6 address, needs `--allow-sys=networkInterfaces` as well. It works on `node:dgram`
+   * only. On `Deno.listenDatagram` bind to the interface's IPv4 address, or name it in an IPv6 target: `ff02::fb%eth0`.
+   *
+   * @default {decided by the routes}
+   */
+  multicastInterface?: string;
+  /**
+   * The TTL of datagrams to a single host: from 1 to 255 (`IP_TTL`). It works for IPv4 on `node:dgram` only.
+   *
+   * @default {decided by the system: 64 on Linux}
+   */
+  ttl?: number;
+  /**
+   * Leaves the IPv4 port of the same number to another socket, if the socket is bound to `::`. It works on `node:dgram`
+   * only.
+   *
+   * @default {false}
+   */
+  ipv6Only?: boolean;
+}
+
+/** Options of `joinMulticast`. */
+export interface JoinMulticastOptions {
+  /**
+   * The interface to receive on: its name, or one of its addresses of the group's family. A name, or an IPv6 address,
+   * needs `--allow-sys=networkInterfaces` as well.
+   *
+   * @default {decided by the routes}
+   */
+  interface?: string;
+  /**
+   * The only sender to receive from (`IP_ADD_SOURCE_MEMBERSHIP`), an IPv4 address. Each further source is a membership
+   * of its own. It works for IPv4 groups on `node:dgram` only.
+   *
+   * @default {any sender}
+   */
+  source?: string;
+}
+
+/** The membership of a socket in a multicast group. `await using` leaves the group. */
+export interface Membership extends AsyncDisposable {
+  /** The group's address. */
+  readonly group: string;
+  /**
+   * Leaves the group. It does nothing if it has succeeded before, or if the socket is closed, which leaves all groups.
+   * Datagrams that arrived before still wait to be received.
+   *
+   * Rejects with a {@linkcode SocketError} of kind `AddressNotAvailable` if the routes chose the interface, and there is
+   * no route now: the socket is still in the group, and the call may be repeated.
+   */
+  leave(): Promise<void>;
 }
 
 /**
- * A TCP port that accepts connections. Iterating gives each client; leaving the iteration leaves the
+ * A TCP port or Unix socket that accepts connections. Iterating gives each client; leaving the iteration leaves the
  * listener open; `await using` closes it.
+ *
+ * @typeParam A The kind of its address: `UnixAddress` for a Unix socket, `SocketAddress` if it may be either.
  */
-export interface Listener extends AsyncIterable<Connection>, AsyncDisposable {
+export interface Listener<A extends SocketAddress = Address>
+  extends AsyncIterable<Connection<A>>, AsyncDisposable {
   /** The address of the listener, with the port that the system chose. */
-  readonly address: Address;
+  readonly address: A;
 }
 
 /**
@@ -164,12 +284,16 @@ export interface Listener extends AsyncIterable<Connection>, AsyncDisposable {
  *
  * An iteration gives received bytes, chunk by chunk. It ends at the peer's end of stream, or when this side closes or
  * aborts; a broken connection throws. Leaving the iteration leaves the connection open.
+ *
+ * @typeParam A The kind of its addresses: `UnixAddress` for a Unix socket, `SocketAddress` if it may be either. A
+ * function that takes a `Connection<SocketAddress>` takes every connection.
  */
-export interface Connection extends AsyncIterable<Uint8Array<ArrayBuffer>>, AsyncDisposable {
+export interface Connection<A extends SocketAddress = Address>
+  extends AsyncIterable<Uint8Array<ArrayBuffer>>, AsyncDisposable {
   /** This side's address. */
-  readonly localAddress: Address;
-  /** The peer's address, or the client's if a PROXY header named it. */
-  readonly remoteAddress: Address;
+  readonly localAddress: A;
+  /** The peer's address, or the client's if a PROXY header named it: then it has a host, also on a Unix socket. */
+  readonly remoteAddress: A | Address;
   /** Bytes that the operating system has taken so far. */
   readonly bytesSent: number;
   /**
@@ -232,6 +356,89 @@ export interface UdpSocket extends AsyncIterable<Datagram>, AsyncDisposable {
   readonly dropped: number;
 }
 
+/** A certificate and its private key, both as PEM text. */
+export interface TlsCertificate {
+  /** The certificate, followed by those of the authorities between it and a root. */
+  cert: string;
+  /** The private key of the certificate, not encrypted. */
+  key: string;
+}
+
+/** Options of a TLS client. */
+export interface TlsClientOptions {
+  /**
+   * The host name or IP address that the server's certificate must be for, and the name that the server is asked for
+   * (SNI). `connectTls` takes the host that it connects to, `startTls` the peer's IP address.
+   */
+  serverName?: string;
+  /**
+   * Certificates of authorities to trust beside those of the runtime, as PEM text. Each text may have several. If this
+   * side has a certificate of its own (`cert`), only these are trusted.
+   */
+  caCerts?: string[];
+  /** This side's own certificate as PEM text, for servers that ask for one; with `key`. */
+  cert?: string;
+  /** The private key of `cert` as PEM text, not encrypted. */
+  key?: string;
+  /** Protocols that this side speaks, best first, such as `["h2", "http/1.1"]` (ALPN). */
+  alpnProtocols?: string[];
+  /**
+   * Milliseconds within which the handshake must be done, at least 1. `timeout` and `signal` hold as well.
+   *
+   * @default {10000}
+   */
+  handshakeTimeout?: number;
+}
+
+/** Options of a TLS server. */
+export interface TlsServerOptions extends TlsCertificate {
+  /** Protocols that this side speaks, best first (ALPN). A client that names only others is refused. */
+  alpnProtocols?: string[];
+  /**
+   * Certificates of the authorities that sign clients' certificates, as PEM text. With it each client must show one:
+   * mutual TLS. No other authority counts. Each text may have several certificates.
+   */
+  clientCaCerts?: string[];
+  /**
+   * Chooses the certificate for the server name that a client asks for (SNI), in lower case. `undefined` stands for
+   * `cert` and `key`, which also serve clients that name no server. If it throws, or gives something unusable, that
+   * client's handshake fails.
+   */
+  certificateFor?: (
+    serverName: string,
+  ) => TlsCertificate | undefined | Promise<TlsCertificate | undefined>;
+  /**
+   * Milliseconds within which a client must have done its handshake, at least 1.
+   *
+   * @default {10000}
+   */
+  handshakeTimeout?: number;
+}
+
+/** Facts of a TLS session, frozen. */
+export interface TlsInfo {
+  /** `TLSv1.3` or `TLSv1.2`. It is `TLSv1.2 or TLSv1.3` if the runtime's own TLS does the work, which does not tell. */
+  readonly protocol: string;
+  /** The cipher suite, such as `TLS_AES_256_GCM_SHA384`, if the runtime tells it. */
+  readonly cipher?: string;
+  /** The protocol that both sides agreed on (ALPN), if any. */
+  readonly alpnProtocol?: string;
+  /** The server name that the client asked for (SNI), if any. */
+  readonly serverName?: string;
+  /** The peer's certificate in DER, if it showed one and the runtime tells it. */
+  readonly peerCertificate?: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * A {@linkcode Connection} over TLS, whose handshake is done.
+ *
+ * @typeParam A The kind of its addresses, which are those of the connection below.
+ */
+export interface TlsConnection<A extends SocketAddress = Address> extends Connection<A> {
+  /** Facts of the session. */
+  readonly tls: TlsInfo;
+}
+
 /** The address of a {@linkcode Transport}, as `Deno.Conn` has it. */
 export interface TransportAddress {
   /** The kind of transport, such as `tcp` or `unix`. */
@@ -273,13 +480,13 @@ export interface Transport {
  * Accepts transports. At most one `accept` is under way at a time, and `close` is called once. `close` must make a
  * pending `accept` end.
  */
-export interface TransportListener {
+export interface TransportListener<A extends SocketAddress = SocketAddress> {
   /** Waits for the next client. */
   accept(): Promise<Transport>;
   /** Stops accepting. The address is free after this and a pending `accept` have ended. */
   close(): void | Promise<void>;
   /** The address that it listens on, if it has one. */
-  readonly address?: Address;
+  readonly address?: A;
   /** Lets a pending `accept` keep the process alive again, after `unref`. */
   ref?(): void;
   /** Lets the process end although an `accept` is pending. It is left out, with `ref`, if the listener cannot. */
@@ -367,9 +574,9 @@ export interface ProxyHeader {
 }
 
 /** A received header, and the peer that sent it. */
-export interface ReceivedProxyHeader extends ProxyHeader {
+export interface ReceivedProxyHeader<A extends SocketAddress = Address> extends ProxyHeader {
   /** The peer of the connection itself: the proxy. */
-  readonly peer: Address;
+  readonly peer: A;
 }
 
 /**
@@ -389,8 +596,8 @@ export interface EncodeProxyHeaderOptions {
 /** The load balancers of a server, which may name their clients. */
 export interface ProxyProtocolOptions {
   /**
-   * Addresses and networks in CIDR notation, such as `10.0.0.0/8` or `::1`. A peer in one of them must send a header
-   * first; a connection of any other peer is closed. IPv4 and IPv6 are matched apart. At most 1,000 connections wait for
+   * Addresses and networks in CIDR notation, such as `10.0.0.0/8` or `::1`, and `"unix"` for all peers of a Unix
+   * socket, since the rights of its file say who they are. A peer in one of them must send a header first; a connection of any other peer is closed. IPv4 and IPv6 are matched apart. At most 1,000 connections wait for
    * their header at once: one more drops the oldest.
    */
   trust: string[];
@@ -403,8 +610,12 @@ export interface ProxyProtocolOptions {
   timeout?: number;
 }
 
-/** Options of `serve`. */
-export interface ServeOptions {
+/**
+ * Options of `serve`.
+ *
+ * @typeParam A The kind of the listener's address.
+ */
+export interface ServeOptions<A extends SocketAddress = Address> {
   /** Ends the server at once, as `shutdown({ timeout: 0 })` does. */
   signal?: AbortSignal;
   /**
@@ -424,7 +635,8 @@ export interface ServeOptions {
   whenFull?: "wait" | "refuse";
   /**
    * Maximum number of connections from one host. Further ones are closed and counted in `refused`, and `onRefused` is
-   * called. Behind a proxy the host is the client's. A connection counts until it is closed, so one that lingers after
+   * called. Behind a proxy the host is the client's. Clients of a Unix socket have no host, and no limit but
+   * `maxConnections`. A connection counts until it is closed, so one that lingers after
    * its handler (`linger`) still counts.
    *
    * @default {Infinity}
@@ -438,7 +650,7 @@ export interface ServeOptions {
    * It is not called for peers of a server with `proxyProtocol` that are not trusted, or that send no header. Refused
    * connections count in no limit, and not in `active`. What it throws, or rejects with, goes to `onError`.
    */
-  onRefused?: (connection: Connection, reason: RefusalReason) => void | Promise<void>;
+  onRefused?: (connection: Connection<A>, reason: RefusalReason) => void | Promise<void>;
   /**
    * Milliseconds within which the client's first byte or its end of stream must come; a connection of a silent client
    * is ended. Behind a proxy it is the first byte after the header, and the time counts from there. It is late by as
@@ -476,7 +688,7 @@ export interface ServeOptions {
    * It is not called for what handlers throw because one of their signals or the server ended their work, nor of refused
    * connections, nor of a trusted proxy that connects and says nothing, as health checks do.
    */
-  onError?: (error: unknown, connection?: Connection) => void;
+  onError?: (error: unknown, connection?: Connection<A>) => void;
   /** Reads a PROXY header before each connection, from load balancers that are trusted. */
   proxyProtocol?: ProxyProtocolOptions;
 }
@@ -484,17 +696,21 @@ export interface ServeOptions {
 /** The limit that a refused client has met. */
 export type RefusalReason = "maxConnections" | "maxConnectionsPerHost";
 
-/** Context of one call of the handler. */
-export interface ServeContext {
+/**
+ * Context of one call of the handler.
+ *
+ * @typeParam A The kind of the listener's address.
+ */
+export interface ServeContext<A extends SocketAddress = Address> {
   /**
    * Aborts when the server ends, after the clients in the backlog are in, and before it aborts the connections that are
    * left: calls that wait for a client should end then.
    */
   readonly signal: AbortSignal;
   /** The server that the connection belongs to. */
-  readonly server: Server;
+  readonly server: Server<A>;
   /** The PROXY header that the connection began with, and the proxy that sent it; only with `proxyProtocol`. */
-  readonly proxy?: ReceivedProxyHeader;
+  readonly proxy?: ReceivedProxyHeader<A>;
   /**
    * Aborts when the client has left, even while the handler does not receive: for a handler that computes, or waits for
    * another server. It is the signal of `disconnectSignal`, made at its first use; one buffer is read ahead from then
@@ -525,16 +741,26 @@ export interface ShutdownResult {
 /**
  * A running server. `await using` shuts it down, and waits for handlers as long as they take: a handler that may wait
  * for a client for ever should use its `signal`.
+ *
+ * @typeParam A The kind of the listener's address.
  */
-export interface Server extends AsyncDisposable {
+export interface Server<A extends SocketAddress = Address> extends AsyncDisposable {
   /** The address that it listens on. */
-  readonly address: Address;
+  readonly address: A;
   /** Connections that were accepted, and are not closed yet or have a handler that has not returned. */
   readonly active: number;
   /** Connections that were handed to the handler so far. */
   readonly accepted: number;
   /** Connections that were not served: over a limit, from a peer that is not trusted, or without a PROXY header. */
   readonly refused: number;
+  /** Connections that the server aborted at its end, since their time was up. */
+  readonly aborted: number;
+  /**
+   * Connections that ended because their client was silent, or took nothing, for too long. They ended by
+   * `firstByteTimeout` or `idleTimeout`, by a `heartbeat`, in the close after the handler, or because the network gave
+   * up.
+   */
+  readonly timedOut: number;
   /**
    * Resolves when the server has ended, by `shutdown`, by its `signal` or because the listener was closed: the last
    * handler has returned, or its connection was aborted. It never rejects.
@@ -551,4 +777,181 @@ export interface Server extends AsyncDisposable {
    * Rejects with a {@linkcode SocketError} of kind `InvalidInput` only.
    */
   shutdown(options?: ShutdownOptions): Promise<ShutdownResult>;
+}
+
+/**
+ * The place or places that a link connects to. That is one address, a list of servers that are equally good, or a
+ * function that is asked at each attempt.
+ *
+ * A list is shuffled once and tried in that order without a pause; the pause comes after a whole round. A function gets
+ * the number of the attempt since the last stable session, from 1 on. If it throws or rejects, the attempt has failed.
+ *
+ * @typeParam A The kind of the addresses.
+ */
+export type Endpoints<A extends SocketAddress = Address> =
+  | A
+  | readonly A[]
+  | ((attempt: number) => A | Promise<A>);
+
+/**
+ * Context of one session of a link.
+ *
+ * @typeParam A The kind of the addresses.
+ */
+export interface LinkContext<A extends SocketAddress = Address> {
+  /**
+   * Says that the handshake is over and the connection can be used: `up` resolves. A session that has nothing to
+   * negotiate calls it first. Calling it again, or after the session has ended, does nothing.
+   */
+  ready(): void;
+  /**
+   * Aborts when the session must end. Reasons are the end of the link, no call of `ready` within `handshakeTimeout`,
+   * and a connection that this side has closed. It also aborts after the session, so that what the session started can
+   * end with it. Give it to every call that waits.
+   */
+  readonly signal: AbortSignal;
+  /** The number of this attempt since the last stable session, from 1 on. */
+  readonly attempt: number;
+  /** The endpoint of this connection. */
+  readonly endpoint: A;
+  /** The error of the attempt or session before this one; undefined if there was none, and after this session. */
+  readonly lastError?: unknown;
+}
+
+/**
+ * Works with one connection of a link, until it returns or throws. It must end when the connection does: it receives,
+ * or waits for `disconnectSignal`.
+ *
+ * @typeParam A The kind of the addresses.
+ */
+export type LinkSession<A extends SocketAddress = Address> = (
+  connection: Connection<A>,
+  context: LinkContext<A>,
+) => void | Promise<void>;
+
+/**
+ * Sets the pauses between attempts. A pause is random between 0 and a limit that grows from one to the next; it begins
+ * anew after a session that was stable.
+ */
+export interface BackoffOptions {
+  /**
+   * Limit of the first pause in milliseconds.
+   *
+   * @default {100}
+   */
+  first?: number;
+  /**
+   * Each limit is the last one times this, at least 1.
+   *
+   * @default {2}
+   */
+  factor?: number;
+  /**
+   * Limit of every pause in milliseconds.
+   *
+   * @default {30000}
+   */
+  longest?: number;
+}
+
+/**
+ * Options of `keepConnected`.
+ *
+ * @typeParam A The kind of the addresses.
+ */
+export interface KeepConnectedOptions<A extends SocketAddress = Address> {
+  /**
+   * Milliseconds that an attempt may take until its session calls `ready`, from 1 to `Infinity`. They cover the
+   * endpoint, the connection and the handshake together. After them the session's signal aborts with `TimedOut`, and
+   * the connection is aborted. A session also has this long to return after its connection was lost; then the link goes
+   * on without it.
+   *
+   * @default {10000}
+   */
+  handshakeTimeout?: number;
+  /** The pauses between attempts. */
+  backoff?: BackoffOptions;
+  /**
+   * Milliseconds after `ready` from which a session counts as stable, from 0 to `Infinity`. After a stable session,
+   * attempts and pauses count from the beginning. A server that accepts and closes at once does not get a client at
+   * full speed.
+   *
+   * @default {5000}
+   */
+  stableAfter?: number;
+  /**
+   * Maximum number of attempts in a row without a stable session; then the link ends with the last error.
+   *
+   * @default {Infinity}
+   */
+  attempts?: number;
+  /**
+   * Decides for each error of an attempt if the link goes on. It gets errors of `connect`, of the function of
+   * endpoints, of a handshake that took too long, and everything that the session throws. It may be async. On false the
+   * link ends with the error. If it throws, or answers anything but true or false, the link ends with that error.
+   *
+   * @default {true, but for `InvalidInput`, `PermissionDenied`, `Unsupported` and certificates that are not trusted}
+   */
+  retry?: (error: unknown) => boolean | Promise<boolean>;
+  /**
+   * Connects to an endpoint, instead of the package's own `connect`: for other options, TLS, a proxy, or a test. A
+   * connection that comes after the signal has aborted is aborted.
+   */
+  connect?: (
+    endpoint: A,
+    options: { readonly signal: AbortSignal },
+  ) => Connection<A> | Promise<Connection<A>>;
+  /** Called after each change of the state. If it fails, a line on standard error says so. */
+  onChange?: (state: Link["state"]) => void;
+  /** Ends the link at once: its connection is aborted. `close` of the link delivers what was sent. */
+  signal?: AbortSignal;
+}
+
+/**
+ * A connection that is made again whenever it ends. `await using` closes it.
+ *
+ * @typeParam A The kind of the addresses.
+ */
+export interface Link<A extends SocketAddress = Address> extends AsyncDisposable {
+  /**
+   * `connecting` until the session has called `ready`, `ready` until the session is over, `waiting` before a further
+   * attempt, and `ended` for ever.
+   */
+  readonly state: "connecting" | "ready" | "waiting" | "ended";
+  /**
+   * The error of the last attempt or session that has ended. It is undefined at first, and after a stable session that
+   * returned. What your functions threw is there as it is.
+   */
+  readonly lastError?: unknown;
+  /**
+   * Resolves when the link has ended by `close` or its signal. It rejects with the last error if `attempts` are used up
+   * or `retry` said no; that is no unhandled rejection if nobody waits.
+   */
+  readonly finished: Promise<void>;
+  /**
+   * Waits for a connection that is ready. It may end at any time: a later call gives the next one.
+   *
+   * With `timeout: 0` the call gives the connection if there is one, and rejects at once otherwise: with the last error,
+   * or `TimedOut` if there was none.
+   *
+   * Rejects with a {@linkcode SocketError}: `InvalidInput`, `Closed` (the link was closed, or its signal has aborted),
+   * `Aborted`, `TimedOut` (with the last error in `cause`). If the link has ended by itself, it rejects with the last
+   * error, which is your own if your session threw it. A cancelled call changes nothing.
+   */
+  up(options?: OperationOptions): Promise<Connection<A>>;
+  /**
+   * Ends the pause, for example because the network is back. It does nothing unless the link is `waiting`, and the next
+   * pause is as long as it would have been.
+   */
+  retryNow(): void;
+  /**
+   * Ends the link. Calls of `up` reject `Closed`, the session's signal aborts, and the session may still send. It has
+   * `linger` milliseconds to return, but not if it then waits for the peer with a call that does not have its signal:
+   * such a call ends only with the connection. The connection is closed as by `close`. A session may call this, and need
+   * not await it.
+   *
+   * Rejects with a {@linkcode SocketError}: `InvalidInput`, `Aborted`, or `TimedOut`, as `close` of a connection does.
+   * After the last two the connection is aborted. Closing again does nothing more.
+   */
+  close(options?: CloseOptions): Promise<void>;
 }

@@ -6,15 +6,34 @@
  * @module
  */
 
-import { checkBoolean, checkLimit, checkOptions, readArguments } from "./core/arguments.ts";
+import {
+  checkBoolean,
+  checkLimit,
+  checkOptions,
+  checkWhole,
+  readArguments,
+} from "./core/arguments.ts";
 import { toSocketError } from "./core/error_mapping.ts";
 import { platform } from "./runtime/platform.ts";
 import { BoundUdpSocket, notAUdpSocket } from "./udp/udp_socket.ts";
 import { checkAddress } from "./core/address_check.ts";
-import type { Address, BindUdpOptions, Datagram, OperationOptions, UdpSocket } from "./types.ts";
+import { ipFamily } from "./core/ip_address.ts";
+import type { DatagramSettings } from "./runtime/backend.ts";
+import { checkIPv6Only } from "./runtime/datagram_settings.ts";
+import { checkInterface } from "./udp/multicast.ts";
+import type {
+  Address,
+  BindUdpOptions,
+  Datagram,
+  JoinMulticastOptions,
+  Membership,
+  OperationOptions,
+  UdpSocket,
+} from "./types.ts";
 
 /** Default limit of the datagrams that wait in one socket. */
 const DEFAULT_DATAGRAM_QUEUE_BYTES = 16 * 1024 * 1024;
+const LARGEST_TTL = 255;
 
 /**
  * Binds a UDP port. It uses `Deno.listenDatagram` if the runtime offers it (`--unstable-net`), else `node:dgram`. Both
@@ -27,8 +46,9 @@ const DEFAULT_DATAGRAM_QUEUE_BYTES = 16 * 1024 * 1024;
  * @returns The socket. It keeps the process alive only while a receive is pending.
  *
  * Rejects with a {@linkcode SocketError}: `InvalidInput`, `PermissionDenied` (with `permission`), `AddressInUse`,
- * `AddressNotAvailable` (not an address of this machine), `HostNotFound`, or `ResourceExhausted`. It cannot be
- * cancelled.
+ * `AddressNotAvailable` (not an address or interface of this machine), `HostNotFound`, `ResourceExhausted`, or
+ * `Unsupported` (an option that the runtime cannot honour; the message names the setting that would do it). It cannot
+ * be cancelled.
  *
  * @example
  * ```ts
@@ -46,15 +66,10 @@ const DEFAULT_DATAGRAM_QUEUE_BYTES = 16 * 1024 * 1024;
 export async function bindUdp(address: Address, options?: BindUdpOptions): Promise<UdpSocket> {
   const operation = "bindUdp";
   const where = checkAddress(operation, address, 0);
-  const { reuseAddress, limit } = readArguments(operation, () => {
-    const { reuseAddress, sendQueueLimit } = checkOptions(operation, options);
-    return {
-      reuseAddress: checkBoolean(operation, "reuseAddress", reuseAddress, false),
-      limit: checkLimit(operation, "sendQueueLimit", sendQueueLimit, DEFAULT_DATAGRAM_QUEUE_BYTES),
-    };
-  });
+  const { settings, limit } = readArguments(operation, () => readBindOptions(where, options));
   try {
-    return new BoundUdpSocket(await platform.bindDatagrams(where, { reuseAddress }), limit);
+    const socket = await platform.bindDatagrams(where, settings);
+    return new BoundUdpSocket(socket, limit, settings.ipv6Only);
   } catch (error) {
     throw toSocketError(error, operation, { address: where });
   }
@@ -132,6 +147,50 @@ export function recvFrom(
 }
 
 /**
+ * Joins a multicast group: the socket then receives the datagrams that anybody sends to the group and the socket's port.
+ *
+ * Bind the socket to `0.0.0.0` (or to `::` for an IPv6 group), since Linux gives datagrams to a group only to such a
+ * socket, or to one that is bound to the group's own address. Set `reuseAddress` if other programs use the same port.
+ * Linux also gives such a socket the datagrams to groups that other sockets of the machine have joined on this port.
+ * To send to a group, a socket needs no membership.
+ *
+ * @param socket The socket that receives.
+ * @param group The group's address: one of 224.0.0.0 to 239.255.255.255, or of `ff00::/8`.
+ * @param options The interface to receive on, and the only sender to receive from.
+ * @returns The membership, which leaves the group. It ends with the socket, too.
+ *
+ * Rejects with a {@linkcode SocketError}: `InvalidInput` (also for a group that the socket's family cannot receive
+ * from), `Closed`, `AddressInUse` (the socket has joined it already), `AddressNotAvailable` (no such interface, or no
+ * route to the group), `PermissionDenied` (a named interface needs `--allow-sys=networkInterfaces`),
+ * `ResourceExhausted` (Linux allows a socket 20 IPv4 groups: `net.ipv4.igmp_max_memberships`), or `Unsupported`, which
+ * names the setting that would do it. It cannot be cancelled.
+ *
+ * @example
+ * ```ts
+ * import { bindUdp, joinMulticast, recvFrom, sendTo } from "jsr:@aivi/sockets";
+ * import { assertEquals } from "jsr:@std/assert";
+ *
+ * await using socket = await bindUdp({ host: "0.0.0.0", port: 0 });
+ * await using membership = await joinMulticast(socket, "239.255.7.7", { interface: "127.0.0.1" });
+ * // A socket that is bound to an address sends by its interface.
+ * await using sender = await bindUdp({ host: "127.0.0.1", port: 0 });
+ * const to = { host: membership.group, port: socket.address.port };
+ * await sendTo(sender, to, new TextEncoder().encode("hello, all"));
+ * const { bytes } = await recvFrom(socket, { timeout: 5000 });
+ * assertEquals(new TextDecoder().decode(bytes), "hello, all");
+ * ```
+ */
+export function joinMulticast(
+  socket: UdpSocket,
+  group: string,
+  options?: JoinMulticastOptions,
+): Promise<Membership> {
+  return BoundUdpSocket.is(socket)
+    ? socket.joinMulticast(group, options)
+    : Promise.reject(notAUdpSocket("joinMulticast"));
+}
+
+/**
  * Closes a UDP socket. Pending receives reject `Closed`, and an iteration ends without an error. Datagrams that were
  * accepted before have a second to leave; those that are left then reject `Closed`, which needs no handler.
  *
@@ -156,4 +215,42 @@ export function recvFrom(
  */
 export function closeUdp(socket: UdpSocket): Promise<void> {
   return BoundUdpSocket.is(socket) ? socket.close() : Promise.reject(notAUdpSocket("closeUdp"));
+}
+
+function readBindOptions(
+  where: Address,
+  options: BindUdpOptions | undefined,
+): { readonly settings: DatagramSettings; readonly limit: number } {
+  const operation = "bindUdp";
+  const {
+    reuseAddress,
+    sendQueueLimit,
+    multicastLoopback,
+    multicastTtl,
+    multicastInterface,
+    ttl,
+    ipv6Only,
+  } = checkOptions(operation, options);
+  const settings: DatagramSettings = {
+    reuseAddress: checkBoolean(operation, "reuseAddress", reuseAddress, false),
+    multicastLoopback: checkBoolean(operation, "multicastLoopback", multicastLoopback, true),
+    multicastTtl: checkTtl(operation, "multicastTtl", multicastTtl),
+    multicastInterface: checkInterface(
+      operation,
+      "multicastInterface",
+      multicastInterface,
+      ipFamily(where.host),
+    ),
+    ttl: checkTtl(operation, "ttl", ttl),
+    ipv6Only: checkBoolean(operation, "ipv6Only", ipv6Only, false),
+  };
+  checkIPv6Only(where, settings);
+  return {
+    settings,
+    limit: checkLimit(operation, "sendQueueLimit", sendQueueLimit, DEFAULT_DATAGRAM_QUEUE_BYTES),
+  };
+}
+
+function checkTtl(operation: string, name: string, value: unknown): number | undefined {
+  return value === undefined ? undefined : checkWhole(operation, name, value, 1, LARGEST_TTL);
 }

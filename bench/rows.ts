@@ -3,6 +3,8 @@ import type { WorkName, WorkOptions } from "./contenders/work.ts";
 /** The name of a contender that a row is compared with. */
 export type PeerName =
   | "raw Deno"
+  | "raw, fresh buffers"
+  | "ours, one by one"
   | "Conn.readable"
   | "node: API on Deno"
   | "Node"
@@ -13,6 +15,8 @@ export type PeerName =
 /** One kind of work, and the lowest ratio of ours to a peer's that is good enough. */
 export interface RowSpec {
   readonly name: string;
+  /** A short name, if the row is part of the overview, which has at most a dozen. */
+  readonly overview?: string;
   readonly unit: string;
   readonly work: WorkName;
   readonly options: WorkOptions;
@@ -27,7 +31,7 @@ export const MIB = 1024 * 1024;
 const NO = "no target";
 
 function options(options: Partial<WorkOptions> = {}): WorkOptions {
-  return { noDelay: true, size: 64, connections: 1, ...options };
+  return { noDelay: true, unix: false, size: 64, connections: 1, ...options };
 }
 
 /** Peers that do the work in their own way. They have no target. */
@@ -37,6 +41,7 @@ const OTHERS = { "node: API on Deno": NO, Node: NO, Bun: NO, C: NO } as const;
 const USUAL: readonly RowSpec[] = [
   {
     name: "64 B send, each awaited",
+    overview: "send of 64 B, awaited",
     unit: "messages/s",
     work: "send_awaited",
     options: options(),
@@ -53,6 +58,7 @@ const USUAL: readonly RowSpec[] = [
   },
   {
     name: "64 B send, every 1,024th awaited",
+    overview: "send of 64 B, every 1,024th awaited",
     unit: "messages/s",
     work: "send_pipelined",
     options: options(),
@@ -77,6 +83,7 @@ const USUAL: readonly RowSpec[] = [
   },
   {
     name: "recv (raw: fresh 64 KiB buffers)",
+    overview: "recv of a stream",
     unit: "MiB/s",
     work: "recv",
     options: options(),
@@ -85,6 +92,7 @@ const USUAL: readonly RowSpec[] = [
   },
   {
     name: "recvInto, one 128 KiB buffer",
+    overview: "recvInto of a stream",
     unit: "MiB/s",
     work: "recv_into",
     options: options(),
@@ -93,6 +101,7 @@ const USUAL: readonly RowSpec[] = [
   },
   {
     name: "64 B ping-pong by recv (raw: one buffer)",
+    overview: "64 B ping-pong by recv",
     unit: "round trips/s",
     work: "echo",
     options: options(),
@@ -107,8 +116,18 @@ const USUAL: readonly RowSpec[] = [
     counts: 1,
     peers: { "raw Deno": 0.97, Node: 1, Bun: 0.95 },
   },
+  ...[64, 256, 1024].map((kibibytes): RowSpec => ({
+    name: `${kibibytes} KiB echo by recv (raw: one buffer)`,
+    ...kibibytes === 1024 ? { overview: "1 MiB echo by recv" } : {},
+    unit: "round trips/s",
+    work: "echo",
+    options: options({ size: kibibytes * 1024 }),
+    counts: 1,
+    peers: { "raw, fresh buffers": 0.95, "raw Deno": NO, Node: NO, Bun: NO },
+  })),
   {
     name: "connect, a byte each way, abort",
+    overview: "connect and abort",
     unit: "connections/s",
     work: "connect",
     options: options(),
@@ -116,7 +135,32 @@ const USUAL: readonly RowSpec[] = [
     peers: { "raw Deno": 0.93, ...OTHERS, Node: 1 },
   },
   {
+    name: "Unix socket: 64 B ping-pong by recvInto, one buffer",
+    unit: "round trips/s",
+    work: "echo_into",
+    options: options({ unix: true }),
+    counts: 1,
+    peers: { "raw Deno": 0.97 },
+  },
+  {
+    name: "Unix socket: 64 KiB send, each awaited",
+    unit: "MiB/s",
+    work: "send_awaited",
+    options: options({ unix: true, size: 64 * 1024 }),
+    counts: 16,
+    peers: { "raw Deno": 0.97 },
+  },
+  {
+    name: "Unix socket: recvInto, one 128 KiB buffer",
+    unit: "MiB/s",
+    work: "recv_into",
+    options: options({ unix: true }),
+    counts: MIB,
+    peers: { "raw Deno": 0.97 },
+  },
+  {
     name: "sendTo, each awaited",
+    overview: "sendTo, awaited",
     unit: "datagrams/s",
     work: "send_to",
     options: options(),
@@ -124,12 +168,37 @@ const USUAL: readonly RowSpec[] = [
     peers: { "raw Deno": 0.97, ...OTHERS },
   },
   {
+    name: "sendTo, 64 at once",
+    unit: "datagrams/s",
+    work: "send_to_at_once",
+    options: options(),
+    counts: 1,
+    peers: { "raw Deno": 0.95, ...OTHERS, "node: API on Deno": 1 },
+  },
+  {
+    name: "sendTo, 64 at once, without --unstable-net",
+    unit: "datagrams/s",
+    work: "send_to_by_dgram",
+    options: options(),
+    counts: 1,
+    peers: { "node: API on Deno": 0.85, "raw Deno": NO, Node: NO },
+  },
+  {
     name: "recvFrom, flood of 64 B datagrams",
+    overview: "recvFrom",
     unit: "datagrams/s",
     work: "recv_from",
     options: options(),
     counts: 1,
     peers: { "raw Deno": 1.2, ...OTHERS },
+  },
+  {
+    name: "recvFrom, 64 at once, flood of 64 B datagrams",
+    unit: "datagrams/s",
+    work: "recv_from_at_once",
+    options: options(),
+    counts: 1,
+    peers: { "raw Deno": 1, ...OTHERS },
   },
   {
     name: "UDP ping-pong (raw: one buffer)",
@@ -138,6 +207,37 @@ const USUAL: readonly RowSpec[] = [
     options: options(),
     counts: 1,
     peers: { "raw Deno": 0.97, ...OTHERS, Node: 1 },
+  },
+];
+
+/** Many small messages at a time. Raw and Bun gather them in one buffer by hand. */
+const BATCHES: readonly RowSpec[] = [
+  {
+    name: "64 B frames by recvFrames (raw: split by hand)",
+    overview: "recvFrames of 64 B (raw: by hand)",
+    unit: "frames/s",
+    work: "recv_frames",
+    options: options(),
+    counts: 1,
+    peers: { "raw Deno": 0.8, "ours, one by one": 8, Node: 1.5, Bun: NO },
+  },
+  {
+    name: "sendFrames of 1,024 frames of 64 B (raw: one write)",
+    overview: "sendFrames of 64 B (raw: by hand)",
+    unit: "frames/s",
+    work: "send_frames",
+    options: options(),
+    counts: 1,
+    peers: { "raw Deno": 0.5, "ours, one by one": NO, Node: NO, "Node, corked": 1, Bun: NO },
+  },
+  {
+    name: "send of 1,024 pieces of 64 B (raw: one write)",
+    overview: "send of 1,024 pieces (raw: by hand)",
+    unit: "messages/s",
+    work: "send_pieces",
+    options: options(),
+    counts: 1,
+    peers: { "raw Deno": 0.5, "ours, one by one": NO, "Node, corked": 1, Bun: 0.8 },
   },
 ];
 
@@ -237,6 +337,7 @@ function onRuntime(runtime: "Node" | "Bun"): RowSpec[] {
 
 export const ROWS: readonly RowSpec[] = [
   ...USUAL,
+  ...BATCHES,
   ...BAD,
   ...onRuntime("Node"),
   ...onRuntime("Bun"),

@@ -5,7 +5,7 @@ import {
   ChunkList,
   chunkToFill,
   fillsItsBuffer,
-  LARGE,
+  LARGE_BYTES,
   spareRoom,
 } from "./chunk_list.ts";
 import { ByteSearch, indexOfByte } from "./byte_search.ts";
@@ -209,8 +209,8 @@ export class ByteQueue {
   }
 
   /**
-   * Looks at all bytes that lie in one piece at the front, without a copy: the first of those that wait, and often all of
-   * them. {@linkcode Decoder.decodeAll} finds many frames in them at once.
+   * Looks at all bytes that lie in one piece at the front, without a copy. These are often all that wait.
+   * {@linkcode Decoder.decodeAll} finds many frames in them at once.
    *
    * @returns A view, which must not be changed, and is good only until the queue is used again. It is empty only if no
    * byte waits.
@@ -228,7 +228,7 @@ export class ByteQueue {
    * @throws {SocketError} `InvalidInput` if fewer bytes wait; then none is removed.
    */
   take(length: number): Uint8Array<ArrayBuffer> {
-    if (!isIndex(length) || length >= LARGE || length > this.#end - this.#start) {
+    if (!isIndex(length) || length >= LARGE_BYTES || length > this.#end - this.#start) {
       return this.#gather(length);
     }
     const end = this.#start + length;
@@ -363,7 +363,7 @@ export class ByteQueue {
     let slab = this.#slab;
     if (slab === undefined || this.#start + length > this.#slabStart + slab.byteLength) {
       // Twice what was taken so far: a call that takes little, or large frames between, copies little in vain.
-      const size = Math.max(LARGE, 2 * this.#slabTaken);
+      const size = Math.max(LARGE_BYTES, 2 * this.#slabTaken);
       this.#slabStart = this.#start;
       const end = Math.min(this.#start + size, this.#end);
       slab = this.#slab = this.#bytes.slice(this.#start, end).buffer as ArrayBuffer;
@@ -390,7 +390,7 @@ export class ByteQueue {
   /** Empties the last chunk for the bytes to come, if it is small enough to wait for them. */
   #keepRoom(): boolean {
     const chunk = this.#chunks.head;
-    if (chunk === undefined || !chunk.fillable || chunk.bytes.length > LARGE) return false;
+    if (chunk === undefined || !chunk.fillable || chunk.bytes.length > LARGE_BYTES) return false;
     chunk.start = chunk.end = 0;
     chunk.base = this.#total;
     return true;

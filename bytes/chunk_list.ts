@@ -1,5 +1,5 @@
 /** Smaller pushes are copied together, and smaller frames copied out: a view costs as much (bytes). */
-export const LARGE = 4096;
+export const LARGE_BYTES = 4096;
 const SMALLEST_CHUNK_BYTES = 256;
 const LARGEST_CHUNK_BYTES = 64 * 1024;
 /** The list is closed up once this many leading slots are empty. */
@@ -20,7 +20,7 @@ export interface ByteChunk {
 
 /** Returns true if to keep these bytes keeps at most twice their size, so that no copy is needed. */
 export function fillsItsBuffer(bytes: Uint8Array, length: number): boolean {
-  return length >= LARGE && 2 * length >= bytes.buffer.byteLength;
+  return length >= LARGE_BYTES && 2 * length >= bytes.buffer.byteLength;
 }
 
 /** Holds chunks in order and without gaps. Positions count from the beginning of the stream. */

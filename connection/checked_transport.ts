@@ -1,5 +1,5 @@
 import { ignoreRejection } from "../core/waiting_calls.ts";
-import type { Transport, TransportAddress } from "../types.ts";
+import type { SocketAddress, Transport, TransportAddress, TransportListener } from "../types.ts";
 
 /**
  * Makes a foreign transport behave like the runtime's own: nothing throws synchronously, no count is out of range, a
@@ -76,16 +76,55 @@ export class CheckedTransport implements Transport {
   }
 }
 
+/**
+ * Makes a foreign listener behave like the runtime's own: nothing throws synchronously, and what it accepts is a
+ * transport, which is checked in its turn.
+ */
+export class CheckedListener implements TransportListener {
+  readonly address: SocketAddress | undefined;
+  readonly ref: (() => void) | undefined;
+  readonly unref: (() => void) | undefined;
+  readonly #inner: TransportListener;
+
+  /** @param address The address of the listener, if it has one; it is checked. */
+  constructor(inner: TransportListener, address: SocketAddress | undefined) {
+    this.#inner = inner;
+    this.address = address;
+    const { ref, unref } = inner;
+    const both = typeof ref === "function" && typeof unref === "function";
+    this.ref = both ? () => callQuietly(ref, inner) : undefined;
+    this.unref = both ? () => callQuietly(unref, inner) : undefined;
+  }
+
+  async accept(): Promise<Transport> {
+    const transport: unknown = await this.#inner.accept();
+    if (!isTransport(transport)) {
+      throw new Error("the listener gave no object with read, write and close functions");
+    }
+    return new CheckedTransport(transport);
+  }
+
+  async close(): Promise<void> {
+    await this.#inner.close();
+  }
+}
+
 function closedError(): Error {
   return new Error("the transport was closed");
 }
 
-/** Calls `ref` or `unref` of a foreign transport. If it throws, the process only lives on, or ends, by itself. */
-function callQuietly(change: () => void, inner: Transport): void {
+/** Returns true for an object that has the functions of a transport. */
+export function isTransport(value: unknown): value is Transport {
+  const { read, write, close } = (value ?? {}) as Partial<Transport>;
+  return [read, write, close].every((each) => typeof each === "function");
+}
+
+/** Calls `ref` or `unref` of a foreign object. If it throws, the process only lives on, or ends, by itself. */
+function callQuietly(change: () => void, inner: object): void {
   try {
     ignoreRejection(change.call(inner));
   } catch {
-    // A connection can be used, and must be closed, all the same.
+    // The connection or listener can be used, and must be closed, all the same.
   }
 }
 

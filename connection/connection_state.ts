@@ -1,7 +1,7 @@
-import { fromRuntimeAddress } from "../core/address_check.ts";
+import { isNamed, toSocketAddress } from "../core/address_check.ts";
 import { toSocketError } from "../core/error_mapping.ts";
 import { SocketError } from "../errors.ts";
-import type { Address, Transport } from "../types.ts";
+import type { SocketAddress, Transport } from "../types.ts";
 
 /**
  * The life of a connection. From `closing` on every call is `Closed`, while sent data still leaves. When it is
@@ -26,6 +26,8 @@ export class ConnectionState {
   readonly transport: Transport;
   /** Bytes that receiving calls have given. */
   bytesReceived = 0;
+  /** The value of `bytesReceived` at the end of a PROXY header, if one was received. */
+  headerEnd: number | undefined;
 
   #phase: Phase = "open";
   #peerEnded = false;
@@ -33,11 +35,14 @@ export class ConnectionState {
   #sendFailure: Failure | undefined;
   #failureBeforeClose: Failure | undefined;
   #tornBy: SocketError | undefined;
+  #reserved = false;
+  #givenUp: SocketError | undefined;
+  #endError: SocketError | undefined;
   #observers: readonly StateObserver[] = NO_OBSERVERS;
   #closeWaiters: (() => void)[] | undefined;
-  #localAddress: Address | undefined;
-  #peerAddress: Address | undefined;
-  #clientAddress: Address | undefined;
+  #localAddress: SocketAddress | undefined;
+  #peerAddress: SocketAddress | undefined;
+  #clientAddress: SocketAddress | undefined;
 
   constructor(transport: Transport) {
     this.transport = transport;
@@ -107,6 +112,24 @@ export class ConnectionState {
     this.#failureBeforeClose = this.#failure;
   }
 
+  /** Notes the error with which this side gives a silent peer up: calls reject with it, though this side closes. */
+  giveUp(error: SocketError): void {
+    if (this.#phase === "open") this.#givenUp = error;
+  }
+
+  /** Notes the reason for the end of the connection, for those who observe or count it. */
+  noteEndError(error: SocketError): void {
+    if (this.#phase !== "closed") this.#endError ??= error;
+  }
+
+  /** The error that ended the connection, or has broken it. */
+  get endError(): SocketError | undefined {
+    const known = this.#endError ?? this.#givenUp ?? this.#tornBy;
+    if (known !== undefined) return known;
+    if (this.#sendFailure !== undefined) return this.brokenError(this.#sendFailure, "send");
+    return this.#failure && this.brokenError(this.#failure, "recv");
+  }
+
   /**
    * Closes the transport. It returns false if that was done before.
    *
@@ -126,39 +149,80 @@ export class ConnectionState {
     return true;
   }
 
+  /** True if the transport is about to be given away: no call may begin meanwhile. */
+  get reserved(): boolean {
+    return this.#reserved;
+  }
+
+  /** Sets if the transport is about to be given away. */
+  setReserved(on: boolean): void {
+    this.#reserved = on;
+    this.#notify();
+  }
+
+  /** Gives the transport away: the connection is closed, and the transport is not. */
+  handOver(): void {
+    this.#phase = "closed";
+    for (const wake of this.#closeWaiters ?? []) wake();
+  }
+
   /** Resolves when the transport is closed. */
   waitClosed(): Promise<void> {
     return new Promise((resolve) => (this.#closeWaiters ??= []).push(resolve));
   }
 
-  get localAddress(): Address {
-    return this.#localAddress ??= fromRuntimeAddress(this.transport.localAddr);
+  /** True if this side closes or has closed, or if a call has found a direction broken. */
+  get lost(): boolean {
+    return this.#phase !== "open" || this.#sendFailure !== undefined ||
+      this.#failure !== undefined;
+  }
+
+  /** Resolves when the transport is closed, or when a direction has broken. */
+  waitLost(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (this.lost) resolve();
+    this.observe({
+      onStateChange: () => {
+        if (this.lost) resolve();
+      },
+    });
+    this.waitClosed().then(resolve);
+    return promise;
+  }
+
+  get localAddress(): SocketAddress {
+    return this.#localAddress ??= toSocketAddress(this.transport.localAddr);
   }
 
   /** The address of the peer that the connection really comes from: a proxy, if there is one. */
-  get peerAddress(): Address {
-    return this.#peerAddress ??= fromRuntimeAddress(this.transport.remoteAddr);
+  get peerAddress(): SocketAddress {
+    return this.#peerAddress ??= toSocketAddress(this.transport.remoteAddr);
   }
 
   /** The client's address if a PROXY header named it, else the peer's. */
-  get remoteAddress(): Address {
+  get remoteAddress(): SocketAddress {
     return this.#clientAddress ?? this.peerAddress;
   }
 
   /** Notes the client for whom the peer connects. */
-  setClientAddress(client: Address): void {
+  setClientAddress(client: SocketAddress): void {
     this.#clientAddress = client;
   }
 
   /** The address for messages, undefined if the transport has none. */
-  get peer(): Address | undefined {
-    return this.remoteAddress.host === "" ? undefined : this.remoteAddress;
+  get peer(): SocketAddress | undefined {
+    return isNamed(this.remoteAddress) ? this.remoteAddress : undefined;
   }
 
   /** Makes the error of a call on a connection that this side has closed. */
   closedError(operation: string, bytesSent?: number): SocketError {
+    if (this.#givenUp !== undefined) {
+      return this.brokenError({ error: this.#givenUp }, operation, bytesSent);
+    }
     const torn = this.#tornBy;
-    const reason = "the connection is closed on this side";
+    const reason = this.#reserved
+      ? "startTls has taken the connection over"
+      : "the connection is closed on this side";
     const context = { address: this.peer, bytesSent };
     if (torn === undefined) return new SocketError("Closed", operation, reason, context);
     const tear = `${torn.operation}: ${torn.reason}`;
@@ -176,7 +240,7 @@ export class ConnectionState {
    * connection was broken or torn before: the program would take what came until then for everything.
    */
   iterationError(operation: string): SocketError | undefined {
-    if (this.#tornBy !== undefined) return this.closedError(operation);
+    if ((this.#tornBy ?? this.#givenUp) !== undefined) return this.closedError(operation);
     const failure = this.#failureBeforeClose;
     return failure && this.brokenError(failure, operation);
   }

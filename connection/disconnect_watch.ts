@@ -1,23 +1,20 @@
 import { SocketError } from "../errors.ts";
 import type { ConnectionState, StateObserver } from "./connection_state.ts";
-import type { CallObserver, Receiver } from "./receiver.ts";
+import type { ReadAhead } from "./read_ahead.ts";
 
 const OPERATION = "disconnectSignal";
 
-/**
- * Aborts a signal when the peer has left. The runtime reports that to a read only, so this reads ahead while no call
- * does and nothing is left of the last read. The bytes are the next call's.
- */
-export class DisconnectWatch implements StateObserver, CallObserver {
+/** Aborts a signal when the peer has left. It reads ahead, since only a read reports that. */
+export class DisconnectWatch implements StateObserver {
   readonly #controller = new AbortController();
   readonly #state: ConnectionState;
-  readonly #receiver: Receiver;
+  readonly #readAhead: ReadAhead;
 
-  constructor(state: ConnectionState, receiver: Receiver) {
+  constructor(state: ConnectionState, readAhead: ReadAhead) {
     this.#state = state;
-    this.#receiver = receiver;
+    this.#readAhead = readAhead;
     state.observe(this);
-    receiver.observeCalls(this);
+    readAhead.begin();
     this.check();
   }
 
@@ -36,14 +33,8 @@ export class DisconnectWatch implements StateObserver, CallObserver {
     const reason = this.#reason();
     if (reason === undefined) return;
     // A close waits for the peer's end, and nothing else may keep the process alive for that.
-    this.#receiver.input.setReadsAhead(false);
+    this.#readAhead.end();
     this.#controller.abort(reason);
-  }
-
-  onCallsChange(waiting: boolean): void {
-    if (this.signal.aborted || this.#state.phase !== "open") return;
-    this.#receiver.input.setReadsAhead(!waiting);
-    if (!waiting) this.#receiver.readAhead();
   }
 
   #reason(): SocketError | undefined {

@@ -14,6 +14,8 @@ export interface StreamReader<T> {
   decode(input: ByteQueue): T | undefined;
   /** Takes what there is at the end of stream, after `decode` gave nothing. */
   end(input: ByteQueue): T | null;
+  /** Gives the result of a call that waits while this side closes. Without this function, the call rejects `Closed`. */
+  close?(): T;
 }
 
 /** A call of a stream view. It takes the bytes in the moment they come, and may be given up silently. */

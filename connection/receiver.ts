@@ -43,10 +43,51 @@ export class Receiver implements InputConsumer, TurnWaiter {
     return this.input.buffer.length;
   }
 
+  /** Throws if the transport cannot be handed over, in the order of E10. */
+  checkCanHandOver(operation: string, cancellation: Cancellation | undefined): void {
+    if (this.#state.phase === "open") this.#checkNothingUnread(operation);
+    this.#checkFree(operation, cancellation);
+    this.checkStream(operation);
+  }
+
+  #checkNothingUnread(operation: string): void {
+    const { unread } = this;
+    // A PROXY header is no part of the conversation: what follows it is the beginning of the handshake.
+    if (unread === 0 || this.#state.headerEnd === this.#state.bytesReceived) return;
+    const reason = `${unread} bytes came before the handshake, which may be an attack`;
+    throw new SocketError("InvalidInput", operation, reason, { address: this.#state.peer });
+  }
+
+  /** Throws if no more can come. */
+  checkStream(operation: string): void {
+    const state = this.#state;
+    if (!state.readEnded) return;
+    if (!state.peerEnded) throw state.brokenError(state.failure!, operation);
+    const reason = "the peer has ended its side";
+    throw new SocketError("UnexpectedEof", operation, reason, { address: state.peer });
+  }
+
+  /** True if a call waits for bytes. */
+  get receiving(): boolean {
+    return this.#call.operation !== undefined;
+  }
+
   /** Reads once without a call, if nothing waits for one. */
   readAhead(): void {
     const { reading, settled } = this.input;
     if (!reading && !settled && !this.#decoding && this.#state.phase === "open") this.input.read();
+  }
+
+  /** Reads once without a call, also behind bytes that wait. Returns false if at least `most` bytes wait. */
+  readMore(most: number): boolean {
+    const { reading, buffer } = this.input;
+    if (reading || this.#decoding || this.#state.readEnded || this.#state.phase !== "open") {
+      return true;
+    }
+    if (buffer.length >= most) return false;
+    if (buffer.length === 0) this.input.read();
+    else this.input.readBehind();
+    return true;
   }
 
   /** Sets the observer of the calls that begin to wait and that end. */
@@ -63,6 +104,24 @@ export class Receiver implements InputConsumer, TurnWaiter {
       return this.#open("recv", most, undefined, cancellation) as Promise<ReceivedBytes | null>;
     } catch (error) {
       return Promise.reject(error);
+    }
+  }
+
+  /** Gives what is received until the peer's end, or until this side closes. */
+  async *iterate(): AsyncGenerator<ReceivedBytes, void, void> {
+    for (;;) {
+      let bytes: ReceivedBytes | null;
+      try {
+        bytes = await this.recv(undefined);
+      } catch (error) {
+        const isClosed = this.#state.phase !== "open" && (error as SocketError).kind === "Closed";
+        if (!isClosed) throw error;
+        const lost = this.#state.iterationError("recv");
+        if (lost !== undefined) throw lost;
+        return;
+      }
+      if (bytes === null) return;
+      yield bytes;
     }
   }
 
@@ -146,10 +205,14 @@ export class Receiver implements InputConsumer, TurnWaiter {
 
   /** Rejects the call that waits, because this side closes. A caller that does not watch it gets no unhandled error. */
   close(): void {
-    const { operation, promise, settlesItself } = this.#call;
+    const { operation, promise, settlesItself, decoding } = this.#call;
     if (this.#state.phase === "closed") this.input.recycle();
     promise?.catch(() => {});
     if (operation === undefined || settlesItself) return;
+    if (decoding?.close !== undefined) {
+      const lost = this.#state.iterationError(operation);
+      return lost === undefined ? this.#call.succeed(decoding.close()) : this.#call.fail(lost);
+    }
     this.#call.fail(this.#state.closedError(operation));
   }
 
@@ -164,7 +227,7 @@ export class Receiver implements InputConsumer, TurnWaiter {
     cancellation: Cancellation | undefined,
   ): SocketError | undefined {
     const state = this.#state;
-    if (state.phase !== "open") return state.closedError(operation);
+    if (state.phase !== "open" || state.reserved) return state.closedError(operation);
     const already = cancellation?.already;
     if (already !== undefined) return cancelledError(already, operation, state.peer);
     if (this.#call.viewCall?.isAbandoned()) this.#call.release();

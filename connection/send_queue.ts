@@ -1,13 +1,14 @@
 import { invalidInput } from "../core/arguments.ts";
 import { deferred, type Linked, LinkedList } from "../core/waiting_calls.ts";
 import { SocketError } from "../errors.ts";
-import type { Address } from "../types.ts";
+import type { SocketAddress } from "../types.ts";
 
 /** The function that was called, for errors. */
-export type SendOperation = "send" | "sendFrame" | "sendFrames" | "flush";
+export type SendOperation = "send" | "sendFrame" | "sendFrames" | "flush" | "startTls";
 
 const GONE_WAITING = "the buffer was transferred or resized while its send waited";
-const NO_MORE: readonly Uint8Array[] = [];
+/** The further pieces of a send that has one. */
+export const NO_MORE: readonly Uint8Array[] = [];
 
 /**
  * A send that waits or is being written. It is a plain record: a queue of closures costs twice as much. A send of no
@@ -18,6 +19,8 @@ export interface PendingSend extends Linked<PendingSend> {
   readonly bytes: Uint8Array;
   /** Further pieces, which follow the bytes and belong to them: all of them leave, or none. */
   readonly more: readonly Uint8Array[];
+  /** True if what is sent later depends on these bytes: they leave, or the connection is aborted. */
+  readonly mustLeave: boolean;
   /** Length of all pieces at the call. The length of a buffer that is transferred meanwhile reads 0. */
   readonly length: number;
   /** Bytes that are known to have left. */
@@ -37,12 +40,14 @@ export function pendingSend(
   bytes: Uint8Array,
   length: number,
   more: readonly Uint8Array[] = NO_MORE,
+  mustLeave: boolean = false,
 ): PendingSend {
   const { promise, resolve, reject } = deferred<void>();
   return {
     operation,
     bytes,
     more,
+    mustLeave,
     length,
     sent: 0,
     handed: false,
@@ -63,7 +68,7 @@ export function isFlush({ length }: PendingSend): boolean {
 /** Makes the error of a send that the queue has no room for. */
 export function queueFullError(
   operation: SendOperation,
-  address: Address | undefined,
+  address: SocketAddress | undefined,
   { waiting, length, limit }: Record<"waiting" | "length" | "limit", number>,
 ): SocketError {
   const reason = `${waiting} bytes wait already, ${length} more would pass the limit of ${limit}`;
@@ -73,7 +78,7 @@ export function queueFullError(
 /** Makes the error of a send whose buffer was taken away while it was written. */
 export function goneError(
   operation: SendOperation,
-  address: Address | undefined,
+  address: SocketAddress | undefined,
   bytesSent: number,
 ): SocketError {
   const reason =
@@ -98,11 +103,11 @@ export class SendQueue {
 
   /**
    * Returns the next send to write. A send whose buffer was transferred while it waited has no bytes any more: it fails
-   * with nothing of it sent, and the stream stays whole.
+   * with nothing of it sent, and the stream stays whole. One that must leave is returned all the same, to be torn.
    */
   front(): PendingSend | undefined {
     for (let send = this.#sends.first; send !== undefined; send = this.#sends.first) {
-      if (isWhole(send)) return send;
+      if (send.mustLeave || isWhole(send)) return send;
       this.remove(send);
       send.stop?.();
       send.reject(invalidInput(send.operation, GONE_WAITING));
@@ -195,8 +200,9 @@ export class SendBatch {
       const first = firstToWrite(queue);
       if (first === undefined) return;
       queue.remove(first);
-      // A send that is alone goes out as it is.
-      if (first.length >= LARGE_SEND_BYTES || !goesWith(first.length, queue.front())) {
+      // A send that is alone goes out as it is. One that has lost its bytes is alone: it must not be copied.
+      const alone = first.length >= LARGE_SEND_BYTES || !isWhole(first);
+      if (alone || !goesWith(first.length, queue.front())) {
         return this.adopt(first);
       }
       this.#copy(first);
@@ -289,7 +295,7 @@ function firstToWrite(queue: SendQueue): PendingSend | undefined {
 /** Returns true if there is a next send, and it goes out together with the `length` bytes before it. */
 function goesWith(length: number, next: PendingSend | undefined): next is PendingSend {
   return next !== undefined && !isFlush(next) && next.length < LARGE_SEND_BYTES &&
-    length + next.length <= GATHER_LIMIT_BYTES;
+    length + next.length <= GATHER_LIMIT_BYTES && (!next.mustLeave || isWhole(next));
 }
 
 /** The sends beside a direct write. It is made when the first send has to wait, which most connections never see. */

@@ -8,6 +8,7 @@ import { checkPieces, joinPieces, lengthOfPieces } from "./send_pieces.ts";
 import {
   goneError,
   isFlush,
+  NO_MORE,
   type PendingSend,
   pendingSend,
   queueFullError,
@@ -23,6 +24,8 @@ const WRITING = 1;
 /** The sending direction has been ended, or is about to be. */
 const FINISHED = 2;
 const BROKEN = 4;
+/** The transport is about to be given away. */
+const RESERVED = 8;
 
 /** Aborts the connection, on which calls then say what tore it. */
 export interface Abortable {
@@ -66,6 +69,13 @@ export class Sender implements StateObserver {
   /** Closes the gate when a read has found the connection broken: a send must not try it again. */
   onStateChange(): void {
     if (this.#state.failure !== undefined) this.#gate |= BROKEN;
+    if (this.#state.reserved) this.#gate |= RESERVED;
+    else this.#gate &= ~RESERVED;
+  }
+
+  /** Bytes of sends that may wait. */
+  get limit(): number {
+    return this.#limit;
   }
 
   /** True if nothing waits and nothing is being written. */
@@ -161,7 +171,7 @@ export class Sender implements StateObserver {
   /** Throws if a call cannot begin: the connection is closed, the sending side has ended, or it is cancelled (E10). */
   #checkOpen(operation: SendOperation, cancelled: Cancelled | undefined): void {
     const state = this.#state;
-    if (state.phase !== "open") throw state.closedError(operation);
+    if (state.phase !== "open" || state.reserved) throw state.closedError(operation);
     if ((this.#gate & FINISHED) !== 0 && operation !== "flush") {
       const reason = "closeWrite has ended the sending side";
       throw new SocketError("Closed", operation, reason, { address: state.peer });
@@ -174,7 +184,7 @@ export class Sender implements StateObserver {
    *
    * @param join Makes fewer pieces of them, once it is certain that the queue has room.
    * @param mustLeave True if what is sent later depends on these bytes. Then `checkCanSend` has answered for the queue's
-   * room, and a cancel always tears the stream.
+   * room, and the connection is aborted if they do not leave.
    */
   sendPieces(
     pieces: readonly Uint8Array[],
@@ -193,26 +203,37 @@ export class Sender implements StateObserver {
       this.#checkUnbroken(operation);
       const [bytes, ...more] = join === undefined ? checked : join(checked);
       if (join !== undefined && more.length === 0 && cancellation === undefined) {
-        return this.#sendJoined(operation, bytes);
+        return this.#sendJoined(operation, bytes, mustLeave);
       }
-      return this.#enqueue(pendingSend(operation, bytes, length, more), cancellation, mustLeave);
+      return this.#enqueue(
+        pendingSend(operation, bytes, length, more, mustLeave),
+        cancellation,
+      );
     } catch (error) {
+      // After they were encoded, a codec may have aborted the signal, or transferred the bytes.
+      if (mustLeave && this.#takesMore) this.#connection.abort(error as SocketError);
       return Promise.reject(error);
     }
   }
 
   /** Sends pieces that became one and that nothing can cancel, as `send` does with bytes. */
-  #sendJoined(operation: SendOperation, bytes: Uint8Array): Promise<void> {
+  #sendJoined(operation: SendOperation, bytes: Uint8Array, mustLeave: boolean): Promise<void> {
     const { length } = bytes;
     if (this.#gate === READY) return this.#sendDirectly(operation, bytes, length);
     return this.#backlog?.gather(operation, bytes, this.#limit) ??
-      this.#enqueue(pendingSend(operation, bytes, length), undefined);
+      this.#enqueue(pendingSend(operation, bytes, length, NO_MORE, mustLeave), undefined);
   }
 
   /** Throws if a send cannot begin, before its bytes are made. A byte must have room in the queue. */
   checkCanSend(operation: SendOperation, options: OperationOptions | undefined): void {
     this.#checkOpen(operation, Cancellation.read(operation, options)?.already);
     this.#checkRoom(operation, 1);
+    this.#checkUnbroken(operation);
+  }
+
+  /** Throws if nothing can be sent any more. */
+  checkUsable(operation: SendOperation): void {
+    this.#checkOpen(operation, undefined);
     this.#checkUnbroken(operation);
   }
 
@@ -228,23 +249,24 @@ export class Sender implements StateObserver {
     if (failure !== undefined) throw this.#state.brokenError(failure, operation);
   }
 
-  #enqueue(
-    send: PendingSend,
-    cancellation: Cancellation | undefined,
-    mustLeave: boolean = false,
-  ): Promise<void> {
-    send.stop = cancellation?.watch((why) => this.#cancel(send, why, mustLeave), this.#state.peer);
+  /** True if a later send could still leave. */
+  get #takesMore(): boolean {
+    return this.#state.phase === "open" && (this.#gate & (FINISHED | BROKEN)) === 0;
+  }
+
+  #enqueue(send: PendingSend, cancellation: Cancellation | undefined): Promise<void> {
+    send.stop = cancellation?.watch((why) => this.#cancel(send, why), this.#state.peer);
     this.#backlog ??= new SendBacklog();
     this.#backlog.queue.push(send);
     if ((this.#gate & WRITING) === 0) this.#writeNext(this.#backlog);
     return send.promise;
   }
 
-  #cancel(send: PendingSend, why: Cancelled, mustLeave: boolean): void {
+  #cancel(send: PendingSend, why: Cancelled): void {
     const { operation, sent, length } = send;
     const { peer } = this.#state;
     if (!send.handed) this.#backlog!.queue.remove(send);
-    if (send.handed || mustLeave) {
+    if (send.handed || send.mustLeave) {
       const reason =
         `${why.reason}; ${sent} of ${length} bytes had left, the connection is aborted`;
       this.#tear(send, cancelledError({ ...why, reason }, operation, peer, sent));

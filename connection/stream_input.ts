@@ -4,6 +4,8 @@ import { CheckedTransport } from "./checked_transport.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 
+const READ_BEHIND_BYTES = 4 * 1024;
+
 /** Says if a transport gives chunks of its own. */
 function givesChunks(transport: Transport): transport is ChunkTransport {
   return typeof (transport as Partial<ChunkTransport>).readChunk === "function";
@@ -13,6 +15,9 @@ function givesChunks(transport: Transport): transport is ChunkTransport {
 export interface InputConsumer {
   onInput(): void;
 }
+
+/** The result of a read: bytes, `null` at the end of stream, or an error. */
+export type ReadResult = { readonly bytes: Uint8Array | null } | { readonly error: unknown };
 
 /**
  * The reads of a connection, one at a time. A read goes on when its call is cancelled, and the next call gets its bytes.
@@ -35,6 +40,8 @@ export class StreamInput {
   #onDiscarded: (() => void) | undefined;
   #onEnd: (() => void) | undefined;
   #onQuiet: (() => void) | undefined;
+  /** Gets the result of the read that is under way, after the transport was handed over. */
+  #heir: ((result: ReadResult) => void) | undefined;
 
   constructor(state: ConnectionState, sender: { readonly idle: boolean }, consumer: InputConsumer) {
     this.#state = state;
@@ -65,6 +72,21 @@ export class StreamInput {
     }
   }
 
+  /** Reads behind the bytes that wait, into a buffer of its own: a call may give the connection's buffer away. */
+  readBehind(): void {
+    this.#reading = true;
+    const bytes = new Uint8Array(READ_BEHIND_BYTES);
+    this.#transport.read(bytes)
+      .then((count) => this.#onReadBehind(bytes, count), this.#onReadError);
+  }
+
+  #onReadBehind(bytes: Uint8Array, count: number | null): void | Promise<void> {
+    if (count === null || this.#state.phase !== "open") return this.#onRead(count);
+    this.#reading = false;
+    this.buffer.append(bytes.subarray(0, count), this.#state.bytesReceived);
+    this.#consumer.onInput();
+  }
+
   /** Reads into a caller's buffer; the caller of this calls `endRead` after it. */
   readInto(target: Uint8Array): Promise<number | null> {
     this.#reading = true;
@@ -74,6 +96,9 @@ export class StreamInput {
   readonly #onRead = (count: number | null): void | Promise<void> => {
     if (count === null) return this.confirmEnd(() => this.#onReadNull());
     if (this.#state.phase !== "open") {
+      if (this.#heir !== undefined) {
+        return this.#heir({ bytes: this.buffer.room().subarray(0, count) });
+      }
       this.#onDiscarded?.();
       return this.endRead();
     }
@@ -90,6 +115,7 @@ export class StreamInput {
   };
 
   #onReadNull(): void {
+    if (this.#heir !== undefined) return this.#heir({ bytes: null });
     const { phase, failure } = this.#state;
     if (phase !== "closed" && failure === undefined) this.#state.endReceiving();
     this.endRead();
@@ -97,11 +123,18 @@ export class StreamInput {
   }
 
   readonly #onReadError = (error: unknown): void => {
+    if (this.#heir !== undefined) return this.#heir({ error });
     const { phase } = this.#state;
     if (phase !== "closed") this.#state.breakReceiving(error);
     this.endRead();
     if (phase === "open") this.#consumer.onInput();
   };
+
+  /** Gives away the read that is under way, if one is: its result is no longer this connection's. */
+  handOver(): Promise<ReadResult> | undefined {
+    if (!this.#reading) return undefined;
+    return new Promise((resolve) => this.#heir = resolve);
+  }
 
   /**
    * Calls `report` when an end of stream can be trusted. The runtime reports a reset to one call only. If that is the

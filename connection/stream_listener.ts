@@ -1,15 +1,18 @@
+import { isNamed } from "../core/address_check.ts";
 import { invalidInput } from "../core/arguments.ts";
 import { CallQueue, type Verdict } from "../core/call_queue.ts";
 import { toSocketError } from "../core/error_mapping.ts";
 import type { SocketError } from "../errors.ts";
+import { observed, report } from "../observe/observers.ts";
 import type {
   Address,
-  Connection,
   Listener,
   OperationOptions,
+  SocketAddress,
   Transport,
   TransportListener,
 } from "../types.ts";
+import { CheckedListener } from "./checked_transport.ts";
 import { StreamConnection } from "./stream_connection.ts";
 
 /**
@@ -35,8 +38,8 @@ const PASSING_CODES: ReadonlySet<string | undefined> = new Set([
 ]);
 
 /** The accept queue of everything that accepts transports. */
-export class StreamListener implements Listener {
-  readonly address: Address;
+export class StreamListener implements Listener<SocketAddress> {
+  readonly address: SocketAddress;
   readonly #source: TransportListener;
   readonly #connections: CallQueue<Transport, StreamConnection>;
   #referenced = true;
@@ -48,18 +51,31 @@ export class StreamListener implements Listener {
     return typeof handle === "object" && handle !== null && #source in handle;
   }
 
-  /** @param sendQueueLimit Bytes of waiting sends that each connection holds at most. */
-  constructor(source: TransportListener, sendQueueLimit: number) {
+  /**
+   * @param sendQueueLimit Bytes of waiting sends that each connection holds at most.
+   * @param open Makes the connection of a client.
+   */
+  constructor(
+    source: TransportListener,
+    sendQueueLimit: number,
+    open: (transport: Transport, sendQueueLimit: number) => StreamConnection = openPlain,
+  ) {
+    const judge = source instanceof CheckedListener ? judgeForeign : judgeAccept;
     this.#source = source;
     this.address = source.address ?? NO_ADDRESS;
     this.#connections = new CallQueue({
       operation: "accept",
-      address: this.address,
+      address: isNamed(this.address) ? this.address : undefined,
       noun: "listener",
       next: () => source.accept(),
-      open: (transport) => new StreamConnection(transport, sendQueueLimit),
+      open: (transport) => this.#openAccepted(open(transport, sendQueueLimit)),
       judge,
     });
+  }
+
+  #openAccepted(connection: StreamConnection): StreamConnection {
+    if (observed.accept !== undefined) report("accept", { connection, address: this.address });
+    return connection;
   }
 
   get closed(): boolean {
@@ -108,7 +124,7 @@ export class StreamListener implements Listener {
     }
   }
 
-  [Symbol.asyncIterator](): AsyncGenerator<Connection, void, void> {
+  [Symbol.asyncIterator](): AsyncGenerator<StreamConnection, void, void> {
     return this.#connections[Symbol.asyncIterator]();
   }
 
@@ -119,16 +135,25 @@ export class StreamListener implements Listener {
 
 const NO_ADDRESS: Address = Object.freeze({ host: "", port: 0 });
 
+function openPlain(transport: Transport, sendQueueLimit: number): StreamConnection {
+  return new StreamConnection(transport, sendQueueLimit);
+}
+
 function drop(connection: StreamConnection): void {
   connection.abort();
 }
 
-function judge({ kind, code }: SocketError): Verdict {
+function judgeAccept({ kind, code }: SocketError): Verdict {
   if (kind === "ResourceExhausted") return "reject";
   return PASSING_CODES.has(code) ? "retry" : "retry-after-pause";
 }
 
+/** Only the program knows an unknown error of its own listener, which may be a mistake in it: the caller gets it. */
+function judgeForeign({ code }: SocketError): Verdict {
+  return PASSING_CODES.has(code) ? "retry" : "reject";
+}
+
 /** Makes the error for a handle that is no listener. */
 export function notAListener(operation: string): SocketError {
-  return invalidInput(operation, "the first argument is not a Listener of listen");
+  return invalidInput(operation, "the first argument is not a Listener of listen or listenerOver");
 }

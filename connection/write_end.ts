@@ -31,7 +31,7 @@ export class WriteEnd {
   async #closeWrite(options: OperationOptions | undefined): Promise<void> {
     const cancellation = Cancellation.read(OPERATION, options);
     const state = this.#state;
-    if (state.phase !== "open") throw state.closedError(OPERATION);
+    if (state.phase !== "open" || state.reserved) throw state.closedError(OPERATION);
     if (state.transport.closeWrite === undefined) {
       const reason = "the transport cannot half-close";
       throw new SocketError("Unsupported", OPERATION, reason, { address: state.peer });

@@ -1,13 +1,48 @@
-import type { Address } from "../types.ts";
-import { asInvalidInput, checkWhole, describe, invalidInput, quote } from "./arguments.ts";
-import { ipFamily, isMapped, unmapIPv4, withoutZone } from "./ip_address.ts";
+import type { Address, SocketAddress, TransportAddress, UnixAddress } from "../types.ts";
+import {
+  asInvalidInput,
+  checkWhole,
+  describe,
+  invalidInput,
+  quote,
+  readArguments,
+} from "./arguments.ts";
+import { checkPath, formatUnixPath } from "./unix_path.ts";
+import { formatHostPort, ipFamily, isMapped, unmapIPv4, withoutZone } from "./ip_address.ts";
 
 /** Makes an address as this package gives it: frozen, and IPv4 in its own form. */
 export function toAddress(host: string, port: number): Address {
   return Object.freeze({ host: unmapIPv4(host), port });
 }
 
-/** Makes an address of the runtime's; one without host and port (Unix, vsock) becomes an empty one. */
+/** Makes an address of a transport's. A Unix socket has a path, which is empty if it has no name. */
+export function toSocketAddress(address: TransportAddress | undefined): SocketAddress {
+  return address?.transport === "unix"
+    ? toUnixAddress(address.path ?? "")
+    : fromRuntimeAddress(address);
+}
+
+/** Makes a Unix address as this package gives it: frozen. */
+export function toUnixAddress(path: string): UnixAddress {
+  return Object.freeze({ path });
+}
+
+/** Returns true for an address that says where a socket is. */
+export function isNamed(address: SocketAddress): boolean {
+  return address.host === undefined ? address.path !== "" : address.host !== "";
+}
+
+/** Characters of a path that would break a line, or change a terminal. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** Writes the address of a peer for a line of a log. A peer may have any path, so it is not checked. */
+export function describeAddress(address: SocketAddress): string {
+  return address.host === undefined
+    ? formatUnixPath(address.path).replace(UNSEEN, "\uFFFD")
+    : formatHostPort(address.host, address.port);
+}
+
+/** Makes an address of the runtime's; one without host and port (vsock) becomes an empty one. */
 export function fromRuntimeAddress(address: object | undefined): Address {
   const { hostname, port } = (address ?? {}) as { hostname?: unknown; port?: unknown };
   return typeof hostname === "string" && typeof port === "number"
@@ -43,7 +78,34 @@ export function checkAddress(operation: string, address: unknown, lowestPort: 0 
   if (host === undefined && "hostname" in address) {
     throw invalidInput(operation, "the address has hostname, not host: write { host, port }");
   }
+  if (host === undefined && "path" in address) {
+    throw invalidInput(operation, "the address has path, which is for listen and connect only");
+  }
   return Object.freeze(checkHostAndPort(operation, host, port, lowestPort));
+}
+
+/** Returns a frozen copy of a caller's address of either kind, or throws `InvalidInput`. */
+export function checkSocketAddress(
+  operation: string,
+  address: unknown,
+  lowestPort: 0 | 1,
+): SocketAddress {
+  const path = readPath(operation, address);
+  return path === undefined
+    ? checkAddress(operation, address, lowestPort)
+    : toUnixAddress(checkPath(operation, path));
+}
+
+/** Returns the path of a caller's address, which may be anything, and nothing if it has none. */
+export function readPath(operation: string, address: unknown): unknown {
+  if (typeof address !== "object" || address === null) return undefined;
+  return readArguments(operation, () => {
+    const { path, host, port } = address as Partial<Record<"path" | "host" | "port", unknown>>;
+    if (path !== undefined && (host !== undefined || port !== undefined)) {
+      throw invalidInput(operation, "the address has path and host or port, write { path } alone");
+    }
+    return path;
+  });
 }
 
 /** Returns a host and a port that can be tried, or throws `InvalidInput`. */

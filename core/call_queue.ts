@@ -1,5 +1,5 @@
 import { SocketError } from "../errors.ts";
-import type { Address, OperationOptions } from "../types.ts";
+import type { OperationOptions, SocketAddress } from "../types.ts";
 import { Backoff } from "./backoff.ts";
 import { Cancellation, type Cancelled, cancelledError } from "./cancellation.ts";
 import { type Deferred, deferred, type Linked, LinkedList } from "./waiting_calls.ts";
@@ -19,7 +19,8 @@ export type Verdict =
 export interface Source<Given, T> {
   /** The function that waits for them, for errors. */
   readonly operation: "accept" | "recvFrom";
-  readonly address: Address;
+  /** Its address for errors, if it has one. */
+  readonly address: SocketAddress | undefined;
   /** The word for the source in messages: listener or socket. */
   readonly noun: string;
   /** Asks for the next one; called again only after it has settled. */

@@ -1,5 +1,5 @@
 import { SocketError } from "../errors.ts";
-import type { Address, OperationOptions } from "../types.ts";
+import type { OperationOptions, SocketAddress } from "../types.ts";
 import { checkLimit, checkOptions, invalidInput, readArguments } from "./arguments.ts";
 import { deferred } from "./waiting_calls.ts";
 import { startDeadline } from "./timer.ts";
@@ -90,7 +90,7 @@ export class Cancellation {
    * It throws if the call is cancelled already: a codec may have aborted the signal since the options were read. So
    * call it before anything that would have to be undone.
    */
-  watch(cancel: (why: Cancelled) => void, address: Address | undefined): () => void {
+  watch(cancel: (why: Cancelled) => void, address: SocketAddress | undefined): () => void {
     const signal = this.#signal;
     const already = this.already ?? (signal?.aborted ? aborted(signal) : undefined);
     if (already !== undefined) throw cancelledError(already, this.operation, address);
@@ -123,7 +123,7 @@ export class Cancellation {
 export async function waitUnlessCancelled(
   work: Promise<void> | undefined,
   cancellation: Cancellation | undefined,
-  about: { readonly peer: Address | undefined },
+  about: { readonly peer: SocketAddress | undefined },
   onCancel: () => void = () => {},
 ): Promise<void> {
   if (cancellation === undefined) return await work;
@@ -161,7 +161,7 @@ function aborted(signal: AbortSignal): Cancelled {
 export function cancelledError(
   why: Cancelled,
   operation: string,
-  address: Address | undefined,
+  address: SocketAddress | undefined,
   bytesSent?: number,
 ): SocketError {
   const options = { address, bytesSent };

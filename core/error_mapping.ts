@@ -1,6 +1,8 @@
 import { SocketError, type SocketErrorKind } from "../errors.ts";
-import type { Address } from "../types.ts";
+import type { SocketAddress } from "../types.ts";
+import { tlsMeaning } from "./tls_meaning.ts";
 
+/** The kind and the reason of an error of the system. */
 type Meaning = readonly [kind: SocketErrorKind, reason: string];
 
 const REFUSED: Meaning = ["ConnectionRefused", "connection refused"];
@@ -42,6 +44,7 @@ const BY_CODE: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["ENOPROTOOPT", HOST_UNREACHABLE],
   ["EADDRINUSE", IN_USE],
   ["EADDRNOTAVAIL", NOT_AVAILABLE],
+  ["ENODEV", ["AddressNotAvailable", "there is no such network interface"]],
   ["EACCES", FORBIDDEN],
   ["EPERM", FORBIDDEN],
   ["EMFILE", DESCRIPTORS],
@@ -63,6 +66,37 @@ const BY_CODE: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["ENOTSUP", UNSUPPORTED],
   ["EPROTONOSUPPORT", UNSUPPORTED],
 ]);
+
+const NOBODY: Meaning = ["ConnectionRefused", "no socket is there"];
+const NO_DIRECTORY: Meaning = ["AddressNotAvailable", "the directory does not exist"];
+
+/** Meanings of the errnos of connect(2) on a Unix socket that differ from those of TCP: see unix(7). */
+const OF_CONNECT: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
+  ["ENOENT", NOBODY],
+  ["ENOTDIR", NOBODY],
+  ["ECONNREFUSED", ["ConnectionRefused", "nobody listens on the socket"]],
+  ["EPROTOTYPE", ["ConnectionRefused", "the socket there takes datagrams, not connections"]],
+  ["EAGAIN", ["ResourceExhausted", "too many clients wait for the listener"]],
+  ["EACCES", ["PermissionDenied", "the rights of the socket file or of a directory forbid it"]],
+]);
+
+/** The same for bind(2). */
+const OF_LISTEN: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
+  ["ENOENT", NO_DIRECTORY],
+  ["ENOTDIR", NO_DIRECTORY],
+  ["EADDRINUSE", ["AddressInUse", "a file or another listener has the path"]],
+  ["EACCES", ["PermissionDenied", "the rights of a directory forbid it"]],
+  ["EROFS", ["PermissionDenied", "the file system is read-only"]],
+  ["ENOSPC", ["ResourceExhausted", "the file system is full"]],
+  ["EDQUOT", ["ResourceExhausted", "the quota of the file system is used up"]],
+]);
+
+/** Gives the meaning of an errno of `listen` or `connect` on a path, if it has one of its own. */
+function unixMeaning(operation: string, code: string | undefined): Meaning | undefined {
+  if (code === undefined) return undefined;
+  if (operation === "connect") return OF_CONNECT.get(code);
+  return operation === "listen" ? OF_LISTEN.get(code) : undefined;
+}
 
 /** Meanings by error class, for systems and errors to which the runtime gives no code. */
 const BY_CLASS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
@@ -90,7 +124,7 @@ const BY_CLASS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
 
 /** Adds what the caller knows to an error that is mapped. */
 export interface MappingContext {
-  readonly address?: Address;
+  readonly address?: SocketAddress;
   readonly bytesSent?: number;
   readonly retryable?: false;
 }
@@ -112,7 +146,7 @@ export function toSocketError(
   }
   const { name, message } = error instanceof Error ? error : { name: "", message: textOf(error) };
   const code = errorCode(error, message);
-  const [kind, reason] = meaning(code, name, message, operation);
+  const [kind, reason] = meaning(code, name, message, operation, context.address);
   return new SocketError(kind, operation, reason, { ...context, code, cause: error });
 }
 
@@ -130,7 +164,7 @@ function textOf(thrown: unknown): string {
 export function fromCodec(
   error: unknown,
   operation: string,
-  address: Address | undefined,
+  address: SocketAddress | undefined,
 ): SocketError {
   if (!(error instanceof SocketError)) {
     return new SocketError("Other", operation, "the codec failed", { address, cause: error });
@@ -144,11 +178,17 @@ function meaning(
   name: string,
   message: string,
   operation: string,
+  address: SocketAddress | undefined,
 ): Meaning {
+  if (address !== undefined && address.host === undefined) {
+    const ofPath = unixMeaning(operation, code);
+    if (ofPath !== undefined) return ofPath;
+  }
   // ICMPv6 "administratively prohibited" arrives as this one, ICMPv4's as EHOSTUNREACH.
   if (code === "EACCES" && operation === "connect") return PROHIBITED;
   const known = (code === undefined ? undefined : BY_CODE.get(code)) ??
     (/failed to lookup address/.test(message) ? NOT_FOUND : undefined) ??
+    tlsMeaning(name, code, message, operation) ??
     BY_CLASS.get(name);
   return known ?? ["Other", message === "" ? "failed without a message" : firstLine(message)];
 }
@@ -185,4 +225,16 @@ function rewrap(error: SocketError, operation: string, context: MappingContext):
   const { kind, reason, code, permission, retryable } = error;
   const carried = { retryable, ...context, code, permission, cause: error };
   return new SocketError(kind, operation, reason, carried);
+}
+
+/** Names an error in a few words that quote nothing of it: its kind, or the name of its class. */
+export function summarize(error: unknown): string {
+  if (error instanceof SocketError) {
+    const { kind, operation, code } = error;
+    return `${kind} of ${operation}${code === undefined ? "" : ` (${code})`}`;
+  }
+  if (typeof error !== "object" || error === null) return `a thrown ${typeof error}`;
+  const name: unknown = error.constructor?.name;
+  const isName = typeof name === "string" && /^[A-Za-z_$][\w$]{0,63}$/.test(name);
+  return isName ? name : "an object";
 }

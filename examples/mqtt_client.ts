@@ -29,17 +29,17 @@ import { exitWithProblem, readAddress, readCommand } from "./arguments.ts";
 import { clientPackets, type FromBroker, type Publish, type ToBroker } from "./mqtt_codec.ts";
 import { onInterrupt } from "./signals.ts";
 
-/** Number of packet identifiers, which are 1 to 65,535: maximum number of packets without an acknowledgement. */
+/** Maximum number of packets without an acknowledgement: identifiers are 1 to 65,535. */
 const MOST_IDS = 65535;
-/** Bytes of messages that the reader has not taken. From here on, the client reads no more from the broker. */
+/** The client stops reading from the broker if messages of this size wait for the reader (bytes). */
 const PAUSE_BYTES = 2 ** 20;
-/** The same while a call waits for the broker, so that the client must read on. Above it, the client gives up. */
+/** The client gives up above this size of messages (bytes). It reads on past `PAUSE_BYTES` while a call waits. */
 const MOST_HELD_BYTES = 64 * 2 ** 20;
 /** Memory that a message takes besides its payload (bytes). */
 const MESSAGE_BYTES = 256;
-/** Bytes that wait to be sent. Above it a request is refused; acknowledgements still have as much room. */
+/** Requests are refused while more than this waits to be sent (bytes). Acknowledgements have as much room again. */
 const MOST_QUEUED_BYTES = 16 * 2 ** 20;
-/** Checks in a row without a byte from a broker that was pinged. A busy program may read late after one of them. */
+/** The client gives up after this many checks in a row without a byte. A busy program may read late after one. */
 const MOST_SILENT_CHECKS = 3;
 /** Meanings of the codes of CONNACK (table 3.1). */
 const REFUSALS = [
@@ -68,7 +68,7 @@ export interface MqttOptions {
   readonly clientId?: string;
   readonly userName?: string;
   readonly password?: string;
-  /** Longest silence before the broker gives this client up, from 1 to 65,535. 0 is for ever. Default: 60. */
+  /** Seconds of silence before the broker gives this client up, from 1 to 65,535; 0 is for ever. Default: 60. */
   readonly keepAliveSeconds?: number;
   /** Maximum number of bytes in a packet without its header, in both directions. Default: 1 MiB. */
   readonly maxLength?: number;
@@ -199,7 +199,7 @@ export class MqttClient implements AsyncDisposable, AsyncIterable<Message> {
     }
   }
 
-  /** Says goodbye and closes the connection. Calls without an answer reject `Closed`. */
+  /** Sends DISCONNECT and closes the connection. Calls without an answer reject `Closed`. */
   async close(): Promise<void> {
     this.#finish(new SocketError("Closed", "close", "this client was closed"));
     this.#messages.length = 0;

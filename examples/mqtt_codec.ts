@@ -1,9 +1,9 @@
 /**
- * MQTT 3.1.1, the packets between a client and a broker, as two codecs: `packets` finds them, and
- * `clientPackets` gives them their meaning. docs/codecs.md builds both step by step.
+ * Makes two codecs of MQTT 3.1.1, for a client of a broker. `packets` finds the packets, and `clientPackets` gives
+ * them their meaning. docs/codecs.md builds both step by step.
  *
  *     +------+-------+-----------+-----------------------------------+
- *     | type | flags | length    | 00 06 r o o m / 1   00 07   21.5  |
+ *     | type | flags | length    | 00 06 r o o m / 1   00 07   21.5 |
  *     +------+-------+-----------+-----------------------------------+
  *      4 bits  4 bits  1-4 bytes   topic of PUBLISH     id      payload
  *

@@ -5,8 +5,9 @@
  *     deno run --allow-net postgres_client.ts postgres://user:password@127.0.0.1:5432/database "SELECT 1; SELECT 2"
  *     deno run --allow-net postgres_client.ts postgres://user@127.0.0.1/database "COPY table TO STDOUT" > table.txt
  *
- * There is no encryption: use it on loopback, or on a network that you trust. Other users of the machine can see a
- * password in a command line. In your own program, import from "jsr:@aivi/sockets" instead.
+ * The command line has no encryption, which `PostgresClient` has with `tls`: use it on loopback, or on a network that you
+ * trust. Other users of the machine can see a password in a command line. In your own program, import from
+ * "jsr:@aivi/sockets" instead.
  */
 import { concat } from "@std/bytes/concat";
 import {
@@ -21,10 +22,13 @@ import {
   type OperationOptions,
   parseAddress,
   recv,
+  recvExactly,
   recvFrame,
   recvFrames,
   sendFrame,
   SocketError,
+  startTls,
+  type TlsClientOptions,
 } from "../mod.ts";
 import { exitWithProblem } from "./arguments.ts";
 import {
@@ -40,6 +44,7 @@ import {
 
 const PROTOCOL_VERSION = 3 << 16;
 const CANCEL_REQUEST_CODE = 1234 << 16 | 5678;
+const SSL_REQUEST_CODE = 1234 << 16 | 5679;
 const CANCEL_TIMEOUT_MS = 5000;
 
 export interface PostgresOptions extends OperationOptions {
@@ -49,6 +54,8 @@ export interface PostgresOptions extends OperationOptions {
   readonly password?: string;
   /** Lets the server have the password itself, instead of a proof of it. Default: false. */
   readonly allowCleartext?: boolean;
+  /** Options of TLS, which the server must speak then, as with `sslmode=verify-full`. Default: no TLS. */
+  readonly tls?: TlsClientOptions;
   /** Maximum number of bytes in a message: a row, or an SQL text. Default: 64 MiB. */
   readonly maxLength?: number;
 }
@@ -82,9 +89,12 @@ export class PostgresClient implements AsyncDisposable {
   #key?: Uint8Array;
   #cancelling: Promise<void> = Promise.resolve();
 
-  private constructor(connection: Connection, maxLength = 64 * 2 ** 20) {
+  readonly #tls?: TlsClientOptions;
+
+  private constructor(connection: Connection, { maxLength = 64 * 2 ** 20, tls }: PostgresOptions) {
     this.#connection = connection;
     this.#messages = framed(connection, messages(maxLength));
+    this.#tls = tls;
   }
 
   /** Connects and logs in. `signal` and `timeout` (10 seconds by default) are for both together. */
@@ -93,8 +103,8 @@ export class PostgresClient implements AsyncDisposable {
     const limit = new Limit("connect", { signal: options.signal, timeout });
     let connection: Connection | undefined;
     try {
-      connection = await connect(address, { signal: limit.signal });
-      const client = new PostgresClient(connection, options.maxLength);
+      connection = await open(address, options.tls, limit.signal);
+      const client = new PostgresClient(connection, options);
       await client.#start(options, limit.signal);
       return client;
     } catch (error) {
@@ -262,13 +272,37 @@ export class PostgresClient implements AsyncDisposable {
     if (this.#key === undefined) return;
     const options = { signal: AbortSignal.timeout(CANCEL_TIMEOUT_MS) };
     try {
-      await using connection = await connect(this.#connection.remoteAddress, options);
+      const { remoteAddress } = this.#connection;
+      await using connection = await open(remoteAddress, this.#tls, options.signal);
       const request = encodeMessage("", uint32(CANCEL_REQUEST_CODE), this.#key);
       await sendFrame(framed(connection, untyped), request, options);
       await recv(connection, options);
     } catch {
       // The server works on, and the next request waits for it.
     }
+  }
+}
+
+/** Connects, and asks the server for TLS if it is wanted. The server says `S` for yes, and then both begin. */
+async function open(
+  address: Address,
+  tls: TlsClientOptions | undefined,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const plain = await connect(address, { signal });
+  if (tls === undefined) return plain;
+  try {
+    await sendFrame(framed(plain, untyped), encodeMessage("", uint32(SSL_REQUEST_CODE)), {
+      signal,
+    });
+    const [answer] = (await recvExactly(plain, 1, { signal }))!;
+    if (answer !== "S".charCodeAt(0)) {
+      throw new SocketError("TlsFailed", "connect", "the server has no TLS");
+    }
+    return await startTls(plain, { role: "client", serverName: address.host, ...tls, signal });
+  } catch (error) {
+    abort(plain);
+    throw error;
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * RESP 2, the protocol of Redis, as two codecs: `requests` for clients, `replies` for servers. Both have
- * limits, both are strict, and neither reads a byte twice.
+ * limits, both are strict, and both take linear time, in any chunks.
  *
  *     request   *2 $3 GET $3 key     (each part ends with CRLF), or words on a line: GET key
  *     reply     +OK   -ERR no   :42   $5 hello   $-1   *2 :1 $1 a

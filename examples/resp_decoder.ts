@@ -1,9 +1,10 @@
 /**
- * Finds requests and replies of RESP 2 in a stream. It reads no byte twice, in any chunks, and takes nothing
- * out of the queue before a message is whole.
+ * Finds requests and replies of RESP 2 in a stream. `decode` reads no byte twice, in any chunks, and takes nothing
+ * out of the queue before a message is whole. `decodeAll` is the fast way for requests that have come whole.
  */
 import { type ByteQueue, type Decoder, SocketError } from "../mod.ts";
 import { NIL, type Reply, type Request, textAt } from "./resp_message.ts";
+import { RequestRun } from "./resp_run.ts";
 
 const [CR, LF, ZERO] = [13, 10, 48];
 const [STATUS, FAILURE, INTEGER, BULK, LIST] = [..."+-:$*"].map((type) => type.charCodeAt(0));
@@ -112,6 +113,11 @@ abstract class RespDecoder<T> implements Decoder<T> {
     return textAt(input, from, end - from);
   }
 
+  /** Returns true if a part of the next frame has been read. */
+  protected hasBegun(input: ByteQueue): boolean {
+    return this.#begin === input.consumed && this.at + this.#scanned > 0;
+  }
+
   #restart(input: ByteQueue): void {
     this.at = this.#scanned = 0;
     this.#begin = input.consumed;
@@ -125,6 +131,21 @@ export class RequestDecoder extends RespDecoder<Request> {
   #words: string[] | undefined;
   #count = 0;
   #have = 0;
+
+  /**
+   * Takes the requests that lie whole in one piece, as `decode` would. It leaves all others to that, and a request of
+   * which `decode` has read a part, so that a long one that comes in many pieces is not read again with each.
+   */
+  decodeAll(input: ByteQueue, requests: Request[], maxRequests: number): void {
+    if (this.hasBegun(input)) return;
+    const run = new RequestRun(input.peekRun(), this.maxLength);
+    while (requests.length < maxRequests) {
+      const request = run.next();
+      if (request === undefined) break;
+      requests.push(request);
+    }
+    input.skip(run.at);
+  }
 
   protected restart(): void {
     this.#words = undefined;

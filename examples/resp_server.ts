@@ -8,159 +8,154 @@
  * your own program, import from "jsr:@aivi/sockets" instead.
  */
 import process from "node:process";
-import { setImmediate } from "node:timers";
 import {
-  close,
   type Connection,
   formatAddress,
   framed,
   listen,
+  recvFrames,
   send,
   serve,
   type ServeContext,
   SocketError,
 } from "../mod.ts";
 import { readListenAddress } from "./arguments.ts";
-import { bytesOf, NIL, type Reply, replyText, type Request, requests } from "./resp_codec.ts";
+import { closeWhenQuiet, type Wait } from "./draining.ts";
+import { bytesOf, NIL, replyText, type Request, requests } from "./resp_codec.ts";
 import { waitInterrupt } from "./signals.ts";
 
-/** Maximum bytes of replies that wait. Above it, the server reads no more requests until the client reads. */
+/** Replies of this size are sent before their batch is done: 600 requests in 4 KiB may ask for 600 MB. */
 const MOST_WAITING_BYTES = 256 * 1024;
-const OK: Reply = { status: "OK" };
-const PONG: Reply = { status: "PONG" };
-/** Looks like `OK` to the client, and ends the connection here. */
-const BYE: Reply = { status: "OK" };
-const NO_INTEGER: Reply = { error: "ERR value is not an integer or out of range" };
-const OVERFLOW: Reply = { error: "ERR increment or decrement would overflow" };
+/** A server that ends closes a client that has sent no whole request for this time (ms). */
+const QUIET_MS = 100;
+/** The first integer with more than 64 bits. */
+const BEYOND = 2n ** 63n;
+const OK = replyText({ status: "OK" });
+const PONG = replyText({ status: "PONG" });
+const NONE = replyText(NIL);
 
-const store = new Map<string, string>();
+/** INCR keeps integers, so that the next one need not parse them. */
+const store = new Map<string, string | number | bigint>();
 
-/** Least and most arguments of a command, and its answer. The first word of a request is its name. */
-type Command = readonly [fewest: number, most: number, answer: (request: Request) => Reply];
+/** Returns the reply to a request, or `undefined` to QUIT. */
+function answer(request: Request): string | undefined {
+  const count = request.length - 1;
+  switch (request[0]) {
+    case "GET":
+      if (count === 1) return get(request[1]);
+      break;
+    case "SET":
+      if (count === 2) return set(request[1], request[2]);
+      if (count > 2) return failure("ERR syntax error");
+      break;
+    case "INCR":
+      if (count === 1) return increment(request[1]);
+      break;
+    case "PING":
+      if (count === 0) return PONG;
+      if (count === 1) return replyText(request[1]);
+      break;
+    case "ECHO":
+      if (count === 1) return replyText(request[1]);
+      break;
+    case "DEL":
+      if (count > 0) return replyText(request.slice(1).filter((key) => store.delete(key)).length);
+      break;
+    case "QUIT":
+      return undefined;
+    // Clients send these before they begin.
+    case "COMMAND":
+      return replyText([]);
+    case "CONFIG":
+      if (count === 2) return replyText([request[2], ""]);
+      break;
+    case "HELLO":
+      return failure("NOPROTO unsupported protocol version");
+    default: {
+      const name = request[0].toUpperCase();
+      if (name === request[0]) return failure("ERR unknown command");
+      return answer([name, ...request.slice(1)]);
+    }
+  }
+  return failure(`ERR wrong number of arguments for '${request[0].toLowerCase()}' command`);
+}
 
-const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
-  ["PING", [0, 1, (request) => request[1] ?? PONG]],
-  ["ECHO", [1, 1, (request) => request[1]]],
-  ["GET", [1, 1, (request) => store.get(request[1]) ?? NIL]],
-  ["SET", [2, Infinity, set]],
-  ["DEL", [1, Infinity, (request) => request.slice(1).filter((key) => store.delete(key)).length]],
-  ["INCR", [1, 1, (request) => increment(request[1])]],
-  ["QUIT", [0, Infinity, () => BYE]],
-  // Clients send these before they begin.
-  ["COMMAND", [0, Infinity, () => []]],
-  ["CONFIG", [2, 2, (request) => [request[2], ""]]],
-  ["HELLO", [0, Infinity, () => ({ error: "NOPROTO unsupported protocol version" })]],
-]);
+function get(key: string): string {
+  const value = store.get(key);
+  return value === undefined ? NONE : replyText(`${value}`);
+}
 
-function set(request: Request): Reply {
-  if (request.length > 3) return { error: "ERR syntax error" };
-  store.set(request[1], request[2]);
+function set(key: string, value: string): string {
+  store.set(key, value);
   return OK;
 }
 
-function increment(key: string): Reply {
-  const text = store.get(key) ?? "0";
-  if (!/^(?:0|-?[1-9]\d{0,18})$/.test(text)) return NO_INTEGER;
-  // JavaScript counts numbers of up to 15 digits exactly.
-  const value = text.length < 16 ? Number(text) : BigInt(text);
-  if (typeof value === "bigint" && BigInt.asIntN(64, value) !== value) return NO_INTEGER;
-  if (value === 2n ** 63n - 1n) return OVERFLOW;
-  const next = typeof value === "bigint" ? value + 1n : value + 1;
-  store.set(key, `${next}`);
-  return next;
+function increment(key: string): string {
+  const stored = store.get(key) ?? 0;
+  const value = typeof stored === "string" ? parseInteger(stored) : stored;
+  if (value === undefined) return failure("ERR value is not an integer or out of range");
+  const next = typeof value === "number" ? value + 1 : value + 1n;
+  if (next === BEYOND) return failure("ERR increment or decrement would overflow");
+  store.set(key, next);
+  return replyText(next);
 }
 
-function execute(request: Request): Reply {
-  const name = request[0];
-  const command = commands.get(name) ?? commands.get(name.toUpperCase());
-  if (command === undefined) return { error: "ERR unknown command" };
-  const count = request.length - 1;
-  if (count >= command[0] && count <= command[1]) return command[2](request);
-  return { error: `ERR wrong number of arguments for '${name.toLowerCase()}' command` };
+/** Reads an integer of 64 bits. It is a bigint from 16 digits on; a smaller number can be counted up 10^15 times. */
+function parseInteger(text: string): number | bigint | undefined {
+  if (!/^(?:0|-?[1-9]\d{0,18})$/.test(text)) return undefined;
+  if (text.length < 16) return Number(text);
+  const value = BigInt(text);
+  return BigInt.asIntN(64, value) === value ? value : undefined;
 }
 
-/** Sends the replies of one connection. Replies to requests that came together leave together. */
-class Replies {
-  readonly #connection: Connection;
-  #text = "";
-  #scheduled = false;
-  #sending: Promise<void> | undefined;
-
-  constructor(connection: Connection) {
-    this.#connection = connection;
-  }
-
-  get waiting(): number {
-    return this.#text.length;
-  }
-
-  add(reply: Reply): void {
-    this.#text += replyText(reply);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    // It runs after all requests of one read were answered.
-    setImmediate(this.#onTurn);
-  }
-
-  /** Resolves after all replies were sent. It sends one batch at a time, so that no queue fills up. */
-  flush(): Promise<void> {
-    if (this.#sending === undefined && this.#text !== "") this.#sending = this.#send();
-    return this.#sending ?? Promise.resolve();
-  }
-
-  async #send(): Promise<void> {
-    try {
-      while (this.#text !== "") {
-        const bytes = bytesOf(this.#text);
-        this.#text = "";
-        await send(this.#connection, bytes);
-      }
-    } finally {
-      this.#sending = undefined;
-    }
-  }
-
-  readonly #onTurn = (): void => {
-    this.#scheduled = false;
-    // If the client is gone, the handler fails as well.
-    this.flush().catch(() => {});
-  };
-}
-
-async function answer(connection: Connection, { signal }: ServeContext): Promise<void> {
-  const replies = new Replies(connection);
-  const finish = () => void replies.flush().then(() => close(connection)).catch(() => {});
-  signal.addEventListener("abort", finish);
-  if (signal.aborted) finish();
-  try {
-    await answerAll(connection, replies);
-    await replies.flush();
-  } catch (error) {
-    // Failures of one connection are its client's, but other errors are mistakes in this program.
-    if (!(error instanceof SocketError)) throw error;
-  } finally {
-    signal.removeEventListener("abort", finish);
-  }
+function failure(error: string): string {
+  return replyText({ error });
 }
 
 /** Answers until the client ends its side, sends QUIT, or sends something that is no request. */
-async function answerAll(connection: Connection, replies: Replies): Promise<void> {
+async function answerAll(connection: Connection, wait: Wait): Promise<void> {
+  const received = framed(connection, requests());
   try {
-    for await (const request of framed(connection, requests())) {
-      const reply = execute(request);
-      replies.add(reply);
-      if (reply === BYE) return;
-      if (replies.waiting > MOST_WAITING_BYTES) await replies.flush();
+    for (let goesOn = true; goesOn;) {
+      wait.since = Date.now();
+      const batch = await recvFrames(received);
+      wait.since = Infinity;
+      if (batch === null) return;
+      let replies = "";
+      for (const request of batch) {
+        const reply = answer(request);
+        replies += reply ?? OK;
+        goesOn = reply !== undefined;
+        if (!goesOn) break;
+        if (replies.length < MOST_WAITING_BYTES) continue;
+        await send(connection, bytesOf(replies));
+        replies = "";
+      }
+      await send(connection, bytesOf(replies));
     }
   } catch (error) {
     const { kind, message } = error as SocketError;
     if (kind !== "InvalidData" && kind !== "TooLarge") throw error;
-    replies.add({ error: `ERR Protocol error: ${message}` });
+    // `recvFrames` has given the requests before it, and they are answered.
+    await send(connection, bytesOf(failure(`ERR Protocol error: ${message}`)));
+  }
+}
+
+async function handle(connection: Connection, { signal }: ServeContext): Promise<void> {
+  const wait = { since: Infinity };
+  const stopWatching = closeWhenQuiet(connection, signal, QUIET_MS, wait);
+  try {
+    await answerAll(connection, wait);
+  } catch (error) {
+    // Failures of one connection are its client's, but other errors are mistakes in this program.
+    if (!(error instanceof SocketError)) throw error;
+  } finally {
+    stopWatching();
   }
 }
 
 const interrupted = waitInterrupt();
-const server = serve(await listen(readListenAddress("6379")), answer);
+const server = serve(await listen(readListenAddress("6379")), handle);
 console.log(`RESP on ${formatAddress(server.address)}, Ctrl-C ends it`);
 
 await interrupted;

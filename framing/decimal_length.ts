@@ -75,8 +75,8 @@ export function netstrings(options?: CodecOptions): Codec<Uint8Array> {
 }
 
 /**
- * Makes a codec of syslog messages over TCP or TLS with octet counting (RFC 6587, section 3.4.1, and RFC 5425):
- * the length in decimal, a space, the message.
+ * Makes a codec of syslog messages over TCP or TLS with octet counting. A frame is its length in decimal, a space, the
+ * message (RFC 6587, section 3.4.1, and RFC 5425).
  *
  * ```text
  * +-----+---+---+---+---+---+---+---+

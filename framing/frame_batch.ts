@@ -7,6 +7,7 @@ import {
   isArray,
   readArguments,
 } from "../core/arguments.ts";
+import { countMessages } from "../core/event_loop_turn.ts";
 import type { OperationOptions } from "../types.ts";
 
 /** Default of `maxFrames`. It bounds the array, and the time for which one call decodes: empty lines have one byte. */
@@ -61,7 +62,9 @@ export class FrameBatchReader<T> implements StreamReader<T[]> {
     } finally {
       setSharedTakes(input, false);
     }
-    return frames.length === 0 ? undefined : frames;
+    if (frames.length === 0) return undefined;
+    countMessages(frames.length - 1);
+    return frames;
   }
 
   end(input: ByteQueue): T[] | null {

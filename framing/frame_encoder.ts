@@ -1,5 +1,5 @@
 import { isBytes } from "../bytes/byte_arguments.ts";
-import { LARGE } from "../bytes/chunk_list.ts";
+import { LARGE_BYTES } from "../bytes/chunk_list.ts";
 import { invalidInput } from "../core/arguments.ts";
 import { ignoreRejection } from "../core/waiting_calls.ts";
 import type { Encoder } from "./codec.ts";
@@ -35,7 +35,7 @@ export class FrameEncoder<In> {
   /** Encodes one frame. Small ones share memory with others, so nobody outside may see the result. */
   encode(frame: In): Uint8Array | readonly Uint8Array[] {
     if (!this.#writes) return this.#encode(frame);
-    if (pool.length - poolUsed < LARGE) {
+    if (pool.length - poolUsed < LARGE_BYTES) {
       pool = new Uint8Array(POOL_BYTES);
       poolUsed = 0;
     }
@@ -103,7 +103,7 @@ class EncodedBatch {
 
   /** Takes other memory if little of this is left. Returns false if a frame that did not fit will not fit then. */
   makeRoom(): boolean {
-    if (this.target.length - this.end >= LARGE) return false;
+    if (this.target.length - this.end >= LARGE_BYTES) return false;
     this.#cut();
     this.target = new Uint8Array(BATCH_BYTES);
     this.#begin = this.end = 0;
@@ -123,8 +123,10 @@ class EncodedBatch {
       return this.#pieces;
     }
     const { target, end } = this;
-    spareBatch = target;
-    return end === 0 ? [] : [target.slice(0, end)];
+    const frames = end === 0 ? [] : [target.slice(0, end)];
+    // An encoder that writes less than it says must not send the bytes of another connection.
+    spareBatch = target.fill(0, 0, end);
+    return frames;
   }
 
   #cut(): void {

@@ -1,7 +1,7 @@
 import type { ByteQueue } from "../bytes/byte_queue.ts";
-import { LARGE } from "../bytes/chunk_list.ts";
+import { LARGE_BYTES } from "../bytes/chunk_list.ts";
 
-/** Maximum number of frames that are cut at once. It bounds the lists of their places. */
+/** Maximum number of frames that are cut at once, which is the size of the two lists below. */
 const MOST_FRAMES = 4096;
 
 const begins = new Uint32Array(MOST_FRAMES);
@@ -35,7 +35,7 @@ export function takeFrames(
   let next = 0;
   while (count < most && finder.find(run, next)) {
     // Shared memory is for small frames: a large one that is kept would hold the others.
-    if (finder.behind - finder.first >= LARGE) break;
+    if (finder.behind - finder.first >= LARGE_BYTES) break;
     begins[count] = finder.first;
     ends[count] = finder.behind;
     next = finder.next;

@@ -1,9 +1,10 @@
+import { isBytes } from "../bytes/byte_arguments.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { StreamReader } from "../connection/pending_receive.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 import { invalidInput } from "../core/arguments.ts";
 import { ignoreRejection, isIgnoredPromise } from "../core/waiting_calls.ts";
-import type { Connection, OperationOptions } from "../types.ts";
+import type { Address, Connection, OperationOptions, SocketAddress } from "../types.ts";
 import type { Codec, Decoder } from "./codec.ts";
 import {
   FrameBatchReader,
@@ -16,24 +17,26 @@ import { FrameEncoder } from "./frame_encoder.ts";
 import { checkNothingLeft, invalidFrame, mayGoOn, NULL_FRAME } from "./codec_support.ts";
 
 /**
- * A connection whose messages have a format. Iterating gives the received frames until the peer's end;
- * leaving the iteration leaves the connection open. `await using` closes the connection, and so does
- * {@linkcode close}.
+ * A connection whose messages have a format. Iterating gives the received frames until the peer's end,
+ * or until this side closes; leaving the iteration leaves the connection open. `await using` closes the
+ * connection, and so does {@linkcode close}.
  *
  * Bytes that were read ahead stay with the connection, so `recv` goes on behind the last frame, and another
  * codec may take over.
  *
  * @typeParam In The type of a frame to send.
  * @typeParam Out The type of a received frame.
+ * @typeParam A The kind of the connection's addresses.
  */
-export interface FramedConnection<In, Out = In> extends AsyncIterable<Out>, AsyncDisposable {
+export interface FramedConnection<In, Out = In, A extends SocketAddress = Address>
+  extends AsyncIterable<Out>, AsyncDisposable {
   /** The connection on which the frames are sent and received. */
-  readonly connection: Connection;
+  readonly connection: Connection<A>;
 }
 
 /** Sends and receives the frames of one connection. */
 export class FramedStreamConnection<In, Out = In>
-  implements FramedConnection<In, Out>, FrameSource<Out> {
+  implements FramedConnection<In, Out, SocketAddress>, FrameSource<Out> {
   readonly connection: StreamConnection;
   readonly #encoder: FrameEncoder<In>;
   /** True if the encoder has a state, so that each of its frames must leave. */
@@ -166,8 +169,10 @@ export class FramedStreamConnection<In, Out = In>
     let encoded = 0;
     try {
       for (const frame of frames) {
-        pieces.push(...[this.#encoder.encode(frame)].flat());
+        const made = this.#encoder.encode(frame);
         encoded++;
+        if (isBytes(made)) pieces.push(made);
+        else for (const piece of made) pieces.push(piece);
       }
     } catch (error) {
       if (encoded > 0) this.connection.abort(this.connection.codecError(error, operation));
@@ -210,6 +215,7 @@ class FrameIteration<T>
 
   next(): Promise<IteratorResult<T, void>> {
     if (this.#over) return this.return();
+    if (this.#connection.closed) return this.#endClosed();
     // There is always a result: `end` never gives null.
     return this.#connection.recvDecoded("recvFrame", this, undefined) as Promise<
       IteratorResult<T, void>
@@ -228,6 +234,15 @@ class FrameIteration<T>
   end(input: ByteQueue): IteratorResult<T, void> {
     const value = this.#frames.end(input);
     return value === null ? this.#finish() : { done: false, value };
+  }
+
+  close(): IteratorReturnResult<void> {
+    return this.#finish();
+  }
+
+  #endClosed(): Promise<IteratorReturnResult<void>> {
+    const lost = this.#connection.iterationError("recvFrame");
+    return lost === undefined ? this.return() : Promise.reject(lost);
   }
 
   #finish(): IteratorReturnResult<void> {

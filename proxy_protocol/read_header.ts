@@ -2,7 +2,7 @@ import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { StreamReader } from "../connection/pending_receive.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 import { SocketError } from "../errors.ts";
-import type { ProxyHeader, ReceivedProxyHeader } from "../types.ts";
+import type { ProxyHeader, ReceivedProxyHeader, SocketAddress } from "../types.ts";
 import { invalidHeader } from "./tlv.ts";
 import { parseProxyV1 } from "./v1.ts";
 import { parseProxyV2, SIGNATURE } from "./v2.ts";
@@ -48,7 +48,7 @@ function beginsLike(bytes: Uint8Array, signature: readonly number[]): boolean {
 }
 
 /** Finds the header at the beginning of a connection, and applies it. */
-export class ProxyHeaderReader implements StreamReader<ReceivedProxyHeader> {
+export class ProxyHeaderReader implements StreamReader<ReceivedProxyHeader<SocketAddress>> {
   readonly #connection: StreamConnection;
   /** Number of bytes needed to know more. */
   #needed = 1;
@@ -57,7 +57,7 @@ export class ProxyHeaderReader implements StreamReader<ReceivedProxyHeader> {
     this.#connection = connection;
   }
 
-  decode(input: ByteQueue): ReceivedProxyHeader | undefined {
+  decode(input: ByteQueue): ReceivedProxyHeader<SocketAddress> | undefined {
     if (input.length < this.#needed && this.#needed > JUDGED_BY_BYTE) return undefined;
     const parsed = parseProxyHeader(input.peek(Math.min(input.length, LONGEST_HEADER_BYTES)));
     if ("atLeast" in parsed) {
@@ -65,7 +65,7 @@ export class ProxyHeaderReader implements StreamReader<ReceivedProxyHeader> {
       return undefined;
     }
     input.skip(parsed.length);
-    return this.#connection.applyProxyHeader(parsed.header);
+    return this.#connection.applyProxyHeader(parsed.header, input.consumed);
   }
 
   end(input: ByteQueue): never {

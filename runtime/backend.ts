@@ -1,4 +1,4 @@
-import type { Address, Datagram, Transport, TransportListener } from "../types.ts";
+import type { Address, Datagram, Transport, TransportListener, UnixAddress } from "../types.ts";
 
 /** Settings of a TCP connection. The backend applies them before it gives the connection away. */
 export interface TcpSettings {
@@ -13,9 +13,38 @@ export interface ListenSettings extends TcpSettings {
   readonly reusePort: boolean;
 }
 
-/** Settings of a UDP socket. */
+/** Settings of a Unix socket that listens. */
+export interface UnixListenSettings {
+  /** Access rights of the socket file. The umask decides if it is undefined. */
+  readonly mode: number | undefined;
+  /** True if a socket file on which nobody listens is replaced. */
+  readonly replaceStale: boolean;
+}
+
+/** Settings of a UDP socket. The platform's own value holds for those that are undefined. */
 export interface DatagramSettings {
   readonly reuseAddress: boolean;
+  readonly multicastLoopback: boolean;
+  readonly multicastTtl: number | undefined;
+  readonly multicastInterface: string | undefined;
+  readonly ttl: number | undefined;
+  readonly ipv6Only: boolean;
+}
+
+/** A multicast group to join, in checked and uniform spelling. */
+export interface MulticastGroup {
+  readonly host: string;
+  readonly family: 4 | 6;
+  /** The name of an interface, or one of its addresses of the group's family. */
+  readonly interface: string | undefined;
+  /** The only sender to receive from. */
+  readonly source: string | undefined;
+}
+
+/** A group that a socket has joined. */
+export interface JoinedGroup {
+  /** Leaves the group. If it rejects, the socket is still in it. */
+  leave(): Promise<void>;
 }
 
 /**
@@ -34,6 +63,13 @@ export interface Backend {
    * the abort, so a backend must never lose one.
    */
   connect(address: Address, settings: TcpSettings, signal?: AbortSignal): Promise<Transport>;
+  /** Listens on a path or an abstract name. */
+  listenUnix(
+    address: UnixAddress,
+    settings: UnixListenSettings,
+  ): Promise<TransportListener<UnixAddress>>;
+  /** Connects to a path or an abstract name. The caller closes a connection that comes after it gave up. */
+  connectUnix(address: UnixAddress): Promise<Transport>;
   bindDatagrams(address: Address, settings: DatagramSettings): Promise<DatagramSocket>;
 }
 
@@ -52,6 +88,12 @@ export interface DatagramSocket<Received = unknown> {
   explainSendFailure(error: unknown, to: Address): unknown;
   /** Gives the address behind a name, or nothing if only `send` may look it up. */
   resolve(to: Address): Promise<Address | undefined>;
+  /**
+   * Joins a group of a family that the socket receives.
+   *
+   * @param others The groups that the socket is in, or joins or leaves right now.
+   */
+  join(group: MulticastGroup, others: Iterable<MulticastGroup>): Promise<JoinedGroup>;
   /** Sets if a pending receive keeps the process alive, which it does at first. */
   setReferenced(on: boolean): void;
   /** Ends a pending receive. The port is free when it resolves. */

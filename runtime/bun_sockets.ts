@@ -64,7 +64,7 @@ async function explained<T>(
   }
 }
 
-class BunListener implements TransportListener {
+class BunListener implements TransportListener<Address> {
   readonly address: Address;
   readonly #server: BunServer;
   readonly #clients: AcceptQueue<BunStream>;

@@ -9,13 +9,20 @@ import type {
   TcpSettings,
 } from "./backend.ts";
 import { DenoDatagrams, hasUnstableNet } from "./deno_datagrams.ts";
+import { connectUnix, listenUnix } from "./deno_unix.ts";
 import { NodeDatagrams } from "./node_datagrams.ts";
 import { explainDenial } from "./permissions.ts";
 
-/** The sockets of Deno. A connection's transport is the `Deno.TcpConn` itself. */
-export const denoBackend: Backend = { listen, connect, bindDatagrams };
+/** The sockets of Deno. A connection's transport is the `Deno.TcpConn` or `Deno.UnixConn` itself. */
+export const denoBackend: Backend = {
+  listen,
+  connect,
+  listenUnix,
+  connectUnix,
+  bindDatagrams,
+};
 
-class DenoListener implements TransportListener {
+class DenoListener implements TransportListener<Address> {
   readonly address: Address;
   readonly #listener: Deno.TcpListener;
   readonly #settings: TcpSettings;
@@ -90,7 +97,7 @@ async function bindDatagrams(
 ): Promise<DatagramSocket> {
   if (!hasUnstableNet()) return await NodeDatagrams.bind(address, settings);
   try {
-    return new DenoDatagrams(address, settings);
+    return await DenoDatagrams.bind(address, settings);
   } catch (error) {
     throw explainDenial(error, "bindUdp", address);
   }

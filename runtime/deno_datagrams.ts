@@ -3,7 +3,10 @@ import { formatAddress } from "../address.ts";
 import { fromRuntimeAddress, toAddress, withZoneOf } from "../core/address_check.ts";
 import { ipFamily } from "../core/ip_address.ts";
 import type { Address, Datagram } from "../types.ts";
-import type { DatagramSettings, DatagramSocket } from "./backend.ts";
+import type { DatagramSettings, DatagramSocket, JoinedGroup, MulticastGroup } from "./backend.ts";
+import { checkDenoGroup, checkDenoSettings, multicastTtlFor } from "./datagram_settings.ts";
+import { interfaceAddress, interfaceIndex } from "./interfaces.ts";
+import { explainJoinFailure } from "./multicast_errors.ts";
 import { isGranted } from "./permissions.ts";
 import { explainSendFailure, resolveName } from "./datagram_support.ts";
 
@@ -29,6 +32,15 @@ interface RuntimeSocket {
   /** Lets the process end although a receive is pending. */
   unref(): void;
   close(): void;
+  joinMulticastV4(group: string, interfaceAddress: string): Promise<RuntimeMembership>;
+  joinMulticastV6(group: string, interfaceIndex: number): Promise<RuntimeMembership>;
+}
+
+/** A group that a socket of the runtime is in. */
+interface RuntimeMembership {
+  leave(): Promise<void>;
+  /** Sets the multicast TTL of the socket; only memberships of IPv4 have it. */
+  setTTL?(ttl: number): Promise<void>;
 }
 
 /** The global `Deno` object with the parts that the flag adds. It is missing on Node and Bun, which load this file too. */
@@ -38,6 +50,12 @@ const unstableNet: UnstableNet = (globalThis as unknown as { Deno?: UnstableNet 
 export function hasUnstableNet(): boolean {
   return typeof unstableNet.listenDatagram === "function";
 }
+
+/** All hosts of a link (RFC 1112). Nobody reports a membership of it, so joining it sends nothing. */
+const ALL_HOSTS = "224.0.0.1";
+const LOOPBACK = "127.0.0.1";
+/** Leaves the choice of the interface to the routes. */
+const ANY_INTERFACE = { address: "0.0.0.0", index: 0 };
 
 /** The largest payload is 65,527 bytes, on IPv6. The runtime cuts off what does not fit. */
 const RECEIVE_BUFFER_BYTES = 64 * 1024;
@@ -57,13 +75,31 @@ export class DenoDatagrams implements DatagramSocket<Received> {
   #lastTarget: Deno.NetAddr | undefined;
   #isName = false;
 
-  constructor(address: Address, { reuseAddress }: DatagramSettings) {
+  static async bind(address: Address, settings: DatagramSettings): Promise<DenoDatagrams> {
+    checkDenoSettings(address, settings);
+    const datagrams = new DenoDatagrams(address, settings);
+    try {
+      // The family of a name is known only now.
+      checkDenoSettings(datagrams.address, settings);
+      const ttl = multicastTtlFor(datagrams.address, settings);
+      if (ttl !== undefined) await datagrams.#setMulticastTtl(ttl);
+      return datagrams;
+    } catch (error) {
+      await datagrams.close();
+      throw error;
+    }
+  }
+
+  private constructor(
+    address: Address,
+    { reuseAddress, multicastLoopback }: DatagramSettings,
+  ) {
     this.#socket = unstableNet.listenDatagram!({
       transport: "udp",
       hostname: address.host,
       port: address.port,
       reuseAddress,
-      loopback: true,
+      loopback: multicastLoopback,
     });
     this.address = withZoneOf(address.host, fromRuntimeAddress(this.#socket.addr));
   }
@@ -109,6 +145,24 @@ export class DenoDatagrams implements DatagramSocket<Received> {
     return isGranted(formatAddress(target)) ? target : undefined;
   }
 
+  async join(group: MulticastGroup): Promise<JoinedGroup> {
+    const { host, family } = group;
+    const address = { host, port: this.address.port };
+    checkDenoGroup(group, address);
+    const user = { operation: "joinMulticast", address };
+    const on = group.interface;
+    try {
+      if (family === 4) {
+        const at = on === undefined ? ANY_INTERFACE.address : interfaceAddress(on, user);
+        return await this.#socket.joinMulticastV4(host, at);
+      }
+      const { index } = on === undefined ? ANY_INTERFACE : interfaceIndex(on, user);
+      return await this.#socket.joinMulticastV6(host, index);
+    } catch (error) {
+      throw explainJoinFailure(error, group, user);
+    }
+  }
+
   setReferenced(on: boolean): void {
     if (on) this.#socket.ref();
     else this.#socket.unref();
@@ -117,6 +171,13 @@ export class DenoDatagrams implements DatagramSocket<Received> {
   // deno-lint-ignore require-await -- the caller waits for its pending receive
   async close(): Promise<void> {
     this.#socket.close();
+  }
+
+  /** Sets the TTL of IPv4 multicast, which the runtime offers only as a function of a membership. */
+  async #setMulticastTtl(ttl: number): Promise<void> {
+    const membership = await this.#socket.joinMulticastV4(ALL_HOSTS, LOOPBACK);
+    await membership.setTTL!(ttl);
+    await membership.leave();
   }
 
   /** Tries another address if the socket cannot send to the family of the name's first one. */

@@ -1,6 +1,7 @@
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import { fromRuntimeAddress, withZoneOf } from "../core/address_check.ts";
-import type { Address, Transport, TransportListener } from "../types.ts";
+import { SocketError } from "../errors.ts";
+import type { Address, Transport, TransportListener, UnixAddress } from "../types.ts";
 import { AcceptQueue } from "./accept_queue.ts";
 import type { Backend, DatagramSettings, ListenSettings, TcpSettings } from "./backend.ts";
 import { bunSockets } from "./bun_sockets.ts";
@@ -12,12 +13,19 @@ import { NodeStream } from "./node_stream.ts";
 /** The sockets of Node, and on Bun its own, which its `node:net` hides behind a copy of Node's. */
 export const nodeBackend: Backend = {
   ...bunSockets ?? { listen, connect },
+  listenUnix: (address) => Promise.reject(noUnixSockets("listen", address)),
+  connectUnix: (address) => Promise.reject(noUnixSockets("connect", address)),
   bindDatagrams: (address: Address, settings: DatagramSettings) =>
     NodeDatagrams.bind(address, settings),
 };
 
+function noUnixSockets(operation: string, address: UnixAddress): SocketError {
+  const reason = "Unix sockets are there on Deno only";
+  return new SocketError("Unsupported", operation, reason, { address });
+}
+
 /** A listener of `node:net`. */
-class NodeListener implements TransportListener {
+class NodeListener implements TransportListener<Address> {
   readonly address: Address;
   readonly #server: Server;
   readonly #clients: AcceptQueue<NodeSocket>;

@@ -4,7 +4,10 @@ import { SocketError } from "../errors.ts";
 import { toAddress, withZoneOf } from "../core/address_check.ts";
 import { refTimer, unrefTimer } from "../core/timer.ts";
 import type { Address, Datagram } from "../types.ts";
-import type { DatagramSettings, DatagramSocket } from "./backend.ts";
+import type { DatagramSettings, DatagramSocket, JoinedGroup, MulticastGroup } from "./backend.ts";
+import { checkIPv6Only, multicastTtlFor, ttlFor } from "./datagram_settings.ts";
+import { noInterface } from "./multicast_errors.ts";
+import { interfaceOption, joinWithNode } from "./node_groups.ts";
 import { checkPermission, checkZone, explainNodeFailure } from "./node_errors.ts";
 import { grantFor, isGranted, missingPermission, onDeno } from "./permissions.ts";
 import { explainSendFailure, resolveName } from "./datagram_support.ts";
@@ -43,6 +46,7 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
   static async bind(address: Address, settings: DatagramSettings): Promise<NodeDatagrams> {
     if (!onDeno) checkPermission("bindUdp", address);
     const host = await resolveName("bindUdp", address);
+    checkIPv6Only({ host, port: address.port }, settings);
     const grant = grantFor({ host, port: address.port });
     // The runtime's bind throws past every handler if the permission is missing.
     if (!isGranted(grant)) {
@@ -52,6 +56,7 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
     const socket = createSocket({
       type: ipFamily(host) === 6 ? "udp6" : "udp4",
       reuseAddr: settings.reuseAddress,
+      ipv6Only: settings.ipv6Only,
     });
     // The socket reads all the time and would keep the process alive. After the bind, `unref` has no effect.
     socket.unref();
@@ -62,8 +67,10 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
       await promise;
       // Deno.listenDatagram does so too. Without it the system refuses to send to a broadcast address.
       socket.setBroadcast(true);
+      applySettings(socket, { host, port: address.port }, settings);
     } catch (error) {
-      socket.close();
+      // The port is free when this call rejects.
+      await new Promise<void>((resolve) => socket.close(() => resolve()));
       if (isUnknownZone(error, host)) throw noSuchZone(address, error);
       throw explainNodeFailure(error, "bindUdp", address);
     }
@@ -95,6 +102,11 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
 
   async resolve(to: Address): Promise<Address> {
     return toAddress(await resolveName("sendTo", to, this.address.host), to.port);
+  }
+
+  // deno-lint-ignore require-await -- async so that what node:dgram throws rejects
+  async join(group: MulticastGroup, others: Iterable<MulticastGroup>): Promise<JoinedGroup> {
+    return joinWithNode(this.#socket, this.address, group, others);
   }
 
   setReferenced(on: boolean): void {
@@ -164,6 +176,24 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
       this.#taken = 0;
     }
     return datagram;
+  }
+}
+
+/** Applies the settings that a bound socket takes. */
+function applySettings(socket: Socket, bound: Address, settings: DatagramSettings): void {
+  const { multicastInterface, multicastLoopback } = settings;
+  const multicastTtl = multicastTtlFor(bound, settings);
+  const ttl = ttlFor(bound, settings);
+  if (multicastTtl !== undefined) socket.setMulticastTTL(multicastTtl);
+  if (ttl !== undefined) socket.setTTL(ttl);
+  if (!multicastLoopback) socket.setMulticastLoopback(false);
+  if (multicastInterface === undefined) return;
+  const user = { operation: "bindUdp", address: bound };
+  const at = interfaceOption(multicastInterface, ipFamily(bound.host) === 6 ? 6 : 4, user)!;
+  try {
+    socket.setMulticastInterface(at);
+  } catch (cause) {
+    throw noInterface(multicastInterface, user, cause);
   }
 }
 

@@ -9,11 +9,16 @@ export const platform: Backend = onDeno ? denoBackend : onFirstUse();
 
 /** Loads the sockets of Node and Bun when they are first needed, so that a program on Deno runs nothing of them. */
 function onFirstUse(): Backend {
-  const load = async (): Promise<Backend> => (await import("./node_backend.ts")).nodeBackend;
+  const load = async (): Promise<Backend> => {
+    const { nodeBackend } = await import("./node_backend.ts");
+    return nodeBackend;
+  };
   return {
     listen: async (address, settings) => await (await load()).listen(address, settings),
     connect: async (address, settings, signal) =>
       await (await load()).connect(address, settings, signal),
+    listenUnix: async (address, settings) => await (await load()).listenUnix(address, settings),
+    connectUnix: async (address) => await (await load()).connectUnix(address),
     bindDatagrams: async (address, settings) =>
       await (await load()).bindDatagrams(address, settings),
   };

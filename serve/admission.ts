@@ -1,3 +1,4 @@
+import { observed, report } from "../observe/observers.ts";
 import type { RefusalReason } from "../types.ts";
 import { AwaitedHeaders } from "./awaited_headers.ts";
 import type { ErrorReports } from "./error_reports.ts";
@@ -72,7 +73,11 @@ export class Admission {
   #refuse(served: Served, reason: RefusalReason | undefined): false {
     if (served.ended !== undefined) return false;
     this.#refused++;
-    this.#refusals.refuse(served.connection, reason);
+    const { connection } = served;
+    if (observed.refuse !== undefined) {
+      report("refuse", { connection, reason: reason ?? "proxyProtocol" });
+    }
+    this.#refusals.refuse(connection, reason);
     this.#connections.delete(served);
     return false;
   }

@@ -1,7 +1,8 @@
 import type { SocketError } from "../errors.ts";
+import { observed, report } from "../observe/observers.ts";
 import { ProxyHeaderReader } from "../proxy_protocol/read_header.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
-import type { ReceivedProxyHeader } from "../types.ts";
+import type { ReceivedProxyHeader, SocketAddress } from "../types.ts";
 import type { ErrorReports } from "./error_reports.ts";
 import type { ProxyTrust } from "./serve_options.ts";
 
@@ -24,17 +25,21 @@ export class AwaitedHeaders {
   async read(
     connection: StreamConnection,
     { trusted, timeout }: ProxyTrust,
-  ): Promise<ReceivedProxyHeader | undefined> {
-    if (!trusted.has(connection.remoteAddress.host)) return undefined;
+  ): Promise<ReceivedProxyHeader<SocketAddress> | undefined> {
+    if (!trusted.hasPeer(connection.remoteAddress)) return undefined;
     this.#makeRoom();
     this.#connections.add(connection);
+    const begin = observed.handshake === undefined ? undefined : performance.now();
     try {
       const reader = new ProxyHeaderReader(connection);
-      return await connection.recvDecoded("recvProxyHeader", reader, { timeout }) ?? undefined;
+      const header = await connection.recvDecoded("recvProxyHeader", reader, { timeout });
+      if (header !== null && begin !== undefined) reportHandshake(connection, begin);
+      return header ?? undefined;
     } catch (error) {
       const { kind } = error as SocketError;
       // A proxy that only checks if the port is open says nothing. `Closed` is the server's own doing.
       if (connection.bytesArrived > 0 && kind !== "Closed") {
+        if (begin !== undefined) reportHandshake(connection, begin, error as SocketError);
         this.#reports.report({ error, connection, line: `no PROXY header: ${kind}` });
       }
       return undefined;
@@ -50,4 +55,10 @@ export class AwaitedHeaders {
       oldest.abort();
     }
   }
+}
+
+function reportHandshake(connection: StreamConnection, begin: number, error?: SocketError): void {
+  const duration = performance.now() - begin;
+  const failure = error === undefined ? {} : { error };
+  report("handshake", { connection, protocol: "proxy", duration, ...failure });
 }

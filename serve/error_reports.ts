@@ -1,11 +1,12 @@
-import { formatAddress } from "../address.ts";
-import { SocketError } from "../errors.ts";
-import type { Address, Connection, ServeOptions } from "../types.ts";
+import { describeAddress, isNamed } from "../core/address_check.ts";
+import { summarize } from "../core/error_mapping.ts";
+import type { StreamConnection } from "../connection/stream_connection.ts";
+import type { ServeOptions, SocketAddress } from "../types.ts";
 
 /** A failure to report. */
 export interface ServerFailure {
   readonly error: unknown;
-  readonly connection?: Connection;
+  readonly connection?: StreamConnection;
   /** Text for standard error, which quotes nothing; it is made from the error's kind or class if it is missing. */
   readonly line?: string;
 }
@@ -17,44 +18,35 @@ export interface ServerFailure {
  * package if a codec threw it, so the line has only its kind, or the name of its class.
  */
 export class ErrorReports {
-  readonly #address: Address;
-  readonly #onError: ServeOptions["onError"];
+  readonly #address: SocketAddress;
+  readonly #onError: ServeOptions<SocketAddress>["onError"];
 
-  constructor(address: Address, onError: ServeOptions["onError"]) {
+  constructor(address: SocketAddress, onError: ServeOptions<SocketAddress>["onError"]) {
     this.#address = address;
     this.#onError = onError;
   }
 
   report(failure: ServerFailure): void {
     if (this.#onError !== undefined) return void this.#call(this.#onError, failure);
-    const { error, connection, line = `the handler failed with ${summary(error)}` } = failure;
+    const { error, connection, line = `the handler failed with ${summarize(error)}` } = failure;
     this.#write(line, connection);
   }
 
   async #call(
-    onError: (error: unknown, connection?: Connection) => unknown,
+    onError: (error: unknown, connection?: StreamConnection) => unknown,
     { error, connection }: ServerFailure,
   ): Promise<void> {
     try {
       await onError(error, connection);
     } catch (mistake) {
-      this.#write(`onError failed with ${summary(mistake)}`, connection);
+      this.#write(`onError failed with ${summarize(mistake)}`, connection);
     }
   }
 
-  #write(line: string, connection: Connection | undefined): void {
-    const who = connection === undefined ? "" : ` ${formatAddress(connection.remoteAddress)}:`;
-    console.error(`serve ${formatAddress(this.#address)}:${who} ${line}`);
+  #write(line: string, connection: StreamConnection | undefined): void {
+    const peer = connection?.remoteAddress;
+    const who = peer === undefined || !isNamed(peer) ? "" : ` ${describeAddress(peer)}:`;
+    const where = isNamed(this.#address) ? ` ${describeAddress(this.#address)}` : "";
+    console.error(`serve${where}:${who} ${line}`);
   }
-}
-
-function summary(error: unknown): string {
-  if (error instanceof SocketError) {
-    const { kind, operation, code } = error;
-    return `${kind} of ${operation}${code === undefined ? "" : ` (${code})`}`;
-  }
-  if (typeof error !== "object" || error === null) return `a thrown ${typeof error}`;
-  const name: unknown = error.constructor?.name;
-  const isName = typeof name === "string" && /^[A-Za-z_$][\w$]{0,63}$/.test(name);
-  return isName ? name : "an object";
 }

@@ -1,18 +1,18 @@
 import { SocketError } from "../errors.ts";
-import type { ReceivedProxyHeader, ServeContext, Server } from "../types.ts";
+import type { ReceivedProxyHeader, ServeContext, Server, SocketAddress } from "../types.ts";
 import type { ErrorReports } from "./error_reports.ts";
 import type { ServerSettings } from "./serve_options.ts";
 import type { Served } from "./served_connections.ts";
 
 /** The context of one call of the handler. It makes `disconnected`, which few handlers use, at the first use. */
-export class HandlerContext implements ServeContext {
+export class HandlerContext implements ServeContext<SocketAddress> {
   readonly signal: AbortSignal;
-  readonly server: Server;
-  readonly proxy: ReceivedProxyHeader | undefined;
+  readonly server: Server<SocketAddress>;
+  readonly proxy: ReceivedProxyHeader<SocketAddress> | undefined;
   readonly #served: Served;
   #disconnected: AbortSignal | undefined;
 
-  constructor(served: Served, signal: AbortSignal, server: Server) {
+  constructor(served: Served, signal: AbortSignal, server: Server<SocketAddress>) {
     this.#served = served;
     this.proxy = served.proxy;
     this.signal = signal;
@@ -49,7 +49,8 @@ export async function callHandler(
   }
   served.handler = "over";
   try {
-    await connection.closeAfterHandler(closeLimits);
+    // After `startTls` it is another one.
+    await served.connection.closeAfterHandler(closeLimits);
   } catch (error) {
     if (served.ended !== undefined) return;
     served.ended = error as SocketError;

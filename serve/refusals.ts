@@ -1,10 +1,10 @@
 import { SocketError } from "../errors.ts";
-import type { RefusalReason, ServeOptions } from "../types.ts";
+import type { RefusalReason, ServeOptions, SocketAddress } from "../types.ts";
 import type { ErrorReports } from "./error_reports.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 import { startDeadline } from "../core/timer.ts";
 
-type OnRefused = NonNullable<ServeOptions["onRefused"]>;
+type OnRefused = NonNullable<ServeOptions<SocketAddress>["onRefused"]>;
 
 /** Time for `onRefused` to say why, and once more for the client to take it and leave. */
 const REFUSAL_MS = 1000;

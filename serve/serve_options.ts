@@ -6,13 +6,24 @@ import {
   DEFAULT_LINGER,
 } from "../connection/graceful_close.ts";
 import { TrustList } from "../proxy_protocol/trust_list.ts";
-import type { Connection, ProxyProtocolOptions, ServeContext, ServeOptions } from "../types.ts";
+import type {
+  Connection,
+  ProxyProtocolOptions,
+  ServeContext,
+  ServeOptions,
+  SocketAddress,
+} from "../types.ts";
+
+type Options = ServeOptions<SocketAddress>;
 
 const OPERATION = "serve";
 const DEFAULT_MAX_CONNECTIONS = 10_000;
 const DEFAULT_HEADER_TIMEOUT_MS = 10_000;
 
-export type Handler = (connection: Connection, context: ServeContext) => void | Promise<void>;
+export type Handler = (
+  connection: Connection<SocketAddress>,
+  context: ServeContext<SocketAddress>,
+) => void | Promise<void>;
 
 /** Peers that may name their clients, and the time that their headers may take. */
 export interface ProxyTrust {
@@ -26,8 +37,8 @@ type Limits = "maxConnections" | "maxConnectionsPerHost" | "firstByteTimeout" | 
 /** The options of a server, checked and complete. */
 export interface ServerSettings
   extends
-    Readonly<Required<Pick<ServeOptions, Limits | "whenFull">>>,
-    Readonly<Pick<ServeOptions, "signal" | "onError" | "onRefused">> {
+    Readonly<Required<Pick<Options, Limits | "whenFull">>>,
+    Readonly<Pick<Options, "signal" | "onError" | "onRefused">> {
   readonly handler: Handler;
   /** Limits of the close after a handler. */
   readonly closeLimits: CloseLimits;
@@ -37,12 +48,12 @@ export interface ServerSettings
 /** Reads and checks the arguments of `serve`; must be called within `readArguments`. */
 export function readServeOptions(
   handler: Handler,
-  options: ServeOptions | undefined,
+  options: Options | undefined,
 ): ServerSettings {
   if (typeof handler !== "function") {
     throw invalidInput(OPERATION, `the handler is ${describe(handler)}, not a function`);
   }
-  const checked = checkOptions<ServeOptions>(OPERATION, options);
+  const checked = checkOptions<Options>(OPERATION, options);
   const { signal, onError, onRefused, proxyProtocol } = checked;
   if (signal !== undefined) checkSignal(OPERATION, signal);
   checkCallback("onError", onError);

@@ -1,12 +1,12 @@
 import type { SocketError } from "../errors.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
-import type { ReceivedProxyHeader } from "../types.ts";
+import type { ReceivedProxyHeader, SocketAddress } from "../types.ts";
 
 /** A connection of a server, from when it is accepted until it is closed. */
 export class Served {
-  readonly connection: StreamConnection;
+  #connection: StreamConnection;
   /** The PROXY header that it began with, if one was received. */
-  proxy: ReceivedProxyHeader | undefined;
+  proxy: ReceivedProxyHeader<SocketAddress> | undefined;
   /** The host that it counts for, once it is counted. */
   host: string | undefined;
   /** True while it is one of the `maxConnections`. */
@@ -23,9 +23,16 @@ export class Served {
   lastMove = 0;
   /** The error that the server ended it with. */
   ended: SocketError | undefined;
+  /** True if one of the timeouts of `IdleTimeouts` ended it. */
+  stalled = false;
 
   constructor(connection: StreamConnection) {
-    this.connection = connection;
+    this.#connection = connection;
+  }
+
+  /** The connection with the client: the one over TLS after the handler has called `startTls`. */
+  get connection(): StreamConnection {
+    return this.#connection = this.#connection.latest;
   }
 }
 
@@ -61,6 +68,8 @@ export class ServedConnections {
   /** Counts a connection for its client's host; false if the host has `most` already. */
   countHost(served: Served, most: number): boolean {
     const { host } = served.connection.remoteAddress;
+    // All clients of a Unix socket are on this machine: they have no hosts to tell apart.
+    if (host === undefined) return true;
     const count = this.#byHost.get(host) ?? 0;
     if (count >= most) return false;
     this.#byHost.set(host, count + 1);

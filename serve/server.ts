@@ -1,5 +1,6 @@
 import { SocketError } from "../errors.ts";
-import type { Address, Server, ShutdownOptions, ShutdownResult } from "../types.ts";
+import { report } from "../observe/observers.ts";
+import type { Server, ShutdownOptions, ShutdownResult, SocketAddress } from "../types.ts";
 import { checkLimit, checkOptions, readArguments } from "../core/arguments.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 import type { StreamListener } from "../connection/stream_listener.ts";
@@ -13,7 +14,7 @@ import type { ServerSettings } from "./serve_options.ts";
 import { type Served, ServedConnections } from "./served_connections.ts";
 
 /** Serves the clients of a listener, and ends without losing what is under way. */
-export class ConnectionServer implements Server {
+export class ConnectionServer implements Server<SocketAddress> {
   readonly finished: Promise<void>;
   readonly #listener: StreamListener;
   readonly #settings: ServerSettings;
@@ -28,6 +29,9 @@ export class ConnectionServer implements Server {
   #accepted = 0;
   #drained = 0;
   #aborted = 0;
+  #timedOut = 0;
+  /** Time at which the end began (ms). */
+  #endBegin: number | undefined;
   #shutdown: Promise<ShutdownResult> | undefined;
   /** True once the time for connections to end by themselves is up. */
   #timeIsUp = false;
@@ -57,7 +61,7 @@ export class ConnectionServer implements Server {
     this.finished = this.#run();
   }
 
-  get address(): Address {
+  get address(): SocketAddress {
     return this.#listener.address;
   }
 
@@ -73,6 +77,14 @@ export class ConnectionServer implements Server {
     return this.#admission.refused;
   }
 
+  get aborted(): number {
+    return this.#aborted;
+  }
+
+  get timedOut(): number {
+    return this.#timedOut;
+  }
+
   /** Sets whether clients, present and future, keep the process alive. */
   setReferenced(on: boolean): void {
     this.#referenced = on;
@@ -84,6 +96,7 @@ export class ConnectionServer implements Server {
   async shutdown(options?: ShutdownOptions): Promise<ShutdownResult> {
     const limit = readArguments("shutdown", () => checkOptions("shutdown", options).timeout);
     const timeout = checkLimit("shutdown", "timeout", limit, Infinity);
+    this.#endBegin ??= performance.now();
     this.#accepting.limitDrain(timeout);
     const stop = timeout === 0 ? this.#abortAll() : startDeadline(timeout, () => this.#abortAll());
     this.#shutdown ??= this.#end();
@@ -106,15 +119,23 @@ export class ConnectionServer implements Server {
     options: unknown,
     inspect: (value: unknown, options: unknown) => string,
   ): string {
-    const { address, active, accepted, refused } = this;
-    return `Server ${inspect({ address, active, accepted, refused }, options)}`;
+    const { address, active, accepted, refused, aborted, timedOut } = this;
+    const figures = { address, active, accepted, refused, aborted, timedOut };
+    return `Server ${inspect(figures, options)}`;
   }
 
   async #run(): Promise<void> {
     await this.#accepting.run();
+    const begin = this.#endBegin ??= performance.now();
     await this.#listener.close(this.#take);
     this.#signalShutdown();
     while (this.active > 0 || this.#admission.closing > 0) await this.#connections.waitChange();
+    report("shutdown", {
+      server: this,
+      duration: performance.now() - begin,
+      drained: this.#drained,
+      aborted: this.#aborted,
+    });
   }
 
   readonly #take = (connection: StreamConnection): void => {
@@ -131,6 +152,7 @@ export class ConnectionServer implements Server {
     this.#idleTimeouts.begin(served);
     const context = new HandlerContext(served, this.#ending.signal, this);
     await callHandler(served, context, this.#settings, this.#reports);
+    if (!served.stalled && connection.endError?.kind === "TimedOut") this.#timedOut++;
     if (!this.#connections.delete(served) || this.#shutdown === undefined) return;
     if (served.ended === undefined) this.#drained++;
     else this.#aborted++;
@@ -139,7 +161,9 @@ export class ConnectionServer implements Server {
   #endStalled(served: Served, why: SocketError): void {
     const { connection } = served;
     served.ended = why;
-    connection.abort();
+    served.stalled = true;
+    this.#timedOut++;
+    connection.abortBecause(why);
     // The client is gone, so others may have its place, even if its handler goes on for long.
     this.#connections.release(served);
     this.#reports.report({ error: why, connection, line: why.reason });

@@ -1,8 +1,13 @@
 import { SocketError } from "../errors.ts";
-import type { Address, Transport } from "../types.ts";
-import { type Cancellation, cancelledError } from "../core/cancellation.ts";
+import { observed, report } from "../observe/observers.ts";
+import type { Address, Connection, ConnectOptions, SocketAddress, Transport } from "../types.ts";
+import { checkSocketAddress } from "../core/address_check.ts";
+import { Cancellation, cancelledError } from "../core/cancellation.ts";
+import { toSocketError } from "../core/error_mapping.ts";
+import { StreamConnection } from "../connection/stream_connection.ts";
 import type { TcpSettings } from "../runtime/backend.ts";
 import { platform } from "../runtime/platform.ts";
+import { readTcpOptions } from "./options.ts";
 
 /** Twice to eight times the bytes that a socket takes, with the system's defaults, before somebody reads from it. */
 const MORE_THAN_A_WINDOW_BYTES = 1024 * 1024;
@@ -13,16 +18,54 @@ interface HostAndPort {
   readonly port?: number;
 }
 
+/** Connects, for `connect` and for a link. */
+export async function connectStream(
+  address: SocketAddress,
+  options: ConnectOptions | undefined,
+): Promise<StreamConnection> {
+  const operation = "connect";
+  const target = checkSocketAddress(operation, address, 1);
+  const cancellation = Cancellation.read(operation, options);
+  const { settings, sendQueueLimit } = readTcpOptions(operation, options);
+  const already = cancellation?.already;
+  if (already !== undefined) throw cancelledError(already, operation, target);
+  const begin = observed.connect === undefined ? undefined : performance.now();
+  try {
+    const transport = await openTransport(target, settings, cancellation);
+    const connection = new StreamConnection(transport, sendQueueLimit);
+    if (begin !== undefined) reportConnect(target, begin, { connection });
+    return connection;
+  } catch (cause) {
+    const error = toSocketError(cause, operation, { address: target });
+    if (begin !== undefined) reportConnect(target, begin, { error });
+    throw error;
+  }
+}
+
+/** The result of a `connect`. */
+type Outcome = { readonly connection: Connection<SocketAddress> } | { readonly error: SocketError };
+
+/** Reports the end of a `connect` that began at a time (ms) to those who observe it. */
+export function reportConnect(address: SocketAddress, begin: number, outcome: Outcome): void {
+  report("connect", { address, duration: performance.now() - begin, ...outcome });
+}
+
 /** Connects to another socket. Rejects with what the backend throws. */
-export async function connectTcp(
-  address: Address,
+export async function openTransport(
+  address: SocketAddress,
   settings: TcpSettings,
   cancellation: Cancellation | undefined,
 ): Promise<Transport> {
+  const open = (signal?: AbortSignal) =>
+    address.host === undefined
+      ? platform.connectUnix(address)
+      : platform.connect(address, settings, signal);
   const transport = cancellation === undefined
-    ? await platform.connect(address, settings)
-    : await connectUntil(address, settings, cancellation);
-  if (isSelfConnection(transport)) throw await refuseSelfConnection(transport, address);
+    ? await open()
+    : await openUntil(address, open, cancellation);
+  if (address.host !== undefined && isSelfConnection(transport)) {
+    throw await refuseSelfConnection(transport, address);
+  }
   return transport;
 }
 
@@ -30,9 +73,9 @@ export async function connectTcp(
  * Connects unless the call is cancelled. Then it rejects at once and stops the backend; if the backend connects all the
  * same, in the very moment of the abort, the late connection is closed.
  */
-function connectUntil(
-  address: Address,
-  settings: TcpSettings,
+function openUntil(
+  address: SocketAddress,
+  open: (signal: AbortSignal) => Promise<Transport>,
   cancellation: Cancellation,
 ): Promise<Transport> {
   const { promise, resolve, reject } = Promise.withResolvers<Transport>();
@@ -41,7 +84,7 @@ function connectUntil(
     reject(cancelledError(why, "connect", address));
     attempt.abort();
   }, address);
-  platform.connect(address, settings, attempt.signal).then(
+  open(attempt.signal).then(
     (transport) => {
       stop();
       if (attempt.signal.aborted) transport.close();

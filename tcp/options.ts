@@ -3,11 +3,13 @@ import {
   checkLimit,
   checkOptions,
   checkWhole,
+  invalidInput,
   readArguments,
 } from "../core/arguments.ts";
 import { DEFAULT_SEND_QUEUE_LIMIT } from "../connection/stream_connection.ts";
-import type { ListenSettings, TcpSettings } from "../runtime/backend.ts";
-import type { ListenOptions, TcpOptions } from "../types.ts";
+import { isAbstract } from "../core/unix_path.ts";
+import type { ListenSettings, TcpSettings, UnixListenSettings } from "../runtime/backend.ts";
+import type { ListenOptions, TcpOptions, UnixListenOptions } from "../types.ts";
 
 /** Checked options of `connect` or `listen`. */
 export interface CheckedOptions<Settings> {
@@ -39,6 +41,40 @@ export function readTcpOptions(
   });
 }
 
+/** Reads the options of `listen` for a path. */
+export function readUnixListenOptions(
+  operation: string,
+  path: string,
+  options: UnixListenOptions | undefined,
+): CheckedOptions<UnixListenSettings> {
+  const { sendQueueLimit } = readTcpOptions(operation, options);
+  return readArguments(operation, () => {
+    const { mode, replaceStale } = options ?? {};
+    checkIsLeftOut(operation, options, ["backlog", "reusePort"], "a path of a Unix socket");
+    if (mode !== undefined && isAbstract(path)) {
+      throw invalidInput(operation, "mode is for a socket file, and an abstract name has none");
+    }
+    return {
+      settings: {
+        mode: mode === undefined ? undefined : checkWhole(operation, "mode", mode, 0, 0o777),
+        replaceStale: checkBoolean(operation, "replaceStale", replaceStale, false),
+      },
+      sendQueueLimit,
+    };
+  });
+}
+
+/** Throws `InvalidInput` if an option is given that the address cannot have. */
+function checkIsLeftOut(
+  operation: string,
+  options: object | undefined,
+  names: readonly string[],
+  of: string,
+): void {
+  const given = names.find((name) => options?.[name as keyof typeof options] !== undefined);
+  if (given !== undefined) throw invalidInput(operation, `${given} cannot be set for ${of}`);
+}
+
 /** Reads the options of `listen`. */
 export function readListenOptions(
   operation: string,
@@ -47,6 +83,7 @@ export function readListenOptions(
   const { settings, sendQueueLimit } = readTcpOptions(operation, options);
   return readArguments(operation, () => {
     const { backlog, reusePort } = options ?? {};
+    checkIsLeftOut(operation, options, ["mode", "replaceStale"], "a port");
     return {
       settings: {
         ...settings,

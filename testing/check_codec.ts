@@ -29,13 +29,13 @@ const BATCHES = [[7, 3], [61, 4096], [2048, 2], [Infinity, 4096]] as const;
 const CHUNK_SIZES_OF_MANY = [1, 3, 64, 4096];
 
 /**
- * Tests a codec: the same bytes must give the same frames however they are cut into chunks, since a stream
+ * Tests a codec. The same bytes must give the same frames however they are cut into chunks, since a stream
  * keeps no boundaries.
  *
- * It feeds the bytes whole, split in two at every byte, byte by byte, and in chunks of 2 bytes to 64 KiB; the chunks
- * also for many frames at once, as `recvFrames` asks for them. The results must be the same each time: the frames and where each of them ended, errors of the same kind at the
- * same place, and the number of bytes left over. Frames must not change after the memory of their bytes is
- * used again. `null` and promises are no frames.
+ * It feeds the bytes whole, split in two at every byte, byte by byte, and in chunks of 2 bytes to 64 KiB. It also asks
+ * for many frames at once, as `recvFrames` does. The results must be the same each time: the frames and the places at
+ * which they ended, errors of the same kind at the same place, and the number of bytes left over. Frames must not
+ * change after the memory of their bytes is used again. `null` and promises are no frames.
  *
  * It also cuts the stream off at each split. A decoder that has taken a part of a frame by then must throw
  * `UnexpectedEof` at the end of stream. A decoder may drop bytes that mean nothing, such as blank lines between

@@ -27,13 +27,18 @@ const VOCABULARY = ["types.ts", "errors.ts", "address.ts"];
  */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   handles: ["serve", "connection", "udp", "core"],
-  serve: ["proxy_protocol", "connection", "core"],
-  tcp: ["connection", "runtime", "core"],
+  serve: ["proxy_protocol", "connection", "core", "observe"],
+  // It connects over TCP unless an option says otherwise: the face hands tcp's function to its room.
+  session: ["tcp", "connection", "core"],
+  tcp: ["connection", "runtime", "core", "observe"],
+  permissions: ["runtime", "core"],
+  tls: ["tcp", "connection", "runtime", "core", "observe"],
   udp: ["runtime", "bytes", "core"],
   framing: ["connection", "bytes", "core"],
   proxy_protocol: ["connection", "bytes", "core"],
   testing: ["framing", "bytes", "core"],
-  connection: ["bytes", "core"],
+  connection: ["bytes", "core", "observe"],
+  observe: ["core"],
   runtime: ["bytes", "core"],
   bytes: ["core"],
   core: [],
@@ -46,6 +51,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   bytes: ["@std/bytes"],
   connection: ["@std/bytes"],
   framing: ["@std/bytes"],
+  tls: ["@std/bytes"],
 };
 
 /**

@@ -2,12 +2,21 @@ import { checkBytes } from "../bytes/byte_arguments.ts";
 import { checkAddress, toAddress } from "../core/address_check.ts";
 import { ipFamily } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
-import type { Address, Datagram, OperationOptions, UdpSocket } from "../types.ts";
-import { asInvalidInput, invalidInput } from "../core/arguments.ts";
+import type {
+  Address,
+  Datagram,
+  JoinMulticastOptions,
+  Membership,
+  OperationOptions,
+  UdpSocket,
+} from "../types.ts";
+import { asInvalidInput, invalidInput, readArguments } from "../core/arguments.ts";
 import { Cancellation, cancelledError } from "../core/cancellation.ts";
 import { CallQueue } from "../core/call_queue.ts";
 import type { DatagramSocket } from "../runtime/backend.ts";
 import { DatagramSender } from "./datagram_sender.ts";
+import { Memberships } from "./memberships.ts";
+import { readGroup } from "./multicast.ts";
 
 /** 65,535 bytes less the headers of UDP (8) and of IPv4 (20). */
 const LARGEST_IPV4_PAYLOAD_BYTES = 65507;
@@ -29,6 +38,9 @@ export class BoundUdpSocket implements UdpSocket {
   readonly #socket: DatagramSocket;
   readonly #received: CallQueue<unknown, Datagram>;
   readonly #sender: DatagramSender;
+  /** True if an IPv6 socket is of IPv6 only: it can neither send nor receive over IPv4. */
+  readonly #ipv6Only: boolean;
+  #memberships: Memberships | undefined;
   #lastTarget: Target | undefined;
   #referenced = true;
   #closing: Promise<void> | undefined;
@@ -38,8 +50,9 @@ export class BoundUdpSocket implements UdpSocket {
     return handle instanceof BoundUdpSocket;
   }
 
-  constructor(socket: DatagramSocket, sendQueueLimit: number) {
+  constructor(socket: DatagramSocket, sendQueueLimit: number, ipv6Only: boolean) {
     this.#socket = socket;
+    this.#ipv6Only = ipv6Only || socket.address.host !== "::";
     this.address = socket.address;
     this.#sender = new DatagramSender(socket, sendQueueLimit);
     this.#received = new CallQueue({
@@ -83,6 +96,23 @@ export class BoundUdpSocket implements UdpSocket {
     }
   }
 
+  async joinMulticast(
+    group: string,
+    options: JoinMulticastOptions | undefined,
+  ): Promise<Membership> {
+    const operation = "joinMulticast";
+    const read = readArguments(operation, () => readGroup(operation, group, options));
+    const address = toAddress(read.host, this.address.port);
+    this.#checkFamily(operation, read.family, address, "receive from");
+    if (this.#closing !== undefined) throw this.#received.closedError(operation);
+    this.#memberships ??= new Memberships({
+      socket: this.#socket,
+      isClosing: () => this.#closing !== undefined,
+      closedError: (operation) => this.#received.closedError(operation),
+    });
+    return await this.#memberships.join(read);
+  }
+
   close(): Promise<void> {
     if (this.#closing === undefined) {
       this.#received.close();
@@ -107,6 +137,15 @@ export class BoundUdpSocket implements UdpSocket {
     await this.close();
   }
 
+  /** Throws `InvalidInput` if the socket does not use a family. */
+  #checkFamily(operation: string, family: 4 | 6, address: Address, verb: string): void {
+    const { host } = this.address;
+    if (family === ipFamily(host) || family === 4 && !this.#ipv6Only) return;
+    const bound = host === "::" ? ":: with ipv6Only" : host;
+    const reason = `the socket is bound to ${bound}, which cannot ${verb} IPv${family}`;
+    throw new SocketError("InvalidInput", operation, reason, { address });
+  }
+
   #updateReference(): void {
     this.#socket.setReferenced(this.#referenced && this.#received.awaited);
   }
@@ -129,12 +168,8 @@ export class BoundUdpSocket implements UdpSocket {
     const { host, port } = checkAddress("sendTo", address, 1);
     const to = toAddress(host, port);
     const family = ipFamily(to.host);
+    if (family !== 0) this.#checkFamily("sendTo", family, to, "send to");
     const own = ipFamily(this.address.host);
-    if (family !== 0 && family !== own && this.address.host !== "::") {
-      const reason =
-        `the socket is bound to ${this.address.host}, which cannot send to IPv${family}`;
-      throw new SocketError("InvalidInput", "sendTo", reason, { address: to });
-    }
     return this.#lastTarget = {
       to,
       isName: family === 0,

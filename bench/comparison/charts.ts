@@ -2,7 +2,7 @@
 // deno-lint-ignore-file no-import-prefix -- needed to draw the report, and for nothing else
 import { parse, View } from "npm:vega@6";
 import { compile, type TopLevelSpec } from "npm:vega-lite@6";
-import type { Curve, Results, Row } from "./results.ts";
+import { type Curve, type Results, roundedDown, type Row } from "./results.ts";
 
 export interface Chart {
   /** The file name. */
@@ -23,7 +23,8 @@ export async function charts(results: Results): Promise<Map<string, string>> {
 }
 
 /** Lists the charts in order: first the overview, then one chart for each curve. */
-export function chartSpecs({ rows, curves }: Results): Chart[] {
+export function chartSpecs(results: Results): Chart[] {
+  const { rows, curves } = results;
   const all: Chart[] = [];
   const add = (title: string, name: string, spec: TopLevelSpec) => {
     let file = `${name}.svg`;
@@ -32,8 +33,8 @@ export function chartSpecs({ rows, curves }: Results): Chart[] {
     }
     all.push({ file, title, spec });
   };
-  const compared = rows.filter(({ peers }) => peers.length > 0);
-  if (compared.length > 0) add(OVERVIEW, "overview", overview(compared));
+  const shown = rows.filter((row) => overRaw(row).length > 0);
+  if (shown.length > 0) add(OVERVIEW, "overview", overview(shown, lowestOfAll(results, LOWEST)));
   for (const curve of curves.filter(({ points }) => points.length > 0)) {
     const name = curve.title.toLowerCase().replaceAll(/[^a-z0-9]+/g, "_").replaceAll(/^_|_$/g, "");
     add(curve.title, `curve_${name}`, panels(curve));
@@ -41,7 +42,13 @@ export function chartSpecs({ rows, curves }: Results): Chart[] {
   return all;
 }
 
-const OVERVIEW = "Ours over each peer";
+const OVERVIEW = "Ours over raw Deno, with Node and Bun beside it";
+const RAW_DENO = "raw Deno";
+const OVERVIEW_PEERS = ["Node", "Bun"];
+/** Ratios beyond this are drawn at the edge, so that those near 1 can be told apart. */
+const EDGE = 3;
+/** The number of lowest ratios that the overview names. */
+const LOWEST = 3;
 
 /** GitHub shows about 830 pixels. The background is painted, because a dark page would show through. */
 const PAGE = {
@@ -63,69 +70,85 @@ const SHAPES = ["circle", "square", "diamond", "triangle-up", "triangle-down", "
 const [RAW, , OURS] = COLOURS;
 const ONE = { type: "rule", color: "#333333", size: 1.5 } as const;
 
-/** Draws every ratio with its spread. Each row has a band, and each peer has a lane in it. */
-function overview(rows: readonly Row[]): TopLevelSpec {
-  const ratios = rows.flatMap(({ name, peers }) => peers.map((peer) => ({ name, ...peer })));
-  const targets = ratios.flatMap(({ target }) => target === undefined ? [] : [target]);
-  const { ticks, scale } = logarithmic([
-    ...ratios.flatMap(({ lowest, highest }) => [lowest, highest]),
-    ...targets,
-  ]);
+/**
+ * Draws a bar for each row that is part of the overview: ours over raw Deno, from 1. Marks on it show the others over
+ * raw Deno. The table has the rest and the spreads.
+ */
+function overview(rows: readonly Row[], lowest: readonly string[]): TopLevelSpec {
+  const ratios = rows.flatMap(overRaw);
+  const bars = ratios.filter(({ of }) => of === "ours").toSorted((a, b) => b.ratio - a.ratio);
+  const names = bars.map(({ name }) => name);
+  const { ticks, scale } = logarithmic(ratios.map(({ ratio }) => Math.min(ratio, EDGE)));
+  const beyond = ratios.some(({ ratio }) => ratio > EDGE) ? `; beyond ${EDGE} at the edge` : "";
   const x = {
+    field: "ratio",
     type: "quantitative",
-    title: "ours over the peer's, logarithmic: right of 1 ours is faster",
-    scale,
+    title: `over raw Deno, logarithmic: right of 1 is faster${beyond}`,
+    scale: { ...scale, clamp: true },
     axis: { values: ticks, labelExpr: labels(ticks, String), grid: true },
   } as const;
   const y = {
     field: "name",
     type: "nominal",
-    sort: null,
+    sort: names,
     title: null,
-    scale: { paddingInner: 0.15, paddingOuter: 0.1 },
-    axis: {
-      grid: true,
-      tickBand: "extent",
-      ticks: false,
-      domain: false,
-      labelLimit: 0,
-      labelAlign: "left",
-      labelPadding: widest(rows.flatMap(({ name }) => wrapped(name))),
-      labelExpr: labels(rows.map(({ name }) => name), wrapped),
-    },
+    axis: { ticks: false, domain: false, labelLimit: 0 },
   } as const;
-  const peers = [...new Set(ratios.map(({ peer }) => peer))];
-  const peer = { field: "peer", type: "nominal", sort: peers } as const;
-  const color = { ...peer, scale: { domain: peers, range: COLOURS } };
-  const shape = { ...peer, scale: { domain: peers, range: SHAPES } };
-  const place = { y, yOffset: peer };
+  const all = ["ours", ...OVERVIEW_PEERS.filter((peer) => ratios.some(({ of }) => of === peer))];
+  const of = { field: "of", type: "nominal", sort: all } as const;
+  const color = { ...of, scale: { domain: all, range: [OURS, "#000000", RAW] } };
+  const shape = { ...of, scale: { domain: all, range: ["square", "circle", "diamond"] } };
   return {
     ...PAGE,
-    title: {
-      text: OVERVIEW,
-      subtitle: "Mark: median of the rounds. Line: lowest to highest." +
-        (targets.length > 0 ? " Grey tick: target." : ""),
-    },
+    title: { text: OVERVIEW, subtitle: ["Lowest of all rows and curves:", ...lowest] },
     data: { values: ratios },
-    width: 580,
-    height: { step: 15, for: "offset" },
+    width: 480,
+    height: { step: 30 },
     layer: [
-      { mark: ONE, encoding: { x: { datum: 1 } } },
       {
-        transform: [{ filter: "isValid(datum.target)" }],
-        mark: { type: "tick", color: "#999999", opacity: 1, thickness: 3, size: 13 },
-        encoding: { x: { ...x, field: "target" }, ...place },
+        transform: [{ filter: "datum.of === 'ours'" }],
+        mark: { type: "bar", height: { band: 0.6 }, opacity: 0.75 },
+        encoding: { y, x, x2: { datum: 1 }, color },
+      },
+      { mark: { ...ONE, size: 2 }, encoding: { x: { datum: 1 } } },
+      {
+        transform: [{ filter: "datum.of !== 'ours'" }],
+        mark: { type: "point", filled: true, size: 75, opacity: 1 },
+        encoding: { y, x, color, shape },
       },
       {
-        mark: { type: "rule", size: 2 },
-        encoding: { x: { ...x, field: "lowest" }, x2: { field: "highest" }, ...place, color },
-      },
-      {
-        mark: { type: "point", filled: true, size: 70, opacity: 1 },
-        encoding: { x: { ...x, field: "ratio" }, ...place, color, shape },
+        transform: [{ filter: "datum.of === 'ours'" }],
+        mark: { type: "text", align: "left", fontSize: 13, fontWeight: "bold" },
+        encoding: { y, x: { value: 488 }, text: { field: "label" } },
       },
     ],
   };
+}
+
+/** Returns the ratios to raw Deno of one row: ours, and those of the peers in the overview. */
+function overRaw({ overview, peers }: Row) {
+  const raw = peers.find(({ peer }) => peer === RAW_DENO);
+  if (overview === undefined || raw === undefined) return [];
+  const others = peers.filter(({ peer }) => OVERVIEW_PEERS.includes(peer));
+  return [
+    { of: "ours", ratio: raw.ratio },
+    ...others.map(({ peer, ratio }) => ({ of: peer, ratio: raw.ratio / ratio })),
+  ].map((one) => ({ ...one, name: overview, label: roundedDown(one.ratio) }));
+}
+
+/** Names the lowest ratios to raw Deno, of rows and of the points of curves. */
+function lowestOfAll({ rows, curves }: Results, count: number): string[] {
+  const ofRows = rows.flatMap(({ name, peers }) =>
+    peers.filter(({ peer }) => peer === RAW_DENO).map(({ ratio }) => ({ name, ratio }))
+  );
+  const ofCurves = curves.flatMap(({ title, axis, points }) =>
+    points.map(({ x, ratio }) => ({
+      name: `${title}, ${x.toLocaleString("en-US")} ${axis === "connections" ? axis : "bytes"}`,
+      ratio,
+    }))
+  );
+  return [...ofRows, ...ofCurves].toSorted((a, b) => a.ratio - b.ratio).slice(0, count)
+    .map(({ name, ratio }) => `${roundedDown(ratio)}  ${name}`);
 }
 
 /** Draws the ratio with its spread, and both rates below it. */
@@ -250,23 +273,6 @@ function labels<T extends string | number>(
 ): string {
   const known = Object.fromEntries(values.map((value) => [String(value), label(value)]));
   return `(${JSON.stringify(known)})[datum.value]`;
-}
-
-function wrapped(words: string): string[] {
-  const lines = [""];
-  for (const word of words.split(" ")) {
-    const last = lines.at(-1)!;
-    if (last !== "" && last.length + 1 + word.length > 24) lines.push(word);
-    else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
-  }
-  return lines;
-}
-
-/**
- * Estimates the width of a text (pixels). Vega has no canvas here to measure it, and would leave half as much again.
- */
-function widest(lines: readonly string[]): number {
-  return 7.5 * Math.max(...lines.map(({ length }) => length)) + 12;
 }
 
 /** Formats a size: 65536 as 64 Ki if all sizes are powers of two, else 10000 as 10 k. */

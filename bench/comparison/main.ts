@@ -4,6 +4,8 @@
  *     deno task bench:peers
  *     deno task bench:peers ping-pong
  */
+import { measureResp, RESP } from "../resp_redis.ts";
+import { measureTls, TLS } from "../tls_ratios.ts";
 import { CURVES, ROWS } from "../rows.ts";
 import { Runner } from "./runner.ts";
 import { LIMITS } from "./limits.ts";
@@ -29,7 +31,7 @@ async function measure(wanted: (name: string) => boolean): Promise<Results> {
   await using runner = await Runner.open(tools);
   const results: Results = {
     machine: await machine(),
-    versions: tools.versions,
+    versions: { ...tools.versions },
     rows: [],
     limits: [],
     curves: [],
@@ -47,6 +49,17 @@ async function measure(wanted: (name: string) => boolean): Promise<Results> {
     progress(limit.name);
     results.limits.push(await limit.measure(runner.peer));
   }
+  if (wanted(RESP)) {
+    progress(RESP);
+    const { rows, limits, versions } = await measureResp();
+    results.rows.push(...rows);
+    results.limits.push(...limits);
+    Object.assign(results.versions, versions);
+  }
+  if (wanted(TLS)) {
+    progress(TLS);
+    results.rows.push(...await measureTls(tools.node));
+  }
   for (const curve of CURVES.filter(({ title }) => wanted(title))) {
     progress(curve.title);
     results.curves.push(await measureCurve(runner, curve));
@@ -57,7 +70,7 @@ async function measure(wanted: (name: string) => boolean): Promise<Results> {
 const words = Deno.args.join(" ").toLowerCase();
 const results = await measure((name) => name.toLowerCase().includes(words));
 if (results.rows.length + results.limits.length + results.curves.length === 0) {
-  const names = [...ROWS, ...LIMITS].map(({ name }) => name);
+  const names = [...[...ROWS, ...LIMITS].map(({ name }) => name), RESP, TLS];
   console.error(
     ["no row has that name; the names are:", ...names, ...CURVES.map(({ title }) => title)]
       .join("\n  "),

@@ -1,6 +1,14 @@
 /** Turns the results of the comparison into RESULTS.md and its charts. */
-import { charts, chartSpecs } from "./charts.ts";
-import type { Curve, Limit, PeerRatio, Results, Row } from "./results.ts";
+import { type Chart, charts, chartSpecs } from "./charts.ts";
+import {
+  type Curve,
+  exact,
+  type Limit,
+  type PeerRatio,
+  type Results,
+  roundedDown,
+  type Row,
+} from "./results.ts";
 
 /** A comment that keeps `deno fmt` from formatting the Markdown and the SVG. */
 const UNFORMATTED = "<!-- deno-fmt-ignore-file -->\n";
@@ -19,6 +27,7 @@ export async function writeReport(results: Results, folder: URL): Promise<void> 
 export function report(results: Results): string {
   const sections = [
     "# Measured against other programs",
+    ...overview(results),
     ...reproduction(results),
     ...ratios(results.rows),
     ...limits(results.limits),
@@ -27,6 +36,17 @@ export function report(results: Results): string {
     ...embeddedCharts(results),
   ];
   return `${UNFORMATTED}\n${sections.join("\n\n")}\n`;
+}
+
+function overview(results: Results): string[] {
+  const chart = chartSpecs(results).find(({ file }) => file === "overview.svg");
+  if (chart === undefined) return [];
+  return [
+    "## At a glance",
+    "A bar is our rate over that of the runtime's own sockets: 1 is the same, right of it ours is " +
+    "faster. Marks show Node and Bun over the same. The tables below have every row and its spread.",
+    image(chart),
+  ];
 }
 
 function reproduction({ machine, versions }: Results): string[] {
@@ -46,7 +66,8 @@ function reproduction({ machine, versions }: Results): string[] {
   ];
 }
 
-function ratios(rows: readonly Row[]): string[] {
+/** Returns the section of the ratios, in paragraphs. */
+export function ratios(rows: readonly Row[]): string[] {
   if (rows.length === 0) return [];
   const lines = rows.flatMap(({ name, unit, rounds, rate, peers }) => {
     const work = [name, quantity(rate, unit), `${rounds}`];
@@ -67,7 +88,8 @@ function ratios(rows: readonly Row[]): string[] {
   ];
 }
 
-function limits(all: readonly Limit[]): string[] {
+/** Returns the section of the limits, in paragraphs. */
+export function limits(all: readonly Limit[]): string[] {
   if (all.length === 0) return [];
   const lines = all.map((limit) => [
     limit.name,
@@ -122,8 +144,12 @@ function targetsMissed({ rows, limits }: Results): string[] {
 }
 
 function embeddedCharts(results: Results): string[] {
-  const images = chartSpecs(results).map(({ file, title }) => `![${text(title)}](charts/${file})`);
-  return images.length === 0 ? [] : ["## Charts", ...images];
+  const images = chartSpecs(results).filter(({ file }) => file !== "overview.svg").map(image);
+  return images.length === 0 ? [] : ["## Curves", ...images];
+}
+
+function image({ file, title }: Chart): string {
+  return `![${text(title)}](charts/${file})`;
 }
 
 function verdict({ ratio, target }: PeerRatio): string {
@@ -137,19 +163,6 @@ function bound(target: number): string {
 
 function spread({ ratio, lowest, highest }: Pick<PeerRatio, "ratio" | "lowest" | "highest">) {
   return `${roundedDown(ratio)} (${roundedDown(lowest)}–${roundedDown(highest)})`;
-}
-
-/**
- * Rounds down to two decimals. Rounding to the nearest would print 0.996 as 1.00 in the list of ratios below 1.00, and
- * 0.949 as 0.95 although it misses a target of 0.95. `exact` undoes the error of binary fractions: 0.29 times 100 is
- * 28.999999999999996.
- */
-function roundedDown(ratio: number): string {
-  return (Math.floor(exact(ratio * 100)) / 100).toFixed(2);
-}
-
-function exact(value: number): number {
-  return Number(value.toPrecision(12));
 }
 
 /** Returns the excess of ours over the baseline, in the unit of the limit. It is rounded up, never in our favour. */

@@ -29,6 +29,8 @@ export interface Row {
   rounds: number;
   /** Our rate: the median of the rounds. */
   rate: number;
+  /** The name in the overview, if the row is part of it. */
+  overview?: string;
   peers: PeerRatio[];
 }
 
@@ -76,4 +78,18 @@ export interface CurvePoint {
   ratio: number;
   lowest: number;
   highest: number;
+}
+
+/**
+ * Rounds down to two decimals. Rounding to the nearest would print 0.996 as 1.00 in the list of ratios below 1.00, and
+ * 0.949 as 0.95 although it misses a target of 0.95. `exact` undoes the error of binary fractions: 0.29 times 100 is
+ * 28.999999999999996.
+ */
+export function roundedDown(ratio: number): string {
+  return (Math.floor(exact(ratio * 100)) / 100).toFixed(2);
+}
+
+/** Undoes the error of binary fractions. */
+export function exact(value: number): number {
+  return Number(value.toPrecision(12));
 }

@@ -4,7 +4,7 @@ import { curveCounts, curveOptions } from "../rows.ts";
 import type { ContenderName, OursName, Runner } from "./runner.ts";
 import type { Curve, CurvePoint, PeerRatio, Row } from "./results.ts";
 
-const ROUNDS = 15;
+const ROUNDS = 11;
 const CURVE_ROUNDS = 7;
 /** Time for which each contender works in a round (ms). */
 const MILLISECONDS = 200;
@@ -62,6 +62,7 @@ export async function measureRow(runner: Runner, row: RowSpec): Promise<Row> {
     unit,
     rounds: ROUNDS,
     rate: rated.get(own)!.rate,
+    ...row.overview === undefined ? {} : { overview: row.overview },
     peers: peers.map((peer): PeerRatio => {
       const target = row.peers[peer];
       return { peer, ...rated.get(peer)!, ...typeof target === "number" ? { target } : {} };

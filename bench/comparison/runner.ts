@@ -15,7 +15,9 @@ const PROGRAMS: Readonly<Record<ContenderName, readonly [Program, name: string]>
   ours: ["deno", "ours"],
   "ours on Node": ["node", "ours"],
   "ours on Bun": ["bun", "ours"],
+  "ours, one by one": ["deno", "oneByOne"],
   "raw Deno": ["deno", "raw"],
+  "raw, fresh buffers": ["deno", "rawFresh"],
   "Conn.readable": ["deno", "readable"],
   "node: API on Deno": ["deno", "node"],
   Node: ["node", "node"],
@@ -47,12 +49,12 @@ export class Runner implements AsyncDisposable {
   async rate(
     contender: ContenderName,
     work: WorkName,
-    { noDelay, size, connections }: WorkOptions,
+    { noDelay, unix, size, connections }: WorkOptions,
     milliseconds: number,
   ): Promise<number> {
     const [program, name] = PROGRAMS[contender];
     const { tcp, udp } = this.peer;
-    const numbers = [Number(noDelay), size, connections, milliseconds, tcp, udp];
+    const numbers = [Number(noDelay), size, connections, milliseconds, tcp, udp, Number(unix)];
     const answer = await this.#program(program).ask([name, work, ...numbers].join(" "));
     const [amount, elapsed] = answer.split(" ").map(Number);
     if (Number.isNaN(amount)) throw new Error(`${contender}, ${work}: ${answer}`);

@@ -3,15 +3,19 @@
  * have.
  */
 import {
+  AT_ONCE,
   CONNECTS,
   type Contender,
   DATAGRAMS,
   ECHO,
   ECHO_DATAGRAM,
   END_FLOOD,
+  FRAME_PREFIX,
+  FRAMES_RECEIVED,
   HOST,
   LARGEST_MESSAGE,
   type Peer,
+  PIPELINED,
   pipelined,
   RECEIVED,
   ROUND_TRIPS,
@@ -21,6 +25,7 @@ import {
   SINGLE_BYTES_RECEIVED,
   SINK,
   SINK_DATAGRAM,
+  SMALL_FRAMES,
   SOURCE,
   START_FLOOD,
   type Work,
@@ -38,6 +43,8 @@ interface BunSocket {
 }
 interface BunUdpSocket {
   send(bytes: Uint8Array, port: number, host: string): boolean;
+  /** Takes bytes, port and host of each datagram in turn, and returns the number of datagrams that were taken. */
+  sendMany(datagrams: readonly (Uint8Array | number | string)[]): number;
   close(): void;
 }
 interface BunSink {
@@ -65,13 +72,13 @@ const { Bun } = globalThis as unknown as { Bun: BunRuntime };
 /** The event handlers of one connection. Bun has one set of functions for all connections. */
 class Handler {
   onOpen: (socket: BunSocket) => void = () => {};
-  onData: (length: number) => void = () => {};
+  onData: (chunk: Uint8Array) => void = () => {};
   onDrain: () => void = () => {};
 }
 
 const EVENTS = {
   open: (socket: BunSocket) => socket.data.onOpen(socket),
-  data: (socket: BunSocket, chunk: Uint8Array) => socket.data.onData(chunk.length),
+  data: (socket: BunSocket, chunk: Uint8Array) => socket.data.onData(chunk),
   drain: (socket: BunSocket) => socket.data.onDrain(),
 };
 
@@ -138,6 +145,72 @@ async function sendPipelined(peer: Peer, { size, noDelay }: WorkOptions): Promis
   };
 }
 
+/** Encodes all frames of a batch into one buffer that is used again. */
+async function sendFrames(peer: Peer, { size }: WorkOptions): Promise<Work> {
+  const socket = await open(peer, SINK);
+  const messages = Array.from({ length: PIPELINED }, () => new Uint8Array(size));
+  const buffer = new Uint8Array(PIPELINED * (FRAME_PREFIX + size));
+  const view = new DataView(buffer.buffer);
+  return {
+    async batch() {
+      let end = 0;
+      for (const message of messages) {
+        view.setUint32(end, message.length);
+        buffer.set(message, end + FRAME_PREFIX);
+        end += FRAME_PREFIX + message.length;
+      }
+      const sent = socket.write(buffer);
+      if (sent < end) await drain(socket, buffer, sent);
+      return messages.length;
+    },
+    end: () => socket.terminate(),
+  };
+}
+
+/** Cuts frames out of each chunk. A frame that spans two chunks is put together first. */
+async function recvFrames(peer: Peer): Promise<Work> {
+  const socket = await open(peer, SMALL_FRAMES);
+  let rest = new Uint8Array(0);
+  let missing = 0;
+  let done = () => {};
+  const split = (chunk: Uint8Array): Uint8Array[] => {
+    const frames: Uint8Array[] = [];
+    const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.length);
+    let start = 0;
+    while (start + FRAME_PREFIX <= chunk.length) {
+      const end = start + FRAME_PREFIX + view.getUint32(start);
+      if (end > chunk.length) break;
+      frames.push(chunk.subarray(start + FRAME_PREFIX, end));
+      start = end;
+    }
+    rest = chunk.slice(start);
+    return frames;
+  };
+  socket.pause();
+  socket.data.onData = (chunk) => {
+    let whole = chunk;
+    if (rest.length > 0) {
+      whole = new Uint8Array(rest.length + chunk.length);
+      whole.set(rest);
+      whole.set(chunk, rest.length);
+    }
+    missing -= split(whole).length;
+    if (missing > 0) return;
+    socket.pause();
+    done();
+  };
+  return {
+    async batch() {
+      missing = FRAMES_RECEIVED;
+      const enough = new Promise<void>((resolve) => done = resolve);
+      socket.resume();
+      await enough;
+      return FRAMES_RECEIVED - missing;
+    },
+    end: () => socket.terminate(),
+  };
+}
+
 async function sendOnAll(peer: Peer, options: WorkOptions): Promise<Work> {
   const all = await openAll(peer, SINK, options);
   const bytes = new Uint8Array(options.size);
@@ -160,7 +233,7 @@ async function recv(peer: Peer, job: number, amount: number): Promise<Work> {
   let received = 0;
   let done = () => {};
   socket.pause();
-  socket.data.onData = (length) => {
+  socket.data.onData = ({ length }) => {
     received += length;
     if (received < amount) return;
     socket.pause();
@@ -191,7 +264,7 @@ async function echo(peer: Peer, options: WorkOptions): Promise<Work> {
       const sent = socket.write(bytes);
       if (sent < size) void drain(socket, bytes, sent);
     };
-    socket.data.onData = (length) => {
+    socket.data.onData = ({ length }) => {
       missing -= length;
       if (missing > 0) return;
       left -= 1;
@@ -261,6 +334,37 @@ async function sendTo(peer: Peer, { size }: WorkOptions): Promise<Work> {
   };
 }
 
+/** Longer than the peer needs for a full queue (ms). */
+const PEER_DRAIN_MS = 50;
+
+/** Sends 64 datagrams by one call, which is one system call on Linux (sendmmsg). */
+async function sendToAtOnce(peer: Peer, { size }: WorkOptions): Promise<Work> {
+  let drained = () => {};
+  const socket = await Bun.udpSocket({
+    hostname: HOST,
+    port: 0,
+    socket: { drain: () => drained() },
+  });
+  const bytes = new Uint8Array(size).fill(SINK_DATAGRAM);
+  const datagrams = same(bytes, AT_ONCE).flatMap((bytes) => [bytes, peer.udp, HOST]);
+  return {
+    async batch() {
+      for (let left = DATAGRAMS; left > 0; left -= AT_ONCE) {
+        for (let sent = 0; sent < AT_ONCE;) {
+          sent += socket.sendMany(sent === 0 ? datagrams : datagrams.slice(3 * sent));
+          if (sent < AT_ONCE) await new Promise<void>((resolve) => drained = resolve);
+        }
+      }
+      return DATAGRAMS;
+    },
+    async end() {
+      // The peer has to take what fills its queue, or it would lose the next order.
+      await new Promise((resolve) => setTimeout(resolve, PEER_DRAIN_MS));
+      socket.close();
+    },
+  };
+}
+
 async function recvFrom(peer: Peer): Promise<Work> {
   let missing = 0;
   let done = () => {};
@@ -324,6 +428,9 @@ export const bun: Contender = {
   send_awaited: (peer, options) =>
     writes(peer, options, same(new Uint8Array(options.size), sends(options.size))),
   send_pipelined: sendPipelined,
+  send_pieces: sendPipelined,
+  send_frames: sendFrames,
+  recv_frames: recvFrames,
   send_mixed: (peer, options) =>
     writes(peer, options, [new Uint8Array(1), new Uint8Array(LARGEST_MESSAGE)]),
   send_on_all: sendOnAll,
@@ -334,6 +441,9 @@ export const bun: Contender = {
   echo_into: echo,
   connect,
   send_to: sendTo,
+  send_to_at_once: sendToAtOnce,
   recv_from: recvFrom,
+  // Datagrams come as events, however many are waited for.
+  recv_from_at_once: recvFrom,
   udp_echo: udpEcho,
 };

@@ -4,15 +4,19 @@ import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect as connectTo, type Socket } from "node:net";
 import {
+  AT_ONCE,
   CONNECTS,
   type Contender,
   DATAGRAMS,
   ECHO,
   ECHO_DATAGRAM,
   END_FLOOD,
+  FRAME_PREFIX,
+  FRAMES_RECEIVED,
   HOST,
   LARGEST_MESSAGE,
   type Peer,
+  PIPELINED,
   pipelined,
   RECEIVED,
   ROUND_TRIPS,
@@ -22,6 +26,7 @@ import {
   SINGLE_BYTES_RECEIVED,
   SINK,
   SINK_DATAGRAM,
+  SMALL_FRAMES,
   SOURCE,
   START_FLOOD,
   type Work,
@@ -87,6 +92,84 @@ async function sendPipelined(
       if (corked) socket.uncork();
       await last;
       return count;
+    },
+    end: () => socket.destroy(),
+  };
+}
+
+/** Encodes all frames of a batch into one buffer. */
+async function sendFrames(peer: Peer, { size }: WorkOptions): Promise<Work> {
+  const socket = await open(peer, SINK);
+  const messages = Array.from({ length: PIPELINED }, () => Buffer.alloc(size));
+  return {
+    async batch() {
+      const buffer = Buffer.allocUnsafe(PIPELINED * (FRAME_PREFIX + size));
+      let end = 0;
+      for (const message of messages) {
+        end = buffer.writeUInt32BE(message.length, end);
+        end += message.copy(buffer, end);
+      }
+      await write(socket, buffer);
+      return messages.length;
+    },
+    end: () => socket.destroy(),
+  };
+}
+
+/** Writes each frame by itself, with the socket corked meanwhile. */
+async function sendFramesCorked(peer: Peer, { size }: WorkOptions): Promise<Work> {
+  const socket = await open(peer, SINK);
+  const messages = Array.from({ length: PIPELINED }, () => Buffer.alloc(size));
+  const encoded = (message: Buffer) => {
+    const frame = Buffer.allocUnsafe(FRAME_PREFIX + message.length);
+    message.copy(frame, frame.writeUInt32BE(message.length));
+    return frame;
+  };
+  return {
+    async batch() {
+      socket.cork();
+      for (let index = 1; index < messages.length; index++) socket.write(encoded(messages[index]));
+      const last = write(socket, encoded(messages[0]));
+      socket.uncork();
+      await last;
+      return messages.length;
+    },
+    end: () => socket.destroy(),
+  };
+}
+
+/** Cuts frames out of each chunk. A frame that spans two chunks is put together first. */
+async function recvFrames(peer: Peer): Promise<Work> {
+  const socket = await open(peer, SMALL_FRAMES);
+  let rest: Buffer = Buffer.alloc(0);
+  let missing = 0;
+  let done = () => {};
+  const split = (chunk: Buffer): Buffer[] => {
+    const frames: Buffer[] = [];
+    let start = 0;
+    while (start + FRAME_PREFIX <= chunk.length) {
+      const end = start + FRAME_PREFIX + chunk.readUInt32BE(start);
+      if (end > chunk.length) break;
+      frames.push(chunk.subarray(start + FRAME_PREFIX, end));
+      start = end;
+    }
+    rest = chunk.subarray(start);
+    return frames;
+  };
+  socket.pause();
+  socket.on("data", (chunk: Buffer) => {
+    missing -= split(rest.length === 0 ? chunk : Buffer.concat([rest, chunk])).length;
+    if (missing > 0) return;
+    socket.pause();
+    done();
+  });
+  return {
+    async batch() {
+      missing = FRAMES_RECEIVED;
+      const enough = new Promise<void>((resolve) => done = resolve);
+      socket.resume();
+      await enough;
+      return FRAMES_RECEIVED - missing;
     },
     end: () => socket.destroy(),
   };
@@ -249,6 +332,22 @@ async function sendTo(peer: Peer, { size }: WorkOptions): Promise<Work> {
   };
 }
 
+async function sendToAtOnce(peer: Peer, { size }: WorkOptions): Promise<Work> {
+  const socket = await bind();
+  const bytes = Buffer.alloc(size, SINK_DATAGRAM);
+  const sent = new Array<Promise<void>>(AT_ONCE);
+  return {
+    async batch() {
+      for (let left = DATAGRAMS; left > 0; left -= AT_ONCE) {
+        for (let index = 0; index < AT_ONCE; index++) sent[index] = sendOne(socket, peer, bytes);
+        await Promise.all(sent);
+      }
+      return DATAGRAMS;
+    },
+    end: () => socket.close(),
+  };
+}
+
 async function recvFrom(peer: Peer): Promise<Work> {
   const socket = await bind();
   let missing = 0;
@@ -297,6 +396,8 @@ async function udpEcho(peer: Peer, { size }: WorkOptions): Promise<Work> {
 export const node: Contender = {
   send_awaited: sendAwaited,
   send_pipelined: (peer, options) => sendPipelined(peer, options, false),
+  send_frames: sendFrames,
+  recv_frames: recvFrames,
   send_mixed: sendMixed,
   send_on_all: sendOnAll,
   recv: (peer) => recv(peer, SOURCE, RECEIVED),
@@ -307,11 +408,17 @@ export const node: Contender = {
   echo_into: echo,
   connect,
   send_to: sendTo,
+  send_to_at_once: sendToAtOnce,
+  send_to_by_dgram: sendToAtOnce,
   recv_from: recvFrom,
+  // Datagrams come as events, however many are waited for.
+  recv_from_at_once: recvFrom,
   udp_echo: udpEcho,
 };
 
-/** The same contender with a corked socket: all writes of a turn are sent as one, if a program asks for it. */
+/** The same contender with a corked socket, which sends all writes of a turn as one. */
 export const corked: Contender = {
   send_pipelined: (peer, options) => sendPipelined(peer, options, true),
+  send_pieces: (peer, options) => sendPipelined(peer, options, true),
+  send_frames: sendFramesCorked,
 };

@@ -11,6 +11,8 @@ export interface Peer {
 
 export interface WorkOptions {
   readonly noDelay: boolean;
+  /** True for connections over the peer's Unix socket. Only this package and the runtime's own sockets use it. */
+  readonly unix: boolean;
   /** The size of a message (bytes). */
   readonly size: number;
   readonly connections: number;
@@ -28,6 +30,12 @@ export const WORK_NAMES = [
   "send_awaited",
   /** Sends messages, and awaits every 1,024th. */
   "send_pipelined",
+  /** Sends 1,024 messages that are there at once, and awaits them together. */
+  "send_pieces",
+  /** Sends 1,024 frames, each with 4 bytes of length in front, and awaits them together. */
+  "send_frames",
+  /** Receives frames without end, each with 4 bytes of length in front. */
+  "recv_frames",
   /** Sends messages of 1 byte and of 1 MiB in turn, and awaits each. */
   "send_mixed",
   /** Sends a message on each of the connections at once, then awaits all. */
@@ -46,8 +54,14 @@ export const WORK_NAMES = [
   "connect",
   /** Sends datagrams of 64 bytes, and awaits each. */
   "send_to",
+  /** Sends datagrams of 64 bytes, 64 at a time, and awaits these together. */
+  "send_to_at_once",
+  /** The same by `node:dgram`, which programs without unstable features get. */
+  "send_to_by_dgram",
   /** Receives a flood of datagrams. */
   "recv_from",
+  /** Receives a flood of datagrams by 64 calls at a time. */
+  "recv_from_at_once",
   /** Asks for datagrams and receives them. */
   "recv_from_asked",
   "udp_echo",
@@ -62,14 +76,21 @@ export type Contender = Readonly<Partial<Record<WorkName, MakeWork>>>;
 
 export const HOST = "127.0.0.1";
 
+/** Returns the abstract name of the peer's Unix socket. */
+export function unixPath({ tcp }: Peer): string {
+  return `\0sockets-bench-${tcp}`;
+}
+
 /** The first byte of a connection, which says what the peer does with it. */
 export const SINK = 115; // s
 export const SOURCE = 103; // g
 export const SINGLE_BYTES = 98; // b
 export const ECHO = 101; // e
-/** The peer sends frames without end, each with 4 bytes of length in front. Only `peer.ts` knows these jobs. */
+/** The peer sends frames without end, each with 4 bytes of length in front. Only `peer.ts` knows large ones. */
 export const SMALL_FRAMES = 102; // f
 export const LARGE_FRAMES = 108; // l
+/** The size of the length in front of a frame (bytes). */
+export const FRAME_PREFIX = 4;
 export const SMALL_FRAME = 64;
 export const LARGE_FRAME = 64 * 1024;
 
@@ -87,9 +108,12 @@ export const SENDS = 256;
 export const PIPELINED = 1024;
 export const RECEIVED = 4 * 1024 * 1024;
 export const SINGLE_BYTES_RECEIVED = 16 * 1024;
+export const FRAMES_RECEIVED = 16 * 1024;
 export const ROUND_TRIPS = 64;
 export const CONNECTS = 16;
 export const DATAGRAMS = 256;
+/** Datagrams, or calls for one, that are under way together. */
+export const AT_ONCE = 64;
 /** This number of datagrams fits into a socket's receive buffer, so that none is lost. */
 export const ASKED_DATAGRAMS = 100;
 export const LARGEST_MESSAGE = 1024 * 1024;

@@ -1,6 +1,6 @@
 /**
  * A worker is one process that runs contenders, on Deno, Node or Bun. It reads one order per line and answers each with
- * one line. An order is `contender work noDelay size connections milliseconds tcpPort udpPort`. The answer is `amount
+ * one line. An order is `contender work noDelay size connections milliseconds tcpPort udpPort unix`. The answer is `amount
  * milliseconds`, or `error` and a message.
  */
 import process from "node:process";
@@ -28,8 +28,13 @@ async function doOrder(
   const [contender, name, ...numbers] = order.split(" ");
   const make: MakeWork | undefined = contenders[contender]?.[name as WorkName];
   if (make === undefined) return `error ${contender} does not do ${name}`;
-  const [noDelay, size, connections, milliseconds, tcp, udp] = numbers.map(Number);
-  const work = await make({ tcp, udp }, { noDelay: noDelay === 1, size, connections });
+  const [noDelay, size, connections, milliseconds, tcp, udp, unix] = numbers.map(Number);
+  const work = await make({ tcp, udp }, {
+    noDelay: noDelay === 1,
+    unix: unix === 1,
+    size,
+    connections,
+  });
   try {
     await doFor(milliseconds * WARM_UP, work.batch);
     const { amount, elapsed } = await doFor(milliseconds, work.batch);

@@ -2,26 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { UDP_BACKENDS } from "./support/datagrams.ts";
 import { faultTest } from "./support/fault_test.ts";
 import type { Host } from "./support/host.ts";
-import { ADDRESSES, type Network } from "./support/network.ts";
-import { Process } from "./support/process.ts";
-import { STABLE } from "./support/run.ts";
-
-const PROGRAM = new URL("programs/name_server.ts", import.meta.url).pathname;
-
-/** Makes side a ask a name server, whose answer the resolver awaits for `timeout` seconds. */
-async function resolvesBy(network: Network, server: string, timeout = 1): Promise<void> {
-  const folder = `/etc/netns/${network.space("a")}`;
-  await Deno.mkdir(folder, { recursive: true });
-  const options = `options timeout:${timeout} attempts:1`;
-  await Deno.writeTextFile(`${folder}/resolv.conf`, `nameserver ${server}\n${options}\n`);
-}
-
-async function nameServer(network: Network): Promise<Process> {
-  const deno = [Deno.execPath(), "run", "-A", ...STABLE, "--no-check", PROGRAM];
-  const server = new Process("ip", ["netns", "exec", network.space("b"), ...deno, ADDRESSES.b[4]]);
-  assertEquals((await server.lines.next()).value, "ready", server.errors);
-  return server;
-}
+import { nameServer, resolvesBy } from "./support/names.ts";
+import { ADDRESSES } from "./support/network.ts";
 
 /** Connects to a name on side b, and checks that bytes arrive. */
 async function provesConnected(client: Host, server: Host, name: string): Promise<void> {

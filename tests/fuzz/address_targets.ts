@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Address, formatAddress, parseAddress } from "../../mod.ts";
+import { type Address, formatAddress, parseAddress, parseSocketAddress } from "../../mod.ts";
 import { TrustList } from "../../proxy_protocol/trust_list.ts";
 import { outcomeOf, sortOf, textOf, utf8 } from "./expectations.ts";
 import type { Target, Worst } from "./target.ts";
@@ -122,6 +122,53 @@ export const parseAddressTarget: Target = {
   ],
   worst: textWorst("parseAddress", parseAddress, (text) => `${text}:80`)
     .concat(textWorst("parseAddress", parseAddress, (text) => `[${text}]:80`)),
+};
+
+function checkSocketParse(input: Uint8Array): string {
+  const text = textOf(input);
+  const operation = "parseSocketAddress";
+  const parsed = outcomeOf(() => parseSocketAddress(text), operation, "InvalidInput");
+  if ("error" in parsed) {
+    // A short path without a NUL names a file, or could name one.
+    assert(!/^unix:[a-z./][a-z0-9./]{0,99}$/.test(text) || text.startsWith("unix://"), text);
+    return sortOf(parsed.error);
+  }
+  const address = parsed.value;
+  assert(Object.isFrozen(address));
+  if (address.host !== undefined) {
+    assertEquals(parseAddress(text), address);
+    return checkHost(address.host);
+  }
+  const { path } = address;
+  const name = path.startsWith("\0") ? path.slice(1) : path;
+  assert(text.startsWith("unix:") && !name.includes("\0"), text);
+  assert(new TextEncoder().encode(name).length <= 107, text);
+  // The written form may name the same file in another way, but it is read as it was written.
+  const written = formatAddress(address);
+  assertEquals(formatAddress(parseSocketAddress(written)), written);
+  if (path === "") return "unnamed";
+  return path === name ? "a path" : "an abstract name";
+}
+
+export const parseSocketAddressTarget: Target = {
+  name: "parseSocketAddress",
+  seeds: [
+    ...utf8("unix:/run/app.sock", "unix:app.sock", "unix:@app", "unix:", "unix:80", "unix:./80"),
+    ...utf8(
+      "unix:///run/app.sock",
+      "unix://host/x",
+      `unix:/${"x".repeat(106)}`,
+      "unix:@\0",
+      "unix:@",
+    ),
+    ...utf8("127.0.0.1:80", "[::1]:80", "example.com:443", "unix:é", "unix:a\0b", "unix:\0a"),
+    new Uint8Array([0xff, 0xfe, 0x75, 0, 0x6e, 0, 0x69, 0, 0x78, 0, 0x3a, 0, 0, 0xd8]),
+  ],
+  words: [...WORDS, ...utf8("unix:", "unix:@", "unix:/", "//", "./", "\0", "x".repeat(107))],
+  longest: 400,
+  check: checkSocketParse,
+  outcomes: ["a path", "an abstract name", "unnamed", "IPv4", "InvalidInput"],
+  worst: textWorst("parseSocketAddress", parseSocketAddress, (text) => `unix:${text}`),
 };
 
 /** Reads the input as a host, the last `|`, and a port as a JSON value. */

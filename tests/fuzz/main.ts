@@ -14,6 +14,7 @@ import { keepCase } from "./cases.ts";
 import { ENDLESS, type Held, readEndless } from "./endless.ts";
 import { type Growth, growthOf, MOST } from "./growth.ts";
 import { checkSequences } from "./model/commands.ts";
+import { checkLinkSequences } from "./model/links.ts";
 import { checkViewSequences } from "./model/view_commands.ts";
 import { numberOf, optionsOf } from "./options.ts";
 import { missingOutcomes } from "./campaign.ts";
@@ -63,23 +64,25 @@ async function fuzz(target: Target, inputs: number, seed: number): Promise<Row> 
   return { ...shown, finding: `never ${missing.join(", ")}` };
 }
 
-/** Checks sequences of calls on the functions and on the stream views, over transports in memory and over TCP. */
+/** Checks sequences of calls on the functions, on the stream views, over memory and over TCP, and on links. */
 async function model(sequences: number, seed: number): Promise<Row[]> {
+  const checks: [target: string, check: () => Promise<void>][] = [
+    ["model over memory", () => checkSequences("memory", sequences, seed | 0)],
+    ["model over TCP", () => checkSequences("TCP", sequences, seed | 0)],
+    ["views over memory", () => checkViewSequences("memory", sequences, seed | 0)],
+    ["views over TCP", () => checkViewSequences("TCP", sequences, seed | 0)],
+    ["links", () => checkLinkSequences(sequences, seed | 0)],
+  ];
   const rows: Row[] = [];
-  for (const [what, check] of [["model", checkSequences], ["views", checkViewSequences]] as const) {
-    for (const kind of ["memory", "TCP"] as const) {
-      const started = performance.now();
-      const failure = await check(kind, sequences, seed | 0).then(() => undefined, String);
-      const seconds = Math.round((performance.now() - started) / 100) / 10;
-      const target = `${what} over ${kind}`;
-      console.log(
-        `${target.padEnd(30)} ${String(sequences).padStart(9)} sequences ${
-          seconds.toFixed(1)
-        } s  ` +
-          `seed ${seed}${failure === undefined ? "" : `\n  FAILED: ${failure}`}`,
-      );
-      rows.push({ target, inputs: sequences, outcomes: 0, seconds, seed, finding: failure });
-    }
+  for (const [target, check] of checks) {
+    const started = performance.now();
+    const failure = await check().then(() => undefined, String);
+    const seconds = Math.round((performance.now() - started) / 100) / 10;
+    console.log(
+      `${target.padEnd(30)} ${String(sequences).padStart(9)} sequences ${seconds.toFixed(1)} s  ` +
+        `seed ${seed}${failure === undefined ? "" : `\n  FAILED: ${failure}`}`,
+    );
+    rows.push({ target, inputs: sequences, outcomes: 0, seconds, seed, finding: failure });
   }
   return rows;
 }

@@ -1,4 +1,9 @@
-import { formatAddressTarget, parseAddressTarget, trustListTarget } from "./address_targets.ts";
+import {
+  formatAddressTarget,
+  parseAddressTarget,
+  parseSocketAddressTarget,
+  trustListTarget,
+} from "./address_targets.ts";
 import { codecTargets } from "./codec_targets.ts";
 import {
   encodeProxyHeaderTarget,
@@ -12,6 +17,7 @@ import type { Target } from "./target.ts";
 /** All parsers of foreign bytes. */
 export const targets: readonly Target[] = [
   parseAddressTarget,
+  parseSocketAddressTarget,
   formatAddressTarget,
   trustListTarget,
   ...codecTargets,

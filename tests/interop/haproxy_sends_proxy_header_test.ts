@@ -12,6 +12,7 @@ import {
   type ProxyHeader,
   type ProxyHeaderInit,
   send,
+  type SocketAddress,
 } from "../../mod.ts";
 import { bytesOf, textOf } from "../support/text.ts";
 import { makeCertificate } from "./support/certificates.ts";
@@ -54,7 +55,10 @@ listen relay
 }
 
 /** Sends hello through HAProxy, and gives the header that the listener gets. */
-async function headerOf(listener: HeaderListener, client: Connection): Promise<ProxyHeader> {
+async function headerOf(
+  listener: HeaderListener,
+  client: Connection<SocketAddress>,
+): Promise<ProxyHeader> {
   try {
     await send(client, bytesOf("hello"));
     using connection = await listener.next();

@@ -12,6 +12,7 @@ import { Random } from "../support/random.ts";
 import { acceptor, faults } from "./fault_loads.ts";
 import { Gate } from "./gate.ts";
 import { Ledger } from "./ledger.ts";
+import { keptClient } from "./link_loads.ts";
 import { bulkClient, framedClient, lastingClient, proxiedClient, udpClient } from "./loads.ts";
 import { countTimers, type Sample, sample, trends } from "./resources.ts";
 import { type Load, startWorld, type World } from "./world.ts";
@@ -23,6 +24,7 @@ const LOADS: readonly (readonly [name: string, load: Load, count: number])[] = [
   ["bulk client", bulkClient, 2],
   ["UDP client", udpClient, 2],
   ["acceptor", acceptor, 1],
+  ["kept client", keptClient, 3],
   ["faults", faults, 4],
 ];
 
@@ -154,6 +156,9 @@ function summarise(
   for (const { measure, first, last, flat } of trend) {
     console.log(`${measure.padEnd(12)} ${first} -> ${last}${flat ? "" : "  NOT FLAT"}`);
   }
+  const { times, median, most } = ledger.linksDown;
+  console.log(`links were down ${times} times, for ${median} ms in the median, ${most} ms at most`);
+  console.log(`heartbeats gave a server up ${ledger.counts.heartbeats} times`);
   const ok = ledger.wrong === 0 && trend.every(({ flat }) => flat);
   console.log(JSON.stringify({
     ok,
@@ -163,6 +168,7 @@ function summarise(
     ...ledger.counts,
     faultsByName: Object.fromEntries(ledger.faults),
     serverErrors: Object.fromEntries(ledger.serverErrors),
+    linksDownMs: ledger.linksDown,
     accepted: servers.reduce((sum, { accepted }) => sum + accepted, 0),
     refused: servers.reduce((sum, { refused }) => sum + refused, 0),
     trend,

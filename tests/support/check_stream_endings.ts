@@ -8,6 +8,7 @@ import {
   recv,
   recvInto,
   send,
+  type SocketAddress,
   SocketError,
 } from "../../mod.ts";
 import type { Row } from "./check_stream.ts";
@@ -18,7 +19,7 @@ import { recvAll, recvExactly } from "./check_stream_transfer.ts";
 const TOO_MUCH = 32 * 1024 * 1024;
 
 /** Sends until the connection is broken, and returns the error. */
-async function sendUntilBroken(connection: Connection): Promise<SocketError> {
+async function sendUntilBroken(connection: Connection<SocketAddress>): Promise<SocketError> {
   for (let attempt = 0; attempt < 1000; attempt++) {
     try {
       await send(connection, new Uint8Array(1024));
@@ -92,7 +93,11 @@ export const ENDING_ROWS: readonly Row[] = [
         const error = await close(pair.near, options).catch((error) => error);
         assert(error instanceof SocketError && ["Aborted", "TimedOut"].includes(error.kind));
         await rejects(recv(pair.near), "Closed");
-        assertEquals(await recv(pair.far), null);
+        const end = await recv(pair.far).catch((error) => error.kind);
+        // TLS tells a connection that was dropped from one that was closed in order. Tickets that the one side has not
+        // read make the system reset the other one.
+        const tells = kind.endsWithTruncation && ["UnexpectedEof", "ConnectionReset"].includes(end);
+        assert(end === null || tells, `${end}`);
       }
     },
   },
@@ -165,12 +170,12 @@ export const ENDING_ROWS: readonly Row[] = [
     },
   },
   {
-    what: "row 22: closeWrite after the peer's reset is fine or ConnectionReset",
+    what: "row 22: closeWrite after the peer's reset is fine or says that the peer is gone",
     async run(kind) {
       await using stream = await kind.makeReset();
       await stream.reset(new Uint8Array(0));
       const error = await closeWrite(stream.near).catch((error) => error);
-      if (error !== undefined) assertEquals(error.kind, "ConnectionReset");
+      assert([undefined, "ConnectionReset", "BrokenPipe"].includes(error?.kind), String(error));
     },
   },
   {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { concat, equals } from "@std/bytes";
-import { close, closeWrite, type Connection, recv, send } from "../../mod.ts";
+import { close, closeWrite, type Connection, recv, send, type SocketAddress } from "../../mod.ts";
 import type { Row } from "./check_stream.ts";
 import type { Random } from "./random.ts";
 
@@ -17,7 +17,7 @@ function bulk(random: Random, length: number): Uint8Array<ArrayBuffer> {
 }
 
 async function sendInPieces(
-  connection: Connection,
+  connection: Connection<SocketAddress>,
   bytes: Uint8Array,
   random: Random,
   largest: number,
@@ -29,13 +29,16 @@ async function sendInPieces(
   }
 }
 
-export async function recvAll(connection: Connection): Promise<Uint8Array> {
+export async function recvAll(connection: Connection<SocketAddress>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of connection) chunks.push(chunk);
   return concat(chunks);
 }
 
-export async function recvExactly(connection: Connection, length: number): Promise<Uint8Array> {
+export async function recvExactly(
+  connection: Connection<SocketAddress>,
+  length: number,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for (let missing = length; missing > 0;) {
     const chunk = await recv(connection, { maxBytes: missing });

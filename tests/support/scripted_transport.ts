@@ -1,4 +1,4 @@
-import type { Transport } from "../../mod.ts";
+import type { Transport, TransportAddress } from "../../mod.ts";
 
 /** A read of the connection, which the test answers. */
 export interface PendingRead {
@@ -21,8 +21,8 @@ export interface ScriptOptions {
   /** Makes `close` leave pending calls pending, as a slow transport does. */
   readonly deafToClose?: boolean;
   readonly withoutCloseWrite?: boolean;
-  readonly localAddr?: Deno.Addr;
-  readonly remoteAddr?: Deno.Addr;
+  readonly localAddr?: TransportAddress;
+  readonly remoteAddr?: TransportAddress;
 }
 
 /** A queue of calls of one kind. Either calls wait for the test, or the test waits for a call. */
@@ -50,8 +50,8 @@ class Calls<T> {
  * answers it. Like the runtime's own, its `close` ends the pending calls.
  */
 export class ScriptedTransport implements Transport {
-  readonly localAddr: Deno.Addr | undefined;
-  readonly remoteAddr: Deno.Addr | undefined;
+  readonly localAddr: TransportAddress | undefined;
+  readonly remoteAddr: TransportAddress | undefined;
   /** The calls in order: `read`, `write 5`, `closeWrite`, `close`. */
   readonly log: string[] = [];
   readonly closeWrite: (() => Promise<void>) | undefined;

@@ -8,29 +8,39 @@ import {
   type Connection,
   connectionOver,
   listen,
+  listenerOver,
+  send,
+  type SocketAddress,
 } from "../../mod.ts";
 import { AwkwardTransport } from "./awkward_transport.ts";
 import type { Random } from "./random.ts";
+import { SocketFolder, unixPair } from "./unix_sockets.ts";
 
 /** Two ends of one stream. Disposing drops both. */
 export interface StreamPair extends AsyncDisposable {
-  readonly near: Connection;
-  readonly far: Connection;
+  readonly near: Connection<SocketAddress>;
+  readonly far: Connection<SocketAddress>;
 }
 
 /** One end, whose peer sends some bytes and then resets. */
 export interface ResetStream extends AsyncDisposable {
-  readonly near: Connection;
+  readonly near: Connection<SocketAddress>;
   reset(bytes: Uint8Array): Promise<void>;
 }
 
 /** A kind of stream for the conformance suite. */
 export interface StreamKind {
+  /** True if a side may see that the other one has not closed in order. */
+  readonly endsWithTruncation?: boolean;
   makePair(): Promise<StreamPair>;
   makeReset(): Promise<ResetStream>;
 }
 
-function pairOf(near: Connection, far: Connection, end: () => Promise<void>): StreamPair {
+function pairOf(
+  near: Connection<SocketAddress>,
+  far: Connection<SocketAddress>,
+  end: () => Promise<void>,
+): StreamPair {
   return {
     near,
     far,
@@ -70,6 +80,55 @@ export function tcpKind(host: string, reach = host): StreamKind {
           await closeListener(listener);
         },
       };
+    },
+  };
+}
+
+/** Makes the kind of Unix sockets, each in a directory of its own. */
+export function unixKind(): StreamKind {
+  return {
+    async makePair(): Promise<StreamPair> {
+      const pair = await unixPair();
+      return pairOf(pair.client, pair.server, async () => await pair[Symbol.asyncDispose]());
+    },
+    async makeReset(): Promise<ResetStream> {
+      const folder = await SocketFolder.make();
+      const { path } = folder.next();
+      const listener = Deno.listen({ transport: "unix", path });
+      const [near, peer] = await Promise.all([connect({ path }), listener.accept()]);
+      // A Unix socket that is closed with unread input resets its peer.
+      await send(near, new Uint8Array([0]));
+      return {
+        near,
+        async reset(bytes: Uint8Array): Promise<void> {
+          for (let sent = 0; sent < bytes.length;) sent += await peer.write(bytes.subarray(sent));
+          peer.close();
+        },
+        async [Symbol.asyncDispose](): Promise<void> {
+          abort(near);
+          listener.close();
+          await folder[Symbol.asyncDispose]();
+        },
+      };
+    },
+  };
+}
+
+/** Makes the kind of `listenerOver` and `connectionOver` over the runtime's own TCP. */
+export function overKind(): StreamKind {
+  const { makeReset } = tcpKind("127.0.0.1");
+  return {
+    makeReset,
+    async makePair(): Promise<StreamPair> {
+      const source = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const { hostname, port } = source.addr;
+      const listener = listenerOver({
+        accept: () => source.accept(),
+        close: () => source.close(),
+        address: { host: hostname, port },
+      });
+      const [conn, far] = await Promise.all([Deno.connect({ hostname, port }), accept(listener)]);
+      return pairOf(connectionOver(conn), far, () => closeListener(listener));
     },
   };
 }

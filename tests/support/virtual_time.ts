@@ -17,8 +17,12 @@ export interface VirtualTime extends Disposable {
   block(ms: number): void;
 }
 
-/** Replaces timers and `performance.now()` by a clock until it is disposed. */
-export function virtualTime(): VirtualTime {
+/**
+ * Replaces timers and `performance.now()` by a clock until it is disposed.
+ *
+ * @param settle Waits until everything has run that can run. Without real I/O, less than the default is enough.
+ */
+export function virtualTime(settle: () => Promise<void> = turns): VirtualTime {
   const real = {
     setTimeout: globalThis.setTimeout,
     clearTimeout: globalThis.clearTimeout,
@@ -28,7 +32,8 @@ export function virtualTime(): VirtualTime {
   const started: number[] = [];
   // The clock goes on from the real time. A clock that was set back turned a pause of 5 ms into one of seconds.
   let now = Math.ceil(performance.now());
-  let lastId = 0;
+  // Far from the runtime's own, which `Deno.unrefTimer` would find.
+  let lastId = 2 ** 40;
   const install = {
     setTimeout(fire: () => void, ms = 0): number {
       if (ms > 0) started.push(ms);
@@ -52,13 +57,13 @@ export function virtualTime(): VirtualTime {
     },
     async pass(ms: number): Promise<void> {
       const end = now + ms;
-      await turns();
+      await settle();
       for (let due = nextDue(end); due !== undefined; due = nextDue(end)) {
         const [id, { at, fire }] = due;
         timers.delete(id);
         now = Math.max(now, at);
         fire();
-        await turns();
+        await settle();
       }
       now = Math.max(now, end);
     },

@@ -99,11 +99,11 @@ function openSendFrame(): Scene {
   };
 }
 
-/** A batch with a frame that is too large to be joined with the others. */
+/** A batch with a frame that is too large to be written together with the others. */
 function openSendFrames(): Scene {
   const transport = new ScriptedTransport();
   const stream = framed(connectionOver(transport), lengthPrefixed());
-  const frames = [new Uint8Array(3), new Uint8Array(100_000), new Uint8Array(3)];
+  const frames = [new Uint8Array(3), new Uint8Array(300_000), new Uint8Array(3)];
   return {
     call: (options) => sendFrames(stream, frames, options),
     asked: () => transport.log,

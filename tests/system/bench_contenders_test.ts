@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { Child } from "../../bench/comparison/child.ts";
 import { ROWS } from "../../bench/rows.ts";
-import { node } from "../../bench/contenders/node.ts";
-import { ours } from "../../bench/contenders/ours.ts";
-import { raw } from "../../bench/contenders/raw.ts";
+import { corked, node } from "../../bench/contenders/node.ts";
+import { oneByOne, ours } from "../../bench/contenders/ours.ts";
+import { raw, rawFresh } from "../../bench/contenders/raw.ts";
 import { readable } from "../../bench/contenders/readable.ts";
 import { WORK_NAMES } from "../../bench/contenders/work.ts";
 
@@ -26,16 +26,23 @@ Deno.test("bench contenders: each does all of its works against the C peer", asy
     await using client = new Child([await build("client", folder)]);
     const source = new URL("deno.ts", PROGRAMS).pathname;
     await using deno = new Child([Deno.execPath(), "run", "-A", "--unstable-net", source]);
-    const orders = Object.entries({ ours, raw, readable, node }).flatMap(([contender, works]) =>
+    const contenders = { ours, oneByOne, raw, rawFresh, readable, node, corked };
+    const orders = Object.entries(contenders).flatMap(([contender, works]) =>
       Object.keys(works).map((work) => [deno, contender, work] as const)
     );
-    for (const work of WORK_NAMES.filter((work) => !/^(echo_into|recv_from_asked)$/.test(work))) {
+    const notInC = /^(echo_into|recv_from_asked|send_pieces|\w+_frames|send_to_by_dgram)$/;
+    for (const work of WORK_NAMES.filter((work) => !notInC.test(work))) {
       orders.push([client, "c", work] as const);
     }
-    for (const [program, contender, work] of orders) {
-      const answer = await program.ask(`${contender} ${work} 1 64 2 4 ${tcp} ${udp}`);
+    const ask = async (program: Child, contender: string, work: string, unix: 0 | 1) => {
+      const answer = await program.ask(`${contender} ${work} 1 64 2 4 ${tcp} ${udp} ${unix}`);
       const [amount, elapsed] = answer.split(" ").map(Number);
       assert(amount > 0 && elapsed > 0, `${contender} ${work}: ${answer}`);
+    };
+    for (const [program, contender, work] of orders) await ask(program, contender, work, 0);
+    for (const { work, peers } of ROWS.filter(({ options }) => options.unix)) {
+      assertEquals(Object.keys(peers), ["raw Deno"]);
+      for (const contender of ["ours", "raw"]) await ask(deno, contender, work, 1);
     }
   } finally {
     await Deno.remove(folder, { recursive: true });

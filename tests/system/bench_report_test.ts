@@ -13,7 +13,10 @@ const RESULTS: Results = {
       unit: "messages/s",
       rounds: 9,
       rate: 4_200_000,
+      overview: "small, in short",
       peers: [
+        { peer: "raw Deno", rate: 8_400_000, ratio: 0.5, lowest: 0.4, highest: 0.6 },
+        { peer: "Node", rate: 42_000_000, ratio: 0.1, lowest: 0.1, highest: 0.2 },
         { peer: "equal", rate: 4_200_000, ratio: 1, lowest: 0.97, highest: 1.1, target: 1 },
         {
           peer: "hardly faster, by a long name",
@@ -94,7 +97,9 @@ Deno.test("bench report: the table gives rates, ratios and whether the target is
   const lines = section(report(RESULTS), "Ratios").replaceAll(/ +/g, " ").split("\n");
   const table = lines.filter((line) => line.startsWith("|")).slice(2);
   assertEquals(table, [
-    "| small messages | 4.2 M messages/s | 9 | equal | 4.2 M messages/s | 1.00 (0.97–1.10) | at least 1.00: met |",
+    "| small messages | 4.2 M messages/s | 9 | raw Deno | 8.4 M messages/s | 0.50 (0.40–0.60) | |",
+    "| | | | Node | 42 M messages/s | 0.10 (0.10–0.20) | |",
+    "| | | | equal | 4.2 M messages/s | 1.00 (0.97–1.10) | at least 1.00: met |",
     "| | | | hardly faster, by a long name | 4.21 M messages/s | 0.99 (0.90–1.20) | |",
     "| | | | slower | 980 k messages/s | 4.28 (4.00–4.50) | at least 1.50: met |",
     "| bulk \\| one way | 2,350 MiB/s | 7 | much faster | 4,690 MiB/s | 0.50 (0.45–0.55) | at least 0.40: met |",
@@ -105,6 +110,8 @@ Deno.test("bench report: the table gives rates, ratios and whether the target is
 
 Deno.test("bench report: every ratio below 1 is listed, the lowest first, and no other", () => {
   assertEquals(section(report(RESULTS), "Where others are faster").split("\n"), [
+    "- **Node**, small messages: 0.10 (0.10–0.20)",
+    "- **raw Deno**, small messages: 0.50 (0.40–0.60)",
     "- **much faster**, bulk \\| one way: 0.50 (0.45–0.55)",
     "- **too fast**, bulk \\| one way: 0.94 (0.94–0.96)",
     "- **hardly faster, by a long name**, small messages: 0.99 (0.90–1.20)",
@@ -163,17 +170,22 @@ Deno.test("bench report: every chart is linked, drawn whole, and stays off the n
       assertFalse(wrong.test(svg), `${file} has ${wrong}`);
     }
   }
-  const overview = drawn.get("overview.svg")!;
+});
+
+Deno.test("bench report: the overview has the chosen rows, and names the lowest ratios to raw Deno", async () => {
+  const drawn = (await charts(RESULTS)).get("overview.svg")!;
   for (
-    const word of [
-      "small messages",
-      "bulk | one way",
-      "hardly faster, by a long name",
-      "much faster",
+    const words of [
+      "small, in short",
+      "beyond 3 at the edge",
+      "0.50  small messages",
+      "0.91  Echo / many connections, 1 connections",
     ]
-  ) {
-    assertStringIncludes(overview, word);
-  }
+  ) assertStringIncludes(drawn, words);
+  assertFalse(drawn.includes("bulk"));
+  assertStringIncludes(section(report(RESULTS), "At a glance"), "(charts/overview.svg)");
+  const others = (await charts({ ...RESULTS, rows: RESULTS.rows.slice(1) })).keys();
+  assertFalse([...others].includes("overview.svg"));
 });
 
 Deno.test("bench report: the same results give the same bytes", async () => {

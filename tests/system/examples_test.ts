@@ -300,22 +300,61 @@ Deno.test("RESP clients that never read disturb no others, and lose nothing if t
   await using server = Example.start("resp_server", "--port", "0");
   const { host, port } = parseAddress((await server.until(ADDRESS))[0]);
   await using client = await RespClient.connect({ host, port });
-  const value = "x".repeat(500_000);
-  assertEquals(await client.command("SET", "big", value), { status: "OK" });
-  const asks = new TextEncoder().encode("GET big\r\n".repeat(200) + "QUIT\r\n");
+  const value = "x".repeat(1_000_000);
+  assertEquals(await client.command("SET", "b", value), { status: "OK" });
+  const asks = (count: number) => "GET b\r\n".repeat(count) + "QUIT\r\n";
   using gone = await Deno.connect({ hostname: host, port });
   using late = await Deno.connect({ hostname: host, port });
-  for (const conn of [gone, late]) assertEquals(await conn.write(asks), asks.length);
-  gone.close();
+  // 4 KiB, the first read of these, are 585 requests: their replies in one string would be longer than a string can be.
+  for (const [conn, text] of [[gone, asks(1000)], [late, asks(100)]] as const) {
+    const bytes = new TextEncoder().encode(text);
+    assertEquals(await conn.write(bytes), bytes.length);
+  }
   const replies = await Promise.all(
     Array.from({ length: 1000 }, () => client.command("INCR", "n")),
   );
   assertEquals(replies, Array.from({ length: 1000 }, (_, index) => index + 1));
+  gone.close();
   let received = 0;
   for await (const bytes of late.readable) received += bytes.length;
-  assertEquals(received, 200 * `$500000\r\n${value}\r\n`.length + "+OK\r\n".length);
+  assertEquals(received, 100 * `$1000000\r\n${value}\r\n`.length + "+OK\r\n".length);
   server.signal("SIGTERM");
   assertEquals(await server.end(), 0);
+  assertEquals(await server.errors(), "");
+});
+
+Deno.test("the RESP server answers what comes before a QUIT or an error in a batch, and nothing behind it", async () => {
+  await using server = Example.start("resp_server", "--port", "0");
+  const { host, port } = parseAddress((await server.until(ADDRESS))[0]);
+  for (
+    const [end, reply] of [
+      ["quit\r\n", /^\+OK\r\n$/],
+      ["*1\r\n:1\r\n", /^-ERR Protocol error: .*\r\n$/],
+    ] as const
+  ) {
+    using conn = await Deno.connect({ hostname: host, port });
+    const before = "*2\r\n$4\r\nECHO\r\n$3\r\nabc\r\nPING\r\n".repeat(3);
+    await conn.write(new TextEncoder().encode(`${before}${end}PING\r\n`));
+    const text = await new Response(conn.readable).text();
+    const answers = "$3\r\nabc\r\n+PONG\r\n".repeat(3);
+    assertEquals(text.slice(0, answers.length), answers);
+    assertMatch(text.slice(answers.length), reply);
+  }
+  server.signal("SIGTERM");
+  assertEquals(await server.end(), 0);
+  assertEquals(await server.errors(), "");
+});
+
+Deno.test("the RESP server ends a client that has sent half a request when SIGTERM comes", async () => {
+  await using server = Example.start("resp_server", "--port", "0");
+  const client = await connect(parseAddress((await server.until(ADDRESS))[0]));
+  await send(client, new TextEncoder().encode("PING\r\n*1\r\n$4\r\nPI"));
+  assertEquals(await recvLine(client), "+PONG");
+  server.signal("SIGTERM");
+  assertEquals(await recv(client), null);
+  await close(client);
+  assertEquals(await server.end(), 0);
+  assertMatch(server.output, /closed: 1 clients served to the end, 0 not\n$/);
   assertEquals(await server.errors(), "");
 });
 
@@ -354,6 +393,28 @@ Deno.test("the MQTT client refuses wrong arguments in one line, and says that no
   assertEquals(await client.end(), 1);
   const problem = `connect ${address}: connection refused (ECONNREFUSED)\n`;
   assertEquals(await client.errors(), problem);
+});
+
+Deno.test("the NATS client and the Redis link refuse wrong arguments in one line, and say why they may not connect", async () => {
+  const usage = "the arguments are HOST:PORT,…, publish or subscribe, and a subject";
+  for (
+    const args of [[], ["127.0.0.1:1"], ["127.0.0.1:1", "publish"], ["127.0.0.1:1", "read", "a"]]
+  ) {
+    await assertRefused("nats_client", usage, ...args);
+  }
+  const problem = "the arguments are HOST:PORT,… and the command's words";
+  for (const args of [[], ["127.0.0.1:1"]]) await assertRefused("redis_link", problem, ...args);
+  for (const args of [["nats_client", "publish", "a", "b"], ["redis_link", "INCR"]] as const) {
+    const [name, ...words] = args;
+    await using program = Example.startWith([], name, "127.0.0.1:9", ...words);
+    await program.type("a");
+    assertEquals(await program.end(), 1);
+    const lines = (await program.errors()).trimEnd().split("\n");
+    assertEquals(
+      lines.at(-1),
+      "connect 127.0.0.1:9: net access is missing, run again with --allow-net=127.0.0.1:9",
+    );
+  }
 });
 
 for (const name of ["resp_server", "line_server"]) {

@@ -9,6 +9,7 @@ const SETTINGS = [
 const ENDS = [
   "nothing was received",
   "a datagram waits",
+  "a group was joined",
   "a receive has timed out",
   "a receive was aborted",
   "a receive has ended",

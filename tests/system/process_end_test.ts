@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { SocketFolder } from "../support/unix_sockets.ts";
 import { runProgram } from "./support/run_program.ts";
 
 const EXPECTED: Readonly<Record<string, "held" | "ended">> = {
@@ -19,13 +20,33 @@ const EXPECTED: Readonly<Record<string, "held" | "ended">> = {
   "disconnectSignal(), recvInto() waits": "held",
   "disconnectSignal(), recv() waits, unref()": "ended",
   "disconnectSignal(), close() lingers": "ended",
+  "heartbeat()": "ended",
+  "heartbeat() that reads ahead": "ended",
+  "heartbeat() that reads ahead, recv() waits": "held",
+  "heartbeat(), close() lingers": "ended",
   "recvFrom() waits": "held",
   "recvFrom() waits, unref()": "ended",
   "serve()": "held",
   "serve(), unref()": "ended",
   "serve(), unref() before its client": "ended",
   "serve(), unref() and ref()": "held",
+  "keepConnected() is ready": "held",
+  "keepConnected() waits": "held",
+  "keepConnected(), closed": "ended",
 };
+
+Deno.test("E13: a handle of a Unix socket holds a process as one of TCP does", async () => {
+  await using folder = await SocketFolder.make();
+  const flags = ["--no-prompt", "--allow-net", `--allow-read=${folder.path}`];
+  for (const [what, expected] of Object.entries(EXPECTED)) {
+    if (what.startsWith("recvFrom()")) continue;
+    const { report } = await runProgram<string>("ends.ts", {
+      flags: [...flags, `--allow-write=${folder.path}`],
+      args: [what, folder.next().path],
+    });
+    assertEquals(report, expected, what);
+  }
+});
 
 for (const [what, expected] of Object.entries(EXPECTED)) {
   Deno.test(`E13: a process with ${what}: ${expected}`, async () => {

@@ -37,9 +37,11 @@ for (const path of ["README.md", "docs/recipes.md", "docs/codecs.md", "docs/erro
 }
 
 Deno.test("each part of the page about codecs has one program, which asserts what it shows", async () => {
-  const parts = (await blocksOf("docs/codecs.md")).map(({ title }) => title.split(":")[0]);
-  assertEquals(parts, ["A length in the header", "Step 1", "Step 2", "Step 3", "Step 4"]);
-  for (const { title, code } of await blocksOf("docs/codecs.md")) {
+  const text = await Deno.readTextFile("docs/codecs.md");
+  const titles = [...text.matchAll(/^## (.+)$/gm)].map(([, title]) => title);
+  const blocks = await blocksOf("docs/codecs.md");
+  assertEquals(blocks.map(({ title }) => title), titles.filter((title) => title !== "Rules"));
+  for (const { title, code } of blocks) {
     assert(/^ *(?:assert\w*|checkCodec)\(/m.test(code), title);
   }
 });

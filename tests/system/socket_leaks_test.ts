@@ -14,6 +14,8 @@ import {
   sendTo,
 } from "../../mod.ts";
 import { resetByPeer } from "../support/reset_by_peer.ts";
+import { rejection } from "../support/socket_errors.ts";
+import { SocketFolder } from "../support/unix_sockets.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 
@@ -101,6 +103,26 @@ const SCENARIOS: Record<string, () => Promise<void>> = {
     await Promise.all([client.writable.close(), server.writable.close()]);
     await Promise.all([client.readable, server.readable].map((readable) => readable.cancel()));
     await Promise.all([close(client), close(server), closeListener(listener)]);
+  },
+  async "connections over Unix sockets, closed, aborted and cancelled"() {
+    await using folder = await SocketFolder.make();
+    const listener = await listen(folder.next());
+    for (let count = 0; count < 50; count++) {
+      const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
+      await send(client, new Uint8Array(10));
+      await recv(server);
+      if (count % 2 === 0) await Promise.all([close(client), close(server)]);
+      else [client, server].forEach(abort);
+    }
+    for (let count = 0; count < 50; count++) {
+      const controller = new AbortController();
+      const late = connect(listener.address, { signal: controller.signal });
+      for (let turn = count % 8; turn > 0; turn--) await Promise.resolve();
+      controller.abort();
+      await late.then(abort, () => {});
+    }
+    await rejection(() => listen(listener.address, { mode: 0 }), "AddressInUse", "listen");
+    await closeListener(listener);
   },
   async "UDP sockets"() {
     for (let count = 0; count < 50; count++) {

@@ -1,7 +1,8 @@
-// The worker that shows the physical limit: the same work by system calls and nothing else, one call a message.
+// The worker that shows the physical limit: the same work by system calls and nothing else, one call a message, or one
+// for 64 datagrams if they are under way together.
 //
 // It takes the same orders as the other workers. It answers a line `c work noDelay size connections milliseconds tcp
-// udp` with `amount milliseconds`.
+// udp unix` with `amount milliseconds`. It ignores the last number.
 //
 //     gcc -O2 -Wall -Wextra -o client client.c
 #define _GNU_SOURCE
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 enum { MESSAGE = 1024 * 1024, ROOM = 128 * 1024, RECEIVED = 4 * 1024 * 1024, SINGLES = 16 * 1024 };
-enum { SENDS = 256, ROUND_TRIPS = 64, CONNECTS = 16 };
+enum { SENDS = 256, ROUND_TRIPS = 64, CONNECTS = 16, AT_ONCE = 64 };
 
 struct order {
   char work[32];
@@ -148,10 +149,53 @@ static double datagram_sends(const struct order *order) {
   return SENDS;
 }
 
+/** Waits until the peer has taken all datagrams: with its queue full, it would lose the next order. */
+static void drain(void) {
+  struct timeval patience = {.tv_usec = 10000};
+  setsockopt(datagrams, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  do send(datagrams, &(char){0}, 1, 0);
+  while (recv(datagrams, buffer, ROOM, 0) < 0);
+}
+
 static double datagram_receives(const struct order *order) {
   (void)order;
   for (int left = SENDS; left > 0; left--) receive(datagrams, ROOM);
   return SENDS;
+}
+
+static void describe(struct mmsghdr *messages, struct iovec *pieces, char *bytes, size_t length, size_t step) {
+  memset(messages, 0, AT_ONCE * sizeof *messages);
+  for (int index = 0; index < AT_ONCE; index++) {
+    pieces[index] = (struct iovec){bytes + (size_t)index * step, length};
+    messages[index].msg_hdr.msg_iov = &pieces[index];
+    messages[index].msg_hdr.msg_iovlen = 1;
+  }
+}
+
+static double datagram_sends_at_once(const struct order *order) {
+  struct mmsghdr messages[AT_ONCE];
+  struct iovec pieces[AT_ONCE];
+  describe(messages, pieces, message, (size_t)order->size, 0);
+  for (int left = SENDS; left > 0;) {
+    int sent = sendmmsg(datagrams, messages, AT_ONCE < left ? AT_ONCE : left, 0);
+    require(sent > 0, "sendmmsg");
+    left -= sent;
+  }
+  return SENDS;
+}
+
+static double datagram_receives_at_once(const struct order *order) {
+  (void)order;
+  struct mmsghdr messages[AT_ONCE];
+  struct iovec pieces[AT_ONCE];
+  describe(messages, pieces, buffer, ROOM / AT_ONCE, ROOM / AT_ONCE);
+  int received = 0;
+  while (received < SENDS) {
+    int count = recvmmsg(datagrams, messages, AT_ONCE, MSG_WAITFORONE, NULL);
+    require(count > 0, "recvmmsg");
+    received += count;
+  }
+  return received;
 }
 
 static double datagram_round_trips(const struct order *order) {
@@ -191,7 +235,9 @@ static const struct {
     {"echo", 'e', round_trips_of_one},
     {"connect", 0, connects},
     {"send_to", 0, datagram_sends},
+    {"send_to_at_once", 0, datagram_sends_at_once},
     {"recv_from", 0, datagram_receives},
+    {"recv_from_at_once", 0, datagram_receives_at_once},
     {"udp_echo", 0, datagram_round_trips},
 };
 
@@ -200,10 +246,11 @@ static batch open_work(const struct order *order) {
   while (index < count && strcmp(WORKS[index].work, order->work) != 0) index++;
   require(index < count, "no such work");
   batch work = WORKS[index].batch;
-  memset(message, work == datagram_sends ? 9 : 0, MESSAGE);
+  int is_sink = work == datagram_sends || work == datagram_sends_at_once;
+  memset(message, is_sink ? 9 : 0, MESSAGE);
   if (WORKS[index].job) open_all(order, WORKS[index].job);
   else if (work != connects) open_datagrams(order);
-  if (work == datagram_receives) send(datagrams, &(char){2}, 1, 0);
+  if (work == datagram_receives || work == datagram_receives_at_once) send(datagrams, &(char){2}, 1, 0);
   if (work != round_trips_of_one || order->connections == 1) return work;
   poller = epoll_create1(0);
   for (int index = 0; index < order->connections; index++) {
@@ -217,7 +264,8 @@ static void close_work(const struct order *order) {
   for (int index = 0; sockets && index < order->connections; index++) close(sockets[index]);
   free(sockets);
   sockets = NULL;
-  if (strcmp(order->work, "recv_from") == 0) send(datagrams, &(char){3}, 1, 0);
+  if (strncmp(order->work, "send_to", 7) == 0) drain();
+  if (strncmp(order->work, "recv_from", 9) == 0) send(datagrams, &(char){3}, 1, 0);
   if (datagrams) close(datagrams);
   if (poller) close(poller);
   datagrams = poller = 0;
@@ -226,7 +274,7 @@ static void close_work(const struct order *order) {
 int main(void) {
   struct order order;
   double milliseconds, amount;
-  while (scanf("%*s %31s %d %d %d %lf %d %d", order.work, &order.no_delay, &order.size,
+  while (scanf("%*s %31s %d %d %d %lf %d %d %*d", order.work, &order.no_delay, &order.size,
                &order.connections, &milliseconds, &order.tcp, &order.udp) == 7) {
     batch work = open_work(&order);
     do_for(milliseconds / 4, work, &order, &amount);

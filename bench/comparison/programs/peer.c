@@ -1,8 +1,10 @@
 // The peer of every measurement. All contenders talk to this one program, so that only the measured end differs.
-// It prints "<tcp port> <udp port>", serves 127.0.0.1, and exits at the end of its standard input.
+// It prints "<tcp port> <udp port>", serves 127.0.0.1, and exits at the end of its standard input. It also serves the
+// abstract Unix socket "sockets-bench-<tcp port>" as it serves TCP.
 //
-// The first byte of a TCP connection is not echoed. It selects the job: 's' takes everything, 'g' sends without end,
-// 'b' sends without end a byte at a time, 'e' echoes, and 'n' takes nothing.
+// The first byte of a connection is not echoed. It selects the job: 's' takes everything, 'g' sends without end,
+// 'b' sends without end a byte at a time, 'f' sends frames of 64 bytes without end, each with a big-endian length of
+// 4 bytes in front, 'e' echoes, and 'n' takes nothing.
 // The first byte of a datagram selects the answer. 0 is echoed. 1, followed by a big-endian count, asks for that
 // number of datagrams of 64 bytes. 2 starts a flood of 64-byte datagrams, which ends after 3 or after five seconds.
 // Anything else is taken silently.
@@ -13,25 +15,30 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { CHUNK = 256 * 1024, BACKLOG = 4096, BATCH = 64, DATAGRAM = 64, FLOOD_SECONDS = 5, SINGLE_BYTES = 64 };
+enum { FRAME = 64, FRAME_SIZE = 4 + FRAME, FRAMES = CHUNK / FRAME_SIZE * FRAME_SIZE };
 
 struct connection {
   int socket;
   char job;
   char *pending;  // bytes to echo that did not fit into the socket, or NULL
   size_t pending_start, pending_end;
+  size_t position;  // bytes of `frames` that were sent last
 };
 
-static int poller, listener, datagrams;
+static int poller, listener, unix_listener, datagrams;
+static char frames[FRAMES];
 
 static void require(int succeeded, const char *what) {
   if (succeeded) return;
@@ -50,9 +57,9 @@ static void end(struct connection *connection) {
   free(connection);
 }
 
-static void accept_all(void) {
+static void accept_all(int from) {
   for (;;) {
-    int socket = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+    int socket = accept4(from, NULL, NULL, SOCK_NONBLOCK);
     if (socket < 0 && errno == EAGAIN) return;
     // Without this check, a peer that is out of descriptors would spoil the measurement unnoticed.
     require(socket >= 0 || (errno != EMFILE && errno != ENFILE), "accept");
@@ -92,6 +99,15 @@ static int send_pending(struct connection *connection) {
   return 1;
 }
 
+/** Sends frames, and goes on with the byte behind the last one that fitted. */
+static int send_frames(struct connection *connection) {
+  size_t position = connection->position;
+  ssize_t sent = send(connection->socket, frames + position, FRAMES - position, MSG_NOSIGNAL);
+  if (sent < 0) return errno == EAGAIN;
+  connection->position = (position + (size_t)sent) % FRAMES;
+  return 1;
+}
+
 /** Returns 1 if the connection goes on, and 0 if it has ended. */
 static int serve(struct connection *connection, uint32_t events) {
   static char buffer[CHUNK];
@@ -101,6 +117,7 @@ static int serve(struct connection *connection, uint32_t events) {
     ssize_t sent = send(connection->socket, generated, CHUNK, MSG_NOSIGNAL);
     return sent >= 0 || errno == EAGAIN;
   }
+  if (connection->job == 'f') return send_frames(connection);
   if (connection->job == 'b') {
     for (int left = SINGLE_BYTES; left > 0; left--)
       if (send(connection->socket, generated, 1, MSG_NOSIGNAL) < 0) return errno == EAGAIN;
@@ -115,10 +132,10 @@ static int serve(struct connection *connection, uint32_t events) {
   if (connection->job == 'e') return echo(connection, buffer, (size_t)received);
   connection->job = buffer[0];
   if (connection->job == 'n') watch(EPOLL_CTL_MOD, connection, EPOLLRDHUP);
-  if (connection->job == 'g' || connection->job == 'b')
+  if (strchr("gbf", connection->job))
     watch(EPOLL_CTL_MOD, connection, EPOLLOUT | EPOLLRDHUP);
   if (connection->job == 'e') return echo(connection, buffer + 1, (size_t)received - 1);
-  return strchr("gsbn", connection->job) != NULL;
+  return strchr("gsbfn", connection->job) != NULL;
 }
 
 _Noreturn static void *serve_connections(void *unused) {
@@ -128,7 +145,8 @@ _Noreturn static void *serve_connections(void *unused) {
     int count = epoll_wait(poller, events, 256, -1);
     for (int index = 0; index < count; index++) {
       struct connection *connection = events[index].data.ptr;
-      if (connection->socket == listener) accept_all();
+      int socket = connection->socket;
+      if (socket == listener || socket == unix_listener) accept_all(socket);
       else if (!serve(connection, events[index].events)) end(connection);
     }
   }
@@ -192,6 +210,16 @@ static int bind_loopback(int type) {
   return bound;
 }
 
+/** Binds an abstract name: its first byte is NUL, and its length says where it ends. */
+static int bind_name(int port) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  int length = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "sockets-bench-%d", port);
+  int bound = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+  require(bind(bound, (struct sockaddr *)&address, size) == 0, "bind");
+  return bound;
+}
+
 static int port_of(int bound) {
   struct sockaddr_in address;
   socklen_t length = sizeof address;
@@ -205,11 +233,15 @@ int main(void) {
   descriptors.rlim_cur = descriptors.rlim_max;
   setrlimit(RLIMIT_NOFILE, &descriptors);
 
+  for (int at = 0; at < FRAMES; at += FRAME_SIZE) frames[at + 3] = FRAME;
   datagrams = bind_loopback(SOCK_DGRAM);
   listener = bind_loopback(SOCK_STREAM | SOCK_NONBLOCK);
   require(listen(listener, BACKLOG) == 0, "listen");
+  unix_listener = bind_name(port_of(listener));
+  require(listen(unix_listener, BACKLOG) == 0, "listen");
   poller = epoll_create1(0);
   watch(EPOLL_CTL_ADD, &(struct connection){.socket = listener}, EPOLLIN);
+  watch(EPOLL_CTL_ADD, &(struct connection){.socket = unix_listener}, EPOLLIN);
 
   pthread_t thread;
   require(pthread_create(&thread, NULL, serve_connections, NULL) == 0, "pthread_create");

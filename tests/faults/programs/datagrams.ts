@@ -1,7 +1,11 @@
 import {
   type Address,
   bindUdp,
+  type BindUdpOptions,
   closeUdp,
+  joinMulticast,
+  type JoinMulticastOptions,
+  type Membership,
   type OperationOptions,
   recvFrom,
   sendTo,
@@ -26,21 +30,55 @@ export function datagramCommands(pattern: Pattern) {
     return bytes;
   }
 
+  const memberships = new Map<string, Membership>();
+
   return {
-    async bindUdp({ as, host, port = 0 }: { as: string; host: string; port?: number }) {
-      const socket = await bindUdp({ host, port });
+    async bindUdp(
+      { as, host, port = 0, options }: {
+        as: string;
+        host: string;
+        port?: number;
+        options?: BindUdpOptions;
+      },
+    ) {
+      const socket = await bindUdp({ host, port }, options);
       sockets.set(as, socket);
       return socket.address;
     },
+    /** Joins a group. The membership has the name `as`. */
+    async joinMulticast(
+      { on, as, group, options }: On<{ as: string; group: string; options?: JoinMulticastOptions }>,
+    ) {
+      memberships.set(as, await joinMulticast(sockets.get(on)!, group, options));
+    },
+    leave: ({ as }: { as: string }) => memberships.get(as)!.leave(),
+    /** Joins a group and leaves it, again and again. */
+    async joinAndLeave(
+      { on, group, options, rounds }: On<
+        { group: string; options?: JoinMulticastOptions; rounds: number }
+      >,
+    ) {
+      for (let round = 0; round < rounds; round++) {
+        const membership = await joinMulticast(sockets.get(on)!, group, options);
+        await membership.leave();
+      }
+    },
     /** Sends numbered datagrams. It pauses 1 ms after each `pace` datagrams, so that no queue overflows. */
     async sendNumbered(
-      { on, to, count, size, pace = Infinity, timeout }: On<
-        { to: Address; count: number; size: number; pace?: number; timeout?: number }
+      { on, to, count, size, first = 0, pace = Infinity, timeout }: On<
+        {
+          to: Address;
+          count: number;
+          size: number;
+          first?: number;
+          pace?: number;
+          timeout?: number;
+        }
       >,
     ) {
       const failures: Failure[] = [];
       const options = timeout === undefined ? undefined : { timeout };
-      for (let number = 0; number < count; number++) {
+      for (let number = first; number < first + count; number++) {
         const sending = sendTo(sockets.get(on)!, to, datagram(number, size), options);
         await sending.catch((error) => failures.push(failureOf(error)));
         if (number % pace === pace - 1) await new Promise((resolve) => setTimeout(resolve, 1));

@@ -7,6 +7,7 @@
 import { SocketError } from "../../../mod.ts";
 import { datagramCommands } from "./datagrams.ts";
 import { type Failure, failureOf } from "./failure.ts";
+import { linkCommands } from "./links.ts";
 import { Pattern } from "./pattern.ts";
 import { processCommands } from "./process.ts";
 import { servingCommands } from "./serving.ts";
@@ -34,6 +35,7 @@ export type Commands =
   & ReturnType<typeof streamCommands>
   & ReturnType<typeof datagramCommands>
   & ReturnType<typeof servingCommands>
+  & ReturnType<typeof linkCommands>
   & ReturnType<typeof processCommands>;
 
 async function answer(commands: Commands, { id, command, values }: Order): Promise<void> {
@@ -57,6 +59,7 @@ if (import.meta.main) {
     ...streamCommands(there, new Pattern(seed + 1)),
     ...datagramCommands(there),
     ...servingCommands(),
+    ...linkCommands(),
     ...processCommands(),
   };
   await answer(commands, { id: 0, command: "memory", values: undefined });

@@ -2,6 +2,7 @@
  * A name server for tests. The queried name determines its answer:
  *
  * - `IPV4-IPV4.hosts.test`, dashes for dots: these addresses
+ * - `IPV4-IPV4.moves.test`: the first address, and after that answer the second one
  * - `MS.slow.test`: 10.77.0.2, after MS milliseconds
  * - `dead.test`: no answer
  * - `broken.test`: a failure (SERVFAIL)
@@ -43,20 +44,30 @@ function read(bytes: Uint8Array): Question {
   };
 }
 
-function answerTo(name: string): Answer | undefined {
+/** Names that were asked for, and have moved since. */
+const moved = new Set<string>();
+
+function answerTo(name: string, type: number): Answer | undefined {
   const hosts = /^(.*)\.hosts\.test$/.exec(name);
-  if (hosts !== null) {
-    const octets = hosts[1].split("-");
-    const addresses: string[] = [];
-    for (let at = 0; at < octets.length; at += 4) {
-      addresses.push(octets.slice(at, at + 4).join("."));
-    }
-    return { addresses };
+  if (hosts !== null) return { addresses: addressesIn(hosts[1]) };
+  const moves = /^(.*)\.moves\.test$/.exec(name);
+  if (moves !== null) {
+    const address = addressesIn(moves[1])[moved.has(name) ? 1 : 0];
+    if (type === A) moved.add(name);
+    return { addresses: [address] };
   }
   const slow = /^(\d+)\.slow\.test$/.exec(name);
   if (slow !== null) return { addresses: ["10.77.0.2"], delay: Number(slow[1]) };
   if (name === "dead.test") return undefined;
   return { code: name === "broken.test" ? SERVER_FAILED : NO_SUCH_NAME };
+}
+
+/** Reads the IPv4 addresses of a name, with dashes for dots. */
+function addressesIn(label: string): string[] {
+  const octets = label.split("-");
+  const addresses: string[] = [];
+  for (let at = 0; at < octets.length; at += 4) addresses.push(octets.slice(at, at + 4).join("."));
+  return addresses;
 }
 
 function encode({ bytes, type }: Question, { addresses = [], code = 0 }: Answer): Uint8Array {
@@ -74,7 +85,7 @@ await using socket = await bindUdp({ host: Deno.args[0], port: 53 });
 
 async function serve({ from, bytes }: Datagram): Promise<void> {
   const question = read(bytes);
-  const answer = answerTo(question.name);
+  const answer = answerTo(question.name, question.type);
   if (answer === undefined) return;
   if (answer.delay !== undefined) await new Promise((resolve) => setTimeout(resolve, answer.delay));
   await sendTo(socket, from, encode(question, answer));

@@ -18,8 +18,8 @@ export function servingCommands() {
     return { active, accepted, refused, errors: errors.map(failureOf) };
   };
   return {
-    async serve({ host, ...options }: { host: string } & ServeOptions) {
-      server = serve(await listen({ host, port: 0 }), async (connection) => {
+    async serve({ host, port = 0, ...options }: { host: string; port?: number } & ServeOptions) {
+      server = serve(await listen({ host, port }), async (connection) => {
         const frames = framed(connection, lengthPrefixed({ bytes: 4 }));
         for (;;) {
           const frame = await recvFrame(frames);

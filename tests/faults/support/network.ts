@@ -4,13 +4,19 @@ import { Host, type HostOptions } from "./host.ts";
 import { Relay, type RelayOptions } from "./relay.ts";
 import { RUN } from "./run.ts";
 
-/** The names of the two sides of a network. */
-export type Side = "a" | "b";
+/** The names of the sides of a network. Most have two; side c is behind side b. */
+export type Side = "a" | "b" | "c";
 
 export const ADDRESSES = {
   a: { 4: "10.77.0.1", 6: "fd77::1" },
   b: { 4: "10.77.0.2", 6: "fd77::2" },
+  c: { 4: "10.78.0.2", 6: "fd78::2" },
 } as const;
+
+/** The addresses of side b on the link to side c. */
+export const SECOND_ADDRESSES = { 4: "10.78.0.1", 6: "fd78::1" } as const;
+/** The name of side b's device on the link to side c. */
+export const SECOND_DEVICE = "second";
 
 /** The name of each side's network device. */
 export const DEVICE = "wire";
@@ -36,6 +42,9 @@ echo 1 >ipv4/tcp_fin_timeout
 ip link set lo up
 `;
 
+/** Longer than the kernel takes to notice that a link is up (ms). */
+const LINK_MS = 20_000;
+
 export interface NetworkOptions {
   /** Carries the packets through a relay instead of a pair of devices. */
   readonly relay?: RelayOptions;
@@ -44,9 +53,11 @@ export interface NetworkOptions {
    * b then has both ends of the connection, with the link between them.
    */
   readonly mirror?: boolean;
+  /** True if there is a third side, and side b routes between the other two. */
+  readonly routed?: boolean;
 }
 
-/** Two hosts with a link between them, each in a network namespace of its own. */
+/** Two hosts with a link between them, or three, each in a network namespace of its own. */
 export class Network implements AsyncDisposable {
   relay: Relay | undefined;
   readonly #name = `${RUN}-${crypto.randomUUID().slice(0, 8)}`;
@@ -57,10 +68,13 @@ export class Network implements AsyncDisposable {
     this.#sides = sides;
   }
 
-  static async make({ relay, mirror = false }: NetworkOptions = {}): Promise<Network> {
-    const network = new Network(mirror ? ["a"] : ["a", "b"]);
+  static async make(
+    { relay, mirror = false, routed = false }: NetworkOptions = {},
+  ): Promise<Network> {
+    const network = new Network(mirror ? ["a"] : routed ? ["a", "b", "c"] : ["a", "b"]);
     try {
       await network.#make(relay);
+      if (routed) await network.#route();
     } catch (error) {
       await network[Symbol.asyncDispose]();
       throw error;
@@ -85,10 +99,38 @@ export class Network implements AsyncDisposable {
     } else {
       this.relay = await Relay.start(relay, DEVICE, sides.map((side) => this.space(side)));
     }
-    for (const side of sides) {
-      await this.ip(side, "addr", "add", `${ADDRESSES[side][4]}/24`, "dev", DEVICE);
-      await this.ip(side, "addr", "add", `${ADDRESSES[side][6]}/64`, "dev", DEVICE);
-      await this.ip(side, "link", "set", DEVICE, "up");
+    for (const side of sides.slice(0, 2)) await this.#address(side, DEVICE, ADDRESSES[side]);
+  }
+
+  /** Makes side b a router. Without it, nothing passes from side a to side c. */
+  async #route(): Promise<void> {
+    const peer = ["peer", "name", DEVICE, "netns", this.space("c")];
+    await this.ip("b", "link", "add", SECOND_DEVICE, "type", "veth", ...peer);
+    await this.#address("b", SECOND_DEVICE, SECOND_ADDRESSES);
+    await this.#address("c", DEVICE, ADDRESSES.c);
+    await this.sh("b", "echo 1 >/proc/sys/net/ipv4/ip_forward");
+    await this.ip("a", "route", "add", "default", "via", ADDRESSES.b[4]);
+    await this.ip("c", "route", "add", "default", "via", SECOND_ADDRESSES[4]);
+  }
+
+  async #address(
+    side: Side,
+    device: string,
+    { 4: four, 6: six }: { readonly 4: string; readonly 6: string },
+  ): Promise<void> {
+    await this.ip(side, "addr", "add", `${four}/24`, "dev", device);
+    await this.ip(side, "addr", "add", `${six}/64`, "dev", device);
+    await this.ip(side, "link", "set", device, "up");
+  }
+
+  /** Waits until a device has its link-local address, which comes up to a second after its link is up. */
+  async waitLinkLocal(side: Side, device: string): Promise<void> {
+    const until = performance.now() + LINK_MS;
+    for (;;) {
+      const shown = await this.ip(side, "-o", "addr", "show", "dev", device, "scope", "link");
+      if (shown.includes("fe80:") && !shown.includes("tentative")) return;
+      if (performance.now() > until) throw new Error(`no link-local address: ${shown}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 

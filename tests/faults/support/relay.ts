@@ -1,6 +1,6 @@
-import { must } from "./commands.ts";
+import { compiled } from "./compile.ts";
 import { Process } from "./process.ts";
-import { PREFIX, SEED } from "./run.ts";
+import { SEED } from "./run.ts";
 
 /** The faults of a relay, in percent of all packets. */
 export interface RelayOptions {
@@ -29,18 +29,6 @@ export interface RelayReport {
   readonly udp: RelayCounts;
 }
 
-let built: Promise<string> | undefined;
-
-/** Compiles the relay, once for each test file. */
-async function build(): Promise<string> {
-  const folder = await Deno.makeTempDir({ prefix: PREFIX });
-  globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
-  const source = new URL("../programs/relay.c", import.meta.url).pathname;
-  const target = `${folder}/relay`;
-  await must("gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", target, source);
-  return target;
-}
-
 /** A faulty link between two network namespaces, or from one back to itself. */
 export class Relay implements AsyncDisposable {
   readonly #process: Process;
@@ -54,7 +42,7 @@ export class Relay implements AsyncDisposable {
     device: string,
     spaces: readonly string[],
   ): Promise<Relay> {
-    const program = await (built ??= build());
+    const program = await compiled("relay");
     const numbers = [SEED, loss, duplication, reordering, corruption, delay].map(String);
     const process = new Process(program, [...numbers, device, ...spaces]);
     const { value } = await process.lines.next();

@@ -81,12 +81,22 @@ const steps: Record<string, fc.Arbitrary<Step>> = {
   send: step(
     "send",
     fc.record({ id, size, limits }),
-    ({ id, size, limits }, side) => side.send(bytesOf(id, size), limits, false),
+    ({ id, size, limits }, side) => side.send(bytesOf(id, size), limits, "send"),
   ),
   sendFrame: step(
     "sendFrame",
     fc.record({ id, size: fc.nat(100), limits }),
-    ({ id, size, limits }, side) => side.send(bytesOf(id, size), limits, true),
+    ({ id, size, limits }, side) => side.send(bytesOf(id, size), limits, "sendFrame"),
+  ),
+  sendParts: step(
+    "sendParts",
+    fc.record({
+      id,
+      size,
+      limits,
+      how: fc.constantFrom("sendPieces" as const, "sendFrames" as const),
+    }),
+    ({ id, size, limits, how }, side) => side.send(bytesOf(id, size), limits, how),
   ),
   recv: step(
     "recv",
@@ -104,6 +114,11 @@ const steps: Record<string, fc.Arbitrary<Step>> = {
     ({ length, limits }, side) => side.recvExactly(length, limits),
   ),
   recvFrame: step("recvFrame", limits, (limits, side) => side.recvFrame(limits)),
+  recvFrames: step(
+    "recvFrames",
+    fc.record({ maxFrames: fc.constantFrom(1, 2, 7, 4096), limits }),
+    ({ maxFrames, limits }, side) => side.recvFrames(maxFrames, limits),
+  ),
   closeWrite: step("closeWrite", limits, (limits, side) => side.closeWrite(limits)),
   close: step(
     "close",
@@ -118,8 +133,14 @@ const steps: Record<string, fc.Arbitrary<Step>> = {
 
 /** The weights of the commands. Endings are rare, because most sequences would end too early otherwise. */
 const WEIGHTS: readonly (readonly [string, number])[] = [
-  ...[["send", 6], ["sendFrame", 4], ["recv", 5], ["recvInto", 4], ["recvExactly", 3]] as const,
-  ...[["recvFrame", 4], ["closeWrite", 1], ["close", 1], ["abort", 1], ["reset", 1]] as const,
+  ...[["send", 6], ["sendFrame", 3], ["sendParts", 3], ["recv", 5], ["recvInto", 4], [
+    "recvExactly",
+    3,
+  ]] as const,
+  ...[["recvFrame", 3], ["recvFrames", 3], ["closeWrite", 1], ["close", 1], ["abort", 1], [
+    "reset",
+    1,
+  ]] as const,
   ...[["cancel", 4], ["pause", 2]] as const,
 ];
 

@@ -1,9 +1,10 @@
 import { assert } from "@std/assert";
 import { deadline } from "@std/async";
-import { abort, type Connection, connectionOver } from "../../../mod.ts";
+import { abort, type Connection, connectionOver, type SocketAddress } from "../../../mod.ts";
 import { AwkwardTransport } from "../../support/awkward_transport.ts";
 import { Random } from "../../support/random.ts";
 import { tcpPair } from "../../support/tcp_pair.ts";
+import { unixPair } from "../../support/unix_sockets.ts";
 import { Cancels } from "./call.ts";
 import { judgeReceived, judgeSent } from "./judge.ts";
 import { Side } from "./side.ts";
@@ -37,19 +38,21 @@ export interface Sequence {
 }
 
 /** The transports of the sequences. */
-export type Kind = "memory" | "TCP";
+export type Kind = "memory" | "TCP" | "Unix";
 
 export interface Ends {
-  readonly near: Connection;
-  readonly far: Connection;
+  readonly near: Connection<SocketAddress>;
+  readonly far: Connection<SocketAddress>;
   readonly transports?: readonly AwkwardTransport[];
   end(): PromiseLike<void>;
 }
 
 export async function ends(kind: Kind, seed: number): Promise<Ends> {
   const options = { sendQueueLimit: SEND_QUEUE_LIMIT };
-  if (kind === "TCP") {
-    const { client, server, ...pair } = await tcpPair(options);
+  if (kind !== "memory") {
+    const { client, server, ...pair } = kind === "TCP"
+      ? await tcpPair(options)
+      : await unixPair(options);
     return { near: client, far: server, end: () => pair[Symbol.asyncDispose]() };
   }
   const transports = AwkwardTransport.pair(new Random(seed));
@@ -73,8 +76,8 @@ export async function runSequence(
   try {
     const nature = { name: kind, keepsAll: kind === "memory" };
     const cancels = new Cancels();
-    // The accepted side of a TCP pair has the default limit.
-    const limits = [SEND_QUEUE_LIMIT, kind === "TCP" ? 16 * 1024 * 1024 : SEND_QUEUE_LIMIT];
+    // The accepted side of a pair of sockets has the default limit.
+    const limits = [SEND_QUEUE_LIMIT, kind === "memory" ? SEND_QUEUE_LIMIT : 16 * 1024 * 1024];
     const sides = [near, far].map((connection, index) =>
       new Side("AB"[index], connection, nature, cancels, limits[index])
     ) as [Side, Side];
@@ -114,7 +117,7 @@ async function finish(sides: readonly [Side, Side]): Promise<void> {
   await turn();
   for (const side of sides) {
     side.recv(undefined, NO_LIMITS);
-    side.send(new Uint8Array(1), NO_LIMITS, false);
+    side.send(new Uint8Array(1), NO_LIMITS, "send");
   }
   await settle(sides);
 }

@@ -1,4 +1,5 @@
 import { assert } from "@std/assert";
+import { concat } from "@std/bytes";
 import {
   abort,
   close,
@@ -10,15 +11,37 @@ import {
   recv,
   recvExactly,
   recvFrame,
+  recvFrames,
   recvInto,
   send,
   sendFrame,
+  sendFrames,
+  type SocketAddress,
   type SocketError,
 } from "../../../mod.ts";
-import { Call, type Cancels, type Limits, type Outcome } from "./call.ts";
+import { Call, type Cancels, type Limits, type Options, type Outcome } from "./call.ts";
 
 /** A codec for frames of at most 100 bytes. Any byte of a stream may be read as a length. */
 export const CODEC = lengthPrefixed({ bytes: 1, maxLength: 100 });
+
+/** The functions that send. The last two take the bytes in parts: `send` with an array, and `sendFrames`. */
+export type Sending = "send" | "sendFrame" | "sendPieces" | "sendFrames";
+
+/** Cuts bytes into parts, of which some are empty. */
+function partsOf(bytes: Uint8Array): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const length = (bytes[at] + parts.length) % 90;
+    parts.push(bytes.subarray(at, at + length));
+    at += length;
+  }
+  return parts;
+}
+
+/** Returns the bytes of a frame on the wire. */
+function wireOf(frame: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array([frame.length, ...frame]);
+}
 
 /** A send and its outcome. */
 export interface Sent {
@@ -28,9 +51,10 @@ export interface Sent {
 
 /** A receiving call that has ended. */
 export interface Got {
-  readonly name: "recv" | "recvInto" | "recvExactly" | "recvFrame";
+  readonly name: "recv" | "recvInto" | "recvExactly" | "recvFrame" | "recvFrames";
   /** The requested number of bytes: a maximum for `recv` and `recvInto`, exact for `recvExactly`. */
   readonly wanted: number;
+  /** The bytes; of `recvFrames`, the bytes of the frames on the wire. */
   readonly outcome: Outcome<Uint8Array | null>;
 }
 
@@ -47,7 +71,7 @@ export interface Nature {
  */
 export class Side {
   readonly name: string;
-  readonly connection: Connection;
+  readonly connection: Connection<SocketAddress>;
   readonly nature: Nature;
   readonly cancels: Cancels;
   readonly limit: number;
@@ -69,11 +93,11 @@ export class Side {
   /** True after a receiving call failed with a reset. */
   #broken = false;
   #receiving: Call<unknown> | undefined;
-  #framed: FramedConnection<Uint8Array>;
+  #framed: FramedConnection<Uint8Array, Uint8Array, SocketAddress>;
 
   constructor(
     name: string,
-    connection: Connection,
+    connection: Connection<SocketAddress>,
     nature: Nature,
     cancels: Cancels,
     limit: number,
@@ -98,23 +122,41 @@ export class Side {
     );
   }
 
-  send(bytes: Uint8Array, limits: Limits, asFrame: boolean): void {
+  send(bytes: Uint8Array, limits: Limits, how: Sending): void {
     const { options, already } = this.cancels.make(limits);
-    const wire = asFrame ? new Uint8Array([bytes.length, ...bytes]) : bytes;
+    const parts = partsOf(bytes);
+    const wire = how === "sendFrame"
+      ? wireOf(bytes)
+      : how === "sendFrames"
+      ? concat(parts.map(wireOf))
+      : bytes;
     const due = this.closed || this.finished ? "Closed" : already;
     const fits = this.unsettled + wire.length <= this.limit || this.unsettled === 0;
     const broken = this.sendBroken;
     const record: Sent = { bytes: wire, outcome: undefined };
     this.sent.push(record);
-    this.#call(
-      asFrame ? "sendFrame" : "send",
-      limits,
-      asFrame ? sendFrame(this.#framed, bytes, options) : send(this.connection, bytes, options),
-      (call, outcome) => {
-        record.outcome = outcome;
-        this.#judgeSend(call, record, due, fits, broken);
-      },
-    );
+    this.#call(how, limits, this.#begin(how, bytes, parts, options), (call, outcome) => {
+      record.outcome = outcome;
+      this.#judgeSend(call, record, due, fits, broken);
+    });
+  }
+
+  #begin(
+    how: Sending,
+    bytes: Uint8Array,
+    parts: Uint8Array[],
+    options: Options | undefined,
+  ): Promise<void> {
+    switch (how) {
+      case "send":
+        return send(this.connection, bytes, options);
+      case "sendPieces":
+        return send(this.connection, parts, options);
+      case "sendFrame":
+        return sendFrame(this.#framed, bytes, options);
+      case "sendFrames":
+        return sendFrames(this.#framed, parts, options);
+    }
   }
 
   #judgeSend(
@@ -193,6 +235,15 @@ export class Side {
     this.#receive("recvFrame", 0, limits, (options) => recvFrame(this.#framed, options));
   }
 
+  recvFrames(maxFrames: number, limits: Limits): void {
+    this.#receive("recvFrames", maxFrames, limits, async (options) => {
+      const frames = await recvFrames(this.#framed, { ...options, maxFrames });
+      if (frames === null) return null;
+      assert(frames.length > 0 && frames.length <= maxFrames, `${frames.length} frames`);
+      return concat(frames.map(wireOf));
+    });
+  }
+
   #receive(
     name: Got["name"],
     wanted: number,
@@ -242,10 +293,10 @@ export class Side {
       case "TimedOut":
         return;
       case "UnexpectedEof":
-        this.#expect(call, name === "recvExactly" || name === "recvFrame", "UnexpectedEof");
+        this.#expect(call, name !== "recv" && name !== "recvInto", "UnexpectedEof");
         return this.#noteEnd(call, "recvExactly");
       case "TooLarge":
-        this.#expect(call, name === "recvFrame", "TooLarge");
+        this.#expect(call, name === "recvFrame" || name === "recvFrames", "TooLarge");
         // This decoder has lost the frame boundary. A new one begins here.
         this.#framed = framed(this.connection, CODEC);
         return;

@@ -1,6 +1,14 @@
 import { deadline } from "@std/async";
 import { equals } from "@std/bytes";
-import { abort, closeWrite, type Connection, recv, send, SocketError } from "../../../mod.ts";
+import {
+  abort,
+  closeWrite,
+  type Connection,
+  recv,
+  send,
+  type SocketAddress,
+  SocketError,
+} from "../../../mod.ts";
 import { turn } from "./sequence.ts";
 
 /** A promise that has not settled by then never will (ms). */
@@ -22,7 +30,7 @@ interface Receiving {
  */
 export class ViewSide {
   readonly name: string;
-  readonly connection: Connection;
+  readonly connection: Connection<SocketAddress>;
   peer!: ViewSide;
   /** All bytes that were sent, and the number of those that certainly left. */
   sent: number[] = [];
@@ -49,7 +57,7 @@ export class ViewSide {
   readonly #settling: Promise<void>[] = [];
   failure: Error | undefined;
 
-  constructor(name: string, connection: Connection) {
+  constructor(name: string, connection: Connection<SocketAddress>) {
     this.name = name;
     this.connection = connection;
   }

@@ -7,8 +7,8 @@ import { talk } from "./talk.ts";
 const ATTEMPTS = 5;
 const PATIENCE_MS = 60_000;
 /**
- * By default it drops messages for a slow client, which has 1000 waiting ones at most, and Nagle's algorithm makes an
- * answer 40 ms late if another packet came before.
+ * By default it drops messages for a client with 1,000 that wait. With Nagle's algorithm an answer is 40 ms late if
+ * another packet came before.
  */
 const CONFIGURATION = `
 persistence false

@@ -23,11 +23,17 @@ export interface Postgres extends AsyncDisposable {
   psql(sql: string): Promise<Uint8Array>;
 }
 
+/** A certificate and its key, as PEM text. */
+export interface PostgresCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** Runs one of PostgreSQL's programs to its end, and gives its output. */
 type Run = (program: string, ...args: string[]) => Promise<Uint8Array>;
 
 /** Makes a database in a folder of its own, starts a server on a free loopback port, and waits until it accepts. */
-export async function startPostgres(): Promise<Postgres> {
+export async function startPostgres(certificate?: PostgresCertificate): Promise<Postgres> {
   const programs = await needPackage("postgresql", findPrograms);
   const ids = await findIds();
   const folder = await Deno.makeTempDir({ prefix: "postgres-" });
@@ -48,6 +54,7 @@ export async function startPostgres(): Promise<Postgres> {
   try {
     if (ids.uid !== undefined) await Deno.chown(folder, ids.uid, ids.gid!);
     await initialise(run, folder);
+    if (certificate !== undefined) await addCertificate(`${folder}/data`, certificate, ids);
     return await start(run, folder);
   } catch (error) {
     await Deno.remove(folder, { recursive: true });
@@ -81,6 +88,19 @@ async function findIds(): Promise<{ readonly uid?: number; readonly gid?: number
 async function initialise(run: Run, folder: string): Promise<void> {
   await run("initdb", "-D", `${folder}/data`, "-U", USER, "-E", "UTF8", "--locale=C", "--no-sync");
   await Deno.writeTextFile(`${folder}/data/pg_hba.conf`, RULES);
+}
+
+/** Makes the server speak TLS. It wants its key for itself. */
+async function addCertificate(
+  data: string,
+  { cert, key }: PostgresCertificate,
+  { uid, gid }: { readonly uid?: number; readonly gid?: number },
+): Promise<void> {
+  for (const [name, text] of [["server.crt", cert], ["server.key", key]]) {
+    await Deno.writeTextFile(`${data}/${name}`, text, { mode: 0o600 });
+    if (uid !== undefined) await Deno.chown(`${data}/${name}`, uid, gid!);
+  }
+  await Deno.writeTextFile(`${data}/postgresql.conf`, "ssl = on\n", { append: true });
 }
 
 async function start(run: Run, folder: string): Promise<Postgres> {

@@ -7,6 +7,7 @@ const ATTEMPTS = 5;
 export interface Redis extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
+  readonly pid: number;
 }
 
 /** Installs redis-cli and redis-benchmark if they are missing. */
@@ -40,7 +41,7 @@ export async function startRedis(): Promise<Redis> {
       await Deno.remove(folder, { recursive: true });
     };
     if (await output.until("Ready to accept connections")) {
-      return { host, port, [Symbol.asyncDispose]: stop };
+      return { host, port, pid: child.pid, [Symbol.asyncDispose]: stop };
     }
     await stop();
     if (attempt === ATTEMPTS || !output.text.includes("Address already in use")) {

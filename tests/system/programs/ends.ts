@@ -1,7 +1,7 @@
 /**
  * Leaves a call pending, and prints `held` if that kept the process alive, or else `ended`.
  *
- *     ends.ts CASE
+ *     ends.ts CASE [PATH]
  */
 import {
   accept,
@@ -11,6 +11,8 @@ import {
   connect,
   type Connection,
   disconnectSignal,
+  heartbeat,
+  keepConnected,
   listen,
   recv,
   recvFrom,
@@ -18,22 +20,41 @@ import {
   ref,
   send,
   serve,
+  type Server,
+  type SocketAddress,
   unref,
 } from "../../../mod.ts";
 
+/** The second argument, if there is one, is a path to listen on. */
+const PLACE = Deno.args[1] === undefined
+  ? { host: "127.0.0.1", port: 0 }
+  : { path: Deno.args[1] } as SocketAddress;
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 const ignore = () => {};
 
-async function pair(): Promise<{ client: Connection; server: Connection }> {
-  const listener = await listen(LOOPBACK);
+async function pair(): Promise<
+  { client: Connection<SocketAddress>; server: Connection<SocketAddress> }
+> {
+  const listener = await listen(PLACE);
   const [client, server] = await Promise.all([connect(listener.address), accept(listener)]);
   return { client, server };
 }
 
+/** Makes a connection with a heartbeat that has found nobody receiving, and so reads ahead. */
+async function beaten(): Promise<Connection<SocketAddress>> {
+  const { client } = await pair();
+  const pinged = Promise.withResolvers<void>();
+  const hold = setTimeout(() => {}, 20_000);
+  heartbeat(client, { interval: 8, timeout: 60_000, ping: pinged.resolve });
+  await pinged.promise;
+  clearTimeout(hold);
+  return client;
+}
+
 /** Starts a server whose only client sends some bytes and then stays silent. */
-async function served(idleTimeout: number): Promise<ReturnType<typeof serve>> {
+async function served(idleTimeout: number): Promise<Server<SocketAddress>> {
   const heard = Promise.withResolvers<void>();
-  const server = serve(await listen(LOOPBACK), async (connection) => {
+  const server = serve(await listen(PLACE), async (connection) => {
     for await (const _ of connection) heard.resolve();
   }, { idleTimeout });
   const client = await connect(server.address);
@@ -44,26 +65,26 @@ async function served(idleTimeout: number): Promise<ReturnType<typeof serve>> {
 
 const CASES: Record<string, () => Promise<unknown>> = {
   async "accept() waits"() {
-    accept(await listen(LOOPBACK)).catch(ignore);
+    accept(await listen(PLACE)).catch(ignore);
   },
   async "accept() waits, unref() before"() {
-    const listener = await listen(LOOPBACK);
+    const listener = await listen(PLACE);
     unref(listener);
     accept(listener).catch(ignore);
   },
   async "accept() waits, unref() after"() {
-    const listener = await listen(LOOPBACK);
+    const listener = await listen(PLACE);
     accept(listener).catch(ignore);
     unref(listener);
   },
   async "accept() waits, unref() and ref()"() {
-    const listener = await listen(LOOPBACK);
+    const listener = await listen(PLACE);
     unref(listener);
     accept(listener).catch(ignore);
     ref(listener);
   },
   async "closeListener() after unref()"() {
-    const listener = await listen(LOOPBACK);
+    const listener = await listen(PLACE);
     accept(listener).catch(ignore);
     unref(listener);
     await closeListener(listener);
@@ -136,6 +157,23 @@ const CASES: Record<string, () => Promise<unknown>> = {
     await close(server);
     await closed;
   },
+  async "heartbeat()"() {
+    heartbeat((await pair()).client, { interval: 60_000, timeout: 60_000, ping: ignore });
+  },
+  async "heartbeat() that reads ahead"() {
+    await beaten();
+  },
+  async "heartbeat() that reads ahead, recv() waits"() {
+    recv(await beaten()).catch(ignore);
+  },
+  async "heartbeat(), close() lingers"() {
+    const { client, server } = await pair();
+    heartbeat(client, { interval: 8, timeout: 60_000, ping: ignore });
+    const closed = close(client, { linger: Infinity });
+    await recv(server);
+    await close(server);
+    await closed;
+  },
   async "serve()"() {
     await served(60_000);
   },
@@ -143,7 +181,7 @@ const CASES: Record<string, () => Promise<unknown>> = {
     unref(await served(60_000));
   },
   async "serve(), unref() before its client"() {
-    const server = serve(await listen(LOOPBACK), async (connection) => {
+    const server = serve(await listen(PLACE), async (connection) => {
       for await (const _ of connection) accepted.resolve();
     }, { idleTimeout: 60_000 });
     const accepted = Promise.withResolvers<void>();
@@ -159,6 +197,33 @@ const CASES: Record<string, () => Promise<unknown>> = {
     const server = await served(60_000);
     unref(server);
     ref(server);
+  },
+  async "keepConnected() is ready"() {
+    const listener = await listen(LOOPBACK);
+    unref(listener);
+    await keepConnected(listener.address, async (connection, { ready }) => {
+      ready();
+      await recv(connection);
+    }).up();
+  },
+  "keepConnected() waits"() {
+    const waiting = Promise.withResolvers<void>();
+    keepConnected({ host: "127.0.0.1", port: 1 }, ignore, {
+      connect: () => Promise.reject(new Error("no")),
+      backoff: { first: 1e9, longest: 1e9 },
+      onChange: () => waiting.resolve(),
+    });
+    return waiting.promise;
+  },
+  async "keepConnected(), closed"() {
+    const listener = await listen(LOOPBACK);
+    const link = keepConnected(listener.address, async (connection, { ready }) => {
+      ready();
+      await recv(connection);
+    });
+    await link.up();
+    await link.close({ linger: 0 });
+    await closeListener(listener);
   },
   async "recvFrom() waits"() {
     recvFrom(await bindUdp(LOOPBACK)).catch(ignore);

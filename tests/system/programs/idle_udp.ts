@@ -4,7 +4,7 @@
  *
  * idle_udp.ts STATE [wake]
  */
-import { bindUdp, recvFrom, sendTo, type UdpSocket } from "../../../mod.ts";
+import { bindUdp, joinMulticast, recvFrom, sendTo, type UdpSocket } from "../../../mod.ts";
 import type { BoundUdpSocket } from "../../../udp/udp_socket.ts";
 
 const socket = await bindUdp({ host: "127.0.0.1", port: 0 });
@@ -43,6 +43,10 @@ async function iterates(): Promise<void> {
 
 const STATES: Record<string, () => unknown> = {
   "nothing was received": () => {},
+  "a group was joined": async () => {
+    const anywhere = await bindUdp({ host: "0.0.0.0", port: 0 });
+    await joinMulticast(anywhere, "239.255.7.7", { interface: "127.0.0.1" });
+  },
   "a datagram waits": () => comesIn(1),
   "a receive has timed out": timesOut,
   "a receive was aborted": async () => {

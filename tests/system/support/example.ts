@@ -26,13 +26,31 @@ export class Example implements AsyncDisposable {
 
   /** Starts an example whose header names other flags. */
   static startWith(flags: readonly string[], name: string, ...args: string[]): Example {
+    return Example.#start(flags, {}, name, args);
+  }
+
+  /** Starts an example with environment variables in addition to those of this process. */
+  static startWithEnv(
+    env: Readonly<Record<string, string>>,
+    name: string,
+    ...args: string[]
+  ): Example {
+    return Example.#start(["--allow-net"], env, name, args);
+  }
+
+  static #start(
+    flags: readonly string[],
+    env: Readonly<Record<string, string>>,
+    name: string,
+    args: readonly string[],
+  ): Example {
     const process = new Deno.Command(Deno.execPath(), {
       args: ["run", "--no-prompt", ...flags, `examples/${name}.ts`, ...args],
       cwd: ROOT,
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
-      env: { NO_COLOR: "1" },
+      env: { NO_COLOR: "1", ...env },
     }).spawn();
     return new Example(process);
   }
@@ -41,6 +59,10 @@ export class Example implements AsyncDisposable {
   static async run(name: string, ...args: string[]): Promise<{ output: string; code: number }> {
     await using example = Example.start(name, ...args);
     return { code: await example.end(), output: example.output };
+  }
+
+  get pid(): number {
+    return this.#process.pid;
   }
 
   get output(): string {

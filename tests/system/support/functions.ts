@@ -11,6 +11,7 @@ import {
   connect,
   type Connection,
   connectionOver,
+  connectTls,
   contentLength,
   delimited,
   disconnectSignal,
@@ -20,17 +21,25 @@ import {
   frameBytes,
   framed,
   frameTooLarge,
+  heartbeat,
   invalidFrame,
+  joinMulticast,
   json,
+  keepConnected,
   lengthField,
   lengthPrefixed,
   lines,
+  type LinkContext,
   listen,
   type Listener,
+  listenerOver,
+  listenTls,
   mapCodec,
   netstrings,
+  observe,
   octetCounted,
   parseAddress,
+  parseSocketAddress,
   recv,
   recvExactly,
   recvFrame,
@@ -41,17 +50,20 @@ import {
   recvProxyHeader,
   recvUntil,
   ref,
+  requirePermissions,
   send,
   sendFrame,
   sendFrames,
   sendTo,
   serve,
   SocketError,
+  startTls,
   type UdpSocket,
   unref,
   varintPrefixed,
 } from "../../../mod.ts";
 import { checkCodec } from "../../../testing.ts";
+import { makeAuthority } from "../../support/certificates.ts";
 
 /** The handles that the functions are called with. They are opened before permissions are revoked. */
 export interface Things {
@@ -96,6 +108,15 @@ export const FUNCTIONS: Readonly<
       write: (bytes) => Promise.resolve(bytes.length),
       close: () => {},
     })),
+  connectTls: async (_, aims) => {
+    try {
+      abort(await connectTls(aims.connect, { ...SOME, handshakeTimeout: 100 }));
+    } catch (error) {
+      // The peer there does not speak TLS: it goes away, or says nothing.
+      const ends = ["UnexpectedEof", "ConnectionReset", "BrokenPipe", "TimedOut"];
+      if (!ends.includes((error as SocketError).kind)) throw error;
+    }
+  },
   contentLength: () => contentLength().encode(BYTE),
   delimited: () => delimited(BYTE).encode(new Uint8Array()),
   disconnectSignal: ({ client }) => disconnectSignal(client),
@@ -105,17 +126,35 @@ export const FUNCTIONS: Readonly<
   frameBytes: () => frameBytes(BYTE, BYTE),
   frameTooLarge: () => frameTooLarge(2, 1),
   framed: ({ client }) => framed(client, lines()),
+  heartbeat: ({ client }) =>
+    heartbeat(client, { interval: 1000, timeout: 1000, ping: () => {} })[Symbol.dispose](),
   invalidFrame: () => invalidFrame("a reason"),
+  joinMulticast: async ({ udp }) =>
+    await (await joinMulticast(udp, "239.255.7.7", { interface: "127.0.0.1" })).leave(),
   json: () => json().encode([1]),
+  keepConnected: async ({ client }, aims) => {
+    const ready = (_: Connection, context: LinkContext) => context.ready();
+    const link = keepConnected(aims.connect, ready, { connect: () => client });
+    await link.up(SOME);
+    await link.close({ linger: 0 });
+  },
   lengthField: () => lengthField({ bytes: 1, adjust: 0 }).encode(new Uint8Array([0])),
   lengthPrefixed: () => lengthPrefixed().encode(BYTE),
   lines: () => lines().encode("A"),
   listen: async (_, aims) => await closeListener(await listen(aims.listen)),
+  listenerOver: () =>
+    closeListener(listenerOver({ accept: () => Promise.reject(new Error()), close: () => {} })),
+  listenTls: async (_, aims) => {
+    const { server: { cert, key } } = await makeAuthority();
+    await closeListener(await listenTls(aims.listen, { cert, key }));
+  },
   mapCodec: () =>
     mapCodec(lines(), { encode: (text: string) => text, decode: (text) => text }).encode("A"),
   netstrings: () => netstrings().encode(BYTE),
+  observe: () => observe({ close: () => {} })[Symbol.dispose](),
   octetCounted: () => octetCounted().encode(BYTE),
   parseAddress: () => parseAddress("[::1]:80"),
+  parseSocketAddress: () => parseSocketAddress("unix:/run/app.sock"),
   recv: async ({ client, server }) => {
     await send(server, BYTE);
     await recv(client, SOME);
@@ -150,6 +189,7 @@ export const FUNCTIONS: Readonly<
     await recvUntil(client, new Uint8Array([10]), SOME);
   },
   ref: ({ client }) => ref(client),
+  requirePermissions: () => requirePermissions({}),
   send: ({ client }) => send(client, BYTE, SOME),
   sendFrame: ({ client }) => sendFrame(framed(client, lines()), "A", SOME),
   sendFrames: ({ client }) => sendFrames(framed(client, lines()), ["A", "B"], SOME),
@@ -164,6 +204,17 @@ export const FUNCTIONS: Readonly<
     });
     await served.promise;
     await server.shutdown();
+  },
+  startTls: async ({ client, server }) => {
+    const { ca, client: own, server: other } = await makeAuthority();
+    const { cert, key } = other;
+    const authorities = { caCerts: [ca.cert], serverName: "localhost" };
+    const [near, far] = await Promise.all([
+      startTls(client, { role: "client", ...authorities, cert: own.cert, key: own.key }),
+      startTls(server, { role: "server", cert, key, clientCaCerts: [ca.cert] }),
+    ]);
+    abort(near);
+    abort(far);
   },
   unref: ({ listener }) => unref(listener),
   varintPrefixed: () => varintPrefixed().encode(BYTE),

@@ -221,3 +221,23 @@ Deno.test("R5: an iterator that was left can be followed by another", async () =
   (await transport.nextRead()).end();
   await soon(closed);
 });
+
+Deno.test("recv: reads grow to 64 KiB, to 124 for a long stream, and fall back after it", async () => {
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  /** Lets one read bring `count` bytes, or fill its buffer, and returns the size of the buffer. */
+  const oneRead = async (count = Infinity): Promise<number> => {
+    const received = recv(connection);
+    const { buffer, give } = await transport.nextRead();
+    give(new Uint8Array(Math.min(count, buffer.length)));
+    assertEquals((await received)!.length, Math.min(count, buffer.length));
+    return buffer.length / KIBIBYTE;
+  };
+  assertEquals([await oneRead(), await oneRead(), await oneRead()], [4, 16, 64]);
+  for (let full = 0; full < 60; full++) assertEquals(await oneRead(), 64);
+  // A pause, as after a message, begins the count anew.
+  await oneRead(100);
+  for (let full = 0; full < 65; full++) assertEquals(await oneRead(), 64);
+  assertEquals([await oneRead(), await oneRead(100 * KIBIBYTE)], [124, 124]);
+  assertEquals([await oneRead(100), await oneRead()], [124, 64]);
+});

@@ -14,6 +14,8 @@ import {
   flush,
   framed,
   type FramedConnection,
+  heartbeat,
+  joinMulticast,
   lines,
   listen,
   type Listener,
@@ -60,6 +62,11 @@ const WITH_CONNECTION: readonly Call<Connection>[] = [
     operation: "disconnectSignal",
     call: async (connection) => await disconnectSignal(connection),
   },
+  {
+    operation: "heartbeat",
+    call: async (connection) =>
+      await heartbeat(connection, { interval: 1000, timeout: 1000, ping: () => {} }),
+  },
   { operation: "close", call: (connection) => close(connection) },
   { operation: "recvExactly", call: (connection) => recvExactly(connection, 1) },
   { operation: "recvUntil", call: (connection) => recvUntil(connection, BYTES) },
@@ -91,6 +98,7 @@ const WITH_SOCKET: readonly Call<UdpSocket>[] = [
   { operation: "sendTo", call: (udp) => sendTo(udp, { host: "127.0.0.1", port: 9 }, BYTES) },
   { operation: "recvFrom", call: (udp) => recvFrom(udp) },
   { operation: "recvFrom", call: (udp) => recvFrom(udp, { timeout: 5000 }) },
+  { operation: "joinMulticast", call: (udp) => joinMulticast(udp, "239.255.7.7") },
   { operation: "closeUdp", call: (udp) => closeUdp(udp) },
 ];
 

@@ -10,6 +10,7 @@ import {
   connectionOver,
   flush,
   framed,
+  joinMulticast,
   lines,
   listen,
   recv,
@@ -44,7 +45,14 @@ type Option =
   | "noDelay"
   | "keepAlive"
   | "reusePort"
-  | "reuseAddress";
+  | "reuseAddress"
+  | "multicastLoopback"
+  | "multicastTtl"
+  | "multicastInterface"
+  | "ttl"
+  | "ipv6Only"
+  | "interface"
+  | "source";
 
 interface Taker {
   readonly operation: string;
@@ -70,8 +78,21 @@ function takers({ listener, client, udp }: OpenHandles): readonly Taker[] {
     },
     {
       operation: "bindUdp",
-      options: ["reuseAddress", "sendQueueLimit"],
+      options: [
+        "reuseAddress",
+        "sendQueueLimit",
+        "multicastLoopback",
+        "multicastTtl",
+        "multicastInterface",
+        "ttl",
+        "ipv6Only",
+      ],
       call: (options) => bindUdp(LOOPBACK, options),
+    },
+    {
+      operation: "joinMulticast",
+      options: ["interface", "source"],
+      call: (options) => joinMulticast(udp, "239.255.7.7", options),
     },
     {
       operation: "accept",
@@ -187,6 +208,19 @@ const NO_BOOLEANS: readonly (readonly [string, unknown])[] = [
   ...["true", "false", 0, 1].map((value) => [`${value}`, value] as const),
 ];
 
+const NO_TTLS = [...NO_NUMBERS, ["0", 0], ["256", 256], ["1.5", 1.5], [
+  "Infinity",
+  Infinity,
+]] as const;
+
+const NO_INTERFACES = [
+  ["null", null],
+  ["a number", 1],
+  ["an object", {}],
+  ["empty", ""],
+  ["the unspecified address", "0.0.0.0"],
+] as const;
+
 const WRONG_VALUES: Readonly<Record<Option, readonly (readonly [string, unknown])[]>> = {
   signal: WRONG_SIGNALS,
   timeout: NO_NUMBERS,
@@ -199,6 +233,18 @@ const WRONG_VALUES: Readonly<Record<Option, readonly (readonly [string, unknown]
   keepAlive: NO_BOOLEANS,
   reusePort: NO_BOOLEANS,
   reuseAddress: NO_BOOLEANS,
+  multicastLoopback: NO_BOOLEANS,
+  multicastTtl: NO_TTLS,
+  multicastInterface: [...NO_INTERFACES, ["the other family", "::1"]],
+  ttl: NO_TTLS,
+  ipv6Only: [...NO_BOOLEANS, ["true for IPv4", true]],
+  interface: [...NO_INTERFACES, ["the other family", "::1"]],
+  source: [
+    ...NO_INTERFACES,
+    ["a name", "localhost"],
+    ["the other family", "::1"],
+    ["a group", "239.255.7.7"],
+  ],
 };
 
 /** An options object whose `name` cannot be read. */

@@ -40,6 +40,8 @@ const RETRYABLE: Readonly<Record<SocketErrorKind, boolean>> = {
   Busy: true,
   UnexpectedEof: false,
   InvalidData: false,
+  CertificateRejected: false,
+  TlsFailed: false,
   TooLarge: false,
   QueueFull: true,
   ResourceExhausted: true,

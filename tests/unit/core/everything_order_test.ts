@@ -161,8 +161,16 @@ Deno.test("E10: every function gives a promise, also if it is called with junk",
     ...["contentLength", "octetCounted", "json", "mapCodec"],
   ];
   const synchronous = new Set([
-    ...["abort", "connectionOver", "parseAddress", "formatAddress"],
-    ...["framed", "encodeProxyHeader", "serve", "disconnectSignal", "ref", "unref"],
+    ...[
+      "abort",
+      "connectionOver",
+      "listenerOver",
+      "parseAddress",
+      "parseSocketAddress",
+      "formatAddress",
+    ],
+    ...["framed", "encodeProxyHeader", "serve", "disconnectSignal", "heartbeat", "observe"],
+    ...["ref", "unref", "keepConnected"],
     ...codecs,
     ...["frameTooLarge", "invalidFrame", "frameBytes"],
   ]);

@@ -2,7 +2,6 @@ import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/ass
 import {
   abort,
   accept,
-  type Address,
   closeListener,
   closeWrite,
   connect,
@@ -19,6 +18,7 @@ import {
   send,
   sendFrame,
   sendFrames,
+  type SocketAddress,
   SocketError,
 } from "../../../mod.ts";
 import { RECEIVING_CALLS, type ReceivingCall } from "../../support/receiving_calls.ts";
@@ -166,7 +166,7 @@ for (const [host, inFlag] of [["127.0.0.1", "127.0.0.1"], ["::1", "[::1]"]]) {
   });
 }
 
-function assertPlainAndFrozen(address: Address): void {
+function assertPlainAndFrozen(address: SocketAddress): void {
   assertStrictEquals(Object.getPrototypeOf(address), Object.prototype);
   assertEquals(Object.keys(address).sort(), ["host", "port"]);
   assert(Object.isFrozen(address));
@@ -208,10 +208,19 @@ Deno.test("E8: ::ffff:a.b.c.d is given as a.b.c.d", async () => {
 });
 
 Deno.test("E8: the addresses of a connection are empty if its transport has none", () => {
-  const path: Deno.UnixAddr = { transport: "unix", path: "/run/it" };
-  for (const options of [{}, { localAddr: path, remoteAddr: path }]) {
+  const other = { transport: "vsock", cid: 3, port: 5000 };
+  for (const options of [{}, { localAddr: other, remoteAddr: other }]) {
     const connection = connectionOver(new ScriptedTransport(options));
     assertEquals(connection.localAddress, { host: "", port: 0 });
     assertEquals(connection.remoteAddress, { host: "", port: 0 });
   }
+});
+
+Deno.test("E8: a transport of a Unix socket has paths, and an empty one if it has no name", () => {
+  const localAddr: Deno.UnixAddr = { transport: "unix", path: "/run/it" };
+  const remoteAddr = { transport: "unix", path: null };
+  const connection = connectionOver(new ScriptedTransport({ localAddr, remoteAddr }));
+  assertEquals<SocketAddress>(connection.localAddress, { path: "/run/it" });
+  assertEquals<SocketAddress>(connection.remoteAddress, { path: "" });
+  assert(Object.isFrozen(connection.localAddress));
 });

@@ -153,6 +153,23 @@ for (const [name, pattern, receive] of FLOODS) {
   }
 }
 
+Deno.test("E11: batches let timers run beside a program that takes long for each of their frames", async () => {
+  const connection = connectionOver(endless(EMPTY_LINE));
+  const stream = framed(connection, lines());
+  // Fast answers first: after them the clock is read less often.
+  for (let answers = 0; answers < 20_000; answers++) await recvFrame(stream);
+  let fired = false;
+  const id = setTimeout(() => fired = true, 1);
+  let batches = 0;
+  for (; !fired && batches < 100; batches++) {
+    const end = performance.now() + 10 * (await recvFrames(stream))!.length / 4096;
+    while (performance.now() < end);
+  }
+  clearTimeout(id);
+  abort(connection);
+  assert(batches < 20, `${batches} batches before a timer`);
+});
+
 /** Makes calls until one has to wait for the event loop. Returns that call, in an object so that it is not awaited. */
 async function untilTurnIsDue(flooded: Connection): Promise<{ call: Promise<unknown> }> {
   for (let answers = 0; answers < MOST_ANSWERS; answers++) {

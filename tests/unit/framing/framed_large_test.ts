@@ -16,7 +16,7 @@ import { type Random, withSeed } from "../../support/random.ts";
 
 const KIB = 1024;
 /** Sizes below the limit for keeping a chunk, near one read of a quiet or a busy connection, and of several reads. */
-const SIZES = [1, 63, 4 * KIB, 5 * KIB, 63 * KIB, 124 * KIB, 130 * KIB, 300 * KIB];
+const SIZES = [1, 63, 4 * KIB, 5 * KIB, 63 * KIB, 64 * KIB, 124 * KIB, 130 * KIB, 300 * KIB];
 
 /** Makes a stream in which no two places look alike; the last byte of every 257 is 0. */
 function pattern(length: number): Uint8Array<ArrayBuffer> {

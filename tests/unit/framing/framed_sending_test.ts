@@ -173,7 +173,9 @@ Deno.test("S3: a frame that does not fit is QueueFull, and nothing of it is sent
   await soon(Promise.all([writing, waiting, fits]));
   // An idle connection takes any size.
   const large = sendPieces("x".repeat(100));
-  for (let left = 100; left > 0; left--) (await transport.nextWrite()).take();
+  const write = await soon(transport.nextWrite());
+  assertEquals(textOf(write.bytes), "x".repeat(100));
+  write.take();
   await soon(large);
 });
 
@@ -301,6 +303,19 @@ for (const which of [0, 1, 2]) {
     assertEquals(transport.log.at(-1), "close");
   });
 }
+
+Deno.test("S2: the pieces of a frame are few writes, however many a codec makes", async () => {
+  const transport = new ScriptedTransport();
+  const codec = {
+    ...PIECES,
+    encode: () => Array.from({ length: 50_000 }, () => new Uint8Array(3)),
+  };
+  const sent = sendFrame(framed<string>(connectionOver(transport), codec), "");
+  const write = await soon(transport.nextWrite());
+  assertEquals(write.bytes.length, 150_000);
+  write.take();
+  await soon(sent);
+});
 
 Deno.test("F8: the array of pieces may change after sendFrame() was called", async () => {
   const [connection, , transport] = scripted();

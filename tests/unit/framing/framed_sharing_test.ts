@@ -42,7 +42,10 @@ for (const first of READERS) {
   });
 }
 
-for (const reader of FRAMING_READERS) {
+/** The readers that are one call each; an iteration ends if this side closes (R8). */
+const CALLS = FRAMING_READERS.filter(({ name }) => !name.includes("iteration"));
+
+for (const reader of CALLS) {
   const { name, operation, wire } = reader;
 
   for (const [what, end] of Object.entries({ "close()": close, "abort()": abort })) {
@@ -72,6 +75,10 @@ for (const reader of FRAMING_READERS) {
     abort(connection);
     await rejection(() => reader.read(connection, 5), "Closed", operation);
   });
+}
+
+for (const reader of FRAMING_READERS) {
+  const { name, operation, wire } = reader;
 
   Deno.test(`R4: frames that came before a reset are given, then ConnectionReset: ${name}`, async () => {
     const [connection, transport] = scripted();

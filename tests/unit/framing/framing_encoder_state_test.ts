@@ -16,6 +16,7 @@ import { ChunkTransport } from "../../support/chunk_transport.ts";
 import { ScriptedTransport } from "../../support/scripted_transport.ts";
 import { rejection, soon, thrown } from "../../support/socket_errors.ts";
 import { tcpPair } from "../../support/tcp_pair.ts";
+import { transfer, transferred } from "../../support/transferring.ts";
 
 /** A codec of bytes, each of which is sent as the difference to the one before it. */
 const differences: Codec<number> = {
@@ -141,4 +142,78 @@ Deno.test("F12: framed() of a codec whose encoder has no encode function is Inva
 
 Deno.test("checkCodec() encodes the frames in a row with one encoder", () => {
   checkCodec(differences, Uint8Array.of(5, 2, 252, 0, 252, 1), [5, 7, 3, 3, 255, 0]);
+});
+
+/** A codec of bytes with an encoder of its own for each connection, which makes no copy of a frame. */
+function copyless(encode: (frame: Uint8Array) => Uint8Array[]): Codec<Uint8Array> {
+  return { encode, encoder: () => ({ encode }), decoder: () => ({ decode: () => undefined }) };
+}
+
+for (const size of [8, 100_000]) {
+  Deno.test(`F12: an encoded frame of ${size} bytes that is transferred while it waits aborts the connection`, async () => {
+    const transport = new ScriptedTransport();
+    const connection = connectionOver(transport);
+    const stream = framed(connection, copyless((frame) => [frame]));
+    const writing = sendFrame(stream, Uint8Array.of(1));
+    const frame = new Uint8Array(size);
+    // With a signal even a small send is not copied before its turn.
+    const { signal } = new AbortController();
+    const gone = rejection(() => sendFrame(stream, frame, { signal }), "InvalidInput", "sendFrame");
+    const behind = rejection(() => sendFrame(stream, frame.slice()), "Closed", "sendFrame");
+    transfer(frame);
+    (await soon(transport.nextWrite())).take();
+    await soon(writing);
+    assertEquals((await gone).bytesSent, 0);
+    await behind;
+    await isAborted(connection, transport);
+  });
+}
+
+Deno.test("F12: a frame that loses its bytes behind others lets those leave, and aborts the connection then", async () => {
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  const stream = framed(connection, copyless((frame) => [frame]));
+  const { signal } = new AbortController();
+  const frames = [1, 2, 3].map((byte) => Uint8Array.of(byte, byte));
+  const sent = frames.slice(0, 2).map((frame) => sendFrame(stream, frame, { signal }));
+  const gone = rejection(
+    () => sendFrame(stream, frames[2], { signal }),
+    "InvalidInput",
+    "sendFrame",
+  );
+  transfer(frames[2]);
+  assertEquals(await takeAll(transport, 4), [1, 1, 2, 2]);
+  await soon(Promise.all(sent));
+  await gone;
+  await isAborted(connection, transport);
+});
+
+Deno.test("F12: an encoder that takes back what it has encoded aborts the connection", async () => {
+  const controller = new AbortController();
+  const mistakes: readonly [kind: "Aborted" | "InvalidInput", mistake: () => Uint8Array[]][] = [
+    ["Aborted", () => {
+      controller.abort();
+      return [Uint8Array.of(1)];
+    }],
+    ["InvalidInput", () => [transferred()]],
+  ];
+  for (const [kind, encode] of mistakes) {
+    const transport = new ScriptedTransport();
+    const connection = connectionOver(transport);
+    const stream = framed(connection, copyless(encode));
+    const { signal } = kind === "Aborted" ? controller : new AbortController();
+    await rejection(() => sendFrame(stream, new Uint8Array(1), { signal }), kind, "sendFrame");
+    await isAborted(connection, transport);
+  }
+});
+
+Deno.test("F12: an encoder may make a frame of any number of pieces", async () => {
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  const pieces = Array.from({ length: 200_000 }, () => Uint8Array.of(7));
+  const sent = sendFrame(framed(connection, copyless(() => pieces)), new Uint8Array(1));
+  const write = await soon(transport.nextWrite());
+  assertEquals(write.bytes.length, pieces.length);
+  write.take();
+  await soon(sent);
 });

@@ -183,6 +183,23 @@ Deno.test("F8: an encodeInto that returns no end is InvalidInput or Other, and n
   }
 });
 
+Deno.test("F8: an encodeInto that writes less than it says sends nothing of other connections", async () => {
+  const short: Codec<Uint8Array> = {
+    ...RIGHT,
+    encodeInto: (_, target, offset) => offset + 1000 > target.length ? -1 : offset + 1000,
+  };
+  for (const count of [1, 10, 400]) {
+    const other = framed(connectionOver(new ChunkTransport([])), lengthPrefixed());
+    const transport = new ChunkTransport([]);
+    const stream = framed(connectionOver(transport), short);
+    await soon(sendFrames(other, framesOf(...Array(5000).fill(60))));
+    for (let left = count; left > 0; left--) await soon(sendFrame(other, framesOf(60)[0]));
+    await soon(sendFrame(stream, new Uint8Array(1)));
+    await soon(sendFrames(stream, Array(count).fill(new Uint8Array(1))));
+    assertEquals(concat(transport.written), new Uint8Array(1000 * (1 + count)));
+  }
+});
+
 Deno.test("F8: an encodeInto may send other frames itself", async () => {
   const inner = new ChunkTransport([]);
   const other = framed(connectionOver(inner), lengthPrefixed());

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import type { Codec } from "../../../mod.ts";
 import { checkCodec } from "../../../testing.ts";
 import {
+  bytesOf,
   NIL,
   replies,
   type Reply,
@@ -11,7 +12,13 @@ import {
   requests,
   type RespLimits,
 } from "../../../examples/resp_codec.ts";
-import { cut, decodeStream, encodeAll, framesOf } from "../../support/codec_streams.ts";
+import {
+  cut,
+  decodeInBatches,
+  decodeStream,
+  encodeAll,
+  framesOf,
+} from "../../support/codec_streams.ts";
 
 /** Settings of fast-check, which prints the seed and the path of a failure. */
 const parameters = { numRuns: 10_000 };
@@ -57,6 +64,44 @@ const noise = fc.array(
 ).map((parts) => Uint8Array.from(parts.join(""), (character) => character.charCodeAt(0)));
 
 const sizes = fc.array(fc.integer({ min: 0, max: 24 }), { maxLength: 40, size: "max" });
+
+/** A word on a line, of a length around the longest that a batch takes, and what makes it something else. */
+const inline = fc.tuple(
+  fc.integer({ min: 0, max: 36 }),
+  fc.constantFrom("\r\n", "\n", "\r", " b\r\n", "'\r\n", "\0\xff\r\n"),
+).map(([length, end]) => bytesOf("x".repeat(length) + end));
+
+/** Requests of every form, cut off or not, and bytes that are none. */
+const requestStream = fc.array(
+  fc.oneof(
+    { weight: 4, arbitrary: request.map((words) => encodeAll(requests(), words)) },
+    { weight: 2, arbitrary: inline },
+    fc.constantFrom("*01\r\n$1\r\nx\r\n", "*1\r\n$00\r\n\r\n", "*0\r\n").map(bytesOf),
+    noise,
+  ),
+  { maxLength: 8 },
+).map((parts) => concat(parts));
+
+Deno.test("F3: requests() gives in batches what it gives one by one, for any chunks and limit", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      requestStream,
+      sizes,
+      fc.oneof(fc.integer({ min: 0, max: 90 }), fc.constant(2 ** 20)),
+      fc.integer({ min: 1, max: 5 }),
+      async (bytes, sizes, maxLength, maxFrames) => {
+        const codec = requests({ maxLength });
+        const { results, left } = decodeStream(codec, [bytes]);
+        const failed = results.some((result) => "kind" in result);
+        assertEquals(
+          await decodeInBatches(codec, cut(bytes, sizes), maxFrames),
+          failed || left.length === 0 ? results : [...results, { kind: "UnexpectedEof" }],
+        );
+      },
+    ),
+    parameters,
+  );
+});
 
 function testCodec<T>(
   name: string,

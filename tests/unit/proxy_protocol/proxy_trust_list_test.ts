@@ -57,7 +57,7 @@ Deno.test("P1: a trust list for all addresses has no text that is none, and no z
   for (const host of NO_ADDRESSES) assert(!list.has(host), host);
 });
 
-const RIGHT = 'write an address or a network, such as "10.0.0.0/8" or "::1"';
+const RIGHT = 'write an address or a network, such as "10.0.0.0/8" or "::1", or "unix"';
 
 const REFUSED: readonly (readonly [unknown, string])[] = [
   [undefined, `trust is undefined, not an array: ${RIGHT}`],
@@ -99,7 +99,7 @@ const REFUSED: readonly (readonly [unknown, string])[] = [
     "::1/1234",
     "10.0.0.0/8\n",
   ].map((entry) =>
-    [[entry], `trust has ${JSON.stringify(entry)}, which is neither: ${RIGHT}`] as const
+    [[entry], `trust has ${JSON.stringify(entry)}, which is none of these: ${RIGHT}`] as const
   ),
   [["10.0.0.0/33"], 'trust has "10.0.0.0/33", whose prefix must be a number from 0 to 32'],
   [["10.0.0.0/128"], 'trust has "10.0.0.0/128", whose prefix must be a number from 0 to 32'],

@@ -103,6 +103,9 @@ Deno.test("E1: shutdown() with wrong options is InvalidInput, and the server goe
 Deno.test("E2: serve() names itself in the error about a listener of the runtime", () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const error = thrown(() => serve(listener as Any, () => {}), "InvalidInput", "serve");
-  assertEquals(error.message, "serve: the first argument is not a Listener of listen");
+  assertEquals(
+    error.message,
+    "serve: the first argument is not a Listener of listen or listenerOver",
+  );
   listener.close();
 });

@@ -68,7 +68,7 @@ Deno.test("V1: a server has its address, and counts its connections", async () =
   assertEquals(
     Deno.inspect(server, { breakLength: 200 }),
     `Server { address: { host: "127.0.0.1", port: ${server.address.port} }, active: 3, ` +
-      "accepted: 3, refused: 0 }",
+      "accepted: 3, refused: 0, aborted: 0, timedOut: 0 }",
   );
   await close(clients[0]);
   await until(() => server.active === 2, "one is over");

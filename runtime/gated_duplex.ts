@@ -1,0 +1,170 @@
+import { Buffer } from "node:buffer";
+import { Duplex } from "node:stream";
+import type { Transport } from "../types.ts";
+
+const SMALLEST_READ_BYTES = 4 * 1024;
+/** Four TLS records of the largest kind. */
+const LARGEST_READ_BYTES = 64 * 1024;
+/** A read is small if it fills at most this part of the buffer: one eighth. */
+const SMALL_PART = 8;
+
+/** Learns what happens to the transport below. It is never forwarded to the TLS above, which would hide it. */
+export interface DuplexOwner {
+  onTransportEnd(): void;
+  onReadError(error: unknown): void;
+  onWriteError(error: unknown): void;
+}
+
+/** Turns of the event loop after which the last bytes that the TLS above has got have had their effect. */
+const TURNS_TO_TAKE = 2;
+
+type Done = (error?: Error | null) => void;
+
+/**
+ * A transport as the stream that `node:tls` works on.
+ *
+ * It reads only while its gate is open: the TLS above would go on reading for a program that does not receive, and a
+ * fast peer would fill the memory (196 MB taken in while nobody read). The end of the transport is not handed on, since
+ * the TLS above takes it for an orderly end, which only `close_notify` is.
+ */
+export class GatedDuplex extends Duplex {
+  readonly #transport: Transport;
+  readonly #owner: DuplexOwner;
+  /** Bytes that were read before the TLS began. */
+  readonly #first: Uint8Array[];
+  #size = SMALLEST_READ_BYTES;
+  #wanted = false;
+  #open = false;
+  #over = false;
+  #reading: Promise<void> | undefined;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(transport: Transport, first: readonly Uint8Array[], owner: DuplexOwner) {
+    super({ autoDestroy: false, emitClose: false });
+    this.#transport = transport;
+    this.#owner = owner;
+    this.#first = [...first];
+  }
+
+  /** Lets reads of the transport begin. */
+  openGate(): void {
+    this.#open = true;
+    this.#readNext();
+  }
+
+  /** Begins no further reads. One that is under way goes on. */
+  closeGate(): void {
+    this.#open = false;
+  }
+
+  /** Resolves when the transport has no read of this any more. */
+  async waitQuiet(): Promise<void> {
+    await this.#reading;
+  }
+
+  /** Resolves when everything that was written has left, or can leave no more. */
+  async waitWritten(): Promise<void> {
+    while (this.writableLength > 0 && !this.#over) {
+      const writing = this.#writing;
+      await writing;
+      // The stream begins the next write by itself, in this turn or in the next one.
+      if (writing === this.#writing) await turn();
+    }
+  }
+
+  /** Resolves when the TLS above has dealt with everything that it was given. */
+  async waitTaken(): Promise<void> {
+    while (this.readableLength > 0 && !this.#over) await turn();
+    for (let i = 0; i < TURNS_TO_TAKE; i++) await turn();
+  }
+
+  /** Ends the reads and writes, since the transport is closed. */
+  stop(): void {
+    this.#over = true;
+  }
+
+  override _read(): void {
+    this.#wanted = true;
+    this.#readNext();
+  }
+
+  #readNext(): void {
+    if (!this.#wanted || !this.#open || this.#over || this.#reading !== undefined) return;
+    const first = this.#first.shift();
+    if (first !== undefined) {
+      this.#give(first);
+      return;
+    }
+    this.#reading = this.#read();
+  }
+
+  async #read(): Promise<void> {
+    const buffer = new Uint8Array(this.#size);
+    let count: number | null;
+    try {
+      count = await this.#transport.read(buffer);
+    } catch (error) {
+      this.#reading = undefined;
+      if (!this.#over) this.#owner.onReadError(error);
+      return;
+    }
+    this.#reading = undefined;
+    if (this.#over) return;
+    if (count === null) return this.#owner.onTransportEnd();
+    this.#adapt(count);
+    // A small read must not keep a large buffer alive until its records are whole.
+    this.#give(2 * count < buffer.length ? buffer.slice(0, count) : buffer.subarray(0, count));
+  }
+
+  #adapt(count: number): void {
+    if (count === this.#size) this.#size = Math.min(this.#size * 4, LARGEST_READ_BYTES);
+    else if (count <= this.#size / SMALL_PART) {
+      this.#size = Math.max(this.#size / 4, SMALLEST_READ_BYTES);
+    }
+  }
+
+  #give(bytes: Uint8Array): void {
+    this.#wanted = false;
+    // `push` asks for more by calling `_read`, at once or later.
+    this.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+  }
+
+  override _write(chunk: Uint8Array, _encoding: string, done: Done): void {
+    this.#writing = this.#writeAll([chunk], done);
+  }
+
+  override _writev(chunks: { chunk: Uint8Array }[], done: Done): void {
+    const bytes = chunks.length === 1
+      ? chunks[0].chunk
+      : Buffer.concat(chunks.map(({ chunk }) => chunk));
+    this.#writing = this.#writeAll([bytes], done);
+  }
+
+  /** Never fails: the TLS above would give up what can still be received. */
+  async #writeAll(chunks: readonly Uint8Array[], done: Done): Promise<void> {
+    try {
+      for (const chunk of chunks) {
+        for (let sent = 0; sent < chunk.length && !this.#over;) {
+          sent += await this.#transport.write(sent === 0 ? chunk : chunk.subarray(sent));
+        }
+      }
+    } catch (error) {
+      if (!this.#over) this.#owner.onWriteError(error);
+    }
+    done();
+  }
+
+  override _final(done: Done): void {
+    done();
+  }
+
+  /** Does nothing: the TLS above destroys it before its last alert is written, and the owner closes the transport. */
+  override destroy(): this {
+    return this;
+  }
+}
+
+/** Waits until the event loop has turned. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}

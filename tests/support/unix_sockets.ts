@@ -1,0 +1,68 @@
+import {
+  abort,
+  accept,
+  closeListener,
+  connect,
+  type Connection,
+  type ConnectOptions,
+  listen,
+  type Listener,
+  type UnixAddress,
+} from "../../mod.ts";
+
+/** A directory for socket files. Disposing removes it with all that is in it. */
+export class SocketFolder implements AsyncDisposable {
+  readonly path: string;
+  #count = 0;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  static async make(): Promise<SocketFolder> {
+    return new SocketFolder(await Deno.makeTempDir({ prefix: "sockets-" }));
+  }
+
+  /** Gives a path that nobody has yet. */
+  next(): UnixAddress {
+    return { path: `${this.path}/${this.#count++}.sock` };
+  }
+
+  /** Names the files. */
+  async names(): Promise<string[]> {
+    const names: string[] = [];
+    for await (const { name } of Deno.readDir(this.path)) names.push(name);
+    return names.sort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true });
+  }
+}
+
+/** Two ends of one connection over a Unix socket. Disposing drops them and their listener. */
+export interface UnixPair extends AsyncDisposable {
+  readonly listener: Listener<UnixAddress>;
+  readonly client: Connection<UnixAddress>;
+  readonly server: Connection<UnixAddress>;
+}
+
+export async function unixPair(options?: ConnectOptions): Promise<UnixPair> {
+  const folder = await SocketFolder.make();
+  const listener = await listen(folder.next());
+  const [client, server] = await Promise.all([
+    connect(listener.address, options),
+    accept(listener),
+  ]);
+  return {
+    listener,
+    client,
+    server,
+    async [Symbol.asyncDispose](): Promise<void> {
+      abort(client);
+      abort(server);
+      await closeListener(listener);
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,136 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { deadline } from "@std/async";
+import {
+  close,
+  connect,
+  connectTls,
+  recv,
+  SocketError,
+  startTls,
+  type TlsClientOptions,
+  type TlsConnection,
+} from "../../../mod.ts";
+import { makeBadCertificates } from "../../support/bad_certificates.ts";
+import { HOSTS, makeAuthority, makeCertificate, SERVER_USE } from "../../support/certificates.ts";
+import { GREETING, startNodeServer, VERSIONS } from "../../support/tls_peers.ts";
+import { textOf } from "../../support/text.ts";
+import type { Address } from "../../../mod.ts";
+
+const PATIENCE_MS = 30_000;
+const authority = await makeAuthority();
+const trusted = { caCerts: [authority.ca.cert], serverName: "server.test" };
+const bad = await makeBadCertificates(authority, "server");
+
+type Connector = (address: Address, options: TlsClientOptions) => Promise<TlsConnection>;
+
+/** The ways to a server: each takes another path through the package. */
+const WAYS: readonly (readonly [name: string, connect: Connector])[] = [
+  ["connectTls", (address, options) => connectTls(address, options)],
+  ["connectTls with a certificate", (address, options) => {
+    const { cert, key } = authority.client;
+    return connectTls(address, { ...options, cert, key });
+  }],
+  [
+    "startTls",
+    async (address, options) =>
+      await startTls(await connect(address), { role: "client", ...options }),
+  ],
+  ["startTls after a cancelled recv", async (address, options) => {
+    const connection = await connect(address);
+    await recv(connection, { timeout: 1 }).catch(() => {});
+    return await startTls(connection, { role: "client", ...options });
+  }],
+];
+
+/** The ways on which the runtime's own verifier judges alone. */
+const RUNTIME_WAYS: ReadonlySet<string> = new Set(["connectTls", "startTls"]);
+
+async function outcome(connecting: Promise<TlsConnection>): Promise<SocketError | string> {
+  try {
+    const connection = await connecting;
+    const received = textOf(await recv(connection)) ?? "";
+    await close(connection);
+    return received;
+  } catch (error) {
+    assert(error instanceof SocketError, String(error));
+    return error;
+  }
+}
+
+for (const [way, connectWay] of WAYS) {
+  for (const version of VERSIONS) {
+    Deno.test(`T1: ${way}, ${version}: a server with a good certificate is trusted`, async () => {
+      await using server = await startNodeServer(authority.server, { version });
+      assertEquals(
+        await deadline(outcome(connectWay(server.address, trusted)), PATIENCE_MS),
+        GREETING,
+      );
+    });
+
+    Deno.test(`T1: ${way}, ${version}: a chain of two authorities is trusted`, async () => {
+      const middle = await makeCertificate({
+        subject: "Middle",
+        issuer: authority.ca,
+        authority: true,
+        pathLength: 0,
+      });
+      const certificate = await makeCertificate({
+        subject: "server",
+        issuer: middle,
+        hosts: HOSTS,
+        uses: [SERVER_USE],
+        chain: [middle],
+      });
+      await using server = await startNodeServer(certificate, { version });
+      assertEquals(
+        await deadline(outcome(connectWay(server.address, trusted)), PATIENCE_MS),
+        GREETING,
+      );
+    });
+
+    for (const { what, certificate, reason, stricter } of bad) {
+      if (stricter && RUNTIME_WAYS.has(way)) continue;
+      Deno.test(`T1: ${way}, ${version}: a server is refused that shows ${what}`, async () => {
+        await using server = await startNodeServer(certificate, { version });
+        const error = await deadline(outcome(connectWay(server.address, trusted)), PATIENCE_MS);
+        assert(error instanceof SocketError, `it got in, and said ${error}`);
+        assert(["CertificateRejected", "TlsFailed"].includes(error.kind), error.message);
+        assertMatch(error.message, reason);
+      });
+    }
+
+    Deno.test(`T1: ${way}, ${version}: a server for another host is refused, and its hosts are named`, async () => {
+      await using server = await startNodeServer(authority.server, { version });
+      for (const serverName of ["other.test", "127.0.0.2", "test", "a.server.test"]) {
+        const options = { ...trusted, serverName };
+        const error = await deadline(outcome(connectWay(server.address, options)), PATIENCE_MS);
+        assert(error instanceof SocketError, `it got in, and said ${error}`);
+        assertEquals(error.kind, "CertificateRejected");
+        assertMatch(error.message, /it is not for .*, it is for localhost, 127.0.0.1, server.test/);
+      }
+    });
+
+    Deno.test(`T1: ${way}, ${version}: a wildcard covers one label`, async () => {
+      const certificate = await makeCertificate({
+        subject: "server",
+        issuer: authority.ca,
+        hosts: ["*.wild.test"],
+      });
+      await using server = await startNodeServer(certificate, { version });
+      const attempt = (serverName: string) =>
+        deadline(outcome(connectWay(server.address, { ...trusted, serverName })), PATIENCE_MS);
+      assertEquals(await attempt("a.wild.test"), GREETING);
+      for (const serverName of ["wild.test", "a.b.wild.test", "a.other.test"]) {
+        assert(await attempt(serverName) instanceof SocketError, serverName);
+      }
+    });
+
+    Deno.test(`T1: ${way}, ${version}: without caCerts a private authority is not trusted`, async () => {
+      await using server = await startNodeServer(authority.server, { version });
+      const options = { serverName: "server.test" };
+      const error = await deadline(outcome(connectWay(server.address, options)), PATIENCE_MS);
+      assert(error instanceof SocketError, `it got in, and said ${error}`);
+      assertEquals(error.kind, "CertificateRejected");
+    });
+  }
+}

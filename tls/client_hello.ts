@@ -1,0 +1,155 @@
+import { SocketError } from "../errors.ts";
+import type { Transport } from "../types.ts";
+
+/** Bytes in which a client must have said hello: real ones need 200 to 2,000. */
+const LONGEST_HELLO_BYTES = 16 * 1024;
+const FIRST_READ_BYTES = 4 * 1024;
+const RECORD_HEADER_BYTES = 5;
+const HANDSHAKE_RECORD = 22;
+const CLIENT_HELLO = 1;
+const SERVER_NAME_EXTENSION = 0;
+const HOST_NAME = 0;
+
+/** The first message of a client. */
+export interface ClientHello {
+  /** All bytes that were read, for the TLS that follows. */
+  readonly bytes: Uint8Array;
+  /** The host that the client asks for, in lower case, if it names one. */
+  readonly serverName: string | undefined;
+}
+
+/**
+ * Reads the first message of a client (RFC 8446, 4.1.2). The certificate can be chosen by it, at leisure, before the TLS
+ * begins.
+ */
+export async function readClientHello(
+  transport: Transport,
+  operation: string,
+): Promise<ClientHello> {
+  let buffer = new Uint8Array(FIRST_READ_BYTES);
+  let length = 0;
+  for (let needed = 1;;) {
+    if (length === buffer.length) buffer = enlarge(buffer);
+    const count = await transport.read(buffer.subarray(length));
+    if (count === null) {
+      const reason = length === 0
+        ? "the peer ended before the handshake"
+        : "the peer ended during the handshake";
+      throw new SocketError("UnexpectedEof", operation, reason);
+    }
+    length += count;
+    // A client may send byte by byte, and to look at all of them each time would be dear.
+    if (length < needed && length > 1) continue;
+    const bytes = buffer.subarray(0, length);
+    const message = readMessage(bytes, operation);
+    if (typeof message !== "number") {
+      return { bytes, serverName: readServerName(message, operation) };
+    }
+    if (message > LONGEST_HELLO_BYTES) {
+      const reason = `the peer's first message has more than ${LONGEST_HELLO_BYTES} bytes`;
+      throw failed(operation, reason);
+    }
+    needed = message;
+  }
+}
+
+function enlarge(buffer: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(LONGEST_HELLO_BYTES);
+  larger.set(buffer);
+  return larger;
+}
+
+/** Joins the records of the first message, or returns the least number of bytes that it needs. */
+function readMessage(bytes: Uint8Array, operation: string): Uint8Array | number {
+  const parts: number[] = [];
+  for (let at = 0; at < bytes.length;) {
+    // Type 22, and version 3.x, which every TLS has had.
+    const isTls = bytes[at] === HANDSHAKE_RECORD && (bytes[at + 1] ?? 3) === 3;
+    if (!isTls) throw failed(operation, "the peer does not speak TLS");
+    if (at + RECORD_HEADER_BYTES > bytes.length) return at + RECORD_HEADER_BYTES;
+    const end = at + RECORD_HEADER_BYTES + (bytes[at + 3] << 8 | bytes[at + 4]);
+    parts.push(...bytes.subarray(at + RECORD_HEADER_BYTES, end));
+    if (parts.length > 0 && parts[0] !== CLIENT_HELLO) {
+      throw failed(operation, "the peer's first message is no ClientHello");
+    }
+    if (parts.length >= 4) {
+      const length = parts[1] << 16 | parts[2] << 8 | parts[3];
+      if (length > LONGEST_HELLO_BYTES) {
+        throw failed(operation, `the peer's first message has ${length} bytes`);
+      }
+      if (parts.length >= 4 + length) return new Uint8Array(parts.slice(4, 4 + length));
+    }
+    if (end > bytes.length) return end;
+    if (end === at + RECORD_HEADER_BYTES) throw failed(operation, "a record of the peer is empty");
+    at = end;
+  }
+  return bytes.length + 1;
+}
+
+/** Reads big-endian lengths and what they count. Throws a `RangeError` at a length that is too large. */
+class Reader {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get done(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  number(bytes: number): number {
+    return this.take(bytes).reduce((number, byte) => number * 256 + byte, 0);
+  }
+
+  take(count: number): Uint8Array {
+    const end = this.#at + count;
+    if (end > this.#bytes.length) throw new RangeError("a length is too large");
+    const taken = this.#bytes.subarray(this.#at, end);
+    this.#at = end;
+    return taken;
+  }
+
+  /** Takes what a length of this many bytes counts. */
+  counted(bytes: number): Uint8Array {
+    return this.take(this.number(bytes));
+  }
+}
+
+function readServerName(message: Uint8Array, operation: string): string | undefined {
+  try {
+    const hello = new Reader(message);
+    hello.take(2 + 32); // version and random
+    hello.counted(1); // session
+    hello.counted(2); // cipher suites
+    hello.counted(1); // compression methods
+    if (hello.done) return undefined;
+    const extensions = new Reader(hello.counted(2));
+    while (!extensions.done) {
+      const type = extensions.number(2);
+      const content = extensions.counted(2);
+      if (type === SERVER_NAME_EXTENSION) return readHostName(content);
+    }
+    return undefined;
+  } catch (error) {
+    throw failed(operation, "the peer's first message is malformed", error);
+  }
+}
+
+function readHostName(content: Uint8Array): string | undefined {
+  const names = new Reader(new Reader(content).counted(2));
+  while (!names.done) {
+    const type = names.number(1);
+    const name = names.counted(2);
+    if (type !== HOST_NAME) continue;
+    const text = String.fromCharCode(...name);
+    // The runtime's TLS judges what is no name; here it chooses no certificate.
+    return /^[a-z0-9_.-]{1,253}$/i.test(text) ? text.toLowerCase().replace(/\.$/, "") : undefined;
+  }
+  return undefined;
+}
+
+function failed(operation: string, reason: string, cause?: unknown): SocketError {
+  return new SocketError("TlsFailed", operation, reason, cause === undefined ? {} : { cause });
+}
