@@ -120,6 +120,11 @@ export class BunStream extends ReceivedChunks implements ChunkTransport {
   onDrain(): void {
     const bytes = this.#bytes;
     if (bytes === undefined) return;
+    if (bytes.length === 0) {
+      // The program has taken the memory away.
+      this.#settleWrite()?.reject(systemError("EFAULT"));
+      return;
+    }
     const count = this.#socket.write(bytes);
     if (count > 0) this.#settleWrite()?.resolve(count);
     else if (count < 0) this.#settleWrite()?.reject(this.#noteFailedWrite());

@@ -2,6 +2,7 @@ import type { RemoteInfo, Socket } from "node:dgram";
 import { ipFamily, isMapped, withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
 import { toAddress, withZoneOf } from "../core/address_check.ts";
+import { afterTurn, turnDue } from "../core/event_loop_turn.ts";
 import { refTimer, unrefTimer } from "../core/timer.ts";
 import type { Address, Datagram } from "../types.ts";
 import type { DatagramSettings, DatagramSocket, JoinedGroup, MulticastGroup } from "./backend.ts";
@@ -120,6 +121,9 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
     const own = new Uint8Array(bytes);
     // Deno's own refuses it, and its list of interfaces needs a permission.
     if (!onDeno && to.host.includes("%")) checkZone("sendTo", to);
+    // On Node a send that the system takes at once calls back before the event loop turns: a program that awaits one after
+    // the other would keep timers and other sockets waiting for ever.
+    if (turnDue()) await new Promise<void>((resolve) => afterTurn({ onTurn: resolve }));
     for (let attempt = 1;; attempt++) {
       try {
         return await this.#sendOnce(own, to);

@@ -66,6 +66,11 @@ const errors = Object.fromEntries(
 /** A test uses a part of Deno that no other runtime has: its sockets, which it replaces, or its permissions. */
 class NeedsDeno extends Error {}
 
+/** Says if a test failed for want of Deno, whatever its helpers made of the error. */
+function isAboutDeno(error: unknown): boolean {
+  return error instanceof NeedsDeno || error instanceof Error && isAboutDeno(error.cause);
+}
+
 /** The listeners of `unhandledrejection`, an event that only Deno gives to `globalThis`. */
 const listeners = new Set<(event: unknown) => void>();
 const changed =
@@ -194,7 +199,7 @@ export async function runTests(filter: string, exceptions: readonly string[]): P
     }
     const problems = await problemsOf(test);
     if (problems.length === 0) passed += 1;
-    else if (problems.some((problem) => problem instanceof NeedsDeno)) needDeno += 1;
+    else if (problems.some(isAboutDeno)) needDeno += 1;
     else {
       failed += 1;
       console.log(`FAILED ${test.name}\n${problems.map((one) => inspect(one)).join("\n")}`);
