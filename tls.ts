@@ -11,7 +11,7 @@ import { StreamListener } from "./connection/stream_listener.ts";
 import { checkAddress, checkSocketAddress } from "./core/address_check.ts";
 import { checkOptions, describe, invalidInput, readArguments } from "./core/arguments.ts";
 import { toSocketError } from "./core/error_mapping.ts";
-import { denoBackend } from "./runtime/deno_backend.ts";
+import { platform } from "./runtime/platform.ts";
 import { readListenOptions, readUnixListenOptions } from "./tcp/options.ts";
 import { ClientHandshake } from "./tls/client_handshake.ts";
 import { readClientOptions, readServerOptions } from "./tls/options.ts";
@@ -243,10 +243,10 @@ function readListener(
 ): { readonly sendQueueLimit: number; open(): Promise<TransportListener> } {
   if (where.host === undefined) {
     const { settings, sendQueueLimit } = readUnixListenOptions(operation, where.path, options);
-    return { sendQueueLimit, open: () => denoBackend.listenUnix(where, settings) };
+    return { sendQueueLimit, open: () => platform.listenUnix(where, settings) };
   }
   const { settings, sendQueueLimit } = readListenOptions(operation, options);
-  return { sendQueueLimit, open: () => denoBackend.listen(where, settings) };
+  return { sendQueueLimit, open: () => platform.listen(where, settings) };
 }
 
 function readSide(

@@ -97,13 +97,14 @@ export interface TcpOptions extends ConnectionOptions {
 /** Options of `listen` on a TCP port. The connections that it accepts get those of {@linkcode TcpOptions}. */
 export interface ListenOptions extends TcpOptions {
   /**
-   * Clients that may wait in the kernel until they are accepted.
+   * Clients that may wait in the kernel until they are accepted. Bun always has 512: any other number is `Unsupported`
+   * there.
    *
    * @default {511}
    */
   backlog?: number;
   /**
-   * Lets several processes listen on one port; the kernel spreads the clients among them. It needs
+   * Lets several processes listen on one port; the kernel spreads the clients among them. On Deno it needs
    * `--unstable-net` and is `Unsupported` without it.
    *
    * @default {false}

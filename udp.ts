@@ -6,7 +6,7 @@
  * @module
  */
 
-import { denoBackend } from "./runtime/deno_backend.ts";
+import { platform } from "./runtime/platform.ts";
 import { openUdpSocket } from "./udp/open.ts";
 import { BoundUdpSocket, notAUdpSocket } from "./udp/udp_socket.ts";
 import type {
@@ -48,7 +48,7 @@ import type {
  * ```
  */
 export function bindUdp(address: Address, options?: BindUdpOptions): Promise<UdpSocket> {
-  return openUdpSocket(denoBackend, address, options);
+  return openUdpSocket(platform, address, options);
 }
 
 /**

@@ -23,6 +23,8 @@ export interface RowSpec {
   /** The number of counts of the work that make one of the unit. */
   readonly counts: number;
   readonly peers: Readonly<Partial<Record<PeerName, number | "no target">>>;
+  /** The runtime that this package runs on, Deno if it is left out. */
+  readonly on?: "Node" | "Bun";
 }
 
 export const MIB = 1024 * 1024;
@@ -283,7 +285,63 @@ const BAD: readonly RowSpec[] = [
   },
 ];
 
-export const ROWS: readonly RowSpec[] = [...USUAL, ...BATCHES, ...BAD];
+/** The kinds of work that this package does on other runtimes too, compared with their own sockets. */
+const ELSEWHERE: readonly Omit<RowSpec, "peers">[] = [
+  {
+    name: "64 B send, each awaited",
+    unit: "messages/s",
+    work: "send_awaited",
+    options: options(),
+    counts: 1,
+  },
+  {
+    name: "64 B send, every 1,024th awaited",
+    unit: "messages/s",
+    work: "send_pipelined",
+    options: options(),
+    counts: 1,
+  },
+  {
+    name: "64 KiB send, each awaited",
+    unit: "MiB/s",
+    work: "send_awaited",
+    options: options({ size: 64 * 1024 }),
+    counts: 16,
+  },
+  { name: "recv", unit: "MiB/s", work: "recv", options: options(), counts: MIB },
+  {
+    name: "64 B ping-pong by recv",
+    unit: "round trips/s",
+    work: "echo",
+    options: options(),
+    counts: 1,
+  },
+];
+
+/** The least ratio to a runtime's own sockets. A promise for each call costs a tenth of the smallest calls. */
+const TARGETS_ELSEWHERE: Readonly<Partial<Record<WorkName, number>>> = {
+  send_awaited: 0.9,
+  send_pipelined: 1,
+  recv: 1,
+  echo: 0.9,
+};
+
+function onRuntime(runtime: "Node" | "Bun"): RowSpec[] {
+  return ELSEWHERE.map((row) => ({
+    ...row,
+    name: `on ${runtime}: ${row.name}`,
+    on: runtime,
+    peers: { [runtime]: row.options.size > 64 ? 1 : TARGETS_ELSEWHERE[row.work] },
+  }));
+}
+
+export const ROWS: readonly RowSpec[] = [
+  ...USUAL,
+  ...BATCHES,
+  ...BAD,
+  ...onRuntime("Node"),
+  ...onRuntime("Bun"),
+];
 
 /** The same work at several sizes, compared with raw Deno, to show how the cost grows. */
 export interface CurveSpec {

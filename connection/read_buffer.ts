@@ -104,6 +104,14 @@ export class ReadBuffer {
     }
   }
 
+  /** Takes over bytes that a transport has read into a buffer of their own, while nothing is left of the last ones. */
+  adopt(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.#borrowed !== undefined) this.#endBorrowing(this.#borrowed);
+    this.#bytes = bytes;
+    this.#start = 0;
+    this.#end = bytes.length;
+  }
+
   /**
    * Takes at most `most` bytes, in an `ArrayBuffer` of their own of at most twice their size or 4 KiB. More than half a
    * buffer is handed over as it is, less is copied.

@@ -1,9 +1,15 @@
+import type { ChunkTransport } from "../bytes/chunk_transport.ts";
 import type { Transport } from "../types.ts";
 import { CheckedTransport } from "./checked_transport.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 
 const READ_BEHIND_BYTES = 4 * 1024;
+
+/** Says if a transport gives chunks of its own. */
+function givesChunks(transport: Transport): transport is ChunkTransport {
+  return typeof (transport as Partial<ChunkTransport>).readChunk === "function";
+}
 
 /** Learns that a read has ended which nobody but it waits for. */
 export interface InputConsumer {
@@ -22,6 +28,8 @@ export class StreamInput {
   readonly buffer = new ReadBuffer();
   readonly #state: ConnectionState;
   readonly #transport: Transport;
+  /** The same transport, if it makes the buffers of its reads itself. */
+  readonly #chunks: ChunkTransport | undefined;
   /** Says if a write is under way, which may be the call that learns of a reset. */
   readonly #sender: { readonly idle: boolean };
   readonly #consumer: InputConsumer;
@@ -38,6 +46,8 @@ export class StreamInput {
   constructor(state: ConnectionState, sender: { readonly idle: boolean }, consumer: InputConsumer) {
     this.#state = state;
     this.#transport = state.transport;
+    // A foreign transport may go on writing to what it gave.
+    this.#chunks = givesChunks(state.transport) ? state.transport : undefined;
     this.#sender = sender;
     this.#consumer = consumer;
   }
@@ -55,7 +65,11 @@ export class StreamInput {
   /** Reads into the connection's own buffer. */
   read(): void {
     this.#reading = true;
-    this.#transport.read(this.buffer.room()).then(this.#onRead, this.#onReadError);
+    if (this.#chunks !== undefined) {
+      this.#chunks.readChunk().then(this.#onChunk, this.#onReadError);
+    } else {
+      this.#transport.read(this.buffer.room()).then(this.#onRead, this.#onReadError);
+    }
   }
 
   /** Reads behind the bytes that wait, into a buffer of its own: a call may give the connection's buffer away. */
@@ -90,6 +104,13 @@ export class StreamInput {
     }
     this.#reading = false;
     this.buffer.filled(count);
+    this.#consumer.onInput();
+  };
+
+  readonly #onChunk = (bytes: Uint8Array<ArrayBuffer> | null): void | Promise<void> => {
+    if (bytes === null || this.#state.phase !== "open") return this.#onRead(bytes && bytes.length);
+    this.#reading = false;
+    this.buffer.adopt(bytes);
     this.#consumer.onInput();
   };
 

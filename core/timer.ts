@@ -8,17 +8,43 @@ const LONGEST_GRACE_MS = 1000;
 
 type TimerId = ReturnType<typeof setTimeout>;
 
-let unrefNumber: (id: number) => void = () => {};
-
-/** Sets the function that lets the process end beside a timer, for a runtime that gives numbers for timers. */
-export function useUnrefTimer(unref: (id: number) => void): void {
-  unrefNumber = unref;
+/** A timer as Node, Bun and newer versions of Deno give it. Deno before 2.9 gives a number. */
+interface TimerObject {
+  ref(): void;
+  unref(): void;
 }
 
-/** Node, Bun and newer versions of Deno give an object for a timer, Deno before 2.9 gives a number. */
-function unrefTimer(id: TimerId | { unref(): void }): void {
+/** The functions of a runtime that gives numbers for timers, which have no methods. */
+export interface TimerReferences {
+  ref(id: number): void;
+  unref(id: number): void;
+}
+
+let numbers: TimerReferences = { ref() {}, unref() {} };
+
+/** Sets the functions that let the process end beside a timer, or not, for a runtime that gives numbers for timers. */
+export function useTimerReferences(references: TimerReferences): void {
+  numbers = references;
+}
+
+/** Lets a timer keep the process alive, as it does at first. */
+export function refTimer(id: TimerId | TimerObject): void {
+  if (typeof id === "object") id.ref();
+  else numbers.ref(id);
+}
+
+/** Lets the process end beside a timer. */
+export function unrefTimer(id: TimerId | TimerObject): void {
   if (typeof id === "object") id.unref();
-  else unrefNumber(id);
+  else numbers.unref(id);
+}
+
+/** The function as it was when this package was loaded: tests may replace it by a clock, or count what calls leave. */
+const { setTimeout: setRealTimeout } = globalThis;
+
+/** Calls `fire` after `ms`, for work that belongs to no call. The process may end before. */
+export function startHousekeeping(ms: number, fire: () => void): void {
+  unrefTimer(setRealTimeout(fire, ms));
 }
 
 /**

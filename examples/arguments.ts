@@ -1,17 +1,23 @@
 /** Reads the arguments of the examples. A wrong one gives one line and exit code 2, not a stack trace or a default. */
+import process from "node:process";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { type Address, parseAddress, SocketError } from "../mod.ts";
 
 /** Ends the program after it has printed what is wrong with its arguments. */
 export function exitWithProblem(problem: string): never {
   console.error(problem);
-  Deno.exit(2);
+  process.exit(2);
 }
 
 /** Ends the program with the message of a `SocketError`. Any other error is a mistake in the program, and is thrown. */
 export function exitWithError(error: unknown): never {
   if (!(error instanceof SocketError)) throw error;
   exitWithProblem(error.message);
+}
+
+/** The arguments of the command line, on Deno, Node and Bun. */
+export function commandArguments(): string[] {
+  return process.argv.slice(2);
 }
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
@@ -28,7 +34,7 @@ export function readCommand<T extends Options>(options: T) {
 
 function parseCommand<T extends Options>(options: T, allowPositionals: boolean) {
   try {
-    return parseArgs({ args: Deno.args, options, strict: true, allowPositionals });
+    return parseArgs({ args: commandArguments(), options, strict: true, allowPositionals });
   } catch (error) {
     exitWithProblem((error as Error).message.split("\n")[0]);
   }

@@ -5,10 +5,11 @@
  *
  * In your own program, import from "jsr:@aivi/sockets" instead.
  */
+import process from "node:process";
 import { closeWrite, connect, SocketError } from "../mod.ts";
-import { readAddress } from "./arguments.ts";
+import { commandArguments, readAddress } from "./arguments.ts";
 
-const connection = await connect(readAddress(Deno.args[0] ?? "127.0.0.1:7000"), {
+const connection = await connect(readAddress(commandArguments()[0] ?? "127.0.0.1:7000"), {
   timeout: 5000,
 });
 
@@ -16,7 +17,7 @@ const connection = await connect(readAddress(Deno.args[0] ?? "127.0.0.1:7000"), 
 let typed = false;
 const typing = (async () => {
   const writer = connection.writable.getWriter();
-  for await (const bytes of Deno.stdin.readable) await writer.write(bytes);
+  for await (const bytes of process.stdin) await writer.write(bytes);
   writer.releaseLock();
   await closeWrite(connection);
   typed = true;
@@ -26,12 +27,12 @@ const typing = (async () => {
 typing.catch(() => {});
 
 try {
-  for await (const bytes of connection) await Deno.stdout.write(bytes);
+  for await (const bytes of connection) process.stdout.write(bytes);
 } catch (error) {
   if (!(error instanceof SocketError)) throw error;
   console.error(error.message);
-  Deno.exit(1);
+  process.exit(1);
 }
 if (!typed) console.error("the server has ended the chat");
 // The input may still be open: it would keep the process alive.
-Deno.exit(typed ? 0 : 1);
+process.exit(typed ? 0 : 1);

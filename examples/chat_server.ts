@@ -6,6 +6,7 @@
  * SIGTERM or Ctrl-C ends it after all members have received what was sent before. In your own program, import from
  * "jsr:@aivi/sockets" instead.
  */
+import process from "node:process";
 import {
   abort,
   close,
@@ -18,7 +19,7 @@ import {
   send,
   SocketError,
 } from "../mod.ts";
-import { readAddress } from "./arguments.ts";
+import { commandArguments, readAddress } from "./arguments.ts";
 import { onInterrupt } from "./signals.ts";
 
 const LONGEST_LINE_BYTES = 4096;
@@ -53,7 +54,7 @@ async function serve(connection: Connection): Promise<void> {
   }
 }
 
-const listener = await listen(readAddress(Deno.args[0] ?? "127.0.0.1:7000"), {
+const listener = await listen(readAddress(commandArguments()[0] ?? "127.0.0.1:7000"), {
   sendQueueLimit: 256 * 1024,
 });
 onInterrupt(() => void closeListener(listener));
@@ -63,4 +64,4 @@ for await (const connection of listener) void serve(connection);
 // `close` delivers what was sent, to those who read.
 const leaving = [...members.keys()];
 await Promise.all(leaving.map((member) => close(member).catch(() => {})));
-Deno.exit(0);
+process.exit(0);

@@ -7,6 +7,7 @@
  * SIGTERM or Ctrl-C ends it after all lines that have come whole are answered. In your own program,
  * import from "jsr:@aivi/sockets" instead.
  */
+import process from "node:process";
 import {
   type Connection,
   formatAddress,
@@ -53,4 +54,4 @@ console.log(`lines on ${formatAddress(server.address)}, Ctrl-C ends it`);
 await interrupted;
 const { drained, aborted } = await server.shutdown({ timeout: 5000 });
 console.log(`closed: ${drained} clients served to the end, ${aborted} not`);
-Deno.exit(0);
+process.exit(0);

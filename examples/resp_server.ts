@@ -7,6 +7,7 @@
  * Port 0 lets the system choose. SIGTERM or Ctrl-C ends it after all requests that were received are answered. In
  * your own program, import from "jsr:@aivi/sockets" instead.
  */
+import process from "node:process";
 import {
   type Connection,
   formatAddress,
@@ -160,4 +161,4 @@ console.log(`RESP on ${formatAddress(server.address)}, Ctrl-C ends it`);
 await interrupted;
 const { drained, aborted } = await server.shutdown({ timeout: 5000 });
 console.log(`closed: ${drained} clients served to the end, ${aborted} not`);
-Deno.exit(0);
+process.exit(0);

@@ -1,6 +1,4 @@
 import { fromRuntimeAddress, withZoneOf } from "../core/address_check.ts";
-import { useErrnoNames } from "../core/error_mapping.ts";
-import { useUnrefTimer } from "../core/timer.ts";
 import { SocketError } from "../errors.ts";
 import type { Address, Transport, TransportListener } from "../types.ts";
 import type {
@@ -117,15 +115,3 @@ function applySettings(conn: Deno.TcpConn, { noDelay, keepAlive }: TcpSettings):
     // The first send or recv reports it.
   }
 }
-
-interface NodeProcess {
-  getBuiltinModule(name: "node:util"): { getSystemErrorName(errno: number): string | undefined };
-}
-
-// The function loads `node:util` when an error without a code needs a name, so importing this package does not.
-useErrnoNames((errno) => {
-  const { process } = globalThis as unknown as { process: NodeProcess };
-  return process.getBuiltinModule("node:util").getSystemErrorName(-errno);
-});
-
-useUnrefTimer((id) => Deno.unrefTimer(id));

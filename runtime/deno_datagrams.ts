@@ -43,8 +43,8 @@ interface RuntimeMembership {
   setTTL?(ttl: number): Promise<void>;
 }
 
-/** The global `Deno` object with the parts that the flag adds. */
-const unstableNet = Deno as unknown as UnstableNet;
+/** The global `Deno` object with the parts that the flag adds. It is missing on Node and Bun, which load this file too. */
+const unstableNet: UnstableNet = (globalThis as unknown as { Deno?: UnstableNet }).Deno ?? {};
 
 /** Says if the program runs with `--unstable-net`: without it, `Deno.listenDatagram` is missing. */
 export function hasUnstableNet(): boolean {

@@ -1,6 +1,7 @@
 import { hostOf, ipFamily, octetsOf, withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
 import { type InterfaceUser, noInterface, notAvailable } from "./multicast_errors.ts";
+import { onDeno } from "./permissions.ts";
 
 /** Linux gives this number to the loopback device of every network namespace, and no other. */
 const LINUX_LOOPBACK = { name: "lo", index: 1 };
@@ -42,18 +43,40 @@ export function interfaceIndex(
   for (const one of known) {
     if (one.family === "IPv6" && one.scopeid) return { name, index: one.scopeid };
   }
-  if (Deno.build.os === "linux" && name === LINUX_LOOPBACK.name) return LINUX_LOOPBACK;
+  if (process.platform === "linux" && name === LINUX_LOOPBACK.name) return LINUX_LOOPBACK;
   throw notAvailable(`interface ${name} has no link-local IPv6 address`, user);
 }
 
-function listInterfaces({ operation, address }: InterfaceUser): Deno.NetworkInterfaceInfo[] {
+/** An address of an interface. */
+interface InterfaceAddress {
+  readonly name?: string;
+  readonly family: string;
+  readonly address: string;
+  readonly scopeid?: number | null;
+}
+
+interface NodeProcess {
+  readonly platform: string;
+  getBuiltinModule(name: "node:os"): {
+    networkInterfaces(): Record<string, readonly InterfaceAddress[]>;
+  };
+}
+
+const { process } = globalThis as unknown as { process: NodeProcess };
+
+function listInterfaces({ operation, address }: InterfaceUser): InterfaceAddress[] {
   try {
-    return Deno.networkInterfaces();
+    if (onDeno) return Deno.networkInterfaces();
+    const interfaces = process.getBuiltinModule("node:os").networkInterfaces();
+    return Object.entries(interfaces).flatMap(([name, all]) =>
+      all.map((one) => ({ ...one, name }))
+    );
   } catch (cause) {
-    const reason = cause instanceof Deno.errors.NotCapable
+    const denied = onDeno && cause instanceof Deno.errors.NotCapable;
+    const reason = denied
       ? "a named interface needs --allow-sys=networkInterfaces, which the program does not have"
       : "the system does not list its interfaces";
-    const kind = cause instanceof Deno.errors.NotCapable ? "PermissionDenied" : "Other";
+    const kind = denied ? "PermissionDenied" : "Other";
     throw new SocketError(kind, operation, reason, { address, cause });
   }
 }
@@ -62,6 +85,6 @@ function uniform(address: string): string {
   return hostOf(octetsOf(withoutZone(address))!);
 }
 
-function isInZone({ name, scopeid }: Deno.NetworkInterfaceInfo, zone: string): boolean {
+function isInZone({ name, scopeid }: InterfaceAddress, zone: string): boolean {
   return zone === "" || zone === name || zone === String(scopeid);
 }

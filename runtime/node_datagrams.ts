@@ -1,19 +1,25 @@
 import type { RemoteInfo, Socket } from "node:dgram";
-import { ipFamily, withoutZone } from "../core/ip_address.ts";
+import { ipFamily, isMapped, withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
 import { toAddress, withZoneOf } from "../core/address_check.ts";
+import { afterTurn, turnDue } from "../core/event_loop_turn.ts";
+import { refTimer, unrefTimer } from "../core/timer.ts";
 import type { Address, Datagram } from "../types.ts";
 import type { DatagramSettings, DatagramSocket, JoinedGroup, MulticastGroup } from "./backend.ts";
 import { checkIPv6Only, multicastTtlFor, ttlFor } from "./datagram_settings.ts";
 import { noInterface } from "./multicast_errors.ts";
 import { interfaceOption, joinWithNode } from "./node_groups.ts";
-import { grantFor, isGranted, missingPermission } from "./permissions.ts";
+import { checkPermission, checkZone, explainNodeFailure } from "./node_errors.ts";
+import { grantFor, isGranted, missingPermission, onDeno } from "./permissions.ts";
 import { explainSendFailure, resolveName } from "./datagram_support.ts";
 
 /** Bytes of datagrams that are kept: `node:dgram` delivers every datagram, asked for or not. */
 const RECEIVE_QUEUE_LIMIT_BYTES = 2 * 1024 * 1024;
 /** Bytes that a queued datagram counts beside its payload, so that empty ones are bounded as well. */
 const QUEUED_OVERHEAD_BYTES = 128;
+
+/** Attempts to send one datagram while the system reports what became of earlier ones. */
+const MOST_SEND_ATTEMPTS = 8;
 
 /** The longest interval that a timer of the runtime takes. */
 const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
@@ -29,6 +35,8 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
   #queuedBytes = 0;
   #waiting: PromiseWithResolvers<Datagram> | undefined;
   #referenced = true;
+  /** True for a socket of IPv6 that also reaches IPv4, whose targets have to be written as IPv6 on Node and Bun. */
+  readonly #mapsIPv4: boolean;
   /**
    * Keeps the process alive while a receive is pending, since `ref()` of a bound socket has no effect. One timer lasts
    * as long as the socket: the sanitizers of tests then see it begin and end with the socket. To hold and release it
@@ -37,6 +45,7 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
   readonly #hold = setInterval(() => {}, LONGEST_INTERVAL_MS);
 
   static async bind(address: Address, settings: DatagramSettings): Promise<NodeDatagrams> {
+    if (!onDeno) checkPermission("bindUdp", address);
     const host = await resolveName("bindUdp", address);
     checkIPv6Only({ host, port: address.port }, settings);
     const grant = grantFor({ host, port: address.port });
@@ -63,7 +72,8 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
     } catch (error) {
       // The port is free when this call rejects.
       await new Promise<void>((resolve) => socket.close(() => resolve()));
-      throw isUnknownZone(error, host) ? noSuchZone(address, error) : error;
+      if (isUnknownZone(error, host)) throw noSuchZone(address, error);
+      throw explainNodeFailure(error, "bindUdp", address);
     }
     socket.removeListener("error", reject);
     return new NodeDatagrams(socket, host);
@@ -71,9 +81,10 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
 
   private constructor(socket: Socket, host: string) {
     this.#socket = socket;
-    Deno.unrefTimer(this.#hold);
+    unrefTimer(this.#hold);
     const { address, port } = socket.address();
     this.address = withZoneOf(host, toAddress(address, port));
+    this.#mapsIPv4 = address === "::" || isMapped(address);
     socket.on("message", this.#onMessage);
     // These are errors of single datagrams, which must not end the socket.
     socket.on("error", () => {});
@@ -82,7 +93,7 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
   receive(): Promise<Datagram> {
     if (this.#taken < this.#queue.length) return Promise.resolve(this.#dequeue());
     this.#waiting = Promise.withResolvers<Datagram>();
-    if (this.#referenced) Deno.refTimer(this.#hold);
+    if (this.#referenced) refTimer(this.#hold);
     return this.#waiting.promise;
   }
 
@@ -101,20 +112,38 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
 
   setReferenced(on: boolean): void {
     this.#referenced = on;
-    if (on && this.#waiting !== undefined) Deno.refTimer(this.#hold);
-    else Deno.unrefTimer(this.#hold);
+    if (on && this.#waiting !== undefined) refTimer(this.#hold);
+    else unrefTimer(this.#hold);
   }
 
-  send(bytes: Uint8Array, { host, port }: Address): Promise<void> {
+  async send(bytes: Uint8Array, to: Address): Promise<void> {
     // The runtime reads the bytes a tick later. If their buffer was transferred meanwhile, it throws past every handler.
     const own = new Uint8Array(bytes);
+    // Deno's own refuses it, and its list of interfaces needs a permission.
+    if (!onDeno && to.host.includes("%")) checkZone("sendTo", to);
+    // On Node a send that the system takes at once calls back before the event loop turns: a program that awaits one after
+    // the other would keep timers and other sockets waiting for ever.
+    if (turnDue()) await new Promise<void>((resolve) => afterTurn({ onTurn: resolve }));
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await this.#sendOnce(own, to);
+      } catch (error) {
+        // On Bun a send reports that nobody listens at the target of an earlier one, and sends nothing.
+        const { code } = error as { code?: string };
+        if (code !== "ECONNREFUSED" || attempt === MOST_SEND_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  #sendOnce(bytes: Uint8Array, { host, port }: Address): Promise<void> {
+    const target = this.#mapsIPv4 && ipFamily(host) === 4 ? `::ffff:${host}` : host;
     return new Promise((resolve, reject) => {
-      this.#socket.send(own, port, host, (error) => error === null ? resolve() : reject(error));
+      this.#socket.send(bytes, port, target, (error) => error ? reject(error) : resolve());
     });
   }
 
   explainSendFailure(error: unknown, to: Address): unknown {
-    return explainSendFailure(error, this.address, to);
+    return explainNodeFailure(explainSendFailure(error, this.address, to), "sendTo", to);
   }
 
   async close(): Promise<void> {
@@ -134,7 +163,7 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
     if (this.#waiting !== undefined) {
       this.#waiting.resolve(datagram);
       this.#waiting = undefined;
-      if (this.#referenced) Deno.unrefTimer(this.#hold);
+      if (this.#referenced) unrefTimer(this.#hold);
     } else {
       this.#queue.push(datagram);
       this.#queuedBytes += cost;

@@ -334,15 +334,15 @@ export class NodeTls implements Transport, DuplexOwner {
 const LONGEST_ALERT_MS = 100;
 
 function truncated(): Error {
-  return new Deno.errors.UnexpectedEof("the peer ended without close_notify");
+  return namedError("UnexpectedEof", "the peer ended without close_notify");
 }
 
 function endedEarly(): Error {
-  return new Deno.errors.UnexpectedEof("the peer ended during the handshake");
+  return namedError("UnexpectedEof", "the peer ended during the handshake");
 }
 
 function closedError(): Error {
-  return new Deno.errors.Interrupted("the TLS session was closed");
+  return namedError("Interrupted", "the TLS session was closed");
 }
 
 /** Lists the certificates that a peer sent, its own first. */
@@ -358,4 +358,9 @@ function chainOf(certificate: PeerCertificate | undefined): Uint8Array<ArrayBuff
     chain.push(new Uint8Array(one.raw));
   }
   return chain;
+}
+
+/** Makes an error with the name of one of Deno's classes, by which `core/error_mapping.ts` knows its kind. */
+function namedError(name: "UnexpectedEof" | "Interrupted", message: string): Error {
+  return Object.assign(new Error(message), { name });
 }

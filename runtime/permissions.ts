@@ -6,6 +6,11 @@ import type { Address, SocketAddress } from "../types.ts";
 /** A permission of the runtime. */
 export type Permission = NonNullable<SocketErrorOptions["permission"]>;
 
+/** The runtime's own object, which Node and Bun lack. A shim of it for tests has parts of it, and no sockets. */
+const { Deno: deno } = globalThis as unknown as { Deno?: Partial<typeof Deno> };
+/** True on Deno. Other runtimes have no permissions for single hosts: what they refuse shows in the error of the call. */
+export const onDeno: boolean = typeof deno?.listen === "function" && deno.permissions !== undefined;
+
 /** Says if the program may use a host, written as in `--allow-net=`. */
 export function isGranted(host: string): boolean {
   return hasPermission({ name: "net", host });
@@ -13,7 +18,7 @@ export function isGranted(host: string): boolean {
 
 /** Says if the program has a permission. */
 export function hasPermission(permission: Permission): boolean {
-  return permissionState(permission) === "granted";
+  return !onDeno || permissionState(permission) === "granted";
 }
 
 /** Writes an address as in `--allow-net=`: a grant holds for all zones, and the runtime's own message names none. */
@@ -49,7 +54,7 @@ function absolute(path: string): string {
 
 /** Gives `PermissionDenied` if an error of the runtime is about a missing permission, else the error itself. */
 export function explainDenial(error: unknown, operation: string, address: SocketAddress): unknown {
-  if (!(error instanceof Deno.errors.NotCapable)) return error;
+  if (!isDenoDenial(error)) return error;
   // The runtime's message names the host, which may be another one than the caller's: with --deny-net=127.0.0.1 the
   // address behind `localhost` is refused, and a UDP sender lacks now its own address, now its target's.
   const named = /net access to "([^"]+)"/.exec(error.message)?.[1];
@@ -64,6 +69,11 @@ export function explainDenial(error: unknown, operation: string, address: Socket
     address,
     cause: error,
   });
+}
+
+/** Says if Deno has refused something for want of a permission. */
+function isDenoDenial(error: unknown): error is Error {
+  return onDeno && error instanceof Deno.errors.NotCapable;
 }
 
 /** Makes the error for a net permission that the program lacks; `host` is written as in `--allow-net=`. */

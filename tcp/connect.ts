@@ -6,7 +6,7 @@ import { Cancellation, cancelledError } from "../core/cancellation.ts";
 import { toSocketError } from "../core/error_mapping.ts";
 import { StreamConnection } from "../connection/stream_connection.ts";
 import type { Backend, TcpSettings } from "../runtime/backend.ts";
-import { denoBackend } from "../runtime/deno_backend.ts";
+import { platform } from "../runtime/platform.ts";
 import { readTcpOptions } from "./options.ts";
 
 /** Twice to eight times the bytes that a socket takes, with the system's defaults, before somebody reads from it. */
@@ -23,7 +23,7 @@ export function connectStream(
   address: SocketAddress,
   options: ConnectOptions | undefined,
 ): Promise<StreamConnection> {
-  return openConnection(denoBackend, address, options);
+  return openConnection(platform, address, options);
 }
 
 /** Connects with a backend: that of the runtime, or a host of a network in memory. */
@@ -64,7 +64,7 @@ export async function openTransport(
   address: SocketAddress,
   settings: TcpSettings,
   cancellation: Cancellation | undefined,
-  backend: Backend = denoBackend,
+  backend: Backend = platform,
 ): Promise<Transport> {
   const open = (signal?: AbortSignal) =>
     address.host === undefined

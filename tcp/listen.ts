@@ -2,7 +2,7 @@ import { StreamListener } from "../connection/stream_listener.ts";
 import { checkSocketAddress } from "../core/address_check.ts";
 import { toSocketError } from "../core/error_mapping.ts";
 import type { Backend } from "../runtime/backend.ts";
-import { denoBackend } from "../runtime/deno_backend.ts";
+import { platform } from "../runtime/platform.ts";
 import type {
   Address,
   Listener,
@@ -17,7 +17,7 @@ import { readListenOptions, readUnixListenOptions } from "./options.ts";
 export async function openListener(
   address: SocketAddress,
   options: (ListenOptions & UnixListenOptions) | undefined,
-  backend: Backend = denoBackend,
+  backend: Backend = platform,
 ): Promise<Listener<SocketAddress>> {
   const operation = "listen";
   const where = checkSocketAddress(operation, address, 0);

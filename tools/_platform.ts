@@ -1,10 +1,10 @@
 import { withoutComments } from "./_files.ts";
 
 const PLATFORM_ROOM = "runtime/";
-/** `Deno.connect` or `"node:net"`, but not `"Deno.customInspect"`, which is a name that the platform looks up. */
-const PLATFORM_NAME = /(?<!["'`\w.])Deno\.\w+|(?<=["'`])node:\w+/g;
+/** `Deno.connect`, `Bun.connect` or `"node:net"`, but not `"Deno.customInspect"`, which is a name that the platform looks up. */
+const PLATFORM_NAME = /(?<!["'`\w.])(?:Deno|Bun)\.\w+|(?<=["'`])node:\w+/g;
 
-/** Finds published modules outside `runtime/` that name `Deno.*` or `node:*`, as values or as types. */
+/** Finds published modules outside `runtime/` that name `Deno.*`, `Bun.*` or `node:*`, as values or as types. */
 export async function platformProblems(sources: readonly string[]): Promise<string[]> {
   const problems: string[] = [];
   for (const path of sources) {

@@ -50,7 +50,7 @@ function examples(title: string, files: readonly string[]): Step {
     title,
     async run(): Promise<StepResult> {
       const { success, output } = await runDeno(["test", "--doc", "--allow-net", ...files], {
-        timeout: 90_000,
+        timeout: 300_000,
       });
       if (!success || /^ok \| [1-9]\d* passed/m.test(output)) return { success, output };
       return { success: false, output: `${output}\nno example ran` };

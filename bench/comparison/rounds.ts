@@ -1,7 +1,7 @@
 /** Measures ratios in rounds. All contenders work in turn within a round, so that all meet the same noise. */
 import type { CurveSpec, PeerName, RowSpec } from "../rows.ts";
 import { curveCounts, curveOptions } from "../rows.ts";
-import type { ContenderName, Runner } from "./runner.ts";
+import type { ContenderName, OursName, Runner } from "./runner.ts";
 import type { Curve, CurvePoint, PeerRatio, Row } from "./results.ts";
 
 const ROUNDS = 11;
@@ -23,9 +23,10 @@ interface Rated {
 /** Measures all contenders one after the other, and reverses the order after each round. */
 async function rounds(
   count: number,
-  contenders: readonly ContenderName[],
+  [own, ...peers]: readonly [OursName, ...PeerName[]],
   rate: (contender: ContenderName) => Promise<number>,
 ): Promise<Map<ContenderName, Rated>> {
+  const contenders: ContenderName[] = [own, ...peers];
   const rates = new Map<ContenderName, number[]>(contenders.map((name) => [name, []]));
   // The first round only lets the compilers optimise the code of all contenders.
   for (let round = -1; round < count; round++) {
@@ -35,7 +36,7 @@ async function rounds(
       if (round >= 0) rates.get(contender)!.push(measured);
     }
   }
-  const ours = rates.get("ours")!;
+  const ours = rates.get(own)!;
   return new Map([...rates].map(([contender, theirs]) => {
     const ratios = ours.map((rate, round) => rate / theirs[round]);
     return [contender, {
@@ -50,16 +51,17 @@ async function rounds(
 export async function measureRow(runner: Runner, row: RowSpec): Promise<Row> {
   const { name, unit, work, options, counts } = row;
   const peers = Object.keys(row.peers) as PeerName[];
+  const own: OursName = row.on === undefined ? "ours" : `ours on ${row.on}`;
   const rated = await rounds(
     ROUNDS,
-    ["ours", ...peers],
+    [own, ...peers],
     async (contender) => await runner.rate(contender, work, options, MILLISECONDS) / counts,
   );
   return {
     name,
     unit,
     rounds: ROUNDS,
-    rate: rated.get("ours")!.rate,
+    rate: rated.get(own)!.rate,
     ...row.overview === undefined ? {} : { overview: row.overview },
     peers: peers.map((peer): PeerRatio => {
       const target = row.peers[peer];

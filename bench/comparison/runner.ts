@@ -3,13 +3,18 @@ import type { Peer, WorkName, WorkOptions } from "../contenders/work.ts";
 import { Child, MEASURED_CPU, PEER_CPU, pinned } from "./child.ts";
 import type { Toolchain } from "./toolchain.ts";
 
-export type ContenderName = "ours" | PeerName;
+/** This package, on Deno if nothing else is said. */
+export type OursName = "ours" | "ours on Node" | "ours on Bun";
+
+export type ContenderName = OursName | PeerName;
 
 type Program = "deno" | "node" | "bun" | "client";
 
 /** The program that each contender runs in, and its name in that program. */
 const PROGRAMS: Readonly<Record<ContenderName, readonly [Program, name: string]>> = {
   ours: ["deno", "ours"],
+  "ours on Node": ["node", "ours"],
+  "ours on Bun": ["bun", "ours"],
   "ours, one by one": ["deno", "oneByOne"],
   "raw Deno": ["deno", "raw"],
   "raw, fresh buffers": ["deno", "rawFresh"],
@@ -71,14 +76,15 @@ export class Runner implements AsyncDisposable {
 
   #command(name: Program): string[] {
     const source = (file: string) => new URL(`programs/${file}.ts`, import.meta.url).pathname;
-    const { node, bun, client } = this.#tools;
+    const { node, bun, client, folder } = this.#tools;
+    const copy = (file: string) => `${folder}/bench/comparison/programs/${file}.ts`;
     switch (name) {
       case "deno":
         return [Deno.execPath(), "run", "-A", "--unstable-net", source("deno")];
       case "node":
-        return [node, source("node")];
+        return [node, copy("node")];
       case "bun":
-        return [bun, source("bun")];
+        return [bun, copy("bun")];
       case "client":
         return [client];
     }

@@ -276,7 +276,8 @@ export class ViewSide {
       BrokenPipe: this.peer.closed,
     };
     this.#check(because[kind] ?? false, `${what}: ${error.message}`);
-    if (kind === "Closed") this.closed = true;
+    // On Node and Bun a peer that aborts with unread input resets the connection. Nothing more comes then.
+    if (kind === "Closed" || kind === "ConnectionReset") this.closed = true;
   }
 
   /**

@@ -100,7 +100,13 @@ function giving(make: () => unknown): Codec<unknown> {
 }
 
 class Point {
-  constructor(readonly x: number, readonly y: number) {}
+  readonly x: number;
+  readonly y: number;
+
+  constructor(x: number, y: number) {
+    this.x = x;
+    this.y = y;
+  }
 }
 
 /** An object with private state, which `toJSON` shows if `tells` is true. */

@@ -21,10 +21,13 @@ function pieceOf(transfer: number, at: number): Uint8Array<ArrayBuffer> {
 
 /** Checks each piece as it comes, and keeps no bytes. */
 class Checker {
+  readonly transfer: number;
   received = 0;
   #piece = new Uint8Array();
 
-  constructor(readonly transfer: number) {}
+  constructor(transfer: number) {
+    this.transfer = transfer;
+  }
 
   take(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {

@@ -1,0 +1,58 @@
+/** The tests of `tests/unit` that do not run on every runtime, and why. A test that is not named here runs on all. */
+
+/** A test whose statement a runtime cannot keep, or that looks at a part of Deno. */
+export interface Exception {
+  /** The path from `tests/unit`. */
+  readonly file: string;
+  /** The beginning of the titles. */
+  readonly title: string;
+  readonly runtimes: readonly ("node" | "bun")[];
+  readonly reason: string;
+}
+
+const BOTH = ["node", "bun"] as const;
+
+export const EXCEPTIONS: readonly Exception[] = [
+  {
+    file: "connection/stream_views_writable_test.ts",
+    title: "K7: a pipe's signal aborts at once while the destination's peer takes nothing",
+    runtimes: ["node"],
+    reason: "pipeTo of Node rejects with the error of the write, not with the signal's reason",
+  },
+  {
+    file: "core/errors_test.ts",
+    title: "E1, E2: connect is Unreachable",
+    runtimes: ["bun"],
+    reason: "Bun says ECONNREFUSED, whatever has failed",
+  },
+  {
+    file: "framing/framing_check_codec_test.ts",
+    title: "checkCodec() finds frames that cannot be compared: Headers",
+    runtimes: ["bun"],
+    reason: "Headers of Bun have properties of their own",
+  },
+  {
+    file: "serve/serve_test.ts",
+    title: "V1: a server has its address, and counts its connections",
+    runtimes: BOTH,
+    reason: "Deno.inspect, which shows a handle in its own form",
+  },
+  {
+    file: "tcp/connecting_test.ts",
+    title: "C1: timeout and signal cover an attempt that nobody answers",
+    runtimes: BOTH,
+    reason: "its listener has a full backlog, and Node and Bun accept every client",
+  },
+  {
+    file: "tcp/listening_test.ts",
+    title: "listen() takes a backlog and a port",
+    runtimes: ["bun"],
+    reason: "listeners of Bun have a backlog of 512, and no other",
+  },
+];
+
+/**
+ * The tests of each file that need Deno itself: most replace its sockets, to make a listener or an attempt fail as the
+ * test wants. Their number is checked, so that no test leaves the other runtimes unnoticed.
+ */
+export const NEED_DENO: Readonly<Record<string, number>> = {};
