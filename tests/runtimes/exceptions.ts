@@ -25,6 +25,25 @@ export const EXCEPTIONS: readonly Exception[] = [
     runtimes: ["bun"],
     reason: "Bun says ECONNREFUSED, whatever has failed",
   },
+  ...["parseAddress() reads what", "E1: parseAddress() takes", "a host is an IPv6 address exactly"]
+    .map((title): Exception => ({
+      file: "core/property_test.ts",
+      title,
+      runtimes: ["bun"],
+      reason: "they compare with URL, and that of Bun reads some IPv6 addresses in another way",
+    })),
+  {
+    file: "core/fuzz_test.ts",
+    title: "parseAddress keeps its promises",
+    runtimes: ["bun"],
+    reason: "it compares with URL, and that of Bun reads some IPv6 addresses in another way",
+  },
+  {
+    file: "framing/framed_memory_test.ts",
+    title: "F4: over TCP, at most the limit and one read wait",
+    runtimes: ["bun"],
+    reason: "one read of Bun has up to 512 KiB, and the test allows 124",
+  },
   {
     file: "framing/framing_check_codec_test.ts",
     title: "checkCodec() finds frames that cannot be compared: Headers",
@@ -55,4 +74,22 @@ export const EXCEPTIONS: readonly Exception[] = [
  * The tests of each file that need Deno itself: most replace its sockets, to make a listener or an attempt fail as the
  * test wants. Their number is checked, so that no test leaves the other runtimes unnoticed.
  */
-export const NEED_DENO: Readonly<Record<string, number>> = {};
+export const NEED_DENO: Readonly<Record<string, number>> = {
+  "connection/conformance_over_test.ts": 52,
+  "core/bad_input_permissions_test.ts": 1,
+  "core/everything_cancelling_test.ts": 28,
+  "core/everything_parking_test.ts": 3,
+  "core/everything_test.ts": 2,
+  "core/fairness_test.ts": 1,
+  "serve/serve_arguments_test.ts": 1,
+  "serve/serve_disconnected_test.ts": 1,
+  "serve/serve_errors_test.ts": 3,
+  "serve/serve_finishing_test.ts": 1,
+  "serve/serve_limits_test.ts": 1,
+  "serve/serve_proxy_test.ts": 1,
+  "serve/serve_refused_test.ts": 4,
+  "serve/serve_shutdown_test.ts": 16,
+  "tcp/accepting_test.ts": 31,
+  "tcp/connecting_test.ts": 8,
+  "tcp/listening_test.ts": 14,
+};
