@@ -8,11 +8,11 @@
 
 import { notAConnection, StreamConnection } from "./connection/stream_connection.ts";
 import { StreamListener } from "./connection/stream_listener.ts";
-import { checkAddress } from "./core/address_check.ts";
+import { checkAddress, checkSocketAddress } from "./core/address_check.ts";
 import { checkOptions, describe, invalidInput, readArguments } from "./core/arguments.ts";
 import { toSocketError } from "./core/error_mapping.ts";
 import { denoBackend } from "./runtime/deno_backend.ts";
-import { readListenOptions } from "./tcp/options.ts";
+import { readListenOptions, readUnixListenOptions } from "./tcp/options.ts";
 import { ClientHandshake } from "./tls/client_handshake.ts";
 import { readClientOptions, readServerOptions } from "./tls/options.ts";
 import { ServerHandshake, TlsServer } from "./tls/server_handshake.ts";
@@ -31,9 +31,13 @@ import type {
   ListenOptions,
   OperationOptions,
   SocketAddress,
+  TcpOptions,
   TlsClientOptions,
   TlsConnection,
   TlsServerOptions,
+  TransportListener,
+  UnixAddress,
+  UnixListenOptions,
 } from "./types.ts";
 
 /**
@@ -83,11 +87,11 @@ export async function connectTls(
 }
 
 /**
- * Listens on a TCP port for clients that speak TLS. `accept`, the iteration and `serve` give connections whose handshake
+ * Listens on a TCP port or a Unix socket for clients that speak TLS. `accept`, the iteration and `serve` give connections whose handshake
  * is done: each is a {@linkcode TlsConnection}. Handshakes run side by side, so a silent client blocks nobody; it is
  * dropped after `handshakeTimeout`. A client whose handshake fails is dropped, and the next one is waited for.
  *
- * @param address A host of this machine and a port; port 0 lets the system choose.
+ * @param address A host of this machine and a port, or the path of a Unix socket; port 0 lets the system choose.
  * @param options The certificate and its key, further options of TLS, and those of `listen`. With `clientCaCerts` every
  * client must show a certificate that one of these authorities has signed.
  * @returns The listener, once it listens.
@@ -127,16 +131,26 @@ export function listenTls(
   address: Address,
   options: ListenOptions & TlsServerOptions,
 ): Promise<Listener>;
+/** Listens on a Unix socket for clients that speak TLS, as the first form says. */
+export function listenTls(
+  address: UnixAddress,
+  options: UnixListenOptions & TlsServerOptions,
+): Promise<Listener<UnixAddress>>;
+/** Listens for clients that speak TLS on an address of either kind. */
+export function listenTls(
+  address: SocketAddress,
+  options: TcpOptions & TlsServerOptions,
+): Promise<Listener<SocketAddress>>;
 export async function listenTls(
-  address: Address,
-  options: ListenOptions & TlsServerOptions,
+  address: SocketAddress,
+  options: ListenOptions & UnixListenOptions & TlsServerOptions,
 ): Promise<Listener<SocketAddress>> {
   const operation = "listenTls";
-  const where = checkAddress(operation, address, 0);
-  const { settings, sendQueueLimit } = readListenOptions(operation, options);
+  const where = checkSocketAddress(operation, address, 0);
+  const { sendQueueLimit, open } = readListener(operation, where, options);
   const server = await TlsServer.load(operation, readServerOptions(operation, options));
   try {
-    const source = await denoBackend.listen(where, settings);
+    const source = await open();
     const acceptor = new TlsAcceptor(source, server, sendQueueLimit);
     return new StreamListener(
       acceptor,
@@ -152,7 +166,7 @@ export async function listenTls(
  * Speaks TLS on a connection that is open already, as SMTP, PostgreSQL or LDAP do in mid-stream (STARTTLS). It works on
  * every connection: over TCP, a Unix socket, a transport of your own, or TLS itself.
  *
- * What waits to be sent leaves first. From the call on, the old handle is `Closed`; closing or aborting it does nothing
+ * Sends that wait leave first. From the call on, the old handle is `Closed`; closing or aborting it does nothing
  * to the new one.
  *
  * @param connection The connection to take over. No receiving call may be under way, and every byte that has come must
@@ -219,6 +233,20 @@ export async function startTls(
   if (!StreamConnection.is(connection)) throw notAConnection(operation);
   const side = readSide(operation, connection, options);
   return await startOverConnection(operation, connection, side, options);
+}
+
+/** Reads the options of a listener of either kind, and gives the function that opens it. */
+function readListener(
+  operation: string,
+  where: SocketAddress,
+  options: (ListenOptions & UnixListenOptions) | undefined,
+): { readonly sendQueueLimit: number; open(): Promise<TransportListener> } {
+  if (where.host === undefined) {
+    const { settings, sendQueueLimit } = readUnixListenOptions(operation, where.path, options);
+    return { sendQueueLimit, open: () => denoBackend.listenUnix(where, settings) };
+  }
+  const { settings, sendQueueLimit } = readListenOptions(operation, options);
+  return { sendQueueLimit, open: () => denoBackend.listen(where, settings) };
 }
 
 function readSide(

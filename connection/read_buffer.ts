@@ -47,6 +47,9 @@ interface BorrowedBuffer {
 export class ReadBuffer {
   #bytes: Uint8Array<ArrayBuffer> | undefined;
   #size = SMALLEST_READ_BYTES;
+  /** The largest buffer for a conversation, and for a stream one way. */
+  #usual = USUAL_READ_BYTES;
+  #largest = LARGEST_READ_BYTES;
   #start = 0;
   #end = 0;
   #smallReads = 0;
@@ -73,6 +76,12 @@ export class ReadBuffer {
       new Uint8Array(this.#size);
   }
 
+  /** Sets the most bytes that a read of this transport ever brings. */
+  limitReads(bytes: number): void {
+    this.#usual = Math.min(bytes, USUAL_READ_BYTES);
+    this.#largest = Math.min(bytes, LARGEST_READ_BYTES);
+  }
+
   /** Notes that a read has filled the first `count` bytes of the buffer. */
   filled(count: number): void {
     this.#start = 0;
@@ -80,8 +89,8 @@ export class ReadBuffer {
     if (count === this.#size) {
       this.#fullReads += 1;
       this.#size = this.#fullReads > FULL_READS_TO_GROW
-        ? LARGEST_READ_BYTES
-        : Math.min(this.#size * 4, USUAL_READ_BYTES);
+        ? this.#largest
+        : Math.min(this.#size * 4, this.#usual);
       this.#smallReads = 0;
       return;
     }

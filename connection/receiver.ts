@@ -58,10 +58,9 @@ export class Receiver implements InputConsumer, TurnWaiter {
     throw new SocketError("InvalidInput", operation, reason, { address: this.#state.peer });
   }
 
-  /** Throws if bytes have come that nobody has received, or if no more can come. */
+  /** Throws if no more can come. */
   checkStream(operation: string): void {
     const state = this.#state;
-    this.#checkNothingUnread(operation);
     if (!state.readEnded) return;
     if (!state.peerEnded) throw state.brokenError(state.failure!, operation);
     const reason = "the peer has ended its side";

@@ -1,7 +1,6 @@
 import { invalidInput, isArray } from "../core/arguments.ts";
 import { Cancellation, waitUnlessCancelled } from "../core/cancellation.ts";
 import { fromCodec } from "../core/error_mapping.ts";
-import { deferred } from "../core/waiting_calls.ts";
 import type { SocketError } from "../errors.ts";
 import { durationSince, observed, openingTime, report } from "../observe/observers.ts";
 import type {
@@ -18,7 +17,8 @@ import { CheckedTransport } from "./checked_transport.ts";
 import { ConnectionState } from "./connection_state.ts";
 import { DisconnectWatch } from "./disconnect_watch.ts";
 import { type CloseLimits, deliver, readCloseLimits } from "./graceful_close.ts";
-import { HandedTransport } from "./handed_transport.ts";
+import { HandOver } from "./hand_over.ts";
+import type { HandedTransport } from "./handed_transport.ts";
 import type { ReceivedBytes, StreamReader } from "./pending_receive.ts";
 import { ReadAhead } from "./read_ahead.ts";
 import { Receiver } from "./receiver.ts";
@@ -51,8 +51,7 @@ export class StreamConnection implements Connection<SocketAddress> {
   #disconnectWatch: DisconnectWatch | undefined;
   #closeObservers: readonly CloseObserver[] = NO_OBSERVERS;
   #closing: Promise<void> | undefined;
-  /** The transport that was given away, until the connection is known that has taken this one's place. */
-  #handed: HandedTransport | undefined;
+  #handOver: HandOver | undefined;
   #successor: StreamConnection | undefined;
 
   static is(handle: unknown): handle is StreamConnection {
@@ -148,6 +147,11 @@ export class StreamConnection implements Connection<SocketAddress> {
     this.#closeObservers = this.#closeObservers.filter((one) => one !== observer);
   }
 
+  /** Sets the most bytes that a read of the transport ever brings: a larger buffer would be for nothing. */
+  protected limitReads(bytes: number): void {
+    this.#receiver.input.buffer.limitReads(bytes);
+  }
+
   /** Returns the signal that aborts when the peer has left, or when this side closes. */
   disconnectSignal(): AbortSignal {
     this.#disconnectWatch ??= new DisconnectWatch(this.#state, this.#makeReadAhead());
@@ -162,7 +166,7 @@ export class StreamConnection implements Connection<SocketAddress> {
   /** Notes the connection that has taken this one's place, and hands on what a PROXY header said. */
   setSuccessor(successor: StreamConnection): void {
     this.#successor = successor;
-    this.#handed = undefined;
+    this.#handOver?.settle();
     const { remoteAddress, peerAddress } = this.#state;
     if (remoteAddress !== peerAddress) successor.#state.setClientAddress(remoteAddress);
   }
@@ -177,53 +181,19 @@ export class StreamConnection implements Connection<SocketAddress> {
     return this.#state.peer;
   }
 
-  /** Throws if `handOver` cannot begin. */
-  checkCanHandOver(operation: SendOperation, cancellation: Cancellation | undefined): void {
-    this.#receiver.checkCanHandOver(operation, cancellation);
-    this.#sender.checkUsable(operation);
+  /** Does what comes before `handOver`: see `HandOver`. */
+  prepareHandOver(...args: Parameters<HandOver["prepare"]>): Promise<void> {
+    this.#handOver ??= new HandOver(this.#state, this.#sender, this.#receiver);
+    return this.#handOver.prepare(...args);
   }
 
-  /**
-   * Does what comes before the transport is given away; every call is `Closed` meanwhile. If it throws, or if bytes have
-   * come, the connection is as it was before.
-   */
-  async prepareHandOver(operation: SendOperation, prepare: () => Promise<void>): Promise<void> {
-    const state = this.#state;
-    state.setReserved(true);
-    try {
-      await prepare();
-      if (state.phase !== "open") throw state.closedError(operation);
-      this.#receiver.checkStream(operation);
-    } catch (error) {
-      state.setReserved(false);
-      throw error;
-    }
-  }
-
-  /**
-   * Gives the transport away after everything that was sent has left. `prepareHandOver` comes first.
-   */
+  /** Gives the transport away, and closes the connection without it. `prepareHandOver` comes first. */
   async handOver(operation: SendOperation): Promise<HandedTransport> {
-    const state = this.#state;
-    const { promise, resolve } = deferred<void>();
-    this.#closing = promise;
-    state.beginClose();
-    this.#sender.ignoreRejections();
-    try {
-      await this.#sender.waitIdle();
-      if (state.phase === "closed") throw state.closedError(operation);
-      const failure = state.sendFailure ?? state.failure;
-      if (failure !== undefined) throw state.brokenError(failure, operation);
-      const { input } = this.#receiver;
-      const pending = input.handOver();
-      const unread = input.buffer.length === 0 ? undefined : input.buffer.take(Infinity);
-      state.handOver();
-      this.#sender.close();
-      this.#onClose();
-      return this.#handed = new HandedTransport(state.transport, pending, unread);
-    } finally {
-      resolve();
-    }
+    const taking = this.#handOver!.take(operation);
+    this.#closing = taking.then(() => {}, () => {});
+    const handed = await taking;
+    this.#onClose();
+    return handed;
   }
 
   /** Sets if calls that wait keep the process alive. A close does in any case. */
@@ -336,7 +306,7 @@ export class StreamConnection implements Connection<SocketAddress> {
 
   /** Closes gracefully with limits that are checked, as a server does after its handler. */
   closeAfterHandler(limits: CloseLimits): Promise<void> {
-    this.#dropHanded();
+    this.#handOver?.drop();
     if (this.#state.phase === "closed") return Promise.resolve();
     if (this.#closing === undefined) {
       this.#state.beginClose();
@@ -372,7 +342,7 @@ export class StreamConnection implements Connection<SocketAddress> {
    * @param tornBy The error of the send that had to be given up half-way, if that is the reason.
    */
   abort(tornBy?: SocketError): void {
-    this.#dropHanded();
+    this.#handOver?.drop();
     if (!this.#state.close(tornBy)) return;
     this.#receiver.close();
     this.#sender.close();
@@ -402,16 +372,6 @@ export class StreamConnection implements Connection<SocketAddress> {
   giveUp(error: SocketError): void {
     this.#state.giveUp(error);
     this.abort();
-  }
-
-  /** Ends the handshake for which the transport was given away. */
-  #dropHanded(): void {
-    try {
-      this.#handed?.close();
-    } catch {
-      // The runtime's TLS has taken it over.
-    }
-    this.#handed = undefined;
   }
 
   #onClose(): void {

@@ -6,6 +6,8 @@ import { checkPeer } from "./peer_check.ts";
 import type { ClientSettings } from "./options.ts";
 import { clientContext, clientTrust } from "./own_certificates.ts";
 
+/** The content of a TLS record (RFC 8446, 5.1), which is what a read of the runtime's own TLS brings at most. */
+const LARGEST_RECORD_BYTES = 16 * 1024;
 /** The runtime's own TLS does not tell which of the two it speaks, and speaks no other. */
 const SOME_PROTOCOL = "TLSv1.2 or TLSv1.3";
 
@@ -58,7 +60,7 @@ export class ClientHandshake implements Handshake {
         serverName: serverNameOf(host),
         peerCertificate: certificate,
       });
-      return { transport: session.transport, info };
+      return { transport: session.transport, info, largestRead: LARGEST_RECORD_BYTES };
     } catch (error) {
       closeQuietly(session.transport);
       throw error;
@@ -92,7 +94,7 @@ export class ClientHandshake implements Handshake {
       });
       const { protocol, cipher, alpnProtocol, serverName, chain: [peerCertificate] } = session;
       const info = makeInfo({ protocol, cipher, alpnProtocol, serverName, peerCertificate });
-      return { transport: engine, info };
+      return { transport: engine, info, largestRead: undefined };
     } catch (error) {
       await engine.fail();
       throw error;

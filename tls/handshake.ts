@@ -8,6 +8,8 @@ export interface EstablishedTls {
   /** Moves the bytes of the program. */
   readonly transport: Transport;
   readonly info: TlsInfo;
+  /** The most bytes that a read ever brings; undefined if that is a matter of the buffer alone. */
+  readonly largestRead: number | undefined;
 }
 
 /** The transport that TLS is to run over, and what is known about it. */

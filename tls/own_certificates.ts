@@ -2,11 +2,11 @@ import { invalidInput } from "../core/arguments.ts";
 import type { Certificate } from "./certificate.ts";
 import type { Authorities, OwnCertificate } from "./options.ts";
 import { readPemCertificates } from "./pem.ts";
-import { TrustStore } from "./trust_store.ts";
+import { TrustStore } from "./peer_check.ts";
 
 /** The part of the platform that knows keys and trusts authorities. It is loaded when TLS needs it. */
 export type Certificates = typeof import("../runtime/node_certificates.ts");
-/** What several sessions share: a certificate with its key, and trusted authorities. */
+/** A certificate with its key, and trusted authorities: parts that several sessions share. */
 export type SecureContext = ReturnType<Certificates["makeContext"]>;
 
 /** Contexts to keep: a server has one for each of its names. */

@@ -1,8 +1,39 @@
 import { SocketError } from "../errors.ts";
 import type { NodeTlsSession } from "../runtime/node_tls.ts";
-import type { Certificates } from "./own_certificates.ts";
+import type { Certificate } from "./certificate.ts";
 import { distrustReason } from "./trust.ts";
-import type { TrustStore } from "./trust_store.ts";
+
+/** The authorities that one side trusts, found by their subject. */
+export class TrustStore {
+  readonly #bySubject = new Map<string, Certificate[]>();
+  readonly #fallback: TrustStore | undefined;
+
+  /** @param fallback Authorities that are trusted as well. */
+  constructor(certificates: readonly Certificate[], fallback?: TrustStore) {
+    this.#fallback = fallback;
+    for (const certificate of certificates) {
+      const key = keyOf(certificate.subject);
+      const others = this.#bySubject.get(key);
+      if (others === undefined) this.#bySubject.set(key, [certificate]);
+      else others.push(certificate);
+    }
+  }
+
+  /** Returns the trusted authorities with this subject, which is compared byte by byte. */
+  find(subject: Uint8Array): readonly Certificate[] {
+    const own = this.#bySubject.get(keyOf(subject)) ?? [];
+    return this.#fallback === undefined ? own : [...own, ...this.#fallback.find(subject)];
+  }
+}
+
+function keyOf(subject: Uint8Array): string {
+  return String.fromCharCode(...subject);
+}
+
+/** The part of the platform that checks signatures. */
+interface SignatureCheck {
+  isSignedBy(certificate: Uint8Array, issuer: Uint8Array): boolean;
+}
 
 /** The demands on the peer of a session. */
 export interface PeerDemands {
@@ -11,7 +42,7 @@ export interface PeerDemands {
   /** The host that a server's certificate must be for. */
   readonly host: string | undefined;
   readonly trust: TrustStore;
-  readonly platform: Certificates;
+  readonly platform: SignatureCheck;
 }
 
 /**

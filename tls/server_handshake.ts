@@ -3,8 +3,7 @@ import { readClientHello } from "./client_hello.ts";
 import { type EstablishedTls, type Handshake, makeInfo, type TlsGround } from "./handshake.ts";
 import { type OwnCertificate, readOwnCertificate, type ServerSettings } from "./options.ts";
 import { type Certificates, checkOwnCertificate, serverContext } from "./own_certificates.ts";
-import { checkPeer } from "./peer_check.ts";
-import { TrustStore } from "./trust_store.ts";
+import { checkPeer, TrustStore } from "./peer_check.ts";
 
 /** The part of the platform that speaks TLS. It is loaded when a server begins. */
 type TlsEngine = typeof import("../runtime/node_tls.ts");
@@ -90,7 +89,7 @@ export class ServerHandshake implements Handshake {
         const { protocol, cipher, alpnProtocol, chain } = session;
         const peerCertificate = clientTrust === undefined ? undefined : chain[0];
         const info = makeInfo({ protocol, cipher, alpnProtocol, serverName, peerCertificate });
-        return { transport: tls, info };
+        return { transport: tls, info, largestRead: undefined };
       } catch (error) {
         await tls.fail();
         throw error;

@@ -65,10 +65,9 @@ export async function startOverConnection(
   options: OperationOptions,
 ): Promise<TlsStreamConnection> {
   const cancellation = Cancellation.read(operation, options);
-  connection.checkCanHandOver(operation, cancellation);
   const { peer, sendQueueLimit } = connection;
+  await connection.prepareHandOver(operation, cancellation, () => side.prepare());
   return await untilCancelled(operation, cancellation, peer, async (signal) => {
-    await connection.prepareHandOver(operation, () => side.prepare());
     const handed = await handOver(connection, operation, signal);
     const ground = {
       transport: handed.hasReadAhead ? handed : handed.inner,

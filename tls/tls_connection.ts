@@ -14,9 +14,10 @@ import {
 export class TlsStreamConnection extends StreamConnection implements TlsConnection<SocketAddress> {
   readonly tls: TlsInfo;
 
-  constructor({ transport, info }: EstablishedTls, sendQueueLimit: number) {
+  constructor({ transport, info, largestRead }: EstablishedTls, sendQueueLimit: number) {
     super(transport, sendQueueLimit);
     this.tls = info;
+    if (largestRead !== undefined) this.limitReads(largestRead);
   }
 }
 

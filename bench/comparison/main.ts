@@ -5,6 +5,7 @@
  *     deno task bench:peers ping-pong
  */
 import { measureResp, RESP } from "../resp_redis.ts";
+import { measureTls, TLS } from "../tls_ratios.ts";
 import { CURVES, ROWS } from "../rows.ts";
 import { Runner } from "./runner.ts";
 import { LIMITS } from "./limits.ts";
@@ -55,6 +56,10 @@ async function measure(wanted: (name: string) => boolean): Promise<Results> {
     results.limits.push(...limits);
     Object.assign(results.versions, versions);
   }
+  if (wanted(TLS)) {
+    progress(TLS);
+    results.rows.push(...await measureTls(tools.node));
+  }
   for (const curve of CURVES.filter(({ title }) => wanted(title))) {
     progress(curve.title);
     results.curves.push(await measureCurve(runner, curve));
@@ -65,7 +70,7 @@ async function measure(wanted: (name: string) => boolean): Promise<Results> {
 const words = Deno.args.join(" ").toLowerCase();
 const results = await measure((name) => name.toLowerCase().includes(words));
 if (results.rows.length + results.limits.length + results.curves.length === 0) {
-  const names = [...[...ROWS, ...LIMITS].map(({ name }) => name), RESP];
+  const names = [...[...ROWS, ...LIMITS].map(({ name }) => name), RESP, TLS];
   console.error(
     ["no row has that name; the names are:", ...names, ...CURVES.map(({ title }) => title)]
       .join("\n  "),

@@ -36,6 +36,7 @@ const SMALL_BUFFERS = "echo 4096 16384 65536 >/proc/sys/net/ipv4/tcp_wmem";
 async function runSuite(
   { name, relay, mbit, rows }: Link,
   { family, filter }: typeof DIRECTIONS[number],
+  protocol: "TCP" | "TLS",
 ): Promise<void> {
   await using network = await Network.make({ relay, mirror: true });
   await network.sh("a", SMALL_BUFFERS);
@@ -45,7 +46,7 @@ async function runSuite(
   }
   const deno = [Deno.execPath(), "test", "--allow-net", "--no-check", "--config", CONFIG];
   const addresses = [ADDRESSES.a[family], ADDRESSES.b[family]];
-  const words = [...deno, "--filter", filter, PROGRAM, "--", ...addresses, name];
+  const words = [...deno, "--filter", filter, PROGRAM, "--", ...addresses, name, protocol];
   const { output } = await command("ip", "netns", "exec", network.space("a"), ...words);
   const [, passed, failed] = /\| (\d+) passed .*\| (\d+) failed/.exec(output) ?? [];
   assertEquals([Number(passed), Number(failed)], [rows, 0], output);
@@ -53,10 +54,13 @@ async function runSuite(
 }
 
 for (const link of LINKS) {
-  Deno.test(`the conformance suite holds over a link with ${link.title}, both ways`, async () => {
-    const ends = await Promise.allSettled(
-      DIRECTIONS.map((direction) => runSuite(link, direction)),
-    );
-    for (const end of ends) if (end.status === "rejected") throw end.reason;
-  });
+  for (const protocol of ["TCP", "TLS"] as const) {
+    const what = `the conformance suite of ${protocol}`;
+    Deno.test(`${what} holds over a link with ${link.title}, both ways`, async () => {
+      const ends = await Promise.allSettled(
+        DIRECTIONS.map((direction) => runSuite(link, direction, protocol)),
+      );
+      for (const end of ends) if (end.status === "rejected") throw end.reason;
+    });
+  }
 }

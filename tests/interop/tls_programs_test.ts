@@ -66,7 +66,7 @@ async function withOpenssl(
   const child = new Deno.Command("openssl", {
     args: [
       ...["s_server", "-accept", `${HOST}:${port}`, "-rev"],
-      // OpenSSL sends what follows the first certificate only if it is told to.
+      // Without this option OpenSSL sends the first certificate alone.
       ...["-cert", `${folder}/shown.pem`, "-cert_chain", `${folder}/shown.pem`],
       ...["-key", `${folder}/shown.key`, ...args],
     ],

@@ -1,7 +1,9 @@
 import {
   CLIENT_USE,
+  element,
   HOSTS,
   makeCertificate,
+  sequence,
   SERVER_USE,
   type TestAuthority,
   type TestCertificate,
@@ -18,6 +20,12 @@ export interface BadCertificate {
 }
 
 const ANY = /./;
+
+/** Writes the constraint by which an authority may sign for a domain only (RFC 5280, 4.2.1.10). */
+function permittedSubtree(domain: string): Uint8Array {
+  const name = element(0x82, new TextEncoder().encode(domain));
+  return sequence(element(0xa0, sequence(name)));
+}
 
 /** Makes certificates for a use that nobody may accept who trusts the authority. */
 export async function makeBadCertificates(
@@ -60,6 +68,12 @@ export async function makeBadCertificates(
     issuer: ca,
     authority: true,
     uses: [use === "server" ? CLIENT_USE : SERVER_USE],
+  });
+  const elsewhere = await makeCertificate({
+    subject: "Elsewhere",
+    issuer: ca,
+    authority: true,
+    extensions: [["2.5.29.30", permittedSubtree("elsewhere.test"), true]],
   });
   const row = async (
     what: string,
@@ -147,6 +161,11 @@ export async function makeBadCertificates(
       ...good,
       issuer: limited,
       chain: [limited],
+    }),
+    row("one below an authority that is limited to other names", {
+      ...good,
+      issuer: elsewhere,
+      chain: [elsewhere],
     }),
     row("one that has expired", { ...good, issuer: ca, from: -48, until: -1 }, /expired/),
     row("one that is not valid yet", { ...good, issuer: ca, from: 24, until: 48 }, /not valid yet/),

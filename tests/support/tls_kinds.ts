@@ -14,12 +14,14 @@ import {
   listenTls,
   recv,
   send,
+  type SocketAddress,
   startTls,
 } from "../../mod.ts";
 import { AwkwardTransport } from "./awkward_transport.ts";
 import { makeAuthority, type TestAuthority } from "./certificates.ts";
 import type { Random } from "./random.ts";
 import type { ResetStream, StreamKind, StreamPair } from "./stream_kinds.ts";
+import { SocketFolder } from "./unix_sockets.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 
@@ -44,7 +46,11 @@ async function sides(withCertificate = false) {
   };
 }
 
-function pairOf(near: Connection, far: Connection, end?: () => Promise<void>): StreamPair {
+function pairOf(
+  near: Connection<SocketAddress>,
+  far: Connection<SocketAddress>,
+  end?: () => Promise<void>,
+): StreamPair {
   return {
     near,
     far,
@@ -82,15 +88,20 @@ async function makeReset(): Promise<ResetStream> {
   };
 }
 
-/** The kind of `connectTls` and `listenTls`. The client has the runtime's TLS unless it shows a certificate. */
-export function tlsKind(withCertificate = false): StreamKind {
+/** The kind of `connectTls` and `listenTls`; `reach` is the address of its listeners if there is a link between. The client has the runtime's TLS unless it shows a certificate. */
+export function tlsKind(
+  withCertificate = false,
+  host: string = LOOPBACK.host,
+  reach: string = host,
+): StreamKind {
   return {
     endsWithTruncation: true,
     async makePair(): Promise<StreamPair> {
       const { client, server } = await sides(withCertificate);
-      const listener = await listenTls(LOOPBACK, server);
+      const listener = await listenTls({ host, port: 0 }, server);
+      const { port } = listener.address;
       const [near, far] = await Promise.all([
-        connectTls(listener.address, client),
+        connectTls({ host: reach, port }, client),
         accept(listener),
       ]);
       return pairOf(near, far, () => closeListener(listener));
@@ -154,6 +165,58 @@ export function memoryTlsKind(random: Random): StreamKind {
           abort(near);
           abort(far);
           return Promise.resolve();
+        },
+      };
+    },
+  };
+}
+
+/** The kind of `listenTls` and `startTls` over Unix sockets, each in a directory of its own. */
+export function unixTlsKind(): StreamKind {
+  const makePair = async () => {
+    const folder = await SocketFolder.make();
+    const { client, server } = await sides();
+    const listener = await listenTls(folder.next(), server);
+    const plain = await connect(listener.address);
+    const [near, far] = await Promise.all([
+      startTls(plain, { role: "client", ...client }),
+      accept(listener),
+    ]);
+    const end = async () => {
+      await closeListener(listener);
+      await folder[Symbol.asyncDispose]();
+    };
+    return { near, far, end };
+  };
+  return {
+    endsWithTruncation: true,
+    async makePair(): Promise<StreamPair> {
+      const { near, far, end } = await makePair();
+      return pairOf(near, far, end);
+    },
+    async makeReset(): Promise<ResetStream> {
+      const { client } = await sides();
+      const { server: { cert, key } } = await testAuthority();
+      const folder = await SocketFolder.make();
+      const { path } = folder.next();
+      const listener = Deno.listen({ transport: "unix", path });
+      const [one, raw] = await Promise.all([connect({ path }), listener.accept()]);
+      const [near, far] = await Promise.all([
+        startTls(one, { role: "client", ...client }),
+        startTls(connectionOver(raw), { role: "server", cert, key }),
+      ]);
+      // A Unix socket that is closed with unread input resets its peer.
+      await send(near, new Uint8Array([0]));
+      return {
+        near,
+        async reset(bytes: Uint8Array): Promise<void> {
+          if (bytes.length > 0) await send(far, bytes);
+          abort(far);
+        },
+        async [Symbol.asyncDispose](): Promise<void> {
+          abort(near);
+          listener.close();
+          await folder[Symbol.asyncDispose]();
         },
       };
     },

@@ -2,10 +2,11 @@
  * Runs the conformance suite of the unit tests on a host whose link returns each packet as if the peer had sent it.
  * Both ends of a connection are in this process, with the link between them.
  *
- * conformance.ts OWN-ADDRESS PEER-ADDRESS LINK
+ * conformance.ts OWN-ADDRESS PEER-ADDRESS LINK TCP|TLS
  */
 import { checkStream } from "../../support/check_stream.ts";
 import { tcpKind } from "../../support/stream_kinds.ts";
+import { tlsKind } from "../../support/tls_kinds.ts";
 
 /**
  * The rows that a link leaves out, because they cannot pass there, or not within a minute.
@@ -19,5 +20,8 @@ const LEFT_OUT: Record<string, readonly string[]> = {
   slow: ["row 4:"],
 };
 
-const [host, reach, link] = Deno.args;
-checkStream(`TCP from ${reach} over a ${link} link`, () => tcpKind(host, reach), LEFT_OUT[link]);
+const [host, reach, link, protocol] = Deno.args;
+const makeKind = protocol === "TLS"
+  ? () => tlsKind(false, host, reach)
+  : () => tcpKind(host, reach);
+checkStream(`${protocol} from ${reach} over a ${link} link`, makeKind, LEFT_OUT[link]);

@@ -19,6 +19,7 @@ import {
   startTls,
 } from "../../../mod.ts";
 import { AwkwardTransport } from "../../support/awkward_transport.ts";
+import { ScriptedTransport } from "../../support/scripted_transport.ts";
 import { withSeed } from "../../support/random.ts";
 import { testAuthority } from "../../support/tls_kinds.ts";
 
@@ -188,6 +189,29 @@ Deno.test("T4: startTls sends what waits first, and nothing in the clear after i
   raw.close();
   assertEquals(await starting, "UnexpectedEof");
   assertEquals(await kindOf(recv(one)), "Closed");
+});
+
+Deno.test("T4: a handshake that begins while the last sends leave is not lost", async () => {
+  const client = new ScriptedTransport();
+  const connecting = kindOf(startTls(connectionOver(client), { role: "client", ...clientOptions }));
+  const hello = (await client.nextWrite()).bytes;
+
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport);
+  await recv(connection, { timeout: 1 }).catch(() => {});
+  const sent = send(connection, new TextEncoder().encode("220 go ahead"));
+  const write = await transport.nextWrite();
+  const controller = new AbortController();
+  const { signal } = controller;
+  const starting = kindOf(startTls(connection, { role: "server", ...serverOptions, signal }));
+  (await transport.nextRead()).give(hello);
+  write.take();
+  await sent;
+  assertEquals((await transport.nextWrite()).bytes[0], 22);
+  controller.abort();
+  assertEquals(await starting, "Aborted");
+  (await client.nextRead()).end();
+  assertEquals(await connecting, "UnexpectedEof");
 });
 
 Deno.test("T4: the handle that startTls has taken over is Closed, and does nothing to the session", async () => {
