@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { faultTest } from "./support/fault_test.ts";
 import { ADDRESSES } from "./support/network.ts";
 import { connectedHosts, endKind } from "./support/pairs.ts";
+import { settled } from "./support/settled.ts";
 
 const FRAME = 1024 * 1024 - 7;
 const MANY = 100;
@@ -82,12 +83,3 @@ faultTest(
     assertEquals(await server.do("shutdown", { timeout: 5000 }), { drained: 0, aborted: 0 });
   },
 );
-
-/** Waits until a number is above 0 and has stayed the same for 100 ms. */
-async function settled(read: () => Promise<number>): Promise<void> {
-  for (let last = 0, since = 0, now: number; since < 5; last = now) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    now = await read();
-    since = now > 0 && now === last ? since + 1 : 0;
-  }
-}

@@ -85,12 +85,21 @@ function checkMissing(report: Report, name: string, host: string): void {
   assert(report.message!.endsWith(`run again with --allow-net=${host}`), report.message);
 }
 
+/** The functions that need the permission for their address, and that address. */
+const NEED_ADDRESS: readonly (readonly [name: string, aim: keyof Aims])[] = [
+  ["listen", "listen"],
+  ["listenTls", "listen"],
+  ["bindUdp", "bindUdp"],
+  ["connect", "connect"],
+  ["connectTls", "connect"],
+];
+
 for (const { title, flags } of SETTINGS) {
   for (const host of ["127.0.0.1", "::1"]) {
-    for (const name of ["listen", "bindUdp", "connect"] as const) {
+    for (const [name, aim] of NEED_ADDRESS) {
       Deno.test(`E3: ${name}() on ${host} needs its own address and nothing else, ${title}`, () =>
         withAims(host, async (aims) => {
-          const needed = formatAddress(aims[name]);
+          const needed = formatAddress(aims[aim]);
           const all = [...flags, `--allow-net=${needed}`];
           assertEquals(await run({ name, aims, revoke: [] }, all), { done: true });
           checkMissing(await run({ name, aims, revoke: [needed] }, all), name, needed);
@@ -139,7 +148,7 @@ Deno.test("E3: sendTo() to a name says in turn which of its permissions is missi
     }
   }));
 
-const NEED_SOMETHING = ["listen", "bindUdp", "connect", "sendTo"];
+const NEED_SOMETHING = [...NEED_ADDRESS.map(([name]) => name), "sendTo"];
 
 for (const { title, flags } of SETTINGS) {
   Deno.test(`E3: all other functions need nothing once their handles are there, ${title}`, () =>

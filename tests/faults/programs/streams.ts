@@ -9,12 +9,14 @@ import {
   connect,
   type Connection,
   type ConnectOptions,
+  connectTls,
   framed,
   type FramedConnection,
   lengthPrefixed,
   listen,
   type Listener,
   type ListenOptions,
+  listenTls,
   type OperationOptions,
   recv,
   recvFrame,
@@ -22,6 +24,7 @@ import {
   send,
   sendFrame,
 } from "../../../mod.ts";
+import { CERT, KEY } from "./certificate.ts";
 import { type Failure, failureOf, outcomeOf } from "./failure.ts";
 import type { Pattern } from "./pattern.ts";
 
@@ -55,7 +58,15 @@ export interface Counts {
   readonly bytesReceived: number;
 }
 
+/**
+ * The TLS of a connection, if it has any: `runtime` is the runtime's own on the side of the client, `engine` that of
+ * clients with a certificate.
+ */
+export type Tls = "runtime" | "engine";
+
 type On<Options = unknown> = { readonly on: string } & Options;
+
+const DEMANDING = { clientCaCerts: [CERT] };
 
 /** Makes the commands for streams of bytes. Every connection has a name. */
 export function streamCommands(there: Pattern, back: Pattern) {
@@ -90,17 +101,36 @@ export function streamCommands(there: Pattern, back: Pattern) {
 
   return {
     async listen(
-      { as, host, port = 0, ...options }: { as: string } & Partial<Address> & ListenOptions,
+      { as, host, port = 0, tls, ...options }:
+        & { as: string; tls?: Tls }
+        & Partial<Address>
+        & ListenOptions,
     ) {
-      const listener = await listen({ host: host!, port }, options);
+      const address = { host: host!, port };
+      const own = { cert: CERT, key: KEY };
+      const listener =
+        await (tls === undefined
+          ? listen(address, options)
+          : listenTls(address, { ...options, ...own, ...tls === "engine" ? DEMANDING : {} }));
       listeners.set(as, listener);
       return listener.address;
     },
     async accept({ on, as, ...options }: On<{ as: string } & OperationOptions>) {
       return add(as, await accept(listeners.get(on)!, options), back, there);
     },
-    async connect({ as, host, port, ...options }: { as: string } & Address & ConnectOptions) {
-      return add(as, await connect({ host, port }, options), there, back);
+    async connect(
+      { as, host, port, tls, ...options }:
+        & { as: string; tls?: Tls }
+        & Address
+        & ConnectOptions,
+    ) {
+      const trust = { caCerts: [CERT], serverName: "localhost" };
+      const own = tls === "engine" ? { cert: CERT, key: KEY } : {};
+      const connection =
+        await (tls === undefined
+          ? connect({ host, port }, options)
+          : connectTls({ host, port }, { ...options, ...trust, ...own }));
+      return add(as, connection, there, back);
     },
     /** Iterates over clients, sends `length` bytes to each and closes the connection. */
     async sendToClients({ on, clients, length }: On<{ clients: number; length: number }>) {

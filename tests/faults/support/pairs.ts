@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { ConnectOptions, SocketErrorKind } from "../../../mod.ts";
-import type { Received } from "../programs/streams.ts";
+import type { Received, Tls } from "../programs/streams.ts";
 import type { Host, HostOptions } from "./host.ts";
 import { ADDRESSES, type Network } from "./network.ts";
 
@@ -16,19 +16,20 @@ export interface ConnectedHosts {
 export interface PairOptions extends HostOptions {
   readonly family?: 4 | 6;
   readonly connect?: Omit<ConnectOptions, "signal">;
+  readonly tls?: Tls;
 }
 
 /** Connects side a to side b, and closes the listener afterwards. */
 export async function connectedHosts(
   network: Network,
-  { family = 4, connect = {}, ...options }: PairOptions = {},
+  { family = 4, connect = {}, tls, ...options }: PairOptions = {},
 ): Promise<ConnectedHosts> {
   const [client, server] = await network.hosts(options);
   const host = ADDRESSES.b[family];
-  const { port } = await server.do("listen", { as: "listener", host });
+  const { port } = await server.do("listen", { as: "listener", host, tls });
   await Promise.all([
     server.do("accept", { on: "listener", as: "it" }),
-    client.do("connect", { as: "it", host, port, ...connect }),
+    client.do("connect", { as: "it", host, port, tls, ...connect }),
   ]);
   await server.do("closeListener", { on: "listener" });
   return { client, server, port };
