@@ -85,6 +85,7 @@ export class NodeTls implements Transport, DuplexOwner {
     this.#duplex = new GatedDuplex(transport, first, this);
     this.#handshake.promise.catch(() => {});
     this.#socket = settings.role === "client" ? this.#connect() : this.#serve();
+    catchUnreadable(this.#socket);
     this.#listen();
     // Not before the TLS has begun, in the next tick: it cannot deal with bytes that are wrong and there before it.
     setImmediate(() => {
@@ -136,6 +137,7 @@ export class NodeTls implements Transport, DuplexOwner {
 
   #onSecure(): void {
     if (this.#closed) return;
+    this.#duplex.noteResult();
     try {
       this.#handshake.resolve(this.#session());
       this.#duplex.closeGate();
@@ -194,6 +196,7 @@ export class NodeTls implements Transport, DuplexOwner {
   }
 
   #onData(bytes: Buffer): void {
+    this.#duplex.noteResult();
     this.#chunks.push(bytes);
     this.#answer();
   }
@@ -343,6 +346,23 @@ function endedEarly(): Error {
 
 function closedError(): Error {
   return new Deno.errors.Interrupted("the TLS session was closed");
+}
+
+/**
+ * Makes certificates that the runtime cannot read be none. The runtime asks for them by itself when a handshake is done,
+ * and what it throws then ends the process.
+ */
+function catchUnreadable(socket: TLSSocket): void {
+  const ask = socket.getPeerCertificate.bind(socket) as (detailed?: boolean) => unknown;
+  Object.defineProperty(socket, "getPeerCertificate", {
+    value(detailed?: boolean): unknown {
+      try {
+        return ask(detailed);
+      } catch {
+        return {};
+      }
+    },
+  });
 }
 
 /** Lists the certificates that a peer sent, its own first. */
