@@ -1,5 +1,11 @@
 import type { Buffer } from "node:buffer";
-import { connect, type SecureContext, TLSSocket } from "node:tls";
+import {
+  checkServerIdentity,
+  connect,
+  type PeerCertificate as NodeCertificate,
+  type SecureContext,
+  TLSSocket,
+} from "node:tls";
 import type { Transport, TransportAddress } from "../types.ts";
 import { type DuplexOwner, GatedDuplex, turn } from "./gated_duplex.ts";
 
@@ -103,6 +109,7 @@ export class NodeTls implements Transport, DuplexOwner {
       ...alpnProtocols === undefined ? {} : { ALPNProtocols: [...alpnProtocols] },
       // The verdict is asked for after the handshake, when the reason is known.
       rejectUnauthorized: false,
+      checkServerIdentity: hostError,
     });
   }
 
@@ -363,6 +370,15 @@ function catchUnreadable(socket: TLSSocket): void {
       }
     },
   });
+}
+
+/** Returns why a certificate is not for a host. It never throws, as the platform's does at names that are malformed. */
+function hostError(host: string, certificate: NodeCertificate): Error | undefined {
+  try {
+    return checkServerIdentity(host, certificate);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 /** Lists the certificates that a peer sent, its own first. */

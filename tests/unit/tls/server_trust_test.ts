@@ -173,6 +173,16 @@ for (const [way, connectWay] of WAYS) {
       }
     });
 
+    Deno.test(`T1: ${way}, ${version}: a server is refused at once whose names are malformed`, async () => {
+      for (const host of ['"', '"server.test', "server.test\0.other.test", "\xff", ""]) {
+        const options = { subject: "server", issuer: authority.ca, hosts: [host] };
+        await using server = await startNodeServer(await makeCertificate(options), { version });
+        const error = await deadline(outcome(connectWay(server.address, trusted)), PATIENCE_MS);
+        assert(error instanceof SocketError, `it got in, and said ${error}`);
+        assertEquals(error.kind, "CertificateRejected");
+      }
+    });
+
     Deno.test(`T1: ${way}, ${version}: a wildcard covers one label`, async () => {
       const certificate = await makeCertificate({
         subject: "server",
