@@ -14,7 +14,7 @@ const SMALL_PART = 8;
  */
 const MOST_BYTES_WITHOUT_RESULT = 512 * 1024;
 
-/** Learns what happens to the transport below. It is never forwarded to the TLS above, which would hide it. */
+/** Learns what happens to the transport below. */
 export interface DuplexOwner {
   onTransportEnd(): void;
   onReadError(error: unknown): void;
@@ -29,9 +29,9 @@ type Done = (error?: Error | null) => void;
 /**
  * A transport as the stream that `node:tls` works on.
  *
- * It reads only while its gate is open: the TLS above would go on reading for a program that does not receive, and a
- * fast peer would fill the memory (196 MB taken in while nobody read). The end of the transport is not handed on, since
- * the TLS above takes it for an orderly end, which only `close_notify` is.
+ * It reads only while its gate is open, so that a program that does not receive holds its peer up. The owner judges the
+ * end of the transport: the orderly end of TLS is `close_notify` alone. A failed write does not end the reading: what has
+ * come before it can still be received.
  */
 export class GatedDuplex extends Duplex {
   readonly #transport: Transport;
@@ -163,7 +163,7 @@ export class GatedDuplex extends Duplex {
     this.#writing = this.#writeAll([bytes], done);
   }
 
-  /** Never fails: the TLS above would give up what can still be received. */
+  /** Never fails: what has come can still be received. */
   async #writeAll(chunks: readonly Uint8Array[], done: Done): Promise<void> {
     try {
       for (const chunk of chunks) {
@@ -181,7 +181,7 @@ export class GatedDuplex extends Duplex {
     done();
   }
 
-  /** Does nothing: the TLS above destroys it before its last alert is written, and the owner closes the transport. */
+  /** Does nothing: the last alert is still to be written, and the owner closes the transport. */
   override destroy(): this {
     return this;
   }

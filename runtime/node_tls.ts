@@ -93,7 +93,7 @@ export class NodeTls implements Transport, DuplexOwner {
     this.#socket = settings.role === "client" ? this.#connect() : this.#serve();
     catchUnreadable(this.#socket);
     this.#listen();
-    // Not before the TLS has begun, in the next tick: it cannot deal with bytes that are wrong and there before it.
+    // The TLS begins in the next tick, and reads after that.
     setImmediate(() => {
       if (!this.#closed) this.#duplex.openGate();
     });
@@ -119,7 +119,7 @@ export class NodeTls implements Transport, DuplexOwner {
       isServer: true,
       secureContext: context,
       requestCert: requestsCertificate,
-      // It refuses a client without a certificate, with the alert that says so. It lets others in.
+      // A client without a certificate gets the alert that says so. The verdict on others comes after the handshake.
       rejectUnauthorized: requestsCertificate,
       ...alpnProtocols === undefined ? {} : { ALPNProtocols: [...alpnProtocols] },
     });
