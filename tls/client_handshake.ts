@@ -14,7 +14,7 @@ const SOME_PROTOCOL = "TLSv1.2 or TLSv1.3";
 
 /**
  * The handshake of a client. The runtime's own TLS does it over a TCP connection of the runtime; it is twice as fast, and
- * can do nothing else.
+ * can do nothing else. Of an authority it only knows the name and the key, so it gets none that has limits.
  */
 export class ClientHandshake implements Handshake {
   readonly #operation: string;
