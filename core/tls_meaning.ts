@@ -69,6 +69,10 @@ function messageMeaning(message: string, operation: string): TlsMeaning | undefi
   }
   const alert = /^received fatal alert: (?:the )?(\w+)/.exec(message)?.[1];
   if (alert !== undefined) return alertMeaning(toSnakeCase(alert));
+  // The words for messages that do not end: 64 KiB of one is all that the runtime's TLS keeps.
+  if (message === "invalid data" && HANDSHAKES.has(operation)) {
+    return ["TlsFailed", "the peer sent malformed TLS"];
+  }
   if (/^received corrupt message/.test(message)) return corruptMeaning(message, operation);
   return TLS_WORDS.test(message) ? ["TlsFailed", message.split("\n", 1)[0]] : undefined;
 }

@@ -8,6 +8,12 @@ const LARGEST_READ_BYTES = 64 * 1024;
 /** A read is small if it fills at most this part of the buffer: one eighth. */
 const SMALL_PART = 8;
 
+/**
+ * Bytes that the TLS above gets at most before anything comes out of it: a handshake, or data. The largest messages of a
+ * handshake have 64 KiB and the largest records 16 KiB, so an honest peer needs less. The TLS above would keep them all.
+ */
+const MOST_BYTES_WITHOUT_RESULT = 512 * 1024;
+
 /** Learns what happens to the transport below. */
 export interface DuplexOwner {
   onTransportEnd(): void;
@@ -33,6 +39,7 @@ export class GatedDuplex extends Duplex {
   /** Bytes that were read before the TLS began. */
   readonly #first: Uint8Array[];
   #size = SMALLEST_READ_BYTES;
+  #bytesWithoutResult = 0;
   #wanted = false;
   #open = false;
   #over = false;
@@ -55,6 +62,11 @@ export class GatedDuplex extends Duplex {
   /** Begins no further reads. One that is under way goes on. */
   closeGate(): void {
     this.#open = false;
+  }
+
+  /** Notes that something has come out of the TLS above. */
+  noteResult(): void {
+    this.#bytesWithoutResult = 0;
   }
 
   /** Resolves when the transport has no read of this any more. */
@@ -125,8 +137,19 @@ export class GatedDuplex extends Duplex {
 
   #give(bytes: Uint8Array): void {
     this.#wanted = false;
-    // `push` asks for more by calling `_read`, at once or later.
-    this.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+    this.#bytesWithoutResult += bytes.length;
+    if (this.#bytesWithoutResult > MOST_BYTES_WITHOUT_RESULT) {
+      // Nothing is read any more, since nothing is wanted.
+      this.#owner.onReadError(endlessMessage());
+      return;
+    }
+    try {
+      // `push` asks for more by calling `_read`, at once or later.
+      this.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+    } catch (error) {
+      // The TLS above could not deal with what the peer has sent. Nobody else would hear of it.
+      if (!this.#over) this.#owner.onReadError(error);
+    }
   }
 
   override _write(chunk: Uint8Array, _encoding: string, done: Done): void {
@@ -162,6 +185,12 @@ export class GatedDuplex extends Duplex {
   override destroy(): this {
     return this;
   }
+}
+
+/** The error that OpenSSL has for messages that are too long. */
+function endlessMessage(): Error {
+  const error = new Error("the peer's messages do not end");
+  return Object.assign(error, { code: "ERR_SSL_EXCESSIVE_MESSAGE_SIZE" });
 }
 
 /** Waits until the event loop has turned. */

@@ -1,5 +1,11 @@
 import type { Buffer } from "node:buffer";
-import { connect, type SecureContext, TLSSocket } from "node:tls";
+import {
+  checkServerIdentity,
+  connect,
+  type PeerCertificate as NodeCertificate,
+  type SecureContext,
+  TLSSocket,
+} from "node:tls";
 import type { Transport, TransportAddress } from "../types.ts";
 import { type DuplexOwner, GatedDuplex, turn } from "./gated_duplex.ts";
 
@@ -85,6 +91,7 @@ export class NodeTls implements Transport, DuplexOwner {
     this.#duplex = new GatedDuplex(transport, first, this);
     this.#handshake.promise.catch(() => {});
     this.#socket = settings.role === "client" ? this.#connect() : this.#serve();
+    catchUnreadable(this.#socket);
     this.#listen();
     // The TLS begins in the next tick, and reads after that.
     setImmediate(() => {
@@ -102,6 +109,7 @@ export class NodeTls implements Transport, DuplexOwner {
       ...alpnProtocols === undefined ? {} : { ALPNProtocols: [...alpnProtocols] },
       // The verdict is asked for after the handshake, when the reason is known.
       rejectUnauthorized: false,
+      checkServerIdentity: hostError,
     });
   }
 
@@ -136,6 +144,7 @@ export class NodeTls implements Transport, DuplexOwner {
 
   #onSecure(): void {
     if (this.#closed) return;
+    this.#duplex.noteResult();
     try {
       this.#handshake.resolve(this.#session());
       this.#duplex.closeGate();
@@ -194,6 +203,7 @@ export class NodeTls implements Transport, DuplexOwner {
   }
 
   #onData(bytes: Buffer): void {
+    this.#duplex.noteResult();
     this.#chunks.push(bytes);
     this.#answer();
   }
@@ -343,6 +353,32 @@ function endedEarly(): Error {
 
 function closedError(): Error {
   return namedError("Interrupted", "the TLS session was closed");
+}
+
+/**
+ * Makes certificates that the runtime cannot read be none. The runtime asks for them by itself when a handshake is done,
+ * and what it throws then ends the process.
+ */
+function catchUnreadable(socket: TLSSocket): void {
+  const ask = socket.getPeerCertificate.bind(socket) as (detailed?: boolean) => unknown;
+  Object.defineProperty(socket, "getPeerCertificate", {
+    value(detailed?: boolean): unknown {
+      try {
+        return ask(detailed);
+      } catch {
+        return {};
+      }
+    },
+  });
+}
+
+/** Returns why a certificate is not for a host. It never throws, as the platform's does at names that are malformed. */
+function hostError(host: string, certificate: NodeCertificate): Error | undefined {
+  try {
+    return checkServerIdentity(host, certificate);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 /** Lists the certificates that a peer sent, its own first. */

@@ -5,6 +5,7 @@ import { type EstablishedTls, type Handshake, makeInfo, type TlsGround } from ".
 import { checkPeer } from "./peer_check.ts";
 import type { ClientSettings } from "./options.ts";
 import { clientContext, clientTrust } from "./own_certificates.ts";
+import { signsWithoutLimits } from "./trust.ts";
 
 /** The content of a TLS record (RFC 8446, 5.1), which is what a read of the runtime's own TLS brings at most. */
 const LARGEST_RECORD_BYTES = 16 * 1024;
@@ -13,7 +14,7 @@ const SOME_PROTOCOL = "TLSv1.2 or TLSv1.3";
 
 /**
  * The handshake of a client. The runtime's own TLS does it over a TCP connection of the runtime; it is twice as fast, and
- * can do nothing else.
+ * can do nothing else. Of an authority it only knows the name and the key, so it gets none that has limits.
  */
 export class ClientHandshake implements Handshake {
   readonly #operation: string;
@@ -30,10 +31,15 @@ export class ClientHandshake implements Handshake {
   }
 
   run(): Promise<EstablishedTls> {
+    return this.#suitsRuntime() ? this.#runOnRuntime() : this.#runOnEngine();
+  }
+
+  #suitsRuntime(): boolean {
     const { transport, isUntouched } = this.#ground;
-    return isUntouched && this.#settings.certificate === undefined && isRuntimeTcp(transport)
-      ? this.#runOnRuntime()
-      : this.#runOnEngine();
+    const { certificate, authorities } = this.#settings;
+    if (!isUntouched || certificate !== undefined || !isRuntimeTcp(transport)) return false;
+    const now = Date.now();
+    return authorities?.certificates.every((one) => signsWithoutLimits(one, now)) ?? true;
   }
 
   giveUp(): void {

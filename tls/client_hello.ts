@@ -3,12 +3,18 @@ import type { Transport } from "../types.ts";
 
 /** Bytes in which a client must have said hello: real ones need 200 to 2,000. */
 const LONGEST_HELLO_BYTES = 16 * 1024;
+/** Records in which a client must have said hello: real ones need one or two, and each read looks at all of them again. */
+const MOST_HELLO_RECORDS = 64;
 const FIRST_READ_BYTES = 4 * 1024;
 const RECORD_HEADER_BYTES = 5;
 const HANDSHAKE_RECORD = 22;
 const CLIENT_HELLO = 1;
 const SERVER_NAME_EXTENSION = 0;
 const HOST_NAME = 0;
+/** Labels of a host name, none of which is empty. */
+const HOST_NAME_TEXT = /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/;
+/** Characters of a host name (RFC 1035, 2.3.4). */
+const LONGEST_NAME = 253;
 
 /** The first message of a client. */
 export interface ClientHello {
@@ -62,7 +68,13 @@ function enlarge(buffer: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
 /** Joins the records of the first message, or returns the least number of bytes that it needs. */
 function readMessage(bytes: Uint8Array, operation: string): Uint8Array | number {
   const parts: number[] = [];
-  for (let at = 0; at < bytes.length;) {
+  for (let at = 0, records = 1; at < bytes.length; records++) {
+    if (records > MOST_HELLO_RECORDS) {
+      throw failed(
+        operation,
+        `the peer's first message has more than ${MOST_HELLO_RECORDS} records`,
+      );
+    }
     // Type 22, and version 3.x, which every TLS has had.
     const isTls = bytes[at] === HANDSHAKE_RECORD && (bytes[at + 1] ?? 3) === 3;
     if (!isTls) throw failed(operation, "the peer does not speak TLS");
@@ -143,9 +155,9 @@ function readHostName(content: Uint8Array): string | undefined {
     const type = names.number(1);
     const name = names.counted(2);
     if (type !== HOST_NAME) continue;
-    const text = String.fromCharCode(...name);
-    // The runtime's TLS judges what is no name; here it chooses no certificate.
-    return /^[a-z0-9_.-]{1,253}$/i.test(text) ? text.toLowerCase().replace(/\.$/, "") : undefined;
+    const text = String.fromCharCode(...name).toLowerCase().replace(/\.$/, "");
+    // The runtime's TLS judges what is no name; here it chooses no certificate. `..` could choose another folder.
+    return text.length <= LONGEST_NAME && HOST_NAME_TEXT.test(text) ? text : undefined;
   }
   return undefined;
 }

@@ -125,6 +125,9 @@ export function readSmallInteger({ content }: DerElement): number {
   if (content.length === 0 || content.length > 4 || content[0] >= 0x80) {
     throw malformed("a small number");
   }
+  if (content.length > 1 && content[0] === 0 && content[1] < 0x80) {
+    throw malformed("the shortest number");
+  }
   return content.reduce((number, byte) => number * 256 + byte, 0);
 }
 

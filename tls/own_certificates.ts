@@ -45,7 +45,7 @@ export function clientContext(
 ): SecureContext {
   const pem = certificate !== undefined || authorities === undefined
     ? authorities?.pem
-    : [...platform.defaultAuthorities(), ...authorities.pem];
+    : [...defaultsBeside(authorities, platform), ...authorities.pem];
   return sharedContext(certificate, pem, platform, authorities?.pem);
 }
 
@@ -53,15 +53,32 @@ export function clientContext(
 export function clientTrust(
   certificate: OwnCertificate | undefined,
   authorities: Authorities | undefined,
-  { defaultAuthorities }: Certificates,
+  platform: Certificates,
 ): TrustStore {
   if (certificate !== undefined && authorities !== undefined) {
     return new TrustStore(authorities.certificates);
   }
-  defaultStore ??= new TrustStore(defaultAuthorities().flatMap(readKnown));
+  if (defaultStore === undefined) {
+    const known = defaultsBeside(authorities, platform).flatMap(readKnown);
+    if (known.length === 0) return new TrustStore(authorities?.certificates ?? []);
+    defaultStore = new TrustStore(known);
+  }
   return authorities === undefined
     ? defaultStore
     : new TrustStore(authorities.certificates, defaultStore);
+}
+
+/** Returns the runtime's authorities, or none beside given ones if the program may not read them (`--allow-sys=ca`). */
+function defaultsBeside(
+  authorities: Authorities | undefined,
+  { defaultAuthorities }: Certificates,
+): readonly string[] {
+  try {
+    return defaultAuthorities();
+  } catch (error) {
+    if (authorities === undefined) throw error;
+    return [];
+  }
 }
 
 /** Reads one of the runtime's authorities. One that cannot be read here is trusted by nobody. */

@@ -54,7 +54,9 @@ export function checkPeer(
   { chain, verifierError }: NodeTlsSession,
   { use, host, trust, platform }: PeerDemands,
 ): void {
-  if (chain.length === 0) throw rejected(operation, "the peer showed no certificate");
+  if (chain.length === 0) {
+    throw rejected(operation, "the peer showed no certificate, or one that cannot be read");
+  }
   const reason = distrustReason({
     chain,
     trusted: (subject) => trust.find(subject),

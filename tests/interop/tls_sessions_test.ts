@@ -3,9 +3,13 @@ import {
   close,
   closeListener,
   type Connection,
+  listen,
   type Listener,
   listenTls,
   send,
+  SocketError,
+  startTls,
+  type TlsServerOptions,
 } from "../../mod.ts";
 import { makeAuthority, makeCertificate, type TestCertificate } from "../support/certificates.ts";
 import { bytesOf } from "../support/text.ts";
@@ -21,6 +25,8 @@ const authority = await makeAuthority();
 const { cert, key } = authority.server;
 const other = await makeAuthority("Another Authority");
 
+type Secure = (connection: Connection) => Connection | Promise<Connection>;
+
 /** Serves a text to each client that gets in. */
 class TextServer implements AsyncDisposable {
   readonly listener: Listener;
@@ -28,18 +34,30 @@ class TextServer implements AsyncDisposable {
   /** Clients that got in. */
   clients = 0;
 
-  constructor(listener: Listener, text: string) {
+  /** @param secure Begins TLS on what the listener accepts, if the listener does not. */
+  constructor(listener: Listener, text: string, secure?: Secure) {
     this.listener = listener;
-    this.#serving = this.#serve(text);
+    this.#serving = this.#serve(text, secure);
   }
 
-  async #serve(text: string): Promise<void> {
+  async #serve(text: string, secure: Secure = (connection) => connection): Promise<void> {
     const closing: Promise<void>[] = [];
     for await (const connection of this.listener) {
-      this.clients++;
-      closing.push(answer(connection, text));
+      closing.push(this.#answer(connection, text, secure));
     }
     await Promise.all(closing);
+  }
+
+  async #answer(connection: Connection, text: string, secure: Secure): Promise<void> {
+    let secured: Connection;
+    try {
+      secured = await secure(connection);
+    } catch (error) {
+      assert(error instanceof SocketError, String(error));
+      return;
+    }
+    this.clients++;
+    await answer(secured, text);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -172,6 +190,53 @@ for (const version of VERSIONS) {
     assertEquals([server.clients, openServer.clients, foreignServer.clients], [0, 1, 1]);
   });
 }
+
+for (const version of VERSIONS) {
+  Deno.test(`T1, T4: ${version}: startTls as a server looks at the certificate of each resumed session`, async () => {
+    await using folder = await Folder.make();
+    const demanding: TlsServerOptions = { cert, key, clientCaCerts: [authority.ca.cert] };
+    const secure = (connection: Connection, options: TlsServerOptions) =>
+      startTls(connection, { role: "server", ...options });
+    await using server = new TextServer(
+      await listen(LOOPBACK),
+      SECRET,
+      (connection) => secure(connection, demanding),
+    );
+    await using open = new TextServer(
+      await listen(LOOPBACK),
+      PUBLIC,
+      (connection) => secure(connection, { cert, key }),
+    );
+    const good = await folder.certificate("good", authority.client);
+    const rogue = await folder.certificate("rogue", other.client);
+    const session = `${folder.path}/session`;
+    for (const shown of [rogue, []]) {
+      await visit(open.listener, version, ...shown, "-sess_out", session);
+      const resumed = await visit(server.listener, version, ...shown, "-sess_in", session);
+      assert(!resumed.includes(SECRET));
+      const first = await visit(server.listener, version, ...shown, "-sess_out", session);
+      assert(!first.includes(SECRET));
+      const again = await visit(server.listener, version, ...shown, "-sess_in", session);
+      assert(!again.includes(SECRET));
+    }
+    assertEquals(server.clients, 0);
+    const first = await visit(server.listener, version, ...good, "-sess_out", session);
+    assertMatch(first, new RegExp(SECRET));
+    const again = await visit(server.listener, version, ...good, "-sess_in", session);
+    assertMatch(again, /Reused, /);
+    assertMatch(again, new RegExp(SECRET));
+  });
+}
+
+Deno.test("T1: ciphers that prove or hide nothing get a client nothing", async () => {
+  await using _folder = await Folder.make();
+  await using server = new TextServer(await listenTls(LOOPBACK, { cert, key }), PUBLIC);
+  for (const ciphers of ["NULL", "aNULL", "RC4:3DES", "kRSA", "SHA1:!AEAD", "PSK"]) {
+    const answer = await visit(server.listener, "-tls1_2", "-cipher", `${ciphers}:@SECLEVEL=0`);
+    assert(!answer.includes(PUBLIC), ciphers);
+  }
+  assertEquals(server.clients, 0);
+});
 
 Deno.test("T1: TLS 1.0 and TLS 1.1 get a client nothing", async () => {
   await using _folder = await Folder.make();

@@ -3,6 +3,7 @@ import {
   element,
   HOSTS,
   makeCertificate,
+  pem,
   sequence,
   SERVER_USE,
   type TestAuthority,
@@ -75,6 +76,10 @@ export async function makeBadCertificates(
     authority: true,
     extensions: [["2.5.29.30", permittedSubtree("elsewhere.test"), true]],
   });
+  const unreadable = {
+    ...ca,
+    cert: pem("CERTIFICATE", sequence(element(0x02, new Uint8Array(3)))),
+  };
   const row = async (
     what: string,
     options: Parameters<typeof makeCertificate>[0],
@@ -175,6 +180,12 @@ export async function makeBadCertificates(
       uses: [use === "server" ? CLIENT_USE : SERVER_USE],
     }, /extended key usage/),
     row("an authority's own", { ...good, issuer: ca, authority: true }, /authority/),
+    row(
+      "one that came with another that cannot be read",
+      { ...good, issuer: ca, chain: [unreadable] },
+      ANY,
+      true,
+    ),
     { what: "the authority's", certificate: ca, reason: ANY },
   ]);
 }

@@ -164,7 +164,8 @@ function ascii(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
 
-function pem(label: string, der: Uint8Array): string {
+/** Writes PEM text. */
+export function pem(label: string, der: Uint8Array): string {
   const base64 = btoa(String.fromCharCode(...der)).match(/.{1,64}/g)!.join("\n");
   return `-----BEGIN ${label}-----\n${base64}\n-----END ${label}-----\n`;
 }

@@ -12,7 +12,7 @@ import {
   send,
   startTls,
 } from "../../../mod.ts";
-import { makeCertificate } from "../../support/certificates.ts";
+import { element, makeCertificate, sequence } from "../../support/certificates.ts";
 import { rejection } from "../../support/socket_errors.ts";
 import { tcpPair } from "../../support/tcp_pair.ts";
 import { testAuthority } from "../../support/tls_kinds.ts";
@@ -21,6 +21,16 @@ const LOOPBACK = { host: "127.0.0.1", port: 0 };
 const { ca, server, client } = await testAuthority();
 const { cert, key } = server;
 const old = await makeCertificate({ subject: "old", version: 1 });
+// The number 1 has one form in DER: other readers could take this one for something else.
+const longNumber = await makeCertificate({
+  subject: "long",
+  authority: "missing",
+  extensions: [[
+    "2.5.29.19",
+    sequence(element(0x01, new Uint8Array([255])), element(0x02, new Uint8Array([0, 1]))),
+    true,
+  ]],
+});
 const NO_PEM = "MIIB";
 const JUNK = "-----BEGIN CERTIFICATE-----\nMIIBjunk\n-----END CERTIFICATE-----\n";
 
@@ -53,6 +63,7 @@ const CLIENT: typeof BOTH = [
   [{ caCerts: [key] }, /caCerts\[0\] has no certificate/],
   [{ caCerts: [JUNK] }, /caCerts\[0\] has a certificate that is malformed/],
   [{ caCerts: [old.cert] }, /caCerts\[0\] has a certificate that is not of X.509 version 3/],
+  [{ caCerts: [longNumber.cert] }, /caCerts\[0\] has a certificate that is malformed/],
   [{ caCerts: [undefined] }, /caCerts\[0\] is not a string/],
   [{ serverName: "" }, /serverName is empty/],
   [{ serverName: "a b" }, /serverName "a b" is not a host name/],

@@ -11,7 +11,16 @@ import {
   type TlsConnection,
 } from "../../../mod.ts";
 import { makeBadCertificates } from "../../support/bad_certificates.ts";
-import { HOSTS, makeAuthority, makeCertificate, SERVER_USE } from "../../support/certificates.ts";
+import {
+  type CertificateOptions,
+  CLIENT_USE,
+  HOSTS,
+  makeAuthority,
+  makeCertificate,
+  sequence,
+  SERVER_USE,
+  type TestCertificate,
+} from "../../support/certificates.ts";
 import { GREETING, startNodeServer, VERSIONS } from "../../support/tls_peers.ts";
 import { textOf } from "../../support/text.ts";
 import type { Address } from "../../../mod.ts";
@@ -57,8 +66,62 @@ async function outcome(connecting: Promise<TlsConnection>): Promise<SocketError 
   }
 }
 
+/** Authorities that a program trusts, and that may not have signed a server's certificate. */
+const LIMITED_AUTHORITIES: readonly (readonly [what: string, Partial<CertificateOptions>])[] = [
+  ["a certificate that is no authority's", { authority: false, hosts: ["other.test"] }],
+  ["a certificate that does not say what it is", { authority: "missing" }],
+  ["an authority that has expired", { from: -48, until: -1 }],
+  ["an authority that is not valid yet", { from: 24, until: 48 }],
+  ["an authority whose key may not sign certificates", { keyUsage: 0x80 }],
+  ["an authority for clients", { uses: [CLIENT_USE] }],
+  ["an authority that says something unknown", { extensions: [["1.2.3.4", sequence(), true]] }],
+];
+
 for (const [way, connectWay] of WAYS) {
   for (const version of VERSIONS) {
+    for (const [what, options] of LIMITED_AUTHORITIES) {
+      Deno.test(`T1: ${way}, ${version}: a server is refused below ${what}, though it is in caCerts`, async () => {
+        const limited = await makeCertificate({ subject: "Limited", authority: true, ...options });
+        const certificate = await makeCertificate({
+          subject: "server",
+          issuer: limited,
+          hosts: HOSTS,
+          uses: [SERVER_USE],
+        });
+        await using server = await startNodeServer(certificate, { version });
+        const connecting = connectWay(server.address, { ...trusted, caCerts: [limited.cert] });
+        const error = await deadline(outcome(connecting), PATIENCE_MS);
+        assert(error instanceof SocketError, `it got in, and said ${error}`);
+        assertEquals(error.kind, "CertificateRejected");
+      });
+    }
+
+    Deno.test(`T1: ${way}, ${version}: a chain is refused that is longer than the authority in caCerts allows`, async () => {
+      const root = await makeCertificate({ subject: "Root", authority: true, pathLength: 0 });
+      const middle = await makeCertificate({ subject: "Middle", issuer: root, authority: true });
+      const rows: [TestCertificate, TestCertificate[]][] = [[root, []], [middle, [middle]]];
+      for (const [issuer, chain] of rows) {
+        const options = { subject: "server", issuer, chain, hosts: HOSTS, uses: [SERVER_USE] };
+        await using server = await startNodeServer(await makeCertificate(options), { version });
+        const connecting = connectWay(server.address, { ...trusted, caCerts: [root.cert] });
+        const found = await deadline(outcome(connecting), PATIENCE_MS);
+        if (issuer === root) assertEquals(found, GREETING);
+        else assert(found instanceof SocketError && found.kind === "CertificateRejected");
+      }
+    });
+
+    Deno.test(`T1: ${way}, ${version}: a certificate in caCerts is trusted itself, for its own host only`, async () => {
+      const pinned = await makeCertificate({ subject: "pinned", hosts: ["pinned.test"] });
+      await using server = await startNodeServer(pinned, { version });
+      const attempt = (serverName: string) =>
+        deadline(
+          outcome(connectWay(server.address, { caCerts: [pinned.cert], serverName })),
+          PATIENCE_MS,
+        );
+      assertEquals(await attempt("pinned.test"), GREETING);
+      assert(await attempt("server.test") instanceof SocketError);
+    });
+
     Deno.test(`T1: ${way}, ${version}: a server with a good certificate is trusted`, async () => {
       await using server = await startNodeServer(authority.server, { version });
       assertEquals(
@@ -107,6 +170,16 @@ for (const [way, connectWay] of WAYS) {
         assert(error instanceof SocketError, `it got in, and said ${error}`);
         assertEquals(error.kind, "CertificateRejected");
         assertMatch(error.message, /it is not for .*, it is for localhost, 127.0.0.1, server.test/);
+      }
+    });
+
+    Deno.test(`T1: ${way}, ${version}: a server is refused at once whose names are malformed`, async () => {
+      for (const host of ['"', '"server.test', "server.test\0.other.test", "\xff", ""]) {
+        const options = { subject: "server", issuer: authority.ca, hosts: [host] };
+        await using server = await startNodeServer(await makeCertificate(options), { version });
+        const error = await deadline(outcome(connectWay(server.address, trusted)), PATIENCE_MS);
+        assert(error instanceof SocketError, `it got in, and said ${error}`);
+        assertEquals(error.kind, "CertificateRejected");
       }
     });
 
