@@ -8,6 +8,7 @@ import type { Address } from "../../mod.ts";
  */
 export class BareClient {
   readonly #socket: Socket;
+  #port: number | undefined;
   readonly #chunks: Uint8Array[] = [];
   readonly #over = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
@@ -40,11 +41,13 @@ export class BareClient {
     const socket = connect({ host, port, localAddress, allowHalfOpen: true });
     const client = new BareClient(socket, take);
     await once(socket, "connect");
+    client.#port = socket.localPort;
     return client;
   }
 
+  /** The client's own port. Bun forgets it when the socket is closed. */
   get port(): number {
-    return this.#socket.localPort!;
+    return this.#port ??= this.#socket.localPort!;
   }
 
   write(bytes: Uint8Array): void {
