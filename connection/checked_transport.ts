@@ -1,3 +1,4 @@
+import { startTimer } from "../core/timer.ts";
 import { ignoreRejection } from "../core/waiting_calls.ts";
 import type { SocketAddress, Transport, TransportAddress, TransportListener } from "../types.ts";
 
@@ -16,6 +17,8 @@ export class CheckedTransport implements Transport {
   #isClosed = false;
   /** Ends the write that is under way. */
   #rejectWrite: ((error: Error) => void) | undefined;
+  /** End the turns that a read and a write wait for. */
+  readonly #turns = new Set<() => void>();
 
   constructor(inner: Transport) {
     this.#inner = inner;
@@ -66,13 +69,26 @@ export class CheckedTransport implements Transport {
   close(): void {
     this.#isClosed = true;
     this.#rejectWrite?.(closedError());
+    for (const end of this.#turns) end();
+    this.#turns.clear();
     // An asynchronous close has nobody to report to: the connection is closed in any case.
     ignoreRejection(this.#inner.close());
   }
 
-  async #turn(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    if (this.#isClosed) throw closedError();
+  /** Lets the event loop turn. A close ends it, and leaves no timer behind. */
+  #turn(): Promise<void> {
+    if (this.#isClosed) return Promise.reject(closedError());
+    return new Promise((resolve, reject) => {
+      const stop = startTimer(0, () => {
+        this.#turns.delete(end);
+        resolve();
+      });
+      const end = () => {
+        stop();
+        reject(closedError());
+      };
+      this.#turns.add(end);
+    });
   }
 }
 
