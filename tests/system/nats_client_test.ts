@@ -4,6 +4,7 @@ import { abort, close, SocketError, type SocketErrorKind } from "../../mod.ts";
 import { NatsClient, type NatsOptions, NatsRefusal } from "../../examples/nats_client.ts";
 import { Unanswered } from "../../examples/pending_calls.ts";
 import { type FakePeer, FakeServer } from "../support/fake_server.ts";
+import { until } from "../support/serving.ts";
 import { soon } from "../support/socket_errors.ts";
 import { isPending } from "../support/turns.ts";
 import { watchUnhandled } from "../support/unhandled.ts";
@@ -151,6 +152,7 @@ Deno.test("a publish resolves after its own PONG, an error of the server rejects
   assertEquals(renewed, ["SUB a.* q 1"]);
   await next.send("MSG a.2 1 0\r\n\r\n");
   await client.link.up();
+  await until(() => came.length === 2, "the message came");
   const ending = endSubscription();
   assertEquals([await next.line(), await next.line()], ["UNSUB 1", "PING"]);
   await next.send("MSG a.3 1 0\r\n\r\nPONG\r\n");

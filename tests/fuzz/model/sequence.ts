@@ -108,7 +108,8 @@ export async function runSequence(
     const nature = { name: kind, keepsAll: kind === "memory" };
     const cancels = new Cancels();
     // The accepted side of a pair of sockets has the default limit.
-    const limits = [SEND_QUEUE_LIMIT, kind === "memory" ? SEND_QUEUE_LIMIT : 16 * 1024 * 1024];
+    const isSockets = kind === "TCP" || kind === "Unix";
+    const limits = [SEND_QUEUE_LIMIT, isSockets ? 16 * 1024 * 1024 : SEND_QUEUE_LIMIT];
     const sides = [near, far].map((connection, index) =>
       new Side("AB"[index], connection, nature, cancels, limits[index])
     ) as [Side, Side];
