@@ -4,10 +4,10 @@ import { curveCounts, curveOptions } from "../rows.ts";
 import type { ContenderName, OursName, Runner } from "./runner.ts";
 import type { Curve, CurvePoint, PeerRatio, Row } from "./results.ts";
 
-const ROUNDS = 11;
+const ROUNDS = 7;
 const CURVE_ROUNDS = 7;
 /** Time for which each contender works in a round (ms). */
-const MILLISECONDS = 200;
+const MILLISECONDS = 150;
 
 export function median(values: readonly number[]): number {
   return values.toSorted((one, other) => one - other)[values.length >> 1];
