@@ -1,6 +1,6 @@
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import { invalidInput } from "../core/arguments.ts";
-import type { Codec, CodecOptions, Decoder } from "./codec.ts";
+import type { Codec, CodecOptions } from "./codec.ts";
 import {
   checkFrame,
   checkInput,
@@ -10,7 +10,7 @@ import {
   readMaxLength,
   withEncodeInto,
 } from "./codec_support.ts";
-import { type FrameFinder, takeFrames } from "./frame_run.ts";
+import { FrameRunDecoder } from "./frame_run.ts";
 
 const encoder = new TextEncoder();
 
@@ -122,13 +122,11 @@ export function octetCounted(options?: CodecOptions): Codec<Uint8Array> {
 }
 
 /** Finds the frames of one stream that begin with their length in decimal digits. */
-class DecimalLengthDecoder implements Decoder<Uint8Array>, FrameFinder {
-  first = 0;
-  behind = 0;
-  next = 0;
+class DecimalLengthDecoder extends FrameRunDecoder {
   readonly #form: DecimalForm;
 
   constructor(form: DecimalForm) {
+    super();
     this.#form = form;
   }
 
@@ -149,10 +147,6 @@ class DecimalLengthDecoder implements Decoder<Uint8Array>, FrameFinder {
       if (length > maxLength) throw frameTooLarge(length, maxLength);
     }
     return undefined;
-  }
-
-  decodeAll(input: ByteQueue, frames: Uint8Array[], maxFrames: number): void {
-    takeFrames(input, frames, maxFrames, this);
   }
 
   find(bytes: Uint8Array, at: number): boolean {

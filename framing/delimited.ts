@@ -2,7 +2,7 @@ import { checkSomeBytes } from "../bytes/byte_arguments.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import { ByteSearch } from "../bytes/byte_search.ts";
 import { invalidInput } from "../core/arguments.ts";
-import type { Codec, CodecOptions, Decoder } from "./codec.ts";
+import type { Codec, CodecOptions } from "./codec.ts";
 import {
   checkFrame,
   checkInput,
@@ -12,7 +12,7 @@ import {
   withEncodeInto,
 } from "./codec_support.ts";
 import { DelimiterScanner } from "./delimiter_scanner.ts";
-import { type FrameFinder, takeFrames } from "./frame_run.ts";
+import { FrameRunDecoder } from "./frame_run.ts";
 
 /**
  * Makes a codec of frames that end with a delimiter, which is not part of them:
@@ -67,15 +67,13 @@ export function delimited(delimiter: Uint8Array, options?: CodecOptions): Codec<
   });
 }
 
-class DelimitedDecoder implements Decoder<Uint8Array>, FrameFinder {
-  first = 0;
-  behind = 0;
-  next = 0;
+class DelimitedDecoder extends FrameRunDecoder {
   readonly #scanner: DelimiterScanner;
   readonly #search: ByteSearch;
   readonly #maxLength: number;
 
   constructor(delimiter: Uint8Array, maxLength: number) {
+    super();
     this.#scanner = new DelimiterScanner(delimiter, maxLength, () => overLimit("frame", maxLength));
     this.#search = new ByteSearch(delimiter);
     this.#maxLength = maxLength;
@@ -90,9 +88,9 @@ class DelimitedDecoder implements Decoder<Uint8Array>, FrameFinder {
     return frame;
   }
 
-  decodeAll(input: ByteQueue, frames: Uint8Array[], maxFrames: number): void {
+  override decodeAll(input: ByteQueue, frames: Uint8Array[], maxFrames: number): void {
     // The bytes that the scanner has seen already are not scanned again.
-    if (this.#scanner.isAtBeginning(input)) takeFrames(input, frames, maxFrames, this);
+    if (this.#scanner.isAtBeginning(input)) super.decodeAll(input, frames, maxFrames);
   }
 
   find(bytes: Uint8Array, at: number): boolean {

@@ -6,7 +6,7 @@ import {
   invalidInput,
   readArguments,
 } from "../core/arguments.ts";
-import type { Codec, CodecOptions, Decoder } from "./codec.ts";
+import type { Codec, CodecOptions } from "./codec.ts";
 import {
   checkFrame,
   checkInput,
@@ -14,7 +14,7 @@ import {
   invalidFrame,
   readMaxLength,
 } from "./codec_support.ts";
-import { type FrameFinder, takeFrames } from "./frame_run.ts";
+import { FrameRunDecoder } from "./frame_run.ts";
 import { checkEndian, lengthAt, type LengthForm, lengthIn } from "./length_value.ts";
 
 /** Maximum of `offset` (bytes). Headers are short, and a decoder waits for this many bytes. */
@@ -166,13 +166,11 @@ export function lengthField(options?: LengthFieldOptions): Codec<Uint8Array> {
   };
 }
 
-class LengthFieldDecoder implements Decoder<Uint8Array>, FrameFinder {
-  first = 0;
-  behind = 0;
-  next = 0;
+class LengthFieldDecoder extends FrameRunDecoder {
   readonly #format: Format;
 
   constructor(format: Format) {
+    super();
     this.#format = format;
   }
 
@@ -188,10 +186,6 @@ class LengthFieldDecoder implements Decoder<Uint8Array>, FrameFinder {
       throw invalidFrame(`the length field says ${value}, which ends the frame inside its header`);
     }
     return input.length < length ? undefined : input.take(length);
-  }
-
-  decodeAll(input: ByteQueue, frames: Uint8Array[], maxFrames: number): void {
-    takeFrames(input, frames, maxFrames, this);
   }
 
   find(bytes: Uint8Array, at: number): boolean {

@@ -7,7 +7,7 @@ import {
   readArguments,
 } from "../core/arguments.ts";
 import type { SocketError } from "../errors.ts";
-import type { Codec, CodecOptions, Decoder } from "./codec.ts";
+import type { Codec, CodecOptions } from "./codec.ts";
 import {
   checkFrame,
   checkInput,
@@ -17,7 +17,7 @@ import {
   readMaxLength,
   withEncodeInto,
 } from "./codec_support.ts";
-import { type FrameFinder, takeFrames } from "./frame_run.ts";
+import { FrameRunDecoder } from "./frame_run.ts";
 import { checkEndian, lengthAt, type LengthForm, lengthIn, writeLength } from "./length_value.ts";
 
 /** Options of {@linkcode lengthPrefixed}. */
@@ -106,13 +106,11 @@ export function lengthPrefixed(options?: LengthPrefixedOptions): Codec<Uint8Arra
   });
 }
 
-class LengthPrefixedDecoder implements Decoder<Uint8Array>, FrameFinder {
-  first = 0;
-  behind = 0;
-  next = 0;
+class LengthPrefixedDecoder extends FrameRunDecoder {
   readonly #format: Format;
 
   constructor(format: Format) {
+    super();
     this.#format = format;
   }
 
@@ -125,10 +123,6 @@ class LengthPrefixedDecoder implements Decoder<Uint8Array>, FrameFinder {
     if (input.length < size + length) return undefined;
     input.skip(size);
     return input.take(length);
-  }
-
-  decodeAll(input: ByteQueue, frames: Uint8Array[], maxFrames: number): void {
-    takeFrames(input, frames, maxFrames, this);
   }
 
   find(bytes: Uint8Array, at: number): boolean {

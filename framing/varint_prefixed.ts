@@ -1,5 +1,5 @@
 import type { ByteQueue } from "../bytes/byte_queue.ts";
-import type { Codec, CodecOptions, Decoder } from "./codec.ts";
+import type { Codec, CodecOptions } from "./codec.ts";
 import {
   checkFrame,
   checkInput,
@@ -9,7 +9,7 @@ import {
   readMaxLength,
   withEncodeInto,
 } from "./codec_support.ts";
-import { type FrameFinder, takeFrames } from "./frame_run.ts";
+import { FrameRunDecoder } from "./frame_run.ts";
 
 /** Size of a varint of 53 bits, at seven bits a byte. */
 const LONGEST_LENGTH_BYTES = 8;
@@ -57,13 +57,11 @@ export function varintPrefixed(options?: CodecOptions): Codec<Uint8Array> {
   });
 }
 
-class VarintPrefixedDecoder implements Decoder<Uint8Array>, FrameFinder {
-  first = 0;
-  behind = 0;
-  next = 0;
+class VarintPrefixedDecoder extends FrameRunDecoder {
   readonly #maxLength: number;
 
   constructor(maxLength: number) {
+    super();
     this.#maxLength = maxLength;
   }
 
@@ -94,10 +92,6 @@ class VarintPrefixedDecoder implements Decoder<Uint8Array>, FrameFinder {
     if (input.length < size + length) return undefined;
     input.skip(size);
     return input.take(length);
-  }
-
-  decodeAll(input: ByteQueue, frames: Uint8Array[], maxFrames: number): void {
-    takeFrames(input, frames, maxFrames, this);
   }
 
   /** Finds frames with a length of one or two bytes, up to 16,383. Longer frames come alone anyway. */
