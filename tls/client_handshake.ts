@@ -18,7 +18,7 @@ export type EngineChoice = "any" | "repeatable" | "not the runtime's";
 
 /**
  * The handshake of a client. The runtime's own TLS does it over a TCP connection of the runtime; it is twice as fast, and
- * can do nothing else. Of an authority it only knows the name and the key, so it gets none that has limits.
+ * can do nothing else.
  */
 export class ClientHandshake implements Handshake {
   /** True if it failed since only the other engine can tell if the server is to be trusted. */

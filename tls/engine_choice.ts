@@ -3,21 +3,21 @@ import type { TlsGround } from "./handshake.ts";
 import type { ClientSettings } from "./options.ts";
 import type { Certificates } from "./own_certificates.ts";
 import { TrustStore } from "./peer_check.ts";
-import { distrustReason, signsWithoutLimits } from "./trust.ts";
+import { distrustReason } from "./trust.ts";
 
 /** Servers to remember: a program has a few. */
 const MOST_SERVERS = 200;
 
 /**
  * What is known about servers, by their host and the given authorities: true if one of these authorities has signed the
- * server's certificate itself. Once false, it stays false: a server may have several certificates.
+ * server's certificate itself, or is that certificate. Once false, it stays false: a server may have several.
  */
 const servers = new Map<string, boolean>();
 
 /**
- * Tells if the runtime's own TLS may be the engine of a client. It shows the certificate of a server alone, without those
- * of the authorities in between, and its verifier does not look at their key usage. So beside given authorities it may
- * only be used if one of them has signed the certificate itself.
+ * Tells if the runtime's own TLS may be the engine of a client. Its verifier does not look at the key usage of authorities,
+ * and of given ones it only knows the name and the key. It shows the certificate of a server alone. So beside given
+ * authorities it may only be used if one of them has signed that certificate itself, which this package then checks.
  *
  * @param isRepeatable True if the caller can connect again to a server whose certificate others have signed.
  */
@@ -29,8 +29,6 @@ export function suitsRuntime(
   const { certificate, authorities } = settings;
   if (!isUntouched || certificate !== undefined || !isRuntimeTcp(transport)) return false;
   if (authorities === undefined) return true;
-  const now = Date.now();
-  if (!authorities.certificates.every((one) => signsWithoutLimits(one, now))) return false;
   return servers.get(keyOf(settings)) ?? isRepeatable;
 }
 

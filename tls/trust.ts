@@ -91,16 +91,6 @@ function ownProblem(
     (host === undefined ? undefined : hostProblem(own, host));
 }
 
-/**
- * Tells if an authority may sign for servers without limits. A verifier that only knows its name and its key, as that of
- * the runtime does, needs nothing else about it.
- */
-export function signsWithoutLimits(authority: Certificate, now: number): boolean {
-  const { isAuthority, signsCertificates, pathLength, hasUnknownCritical } = authority;
-  return isAuthority && signsCertificates && pathLength === undefined && !hasUnknownCritical &&
-    dateProblem(authority, now) === undefined && useProblem(authority, "server") === undefined;
-}
-
 /** Looks for a path from a certificate to a trusted authority. */
 class PathSearch {
   readonly #question: TrustQuestion;
