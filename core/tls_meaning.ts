@@ -1,4 +1,6 @@
 import type { SocketErrorKind } from "../errors.ts";
+import { quote } from "./arguments.ts";
+import { ipFamily } from "./ip_address.ts";
 
 /** The kind and the words of an error. */
 export type TlsMeaning = readonly [kind: SocketErrorKind, reason: string];
@@ -9,14 +11,32 @@ const TRUNCATED = "the peer ended without close_notify, so data may be missing";
 /** Reasons by which the runtime rejects a certificate, by its words for them. */
 const CERTIFICATE_REASONS: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [/^UnknownIssuer/, "no trusted authority has signed it"],
+  [/EndEntityUsedAsCa/, "it was signed by a certificate that is no authority's"],
+  [/PathLenConstraintViolated/, "its chain is longer than an authority allows"],
+  [/NameConstraintViolation/, "its authority may not sign for its names (name constraints)"],
+  [/UnsupportedCriticalExtension/, "it says something critical that is not understood"],
+  [
+    /^UnsupportedSignatureAlgorithm/,
+    "it has a key or a signature of a kind that is not known here",
+  ],
+  [/Exceeded/, "its chain is too long, or has too many branches"],
+  [/^BadEncoding|BadDer|Malformed/, "it is malformed, or one that came with it"],
   [/expired|^Expired/, "it has expired"],
   [/not valid yet|^NotValidYet/, "it is not valid yet"],
   [/CaUsedAsEndEntity/, "it is an authority's own, not a server's"],
   [/UnsupportedCertVersion/, "it is not of X.509 version 3"],
   [/^BadSignature/, "its signature is wrong"],
-  [/extended key usage|^InvalidPurpose/, "it is not made for this use (extended key usage)"],
+  [
+    /extended key usage|^InvalidPurpose|RequiredEku/,
+    "it is not made for servers (extended key usage), or an authority of it",
+  ],
   [/^Revoked/, "it is revoked"],
 ];
+
+/** Names of a certificate that an error lists: some have hundreds. */
+const MOST_NAMES = 10;
+/** Most characters of words of the runtime that have no others here. */
+const LONGEST_WORDS = 200;
 
 const REJECTED = "the peer's certificate is rejected: ";
 /** Codes of the verifier of `node:tls`. */
@@ -37,7 +57,7 @@ export function tlsMeaning(
 ): TlsMeaning | undefined {
   if (code !== undefined) {
     if (VERIFIER_CODE.test(code)) {
-      return ["CertificateRejected", `${REJECTED}${message.split("\n", 1)[0]}`];
+      return ["CertificateRejected", `${REJECTED}${verifierReason(code)}`];
     }
     return /^ERR_(SSL|TLS)_/.test(code) ? codeMeaning(code, message, operation) : undefined;
   }
@@ -77,22 +97,37 @@ function messageMeaning(message: string, operation: string): TlsMeaning | undefi
   return TLS_WORDS.test(message) ? ["TlsFailed", message.split("\n", 1)[0]] : undefined;
 }
 
+/** Explains a code of the verifier of `node:tls`. */
+export function verifierReason(code: string): string {
+  return `the runtime's verifier does not trust it (${code.slice(0, LONGEST_WORDS)})`;
+}
+
 function certificateReason(words: string): string {
   const names = /^certificate not valid for name "(.*?)"(?:; certificate is only valid for (.*))?/s
     .exec(words);
   if (names !== null) return wrongName(names[1], readNames(names[2] ?? ""));
-  return CERTIFICATE_REASONS.find(([pattern]) => pattern.test(words))?.[1] ?? words;
+  const known = CERTIFICATE_REASONS.find(([pattern]) => pattern.test(words))?.[1];
+  return known ?? `the runtime says ${words.split("\n", 1)[0].slice(0, LONGEST_WORDS)}`;
 }
 
-/** Reads the names out of the runtime's words: `DnsName("a.example") or IpAddress(127.0.0.1)`. */
+/**
+ * Reads the names out of the runtime's words: `DnsName("a.example") or IpAddress(127.0.0.1)`. Others, such as web
+ * addresses, name no host, and an IP address as the name of a host counts for nothing.
+ */
 function readNames(words: string): string[] {
-  return [...words.matchAll(/\w+\("?([^")]*)"?\)/g)].map(([, name]) => name);
+  return [...words.matchAll(/\b(DnsName|IpAddress)\("?([^")]*)"?\)/g)]
+    .filter(([, kind, name]) => kind === "IpAddress" || ipFamily(name) === 0)
+    .map(([, , name]) => name);
 }
 
 /** Says for which names a certificate is, if it is not for the one that was asked for. */
 export function wrongName(wanted: string, names: readonly string[]): string {
-  if (names.length === 0) return `it is not for ${wanted}, it names nobody`;
-  return `it is not for ${wanted}, it is for ${names.join(", ")}`;
+  if (names.length === 0) return `it is not for ${quote(wanted)}, it names nobody`;
+  const shown = names.slice(0, MOST_NAMES).join(", ");
+  const left = names.length - MOST_NAMES;
+  return `it is not for ${quote(wanted)}, it is for ${shown}${
+    left > 0 ? ` and ${left} others` : ""
+  }`;
 }
 
 function alertMeaning(alert: string): TlsMeaning {

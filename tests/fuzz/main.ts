@@ -15,6 +15,7 @@ import { ENDLESS, type Held, readEndless } from "./endless.ts";
 import { type Growth, growthOf, MOST } from "./growth.ts";
 import { checkSequences } from "./model/commands.ts";
 import { checkLinkSequences } from "./model/links.ts";
+import { NETWORK_TLS_KINDS } from "./model/tls_ends.ts";
 import { checkViewSequences } from "./model/view_commands.ts";
 import { numberOf, optionsOf } from "./options.ts";
 import { missingOutcomes } from "./campaign.ts";
@@ -24,6 +25,8 @@ import { watchedCampaign } from "./watched.ts";
 
 const INPUTS = 1_000_000;
 const SEQUENCES = 10_000;
+/** Sequences over TLS are fewer by this factor: each begins with a handshake. */
+const TLS_PART = 10;
 const ENDLESS_BYTES = 256 * 1024 * 1024;
 /** Memory for uncollected garbage and for the runtime itself (bytes). */
 const MEMORY_CONSTANT = 4 * 1024 * 1024;
@@ -71,6 +74,14 @@ async function model(sequences: number, seed: number): Promise<Row[]> {
     ["model over TCP", () => checkSequences("TCP", sequences, seed | 0)],
     ["views over memory", () => checkViewSequences("memory", sequences, seed | 0)],
     ["views over TCP", () => checkViewSequences("TCP", sequences, seed | 0)],
+    ...NETWORK_TLS_KINDS.map((kind): [string, () => Promise<void>] => [
+      `model over ${kind}`,
+      () => checkSequences(kind, Math.ceil(sequences / TLS_PART), seed | 0),
+    ]),
+    ...NETWORK_TLS_KINDS.map((kind): [string, () => Promise<void>] => [
+      `views over ${kind}`,
+      () => checkViewSequences(kind, Math.ceil(sequences / TLS_PART), seed | 0),
+    ]),
     ["links", () => checkLinkSequences(sequences, seed | 0)],
   ];
   const rows: Row[] = [];

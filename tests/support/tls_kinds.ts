@@ -33,7 +33,7 @@ export function testAuthority(): Promise<TestAuthority> {
 }
 
 /** Options of the client and of the server. */
-async function sides(withCertificate = false) {
+export async function sides(withCertificate = false) {
   const { ca, server, client } = await testAuthority();
   const own = withCertificate ? { cert: client.cert, key: client.key } : {};
   return {
