@@ -56,13 +56,23 @@ export class BunStream extends ReceivedChunks implements ChunkTransport {
   #gone = false;
   #onGone: (() => void) | undefined;
 
-  constructor(socket: BunSocket) {
+  constructor(socket: BunSocket, localAddr: TransportAddress, remoteAddr: TransportAddress) {
     super();
     this.#socket = socket;
-    this.localAddr = addressOf(socket.localAddress, socket.localPort);
-    this.remoteAddr = addressOf(socket.remoteAddress, socket.remotePort);
+    this.localAddr = localAddr;
+    this.remoteAddr = remoteAddr;
     socket.data = this;
     socket.unref();
+  }
+
+  /** Makes the transport of a TCP connection. */
+  static overTcp(socket: BunSocket): BunStream {
+    const { localAddress, localPort, remoteAddress, remotePort } = socket;
+    return new BunStream(
+      socket,
+      addressOf(localAddress, localPort),
+      addressOf(remoteAddress, remotePort),
+    );
   }
 
   /** Applies the settings of a connection, whatever the runtime's own choice is. */

@@ -1,4 +1,4 @@
-import { Socket, type SocketConstructorOpts } from "node:net";
+import { type NetConnectOpts, Socket, type SocketConstructorOpts } from "node:net";
 
 /** The number that the runtime's own streams ask for. It reads as much as it wants. */
 const READ_BYTES = 64 * 1024;
@@ -11,6 +11,28 @@ export interface SocketObserver {
   onEnd(): void;
   /** A read, a write, an attempt to connect or a half-close has failed. */
   onFailure(error: Error): void;
+}
+
+/** Connects a new socket, and closes it if that fails. */
+export async function openSocket(
+  socket: NodeSocket,
+  target: NetConnectOpts,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const onAbort = () => reject(signal!.reason);
+  socket.observe({ onBytes: () => false, onEnd() {}, onFailure: reject });
+  signal?.addEventListener("abort", onAbort);
+  try {
+    signal?.throwIfAborted();
+    socket.connect(target, resolve);
+    await promise;
+  } catch (error) {
+    socket.dispose();
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
 }
 
 /** The options that `net.Socket` has, and its declarations lack or split among several. */
