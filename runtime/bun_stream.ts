@@ -162,10 +162,13 @@ export class BunStream extends ReceivedChunks implements ChunkTransport {
 
   /**
    * Makes the error of a write that has failed. The runtime has dropped the system's, and reports an end of stream where
-   * the peer has reset the connection: only if the end came before, the peer has ended its side in order.
+   * the peer has reset a TCP connection: only if the end came before, the peer has ended its side in order. On a Unix
+   * socket of Linux every write says EPIPE after the peer's close, and a read goes on to tell a reset from an end.
    */
   #noteFailedWrite(): Error {
-    if (!this.ended) this.#failure ??= systemError("ECONNRESET");
+    if (!this.ended && this.localAddr.transport === "tcp") {
+      this.#failure ??= systemError("ECONNRESET");
+    }
     return this.#failure ?? systemError("EPIPE");
   }
 

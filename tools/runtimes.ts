@@ -23,6 +23,15 @@ import { talkProblems } from "./_talk.ts";
 const LONGEST_FILE_MS = 400_000;
 /** Files that run at the same time. */
 const AT_ONCE = 2;
+/** Tests beside those of `tests/unit` that need a directory, and nothing else of Deno. */
+const SYSTEM_FILES = [
+  "unix_conformance_test.ts",
+  "unix_connecting_test.ts",
+  "unix_faults_test.ts",
+  "unix_listening_test.ts",
+  "unix_serving_test.ts",
+  "unix_tls_conformance_test.ts",
+].map((name) => `../system/${name}`);
 
 interface FileRun {
   readonly counts: RunCounts | undefined;
@@ -30,8 +39,9 @@ interface FileRun {
 }
 
 async function testFiles(parts: readonly string[]): Promise<string[]> {
-  const files = (await filesUnder("tests/unit")).filter((path) => path.endsWith("_test.ts"))
+  const unit = (await filesUnder("tests/unit")).filter((path) => path.endsWith("_test.ts"))
     .map((path) => path.slice("tests/unit/".length));
+  const files = [...unit, ...SYSTEM_FILES];
   return parts.length === 0
     ? files
     : files.filter((file) => parts.some((one) => file.includes(one)));
