@@ -39,6 +39,9 @@ const BACKLOG = 512;
 /** The address of a socket without a name. The runtime tells no address of a Unix socket, and most clients have none. */
 const UNNAMED: TransportAddress = { transport: "unix", path: null };
 
+/** The bytes of an abstract name that Bun takes, without the NUL before it. The system takes one more. */
+const LONGEST_ABSTRACT_NAME_BYTES = 106;
+
 const { Bun: bun } = globalThis as unknown as { Bun?: BunRuntime };
 
 /** The sockets of Bun, or nothing on another runtime. */
@@ -136,6 +139,7 @@ function listenUnix(
   { mode, replaceStale }: UnixListenSettings,
 ): TransportListener<UnixAddress> {
   const { path } = address;
+  checkNameLength("listen", address);
   if (replaceStale && !isAbstract(path)) {
     // It says ECONNREFUSED for EAGAIN and EPROTOTYPE as well.
     const reason = "replaceStale: Bun does not tell a socket that nobody listens on from a busy " +
@@ -157,10 +161,21 @@ function listenUnix(
 }
 
 /** Connects to a Unix socket. There is no way to stop it: the system answers at once. */
-async function connectUnix(runtime: BunRuntime, { path }: UnixAddress): Promise<Transport> {
+async function connectUnix(runtime: BunRuntime, address: UnixAddress): Promise<Transport> {
+  checkNameLength("connect", address);
+  const { path } = address;
   let stream: BunStream | undefined;
   const remote: TransportAddress = { transport: "unix", path };
   const open = (socket: BunSocket) => void (stream = new BunStream(socket, UNNAMED, remote));
   await runtime.connect(options({ unix: path }, open));
   return stream!;
+}
+
+function checkNameLength(operation: string, address: UnixAddress): void {
+  const { path } = address;
+  if (!isAbstract(path)) return;
+  const { length } = new TextEncoder().encode(path.slice(1));
+  if (length <= LONGEST_ABSTRACT_NAME_BYTES) return;
+  const reason = `Bun takes at most ${LONGEST_ABSTRACT_NAME_BYTES} bytes of an abstract name`;
+  throw new SocketError("Unsupported", operation, reason, { address });
 }

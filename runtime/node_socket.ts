@@ -52,6 +52,7 @@ interface AllOptions extends Omit<SocketConstructorOpts, "handle"> {
 export class NodeSocket extends Socket {
   #observer: SocketObserver | undefined;
   #disposed = false;
+  #endSeen = false;
 
   constructor(options: AllOptions) {
     const all = { ...options, allowHalfOpen: true, manualStart: true };
@@ -103,12 +104,24 @@ export class NodeSocket extends Socket {
 
   /** The runtime calls it with what it has read, and with `null` at the end of stream. */
   override push(chunk: Uint8Array<ArrayBuffer> | null): boolean {
-    if (chunk === null) this.#observer?.onEnd();
+    if (chunk === null) this.#noteEnd();
     else {
       const { buffer, byteOffset, length } = chunk;
       return this.#observer?.onBytes(new Uint8Array(buffer, byteOffset, length)) ?? false;
     }
     return true;
+  }
+
+  /**
+   * Asks a second time before it reports the end: if bytes and a reset wait together, libuv 1.51 (Node 22) gives the
+   * bytes and then an end, without a look at the error. After an end the system goes on to say so.
+   */
+  #noteEnd(): void {
+    const { _handle: handle } = this as unknown as { _handle: { reading: boolean } | null };
+    if (this.#endSeen || handle === null) return this.#observer?.onEnd();
+    this.#endSeen = true;
+    handle.reading = false;
+    this.startReading();
   }
 
   /** The stream calls it after any failure. What the peer has sent before can still be read. */

@@ -23,15 +23,16 @@ import { talkProblems } from "./_talk.ts";
 const LONGEST_FILE_MS = 400_000;
 /** Files that run at the same time. */
 const AT_ONCE = 2;
-/** Tests beside those of `tests/unit` that need a directory, and nothing else of Deno. */
-const SYSTEM_FILES = [
-  "unix_conformance_test.ts",
-  "unix_connecting_test.ts",
-  "unix_faults_test.ts",
-  "unix_listening_test.ts",
-  "unix_serving_test.ts",
-  "unix_tls_conformance_test.ts",
-].map((name) => `../system/${name}`);
+/** Tests that need directories or processes, but nothing else of Deno. */
+const MORE_FILES = [
+  "../runtimes/node_permissions_test.ts",
+  "../system/unix_conformance_test.ts",
+  "../system/unix_connecting_test.ts",
+  "../system/unix_faults_test.ts",
+  "../system/unix_listening_test.ts",
+  "../system/unix_serving_test.ts",
+  "../system/unix_tls_conformance_test.ts",
+];
 
 interface FileRun {
   readonly counts: RunCounts | undefined;
@@ -41,7 +42,7 @@ interface FileRun {
 async function testFiles(parts: readonly string[]): Promise<string[]> {
   const unit = (await filesUnder("tests/unit")).filter((path) => path.endsWith("_test.ts"))
     .map((path) => path.slice("tests/unit/".length));
-  const files = [...unit, ...SYSTEM_FILES];
+  const files = [...unit, ...MORE_FILES];
   return parts.length === 0
     ? files
     : files.filter((file) => parts.some((one) => file.includes(one)));

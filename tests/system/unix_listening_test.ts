@@ -340,6 +340,26 @@ Deno.test("N1: an abstract name needs no file, belongs to one listener, and is f
   assertEquals(error.code, "ECONNREFUSED");
 });
 
+for (const [length, reason] of [[106, "on every runtime"], [107, "if the runtime can"]] as const) {
+  Deno.test(`N1: an abstract name may have ${length} bytes ${reason}`, async () => {
+    const address = { path: `\0${crypto.randomUUID().padEnd(length, "x")}` };
+    await using listener = await listen(address);
+    assertEquals(listener.address, address);
+    await proveReached(listener);
+  });
+}
+
+Deno.test({
+  name: "N1: an abstract name of 107 bytes is Unsupported if the runtime cannot",
+  // Bun takes 106.
+  ignore: !("Bun" in globalThis),
+  async fn() {
+    const address = { path: `\0${"x".repeat(107)}` };
+    await rejection(() => listen(address), "Unsupported", "listen");
+    await rejection(() => connect(address), "Unsupported", "connect");
+  },
+});
+
 Deno.test("N1: clients that wait when the listener closes are reset", async () => {
   await using folder = await SocketFolder.make();
   const listener = await listen(folder.next());
