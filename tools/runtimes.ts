@@ -26,6 +26,7 @@ const AT_ONCE = 2;
 /** Tests that need directories or processes, but nothing else of Deno. */
 const MORE_FILES = [
   "../runtimes/node_permissions_test.ts",
+  "../system/process_end_test.ts",
   "../system/unix_conformance_test.ts",
   "../system/unix_connecting_test.ts",
   "../system/unix_faults_test.ts",

@@ -1,13 +1,11 @@
-import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { assert } from "@std/assert";
 import type { UnixAddress } from "../../mod.ts";
+import { startHere } from "./own_runtime.ts";
 import { soon } from "./socket_errors.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PROGRAM = "tests/system/programs/unix_echo.ts";
 
 /** A process of the same runtime that echoes on a Unix socket. Disposing kills it. */
@@ -21,11 +19,9 @@ export class EchoProcess implements AsyncDisposable {
   }
 
   static async start({ path }: UnixAddress): Promise<EchoProcess> {
-    const flags = "deno" in process.versions ? ["run", "-A"] : [];
-    const child = spawn(process.execPath, [...flags, PROGRAM, path], {
-      cwd: ROOT,
-      stdio: ["ignore", "pipe", "ignore"],
-    });
+    const child = startHere(PROGRAM, [path], ["-A"]);
+    // Nobody reads its errors.
+    child.stderr!.resume();
     const started = new EchoProcess(child);
     const [output] = await soon(Promise.race([once(child.stdout!, "data"), started.#ended]));
     assert(String(output) === "ready\n", "the process ended at once");
