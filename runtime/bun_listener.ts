@@ -1,6 +1,6 @@
 import type { SocketAddress, Transport, TransportListener } from "../types.ts";
 import { AcceptQueue } from "./accept_queue.ts";
-import type { BunStream } from "./bun_stream.ts";
+import { type BunSocket, type BunStream, STREAM_EVENTS } from "./bun_stream.ts";
 
 /** A server of Bun. */
 export interface BunServer {
@@ -9,6 +9,26 @@ export interface BunServer {
   stop(): void;
   ref(): void;
   unref(): void;
+}
+
+/** The events of a socket, as Bun takes them. */
+type Events = typeof STREAM_EVENTS & { open(socket: BunSocket): void };
+
+/** The address that Bun listens on or connects to. */
+type Target = { hostname: string; port: number } | { unix: string };
+
+/** The options of sockets of Bun. */
+export type BunOptions = Target & { allowHalfOpen: boolean; reusePort?: boolean; socket: Events };
+
+/** The part of Bun that this package uses. */
+export interface BunRuntime {
+  listen(options: BunOptions): BunServer;
+  connect(options: BunOptions): Promise<BunSocket>;
+}
+
+/** Returns the options of sockets. `open` is called when the runtime has one. */
+export function socketOptions(target: Target, open: (socket: BunSocket) => void): BunOptions {
+  return { ...target, allowHalfOpen: true, socket: { ...STREAM_EVENTS, open } };
 }
 
 /** A listener of Bun. */
