@@ -9,7 +9,8 @@ import type { DatagramSettings, DatagramSocket, JoinedGroup, MulticastGroup } fr
 import { checkIPv6Only, multicastTtlFor, ttlFor } from "./datagram_settings.ts";
 import { noInterface } from "./multicast_errors.ts";
 import { interfaceOption, joinWithNode } from "./node_groups.ts";
-import { checkPermission, checkZone, explainNodeFailure } from "./node_errors.ts";
+import { checkZone, explainNodeFailure } from "./node_errors.ts";
+import { checkPermission } from "./node_permissions.ts";
 import { grantFor, isGranted, missingPermission, onDeno } from "./permissions.ts";
 import { explainSendFailure, resolveName } from "./datagram_support.ts";
 
