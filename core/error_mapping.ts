@@ -139,10 +139,13 @@ export function toSocketError(
   context: MappingContext = {},
 ): SocketError {
   if (error instanceof SocketError) {
-    const { bytesSent = error.bytesSent, retryable = error.retryable } = context;
+    const { bytesSent = error.bytesSent, retryable = error.retryable, address } = context;
     const fits = error.operation === operation && error.bytesSent === bytesSent &&
       error.retryable === retryable;
-    return fits ? error : rewrap(error, operation, context);
+    if (!fits) return rewrap(error, operation, context);
+    return address === undefined || error.address !== undefined
+      ? error
+      : withAddress(error, address);
   }
   const { name, message } = error instanceof Error ? error : { name: "", message: textOf(error) };
   const code = errorCode(error, message);
@@ -218,6 +221,14 @@ export function useErrnoNames(name: (errno: number) => string | undefined): void
 
 function errnoName(errno: number): string | undefined {
   return errno < 1 || errno > LARGEST_ERRNO ? undefined : nameErrno(errno);
+}
+
+/** Adds the address to an error that was made where nobody knew it. */
+function withAddress(error: SocketError, address: SocketAddress): SocketError {
+  const { kind, operation, reason, code, permission, bytesSent, retryable } = error;
+  const known = { address, code, permission, bytesSent, retryable };
+  const cause = "cause" in error ? { cause: error.cause } : {};
+  return new SocketError(kind, operation, reason, { ...known, ...cause });
 }
 
 /** Turns the error of another function of this package into one of the function that called it. */

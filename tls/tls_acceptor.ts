@@ -1,4 +1,4 @@
-import { toSocketAddress } from "../core/address_check.ts";
+import { isNamed, toSocketAddress } from "../core/address_check.ts";
 import type { SocketAddress, Transport, TransportListener } from "../types.ts";
 import { ServerHandshake, type TlsServer } from "./server_handshake.ts";
 import { openTls, type TlsStreamConnection } from "./tls_connection.ts";
@@ -115,6 +115,7 @@ export class TlsAcceptor implements TransportListener {
     this.#makeRoom();
     const client: PendingClient = { abort: new AbortController() };
     this.#pending.add(client);
+    const address = toSocketAddress(transport.remoteAddr);
     const handshake = new ServerHandshake(this.#server, {
       transport,
       isUntouched: true,
@@ -125,7 +126,8 @@ export class TlsAcceptor implements TransportListener {
         operation: this.#server.operation,
         timeout: this.#server.settings.handshakeTimeout,
         signal: client.abort.signal,
-        address: toSocketAddress(transport.remoteAddr),
+        // Clients of a Unix socket have none.
+        address: isNamed(address) ? address : undefined,
       }, this.#sendQueueLimit);
       if (this.#closed) return connection.abort();
       this.#connections.set(transport, connection);
