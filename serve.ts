@@ -64,10 +64,13 @@ const OPERATION = "serve";
  * assertEquals(aborted, 0);
  * ```
  */
-export function serve<A extends SocketAddress = Address>(
-  listener: Listener<A>,
+export function serve<
+  A extends SocketAddress = Address,
+  C extends Connection<A> = Connection<A>,
+>(
+  listener: Listener<A, C>,
   handler: (
-    connection: Connection<NoInfer<A>>,
+    connection: NoInfer<C>,
     context: ServeContext<NoInfer<A>>,
   ) => void | Promise<void>,
   options?: ServeOptions<NoInfer<A>>,

@@ -111,10 +111,10 @@ export function listen(
  * abort(connection);
  * ```
  */
-export function accept<A extends SocketAddress = Address>(
-  listener: Listener<A>,
-  options?: OperationOptions,
-): Promise<Connection<A>>;
+export function accept<
+  A extends SocketAddress = Address,
+  C extends Connection<A> = Connection<A>,
+>(listener: Listener<A, C>, options?: OperationOptions): Promise<C>;
 export function accept(
   listener: Listener<SocketAddress>,
   options?: OperationOptions,

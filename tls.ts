@@ -8,7 +8,7 @@
 
 import { notAConnection, StreamConnection } from "./connection/stream_connection.ts";
 import { StreamListener } from "./connection/stream_listener.ts";
-import { checkAddress, checkSocketAddress } from "./core/address_check.ts";
+import { checkAddress, checkSocketAddress, readPath } from "./core/address_check.ts";
 import { checkOptions, describe, invalidInput, readArguments } from "./core/arguments.ts";
 import { toSocketError } from "./core/error_mapping.ts";
 import { platform } from "./runtime/platform.ts";
@@ -29,11 +29,12 @@ import type {
   ConnectOptions,
   Listener,
   ListenOptions,
-  OperationOptions,
   SocketAddress,
+  StartTlsOptions,
   TcpOptions,
   TlsClientOptions,
   TlsConnection,
+  TlsListener,
   TlsServerOptions,
   TransportListener,
   UnixAddress,
@@ -81,6 +82,10 @@ export async function connectTls(
   options?: ConnectOptions & TlsClientOptions,
 ): Promise<TlsConnection<SocketAddress>> {
   const operation = "connectTls";
+  if (readPath(operation, address) !== undefined) {
+    const reason = "the address has path: connect to it, then call startTls with a serverName";
+    throw invalidInput(operation, reason);
+  }
   const target = checkAddress(operation, address, 1);
   const settings = readClientOptions(operation, options, target.host);
   return await connectOverTls(operation, target, settings, options);
@@ -130,21 +135,21 @@ export async function connectTls(
 export function listenTls(
   address: Address,
   options: ListenOptions & TlsServerOptions,
-): Promise<Listener>;
+): Promise<TlsListener>;
 /** Listens on a Unix socket for clients that speak TLS, as the first form says. */
 export function listenTls(
   address: UnixAddress,
   options: UnixListenOptions & TlsServerOptions,
-): Promise<Listener<UnixAddress>>;
+): Promise<TlsListener<UnixAddress>>;
 /** Listens for clients that speak TLS on an address of either kind. */
 export function listenTls(
   address: SocketAddress,
   options: TcpOptions & TlsServerOptions,
-): Promise<Listener<SocketAddress>>;
+): Promise<TlsListener<SocketAddress>>;
 export async function listenTls(
   address: SocketAddress,
   options: ListenOptions & UnixListenOptions & TlsServerOptions,
-): Promise<Listener<SocketAddress>> {
+): Promise<TlsListener<SocketAddress>> {
   const operation = "listenTls";
   const where = checkSocketAddress(operation, address, 0);
   const { sendQueueLimit, open } = readListener(operation, where, options);
@@ -152,11 +157,12 @@ export async function listenTls(
   try {
     const source = await open();
     const acceptor = new TlsAcceptor(source, server, sendQueueLimit);
-    return new StreamListener(
+    const listener: Listener<SocketAddress> = new StreamListener(
       acceptor,
       sendQueueLimit,
       (transport) => acceptor.connectionOf(transport),
     );
+    return listener as TlsListener<SocketAddress>;
   } catch (error) {
     throw toSocketError(error, operation, { address: where });
   }
@@ -219,15 +225,11 @@ export async function listenTls(
  */
 export function startTls<A extends SocketAddress = Address>(
   connection: Connection<A>,
-  options:
-    & OperationOptions
-    & ({ role: "client" } & TlsClientOptions | { role: "server" } & TlsServerOptions),
+  options: StartTlsOptions,
 ): Promise<TlsConnection<A>>;
 export async function startTls(
   connection: Connection<SocketAddress>,
-  options:
-    & OperationOptions
-    & ({ role: "client" } & TlsClientOptions | { role: "server" } & TlsServerOptions),
+  options: StartTlsOptions,
 ): Promise<TlsConnection<SocketAddress>> {
   const operation = "startTls";
   if (!StreamConnection.is(connection)) throw notAConnection(operation);
@@ -252,7 +254,7 @@ function readListener(
 function readSide(
   operation: string,
   connection: StreamConnection,
-  options: Parameters<typeof startTls>[1],
+  options: StartTlsOptions,
 ): Side {
   const role: unknown = readArguments(operation, () => checkOptions(operation, options).role);
   if (role === "client") {

@@ -273,9 +273,12 @@ export interface Membership extends AsyncDisposable {
  * listener open; `await using` closes it.
  *
  * @typeParam A The kind of its address: `UnixAddress` for a Unix socket, `SocketAddress` if it may be either.
+ * @typeParam C The connections that it accepts: those of `listenTls` have the facts of their TLS session.
  */
-export interface Listener<A extends SocketAddress = Address>
-  extends AsyncIterable<Connection<A>>, AsyncDisposable {
+export interface Listener<
+  A extends SocketAddress = Address,
+  C extends Connection<A> = Connection<A>,
+> extends AsyncIterable<C>, AsyncDisposable {
   /** The address of the listener, with the port that the system chose. */
   readonly address: A;
 }
@@ -376,13 +379,13 @@ export interface TlsClientOptions {
    * Certificates of authorities to trust beside those of the runtime, as PEM text. Each text may have several. If this
    * side has a certificate of its own (`cert`), only these are trusted.
    */
-  caCerts?: string[];
+  caCerts?: readonly string[];
   /** This side's own certificate as PEM text, for servers that ask for one; with `key`. */
   cert?: string;
   /** The private key of `cert` as PEM text, not encrypted. */
   key?: string;
   /** Protocols that this side speaks, best first, such as `["h2", "http/1.1"]` (ALPN). */
-  alpnProtocols?: string[];
+  alpnProtocols?: readonly string[];
   /**
    * Milliseconds within which the handshake must be done, at least 1. `timeout` and `signal` hold as well.
    *
@@ -394,12 +397,12 @@ export interface TlsClientOptions {
 /** Options of a TLS server. */
 export interface TlsServerOptions extends TlsCertificate {
   /** Protocols that this side speaks, best first (ALPN). A client that names only others is refused. */
-  alpnProtocols?: string[];
+  alpnProtocols?: readonly string[];
   /**
    * Certificates of the authorities that sign clients' certificates, as PEM text. With it each client must show one:
    * mutual TLS. No other authority counts. Each text may have several certificates.
    */
-  clientCaCerts?: string[];
+  clientCaCerts?: readonly string[];
   /**
    * Chooses the certificate for the server name that a client asks for (SNI), in lower case. `undefined` stands for
    * `cert` and `key`, which also serve clients that name no server. If it throws, or gives something unusable, that
@@ -415,6 +418,11 @@ export interface TlsServerOptions extends TlsCertificate {
    */
   handshakeTimeout?: number;
 }
+
+/** Options of `startTls`: the side that this is, the options of that side, and those of a call that waits. */
+export type StartTlsOptions =
+  & OperationOptions
+  & ({ role: "client" } & TlsClientOptions | { role: "server" } & TlsServerOptions);
 
 /** Facts of a TLS session, frozen. */
 export interface TlsInfo {
@@ -439,6 +447,13 @@ export interface TlsConnection<A extends SocketAddress = Address> extends Connec
   /** Facts of the session. */
   readonly tls: TlsInfo;
 }
+
+/**
+ * A {@linkcode Listener} of `listenTls`: it gives connections over TLS, whose handshake is done.
+ *
+ * @typeParam A The kind of its address.
+ */
+export type TlsListener<A extends SocketAddress = Address> = Listener<A, TlsConnection<A>>;
 
 /** The address of a {@linkcode Transport}, as `Deno.Conn` has it. */
 export interface TransportAddress {

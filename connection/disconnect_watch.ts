@@ -4,17 +4,46 @@ import type { ReadAhead } from "./read_ahead.ts";
 
 const OPERATION = "disconnectSignal";
 
-/** Aborts a signal when the peer has left. It reads ahead, since only a read reports that. */
+/**
+ * Aborts a signal when the peer has left. It reads ahead, since only a read reports that. If another connection takes the
+ * place of this one, it watches that one.
+ */
 export class DisconnectWatch implements StateObserver {
   readonly #controller = new AbortController();
-  readonly #state: ConnectionState;
-  readonly #readAhead: ReadAhead;
+  #state: ConnectionState;
+  #readAhead: ReadAhead;
+  /** True while it is not certain yet if another connection takes the place of this one. */
+  #paused: boolean;
 
-  constructor(state: ConnectionState, readAhead: ReadAhead) {
+  /** @param isPaused True if another connection may be taking the place of this one. */
+  constructor(state: ConnectionState, readAhead: ReadAhead, isPaused: boolean) {
     this.#state = state;
     this.#readAhead = readAhead;
-    state.observe(this);
-    readAhead.begin();
+    this.#paused = isPaused;
+    this.#begin();
+  }
+
+  #begin(): void {
+    this.#state.observe(this);
+    this.#readAhead.begin();
+    this.check();
+  }
+
+  /** Watches the connection that has taken the place of this one. */
+  follow(state: ConnectionState, readAhead: ReadAhead): void {
+    this.#state = state;
+    this.#readAhead = readAhead;
+    this.#paused = false;
+    if (!this.signal.aborted) this.#begin();
+  }
+
+  /** Keeps quiet until `follow` or `resume` says if another connection has taken the place of this one. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
     this.check();
   }
 
@@ -29,7 +58,7 @@ export class DisconnectWatch implements StateObserver {
 
   /** Aborts the signal if the connection is over. */
   check(): void {
-    if (this.signal.aborted) return;
+    if (this.#paused || this.signal.aborted) return;
     const reason = this.#reason();
     if (reason === undefined) return;
     // A close waits for the peer's end, and nothing else may keep the process alive for that.

@@ -12,6 +12,8 @@ export class HandOver {
   readonly #receiver: Receiver;
   /** The transport, until another connection has it. */
   #handed: HandedTransport | undefined;
+  /** Settles when it is certain if another connection has the transport. It is there while that is not. */
+  #ending: PromiseWithResolvers<void> | undefined;
 
   constructor(state: ConnectionState, sender: Sender, receiver: Receiver) {
     this.#state = state;
@@ -42,10 +44,21 @@ export class HandOver {
     }
   }
 
+  /** True while it is not certain if another connection takes the place of this one. */
+  get underWay(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  /** Resolves when that is certain. */
+  async waitSettled(): Promise<void> {
+    await this.#ending?.promise;
+  }
+
   /** Gives the transport away after everything that was sent has left. The connection is closed then. */
   async take(operation: SendOperation): Promise<HandedTransport> {
     const state = this.#state;
     const { input } = this.#receiver;
+    this.#ending = Promise.withResolvers();
     // Bytes that come while the last sends leave are the next owner's.
     const pending = input.handOver();
     const unread = input.buffer.length === 0 ? undefined : input.buffer.take(Infinity);
@@ -60,9 +73,11 @@ export class HandOver {
     return this.#handed = new HandedTransport(state.transport, pending, unread);
   }
 
-  /** Notes that another connection has the transport. */
+  /** Notes that another connection has the transport, or that it is closed. */
   settle(): void {
     this.#handed = undefined;
+    this.#ending?.resolve();
+    this.#ending = undefined;
   }
 
   /** Closes the transport if no other connection has it yet: that ends the handshake. */
@@ -72,6 +87,6 @@ export class HandOver {
     } catch {
       // The runtime's TLS has taken it over.
     }
-    this.#handed = undefined;
+    this.settle();
   }
 }

@@ -116,14 +116,20 @@ export class StreamConnection implements Connection<SocketAddress> {
     return this.#receiver.receiving;
   }
 
-  /** True if this side has closed or aborted, or if a call has found the connection broken. */
+  /**
+   * True if this side has closed or aborted, or if a call has found the connection broken. If another connection has
+   * taken this one's place, it is that of the other one.
+   */
   get lost(): boolean {
-    return this.#state.lost;
+    if (this.#successor !== undefined) return this.#successor.lost;
+    return this.#state.lost && this.#handOver?.underWay !== true;
   }
 
-  /** Resolves when this side has closed or aborted, or when a call has found the connection broken. */
-  waitLost(): Promise<void> {
-    return this.#state.waitLost();
+  /** Resolves when `lost` becomes true. */
+  async waitLost(): Promise<void> {
+    await this.#state.waitLost();
+    await this.#handOver?.waitSettled();
+    await this.#successor?.waitLost();
   }
 
   /** Reads what comes next, and keeps it for the next receiving call. */
@@ -159,7 +165,12 @@ export class StreamConnection implements Connection<SocketAddress> {
 
   /** Returns the signal that aborts when the peer has left, or when this side closes. */
   disconnectSignal(): AbortSignal {
-    this.#disconnectWatch ??= new DisconnectWatch(this.#state, this.#makeReadAhead());
+    if (this.#successor !== undefined) return this.#successor.disconnectSignal();
+    if (this.#disconnectWatch === undefined) {
+      const isHandedOver = this.#handOver?.underWay === true;
+      const watch = new DisconnectWatch(this.#state, this.#makeReadAhead(), isHandedOver);
+      this.#disconnectWatch = watch;
+    }
     return this.#disconnectWatch.signal;
   }
 
@@ -174,6 +185,15 @@ export class StreamConnection implements Connection<SocketAddress> {
     this.#handOver?.settle();
     const { remoteAddress, peerAddress } = this.#state;
     if (remoteAddress !== peerAddress) successor.#state.setClientAddress(remoteAddress);
+    const watch = this.#disconnectWatch;
+    successor.#disconnectWatch = watch;
+    watch?.follow(successor.#state, successor.#makeReadAhead());
+  }
+
+  /** Notes that no other connection takes this one's place, and that the transport is closed. */
+  endHandOver(): void {
+    this.#handOver?.settle();
+    this.#disconnectWatch?.resume();
   }
 
   /** Bytes of sends that may wait. */
@@ -195,6 +215,7 @@ export class StreamConnection implements Connection<SocketAddress> {
   /** Gives the transport away, and closes the connection without it. `prepareHandOver` comes first. */
   async handOver(operation: SendOperation): Promise<HandedTransport> {
     const taking = this.#handOver!.take(operation);
+    this.#disconnectWatch?.pause();
     this.#closing = taking.then(() => {}, () => {});
     const handed = await taking;
     this.#onClose();

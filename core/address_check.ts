@@ -79,7 +79,8 @@ export function checkAddress(operation: string, address: unknown, lowestPort: 0 
     throw invalidInput(operation, "the address has hostname, not host: write { host, port }");
   }
   if (host === undefined && "path" in address) {
-    throw invalidInput(operation, "the address has path, which is for listen and connect only");
+    const reason = "the address has path, which is for listen, connect and listenTls only";
+    throw invalidInput(operation, reason);
   }
   return Object.freeze(checkHostAndPort(operation, host, port, lowestPort));
 }

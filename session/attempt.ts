@@ -46,6 +46,7 @@ export class Attempt {
   /** Limits of a graceful close, if that is how the attempt was interrupted. */
   #limits: CloseLimits | undefined;
   #endpoint: SocketAddress | undefined;
+  /** The connection as it was connected: the session may have called `startTls` on it. */
   #connection: StreamConnection | undefined;
   #stopHandshakeTimer = () => {};
   #readyAt: number | undefined;
@@ -91,7 +92,7 @@ export class Attempt {
       return { error: this.#interruption ?? error, thrown: true };
     } finally {
       this.#stopHandshakeTimer();
-      this.#connection?.abort();
+      this.#connection?.latest.abort();
       // The stack of an error holds the objects whose methods ran. This one would make a chain of all errors so far.
       this.#lastError = undefined;
       if (!this.#ending.signal.aborted) {
@@ -113,7 +114,7 @@ export class Attempt {
       this.#ending.abort(why);
       this.#interrupted.resolve();
     } else if (limits === undefined) this.#hurried.resolve();
-    if (limits === undefined) this.#connection?.abort(why);
+    if (limits === undefined) this.#connection?.latest.abort(why);
   }
 
   async #tryOnce(): Promise<AttemptFailure | undefined> {
@@ -220,7 +221,7 @@ export class Attempt {
     const { handshakeTimeout } = this.#settings;
     const waitForIt = () =>
       this.#waitAtMost(handshakeTimeout, call.settled, this.#interrupted.promise);
-    if (!connection.closed) await waitForIt();
+    if (!connection.latest.closed) await waitForIt();
     if (this.#isOver(call)) return;
     this.#ending.abort(this.#error("Closed", "the connection is lost"));
     await waitForIt();
@@ -242,7 +243,7 @@ export class Attempt {
     // After one turn of the event loop, every call that has the signal has ended. A call that waits for the peer then
     // ends by the close alone.
     await this.#waitAtMost(0, call.settled);
-    if (!connection.receiving) await this.#waitAtMost(grace, call.settled);
+    if (!connection.latest.receiving) await this.#waitAtMost(grace, call.settled);
     await this.#deliver(connection, limits).catch(() => {});
     await this.#waitAtMost(Math.max(0, begin + grace - performance.now()), call.settled);
   }
@@ -250,7 +251,7 @@ export class Attempt {
   /** Closes in order. Rejects if what was sent could not be delivered. */
   async #deliver(connection: StreamConnection, limits: CloseLimits): Promise<void> {
     try {
-      await connection.closeAfterHandler(limits);
+      await connection.latest.closeAfterHandler(limits);
     } catch (error) {
       this.#deliveryError = error;
       throw error;

@@ -81,7 +81,7 @@ export class KeptLink implements Link<SocketAddress>, AttemptObserver {
       if (already?.kind === "Aborted") throw this.#cancelled(already);
       // Somebody may have closed or broken the connection, and the link has not noticed yet.
       if (this.#connection?.lost === false) {
-        return Promise.resolve(this.#connection);
+        return Promise.resolve(this.#connection.latest);
       }
       if (already !== undefined) throw this.#lastError ?? this.#cancelled(already);
       return this.#wait(cancellation);
@@ -142,7 +142,7 @@ export class KeptLink implements Link<SocketAddress>, AttemptObserver {
   onReady(connection: StreamConnection): void {
     this.#connection = connection;
     this.#readyAt = performance.now();
-    for (const { resolve } of this.#takeWaiters()) resolve(connection);
+    for (const { resolve } of this.#takeWaiters()) resolve(connection.latest);
     this.#setState("ready");
   }
 

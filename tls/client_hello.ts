@@ -7,9 +7,14 @@ const LONGEST_HELLO_BYTES = 16 * 1024;
 const MOST_HELLO_RECORDS = 64;
 const FIRST_READ_BYTES = 4 * 1024;
 const RECORD_HEADER_BYTES = 5;
+const ALERT_RECORD = 21;
 const HANDSHAKE_RECORD = 22;
 const CLIENT_HELLO = 1;
 const SERVER_NAME_EXTENSION = 0;
+/** RFC 8446, 4.2.1: a client that offers TLS 1.3 has it. */
+const VERSIONS_EXTENSION = 43;
+const TLS_1_2 = 0x0303;
+const TLS_1_3 = 0x0304;
 const HOST_NAME = 0;
 /** Labels of a host name, none of which is empty. */
 const HOST_NAME_TEXT = /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/;
@@ -22,6 +27,8 @@ export interface ClientHello {
   readonly bytes: Uint8Array;
   /** The host that the client asks for, in lower case, if it names one. */
   readonly serverName: string | undefined;
+  /** True if it offers TLS 1.2 or 1.3. */
+  readonly offersVersion: boolean;
 }
 
 /**
@@ -49,7 +56,7 @@ export async function readClientHello(
     const bytes = buffer.subarray(0, length);
     const message = readMessage(bytes, operation);
     if (typeof message !== "number") {
-      return { bytes, serverName: readServerName(message, operation) };
+      return { bytes, ...readHello(message, operation) };
     }
     if (message > LONGEST_HELLO_BYTES) {
       const reason = `the peer's first message has more than ${LONGEST_HELLO_BYTES} bytes`;
@@ -77,7 +84,11 @@ function readMessage(bytes: Uint8Array, operation: string): Uint8Array | number 
     }
     // Type 22, and version 3.x, which every TLS has had.
     const isTls = bytes[at] === HANDSHAKE_RECORD && (bytes[at + 1] ?? 3) === 3;
-    if (!isTls) throw failed(operation, "the peer does not speak TLS");
+    if (!isTls) {
+      const isAlert = at === 0 && bytes[0] === ALERT_RECORD && bytes[1] === 3;
+      const reason = isAlert ? "sent an alert instead of its first message" : "does not speak TLS";
+      throw failed(operation, `the peer ${reason}`);
+    }
     if (at + RECORD_HEADER_BYTES > bytes.length) return at + RECORD_HEADER_BYTES;
     const end = at + RECORD_HEADER_BYTES + (bytes[at + 3] << 8 | bytes[at + 4]);
     parts.push(...bytes.subarray(at + RECORD_HEADER_BYTES, end));
@@ -129,24 +140,35 @@ class Reader {
   }
 }
 
-function readServerName(message: Uint8Array, operation: string): string | undefined {
+function readHello(message: Uint8Array, operation: string): Omit<ClientHello, "bytes"> {
   try {
     const hello = new Reader(message);
-    hello.take(2 + 32); // version and random
+    let offersVersion = hello.number(2) >= TLS_1_2;
+    let serverName: string | undefined;
+    hello.take(32); // random
     hello.counted(1); // session
     hello.counted(2); // cipher suites
     hello.counted(1); // compression methods
-    if (hello.done) return undefined;
-    const extensions = new Reader(hello.counted(2));
+    const extensions = new Reader(hello.done ? new Uint8Array() : hello.counted(2));
     while (!extensions.done) {
       const type = extensions.number(2);
       const content = extensions.counted(2);
-      if (type === SERVER_NAME_EXTENSION) return readHostName(content);
+      if (type === SERVER_NAME_EXTENSION) serverName ??= readHostName(content);
+      else if (type === VERSIONS_EXTENSION) offersVersion = hasVersion(content);
     }
-    return undefined;
+    return { serverName, offersVersion };
   } catch (error) {
     throw failed(operation, "the peer's first message is malformed", error);
   }
+}
+
+function hasVersion(content: Uint8Array): boolean {
+  const versions = new Reader(new Reader(content).counted(1));
+  while (!versions.done) {
+    const version = versions.number(2);
+    if (version === TLS_1_2 || version === TLS_1_3) return true;
+  }
+  return false;
 }
 
 function readHostName(content: Uint8Array): string | undefined {

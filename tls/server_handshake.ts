@@ -8,6 +8,8 @@ import { checkPeer, TrustStore } from "./peer_check.ts";
 /** The part of the platform that speaks TLS. It is loaded when a server begins. */
 type TlsEngine = typeof import("../runtime/node_tls.ts");
 
+const OLD = "the peer offers neither TLS 1.2 nor TLS 1.3";
+
 /** All that the handshakes of one server share. */
 export class TlsServer {
   readonly operation: string;
@@ -64,7 +66,7 @@ export class ServerHandshake implements Handshake {
     const { operation, settings, engine, platform, clientTrust } = this.#server;
     const { transport, readsForever } = this.#ground;
     try {
-      const { bytes, serverName } = await readClientHello(transport, operation);
+      const { bytes, serverName, offersVersion } = await readClientHello(transport, operation);
       const certificate = await this.#certificateFor(serverName);
       if (this.#givenUp) throw new SocketError("Closed", operation, "the handshake was given up");
       const tls = this.#closeable = new engine.NodeTls(transport, [bytes], {
@@ -77,7 +79,10 @@ export class ServerHandshake implements Handshake {
         readsForever,
       });
       try {
-        const session = await tls.waitHandshake();
+        const session = await tls.waitHandshake().catch((cause) => {
+          // The engines have other words for it, or the alert that they send themselves.
+          throw offersVersion ? cause : new SocketError("TlsFailed", operation, OLD, { cause });
+        });
         if (clientTrust !== undefined) {
           await checkPeer(operation, session, {
             use: "client",

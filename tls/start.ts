@@ -73,25 +73,32 @@ export async function startOverConnection(
   const cancellation = Cancellation.read(operation, options);
   const { peer, sendQueueLimit } = connection;
   await connection.prepareHandOver(operation, cancellation, () => side.prepare());
-  return await untilCancelled(operation, cancellation, peer, async (signal) => {
-    const handed = await handOver(connection, operation, signal);
-    const ground = {
-      transport: handed.hasReadAhead ? handed : handed.inner,
-      isUntouched: !handed.hasReadAhead,
-      readsForever: handed.inner instanceof CheckedTransport,
-    };
-    const successor = await openTls(ground.transport, side.makeHandshake(ground), {
-      operation,
-      timeout: side.handshakeTimeout,
-      signal,
-      address: peer,
-    }, sendQueueLimit);
-    connection.setSuccessor(successor);
-    return successor;
-  });
+  try {
+    return await untilCancelled(operation, cancellation, peer, async (signal) => {
+      const handed = await handOver(connection, operation, signal);
+      const ground = {
+        transport: handed.hasReadAhead ? handed : handed.inner,
+        isUntouched: !handed.hasReadAhead,
+        readsForever: handed.inner instanceof CheckedTransport,
+      };
+      const successor = await openTls(ground.transport, side.makeHandshake(ground), {
+        operation,
+        timeout: side.handshakeTimeout,
+        signal,
+        address: peer,
+      }, sendQueueLimit);
+      connection.setSuccessor(successor);
+      return successor;
+    });
+  } catch (error) {
+    // The call may have been cancelled before it took anything over.
+    connection.abort();
+    connection.endHandOver();
+    throw error;
+  }
 }
 
-/** Takes the transport of a connection, which is aborted if that fails or is cancelled. */
+/** Takes the transport of a connection, which is aborted if the signal aborts. */
 async function handOver(
   connection: StreamConnection,
   operation: "startTls",
@@ -102,9 +109,6 @@ async function handOver(
   try {
     if (signal?.aborted) onAbort();
     return await connection.handOver(operation);
-  } catch (error) {
-    connection.abort();
-    throw error;
   } finally {
     signal?.removeEventListener("abort", onAbort);
   }

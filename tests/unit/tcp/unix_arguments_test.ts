@@ -105,7 +105,7 @@ Deno.test("E1: functions of UDP say that a path is not for them", async () => {
     ] as const
   ) {
     const { message } = await rejection(call, "InvalidInput", operation);
-    assert(message.includes("path, which is for listen and connect only"), message);
+    assert(message.includes("path, which is for listen, connect and listenTls only"), message);
   }
   await closeUdp(socket);
 });

@@ -39,7 +39,7 @@ const WAYS: readonly (readonly [name: string, serve: Server])[] = [
     const listener = await listenTls(LOOPBACK, demanding);
     const serving = (async () => {
       for await (const connection of listener) {
-        assert((connection as TlsConnection).tls.peerCertificate !== undefined);
+        assert(connection.tls.peerCertificate !== undefined);
         await send(connection, bytesOf(SECRET)).catch(() => {});
         await close(connection);
       }

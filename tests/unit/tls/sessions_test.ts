@@ -36,7 +36,7 @@ async function session(
 ): Promise<[near: TlsConnection, far: TlsConnection]> {
   await using listener = await listenTls(LOOPBACK, { cert, key, ...serverOptions });
   const near = await connectTls(listener.address, { ...clientOptions, ...options });
-  return [near, await accept(listener) as TlsConnection];
+  return [near, await accept(listener)];
 }
 
 /** The DER of the first certificate in a PEM text. */
@@ -104,7 +104,7 @@ for (const [name, own] of ENGINES) {
   Deno.test(`an IP address is the server's name if none is given: client ${name}`, async () => {
     await using listener = await listenTls(LOOPBACK, { cert, key });
     const near = await connectTls(listener.address, { caCerts: [ca.cert], ...own });
-    const far = await accept(listener) as TlsConnection;
+    const far = await accept(listener);
     assertEquals([near.tls.serverName, far.tls.serverName], [undefined, undefined]);
     await Promise.all([close(near), close(far)]);
     const nobody = await makeCertificate({ subject: "x", issuer: ca, hosts: ["server.test"] });
@@ -149,7 +149,7 @@ Deno.test("certificateFor chooses by the name that the client asks for, now or l
   });
   for (const serverName of ["one.test", "OTHER.test", "other.test", "server.test"]) {
     const near = await connectTls(listener.address, { caCerts: [ca.cert], serverName });
-    const far = await accept(listener) as TlsConnection;
+    const far = await accept(listener);
     assertEquals(far.tls.serverName, serverName.toLowerCase());
     await Promise.all([close(near), close(far)]);
   }
