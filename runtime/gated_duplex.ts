@@ -40,6 +40,8 @@ export class GatedDuplex extends Duplex {
   readonly #first: Uint8Array[];
   #size = SMALLEST_READ_BYTES;
   #bytesWithoutResult = 0;
+  /** True after a read of the transport has brought bytes. */
+  hasRead = false;
   #wanted = false;
   #open = false;
   #over = false;
@@ -123,6 +125,7 @@ export class GatedDuplex extends Duplex {
     this.#reading = undefined;
     if (this.#over) return;
     if (count === null) return this.#owner.onTransportEnd();
+    this.hasRead = true;
     this.#adapt(count);
     // A small read must not keep a large buffer alive until its records are whole.
     this.#give(2 * count < buffer.length ? buffer.slice(0, count) : buffer.subarray(0, count));

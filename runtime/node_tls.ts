@@ -6,11 +6,20 @@ import {
   type SecureContext,
   TLSSocket,
 } from "node:tls";
+import { toSocketError } from "../core/error_mapping.ts";
+import { SocketError, type SocketErrorKind } from "../errors.ts";
 import type { Transport, TransportAddress } from "../types.ts";
 import { type DuplexOwner, GatedDuplex, turn } from "./gated_duplex.ts";
 
 /** Bytes of a write that are encrypted at once: more would wait encrypted for a peer that does not read. */
 const LARGEST_WRITE_BYTES = 64 * 1024;
+
+/** Kinds of the errors by which a peer that closes shows. */
+const ENDS: ReadonlySet<SocketErrorKind> = new Set([
+  "UnexpectedEof",
+  "ConnectionReset",
+  "BrokenPipe",
+]);
 
 /** Settings of one TLS session. */
 export interface NodeTlsSettings {
@@ -25,6 +34,8 @@ export interface NodeTlsSettings {
   readonly readsForever: boolean;
   /** For a server: true if the client must show a certificate. */
   readonly requestsCertificate: boolean;
+  /** For a client: true if it has a certificate to show. */
+  readonly showsCertificate: boolean;
 }
 
 /** The result of a handshake. */
@@ -73,6 +84,10 @@ export class NodeTls implements Transport, DuplexOwner {
   readonly #chunks: Uint8Array[] = [];
   #read: PendingRead | undefined;
   #write: PendingWrite | undefined;
+  /** True after the handshake. */
+  #secured = false;
+  /** True after the peer has sent a byte of data, or has ended its side in order. */
+  #peerSpoke = false;
   #peerEnded = false;
   #readError: { readonly error: unknown } | undefined;
   #writeError: { readonly error: unknown } | undefined;
@@ -144,6 +159,7 @@ export class NodeTls implements Transport, DuplexOwner {
 
   #onSecure(): void {
     if (this.#closed) return;
+    this.#secured = true;
     this.#duplex.noteResult();
     try {
       this.#handshake.resolve(this.#session());
@@ -187,29 +203,45 @@ export class NodeTls implements Transport, DuplexOwner {
   }
 
   onReadError(error: unknown): void {
-    this.#failReading(error);
+    this.#failReading(this.#explain(error));
   }
 
   onWriteError(error: unknown): void {
-    this.#failWriting(error);
+    this.#failWriting(this.#explain(error));
+  }
+
+  /**
+   * Says what an end without an alert may mean. A server learns of a certificate at the end of the handshake, and
+   * `node:tls` has no way to send an alert when it refuses one: its servers only close.
+   */
+  #explain(error: unknown): unknown {
+    const mayRefuse = this.#settings.showsCertificate && !this.#peerSpoke && this.#duplex.hasRead;
+    if (!mayRefuse) return error;
+    const operation = this.#secured ? "recv" : "connectTls";
+    const { kind, reason, code } = toSocketError(error, operation);
+    if (!ENDS.has(kind)) return error;
+    const plain = code === undefined ? reason : reason.slice(0, -` (${code})`.length);
+    const words = `${plain}; it may have refused this side's certificate`;
+    return new SocketError(kind, operation, words, { code, cause: error });
   }
 
   async onTransportEnd(): Promise<void> {
     // The `close_notify` that came just before it takes its time to be noted.
     await this.#duplex.waitTaken();
     if (this.#peerEnded || this.#closed) return;
-    this.#handshake.reject(endedEarly());
-    this.#failReading(truncated());
+    this.#failReading(this.#explain(this.#secured ? truncated() : endedEarly()));
   }
 
   #onData(bytes: Buffer): void {
     this.#duplex.noteResult();
+    this.#peerSpoke = true;
     this.#chunks.push(bytes);
     this.#answer();
   }
 
   #onEnd(): void {
     this.#peerEnded = true;
+    this.#peerSpoke = true;
     this.#handshake.reject(endedEarly());
     this.#answer();
   }

@@ -120,6 +120,7 @@ export class ClientHandshake implements Handshake {
       serverName: serverNameOf(host),
       alpnProtocols,
       requestsCertificate: false,
+      showsCertificate: certificate !== undefined,
     });
     this.#closeable = engine;
     try {

@@ -76,6 +76,7 @@ export class ServerHandshake implements Handshake {
         serverName,
         alpnProtocols: settings.alpnProtocols,
         requestsCertificate: clientTrust !== undefined,
+        showsCertificate: false,
         readsForever,
       });
       try {
