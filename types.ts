@@ -906,9 +906,12 @@ export interface KeepConnectedOptions<A extends SocketAddress = Address> {
    * endpoints, of a handshake that took too long, and everything that the session throws. It may be async. On false the
    * link ends with the error. If it throws, or answers anything but true or false, the link ends with that error.
    *
-   * @default {true, but for `InvalidInput`, `PermissionDenied`, `Unsupported` and certificates that are not trusted}
+   * It replaces the default answer, which is its second argument: `(error, byDefault) => byDefault && …` goes on in
+   * fewer cases.
+   *
+   * @default {true, but for `InvalidInput`, `PermissionDenied`, `Unsupported` and `CertificateRejected`, unless the error is `retryable`}
    */
-  retry?: (error: unknown) => boolean | Promise<boolean>;
+  retry?: (error: unknown, byDefault: boolean) => boolean | Promise<boolean>;
   /**
    * Connects to an endpoint, instead of the package's own `connect`: for other options, TLS, a proxy, or a test. A
    * connection that comes after the signal has aborted is aborted.

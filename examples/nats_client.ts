@@ -35,7 +35,7 @@ import {
 } from "../mod.ts";
 import { exitWithProblem, readAddress, readCommand } from "./arguments.ts";
 import { type FromServer, type NatsMessage, natsMessages, type ToServer } from "./nats_codec.ts";
-import { canGetBetter, PendingCalls, Unanswered } from "./pending_calls.ts";
+import { PendingCalls, Unanswered } from "./pending_calls.ts";
 import { onInterrupt } from "./signals.ts";
 
 /** A wrong login does not get better by itself. A server that is full, or shuts down, does. */
@@ -96,8 +96,10 @@ export class NatsClient implements AsyncDisposable {
     this.#options = options;
     this.link = keepConnected(servers, (connection, context) => this.#run(connection, context), {
       ...options.link,
-      retry: (error) =>
-        error instanceof NatsRefusal ? !FINAL.test(error.message) : canGetBetter(error),
+      retry: (error, byDefault) =>
+        error instanceof NatsRefusal
+          ? !FINAL.test(error.message)
+          : error instanceof SocketError && byDefault,
     });
   }
 

@@ -39,12 +39,6 @@ function callError(error: SocketError): Error {
   return nothingSent ? notSent(error) : new Unanswered(error);
 }
 
-/** Says if a link goes on after an error: by default it does, unless trying again cannot help. */
-export function canGetBetter(error: unknown): boolean {
-  const hopeless = ["InvalidInput", "PermissionDenied", "Unsupported"];
-  return error instanceof SocketError && !hopeless.includes(error.kind);
-}
-
 interface Call<T> extends PromiseWithResolvers<T> {
   /** True after its send has resolved. */
   sent: boolean;

@@ -28,7 +28,7 @@ import {
   SocketError,
 } from "../mod.ts";
 import { exitWithProblem, readAddress, readCommand } from "./arguments.ts";
-import { canGetBetter, PendingCalls, Unanswered } from "./pending_calls.ts";
+import { PendingCalls, Unanswered } from "./pending_calls.ts";
 import {
   fromUtf8,
   replies,
@@ -72,8 +72,10 @@ export class RedisLink implements AsyncDisposable {
     this.#options = options;
     this.link = keepConnected(servers, (connection, context) => this.#run(connection, context), {
       ...options.link,
-      retry: (error) =>
-        error instanceof RedisRefusal ? !FINAL.test(error.message) : canGetBetter(error),
+      retry: (error, byDefault) =>
+        error instanceof RedisRefusal
+          ? !FINAL.test(error.message)
+          : error instanceof SocketError && byDefault,
     });
   }
 

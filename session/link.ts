@@ -13,7 +13,7 @@ import {
 import { summarize } from "../core/error_mapping.ts";
 import { type Deferred, deferred, ignoreRejection } from "../core/waiting_calls.ts";
 import { Attempt, type AttemptFailure, type AttemptObserver } from "./attempt.ts";
-import type { LinkSettings } from "./link_options.ts";
+import { isHopeful, type LinkSettings } from "./link_options.ts";
 import { ReconnectPause } from "./reconnect_pause.ts";
 
 const OPERATION = "keepConnected";
@@ -229,7 +229,7 @@ export class KeptLink implements Link<SocketAddress>, AttemptObserver {
     const { promise, resolve, reject } = deferred<unknown>();
     // A race with a promise that lasts as long as the link would keep a record of each failure.
     this.#stopAsking = () => resolve(undefined);
-    (async () => await retry(error))().then(resolve, reject);
+    (async () => await retry(error, isHopeful(error)))().then(resolve, reject);
     return promise;
   }
 

@@ -19,18 +19,13 @@ const DEFAULT_FACTOR = 2;
 const DEFAULT_LONGEST_PAUSE_MS = 30_000;
 const DEFAULT_STABLE_AFTER_MS = 5000;
 
-/**
- * Kinds of errors that no further attempt would change. The last is one of TLS, which this package may not have yet:
- * that is why they are compared as text.
- */
-const HOPELESS: ReadonlySet<string> = new Set(
-  [
-    "InvalidInput",
-    "PermissionDenied",
-    "Unsupported",
-    "CertificateRejected",
-  ] satisfies (SocketErrorKind | "CertificateRejected")[],
-);
+/** Kinds of errors that no further attempt would change, unless the error itself says so. */
+const HOPELESS: ReadonlySet<SocketErrorKind> = new Set([
+  "InvalidInput",
+  "PermissionDenied",
+  "Unsupported",
+  "CertificateRejected",
+]);
 
 /** Opens a connection to an endpoint. */
 export type Connect = (
@@ -48,7 +43,7 @@ export interface LinkSettings {
   readonly stableAfter: number;
   readonly attempts: number;
   /** Decides if the link goes on after an error. Its answer is not checked yet. */
-  readonly retry: (error: unknown) => unknown;
+  readonly retry: (error: unknown, byDefault: boolean) => unknown;
   readonly onChange: KeepConnectedOptions<SocketAddress>["onChange"];
   readonly signal: AbortSignal | undefined;
 }
@@ -89,9 +84,9 @@ export function readLinkOptions(
   };
 }
 
-/** The default of `retry`. */
-function isHopeful(error: unknown): boolean {
-  return !(error instanceof SocketError && HOPELESS.has(error.kind));
+/** The answer of `retry` if the caller has none. */
+export function isHopeful(error: unknown): boolean {
+  return !(error instanceof SocketError && HOPELESS.has(error.kind) && !error.retryable);
 }
 
 function checkCallback(name: string, callback: unknown): void {

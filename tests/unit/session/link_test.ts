@@ -359,6 +359,47 @@ Deno.test("X2: by default a link ends at errors that no attempt can change, and 
   }
 });
 
+Deno.test("X2: retry gets the default answer with each error, and its own answer counts", async () => {
+  const errors: readonly (readonly [error: unknown, byDefault: boolean])[] = [
+    ["nope", true],
+    [refused(), true],
+    ...HOPEFUL.map((kind) => [new SocketError(kind, "recv", ""), true] as const),
+    ...HOPELESS.map((kind) => [new SocketError(kind, "connect", "no"), false] as const),
+    [new SocketError("CertificateRejected", "connectTls", "no"), false],
+    // It says that the next attempt looks at more than this one did.
+    [new SocketError("CertificateRejected", "connectTls", "again", { retryable: true }), true],
+  ];
+  for (const [error, byDefault] of errors) {
+    for (const answer of [true, false]) {
+      const asked: unknown[] = [];
+      await using scripted = scriptedLink({
+        retry: (...args) => {
+          asked.push(args);
+          return answer;
+        },
+      });
+      (await scripted.nextReady()).fail(error);
+      await turns();
+      assertEquals(asked, [[error, byDefault]]);
+      assertEquals(scripted.link.state, answer ? "waiting" : "ended");
+    }
+  }
+});
+
+Deno.test("X2: what a session throws ends the link as it is: finished, up() and lastError give it", async () => {
+  for (const thrown of ["nope", undefined, null, new RangeError("mine")]) {
+    await using scripted = scriptedLink({ retry: () => false });
+    const waiting = scripted.link.up().catch((error) => [error]);
+    (await scripted.nextConnect()).accept();
+    const { fail } = await scripted.nextSession();
+    fail(thrown);
+    assertEquals(await soon(waiting), [thrown]);
+    assertEquals(scripted.finished(), [thrown]);
+    assertEquals(await soon(scripted.link.up().catch((error) => [error])), [thrown]);
+    assertStrictEquals(scripted.link.lastError, thrown);
+  }
+});
+
 Deno.test("X2: an answer of retry that is a promise is awaited", async () => {
   for (const [answer, ends] of [[true, false], [false, true]] as const) {
     const asked = Promise.withResolvers<boolean>();
