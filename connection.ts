@@ -156,6 +156,10 @@ export function listenerOver(
  * cable was cut is there until the kernel gives it up. A peer that has ended its sending side only (`closeWrite`) looks
  * like one that has left, and may still receive.
  *
+ * It follows `startTls`: it is quiet during the handshake, aborts if that fails, and belongs to the connection over TLS
+ * after it. What it has read before the call of `startTls`, that refuses: a server that tells its client to begin asks
+ * for the signal afterwards, or does not await the send of those words before it calls `startTls`.
+ *
  * @param connection The connection with the peer.
  * @returns The connection's one signal, aborted already if the connection is over. Its `reason` is a
  * {@linkcode SocketError}: `UnexpectedEof` (the peer has ended its side), `ConnectionReset` or another kind that the

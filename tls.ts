@@ -52,8 +52,9 @@ import type {
  *
  * Rejects with a {@linkcode SocketError}: the kinds of `connect`, and `CertificateRejected` (the message says why: no
  * trusted authority has signed it, it has expired, it is for other hosts, …), `TlsFailed` (the peer does not speak TLS,
- * or sent an alert, which is named), or `UnexpectedEof` (it ended during the handshake). A TLS 1.3 server may refuse this
- * side's certificate after the handshake: then the first receiving call says so.
+ * or sent an alert, which is named), or `UnexpectedEof` (it ended during the handshake). A server may refuse this side's
+ * certificate after the handshake: then the first receiving call gives its alert (`TlsFailed`), or says that the end may
+ * have that reason if the server just closes, as those of `listenTls` do.
  *
  * A cancelled call leaves no connection behind. Without a certificate of its own the runtime does the handshake, which
  * cannot be stopped: its descriptor is free when the peer closes.
@@ -94,11 +95,13 @@ export async function connectTls(
 /**
  * Listens on a TCP port or a Unix socket for clients that speak TLS. `accept`, the iteration and `serve` give connections whose handshake
  * is done: each is a {@linkcode TlsConnection}. Handshakes run side by side, so a silent client blocks nobody; it is
- * dropped after `handshakeTimeout`. A client whose handshake fails is dropped, and the next one is waited for.
+ * dropped after `handshakeTimeout`. A client whose handshake fails is dropped, and the next one is waited for. Neither
+ * `accept` nor `onError` of `serve` hears of it: `observe({ handshake })` does.
  *
  * @param address A host of this machine and a port, or the path of a Unix socket; port 0 lets the system choose.
  * @param options The certificate and its key, further options of TLS, and those of `listen`. With `clientCaCerts` every
- * client must show a certificate that one of these authorities has signed.
+ * client must show a certificate that one of these authorities has signed. A client whose certificate is refused sees
+ * the end without `close_notify`, since the engine sends no alert then; one that shows none gets `certificate_required`.
  * @returns The listener, once it listens.
  *
  * Rejects with a {@linkcode SocketError}: the kinds of `listen`. It is `InvalidInput`, too, if a certificate or a key
@@ -173,7 +176,8 @@ export async function listenTls(
  * every connection: over TCP, a Unix socket, a transport of your own, or TLS itself.
  *
  * Sends that wait leave first. From the call on, the old handle is `Closed`; closing or aborting it does nothing
- * to the new one.
+ * to the new one. The signal of `disconnectSignal`, `serve` and a link of `keepConnected` go on with the new one; a
+ * `heartbeat` ends.
  *
  * @param connection The connection to take over. No receiving call may be under way, and every byte that has come must
  * have been received: bytes before the handshake are refused, since others may have put them there. Only after a PROXY

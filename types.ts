@@ -372,7 +372,8 @@ export interface TlsCertificate {
 export interface TlsClientOptions {
   /**
    * The host name or IP address that the server's certificate must be for, and the name that the server is asked for
-   * (SNI). `connectTls` takes the host that it connects to, `startTls` the peer's IP address.
+   * (SNI). `connectTls` takes the host that it connects to, `startTls` the peer's IP address. Over a Unix socket or a
+   * transport without addresses it must be given.
    */
   serverName?: string;
   /**
@@ -730,7 +731,8 @@ export interface ServeContext<A extends SocketAddress = Address> {
   /**
    * Aborts when the client has left, even while the handler does not receive: for a handler that computes, or waits for
    * another server. It is the signal of `disconnectSignal`, made at its first use; one buffer is read ahead from then
-   * on. `onError` does not hear of a call that it ends.
+   * on. It follows `startTls`, before which it may read too much: `disconnectSignal` says why. `onError` does not hear of
+   * a call that it ends.
    */
   readonly disconnected: AbortSignal;
 }
@@ -836,7 +838,8 @@ export interface LinkContext<A extends SocketAddress = Address> {
 
 /**
  * Works with one connection of a link, until it returns or throws. It must end when the connection does: it receives,
- * or waits for `disconnectSignal`.
+ * or waits for `disconnectSignal`. It may call `startTls`: the link goes on with the connection over TLS, which `up`
+ * gives if `ready` is called after that.
  *
  * @typeParam A The kind of the addresses.
  */

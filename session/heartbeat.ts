@@ -42,7 +42,8 @@ export interface HeartbeatOptions {
  * @param connection The connection with the peer.
  * @param options `interval` and `timeout` in milliseconds, and `ping`.
  * @returns Ends the heartbeat if it is disposed. It ends by itself when this side closes or aborts, when the peer has
- * ended its side, and when the connection is broken. On a connection that is over it does nothing.
+ * ended its side, and when the connection is broken. It also ends with `startTls`, since `ping` knows the old handle:
+ * begin another one on the connection over TLS. On a connection that is over it does nothing.
  *
  * If the peer stays silent, the connection is aborted: pending and later calls reject `TimedOut`, and an iteration throws
  * it.

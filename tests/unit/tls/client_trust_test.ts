@@ -12,7 +12,6 @@ import {
   send,
   SocketError,
   startTls,
-  type TlsConnection,
 } from "../../../mod.ts";
 import { makeBadCertificates } from "../../support/bad_certificates.ts";
 import {

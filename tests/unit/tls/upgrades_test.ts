@@ -7,6 +7,7 @@ import {
   connect,
   type Connection,
   disconnectSignal,
+  heartbeat,
   keepConnected,
   type KeepConnectedOptions,
   type LinkSession,
@@ -126,6 +127,20 @@ Deno.test("R7: disconnectSignal that is first asked for during startTls follows 
   assertEquals(signal.aborted, false);
   abort(near);
   await waitAborted(signal);
+  abort(far);
+});
+
+Deno.test("X5: startTls ends a heartbeat, and one on the connection over TLS gives its peer up", async () => {
+  await using pair = await tcpPair();
+  const never = { interval: 600_000, timeout: 600_000, ping: () => {} };
+  // Nobody disposes this one: a timer of it would be left.
+  heartbeat(pair.client, never);
+  const [near, far] = await Promise.all([beginClient(pair.client), beginServer(pair.server)]);
+  const pinged = Promise.withResolvers<void>();
+  using _heart = heartbeat(near, { interval: 20, timeout: 20, ping: pinged.resolve });
+  await soon(pinged.promise);
+  const error = await rejection(() => recv(near), "TimedOut", "recv");
+  assertEquals((error.cause as SocketError).operation, "heartbeat");
   abort(far);
 });
 
