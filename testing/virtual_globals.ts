@@ -27,12 +27,9 @@ class Replacements {
   replace(owner: object, name: PropertyKey, value: unknown): void {
     const property = Object.getOwnPropertyDescriptor(owner, name);
     this.#saved.push({ owner, name, property });
-    Object.defineProperty(owner, name, {
-      value,
-      configurable: true,
-      writable: true,
-      enumerable: property?.enumerable ?? false,
-    });
+    // Those of Bun can be written to, and not be defined anew.
+    const { configurable = true, enumerable = false } = property ?? {};
+    Object.defineProperty(owner, name, { value, configurable, writable: true, enumerable });
   }
 
   restore(): void {

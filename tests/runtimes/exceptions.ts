@@ -57,12 +57,6 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason: "Headers of Bun have properties of their own",
   },
   {
-    file: "serve/serve_test.ts",
-    title: "V1: a server has its address, and counts its connections",
-    runtimes: BOTH,
-    reason: "Deno.inspect, which shows a handle in its own form",
-  },
-  {
     file: "tcp/connecting_test.ts",
     title: "C1: timeout and signal cover an attempt that nobody answers",
     runtimes: BOTH,
