@@ -1,7 +1,24 @@
 import { Socket, type SocketConstructorOpts } from "node:net";
+import process from "node:process";
 
 /** The number that the runtime's own streams ask for. It reads as much as it wants. */
 const READ_BYTES = 64 * 1024;
+
+/** The first version of libuv that tells a reset right behind bytes from the end of stream (major, minor). */
+const EXACT_ENDS = [1, 52] as const;
+
+/** True if the runtime may report the end of stream where the peer has reset the connection, as Node 22 and 24 do. */
+const mistakesResets = isOlder(process.versions.uv, EXACT_ENDS);
+
+function isOlder(version: string | undefined, [major, minor]: readonly [number, number]): boolean {
+  const [first, second] = (version ?? "0.0").split(".").map(Number);
+  return first < major || first === major && second < minor;
+}
+
+/** The part of the runtime's own socket that this module uses. */
+interface WithHandle {
+  _handle: { readStart(): number } | null;
+}
 
 /** Learns what happens to a {@linkcode NodeSocket}. */
 export interface SocketObserver {
@@ -30,6 +47,7 @@ interface AllOptions extends Omit<SocketConstructorOpts, "handle"> {
 export class NodeSocket extends Socket {
   #observer: SocketObserver | undefined;
   #disposed = false;
+  #endConfirmed = !mistakesResets;
 
   constructor(options: AllOptions) {
     const all = { ...options, allowHalfOpen: true, manualStart: true };
@@ -41,7 +59,7 @@ export class NodeSocket extends Socket {
    * sockets of another class.
    */
   static adopt(accepted: Socket): NodeSocket {
-    const owner = accepted as unknown as { _handle: unknown };
+    const owner = accepted as unknown as WithHandle;
     const socket = new NodeSocket({ handle: owner._handle });
     owner._handle = null;
     return socket;
@@ -81,12 +99,19 @@ export class NodeSocket extends Socket {
 
   /** The runtime calls it with what it has read, and with `null` at the end of stream. */
   override push(chunk: Uint8Array<ArrayBuffer> | null): boolean {
-    if (chunk === null) this.#observer?.onEnd();
+    if (chunk === null) this.#onEnd();
     else {
       const { buffer, byteOffset, length } = chunk;
       return this.#observer?.onBytes(new Uint8Array(buffer, byteOffset, length)) ?? false;
     }
     return true;
+  }
+
+  /** Reports the end of stream. If it may be a reset, a further read of the system tells: the end comes again. */
+  #onEnd(): void {
+    if (this.#endConfirmed) return this.#observer?.onEnd();
+    this.#endConfirmed = true;
+    (this as unknown as WithHandle)._handle?.readStart();
   }
 
   /** The stream calls it after any failure. What the peer has sent before can still be read. */

@@ -134,3 +134,14 @@ function isReplaceable(owner: object, name: string): boolean {
   if (own === undefined) return Object.isExtensible(owner);
   return own.configurable === true || own.writable === true;
 }
+
+/** Line of a stack that has the caller of the caller of this function. Before it are the message and both of them. */
+const CALLER_LINE = 3;
+
+/**
+ * Says if the caller of this function was called by Node itself, which compiles the parser of its HTTP client when a
+ * program first looks at `WebSocket`.
+ */
+export function isCalledByNode(): boolean {
+  return new Error().stack?.split("\n")[CALLER_LINE]?.includes("(node:internal/") ?? false;
+}

@@ -2,6 +2,7 @@
  * The part of `Deno` that the tests use, for Node and Bun. It collects the tests of one file, and runs them one after
  * the other when the file is loaded. It has no sockets, so that the package does not take the runtime for Deno.
  */
+import "./newer_functions.ts";
 import process from "node:process";
 import { clearTimeout, setImmediate, setInterval, setTimeout } from "node:timers";
 import { inspect } from "node:util";
