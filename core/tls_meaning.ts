@@ -19,8 +19,16 @@ const CERTIFICATE_REASONS: readonly (readonly [pattern: RegExp, reason: string])
 ];
 
 const REJECTED = "the peer's certificate is rejected: ";
-/** Codes of the verifier of `node:tls`. */
-const VERIFIER_CODE = /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|INVALID_CA|ERR_TLS_CERT_)/;
+/** Codes of the verifier of `node:tls`. Bun has `UNSPECIFIED` if a name is outside of an authority's limits. */
+const VERIFIER_CODE =
+  /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|INVALID_|PATH_LENGTH_|UNSPECIFIED$|ERR_TLS_CERT_)/;
+/** Reasons by which that verifier rejects a certificate, by its codes. */
+const VERIFIER_REASONS: readonly (readonly [pattern: RegExp, reason: string])[] = [
+  [/^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/, "no trusted authority has signed it"],
+  [/^CERT_HAS_EXPIRED/, "it has expired"],
+  [/^CERT_NOT_YET_VALID/, "it is not valid yet"],
+  [/^INVALID_PURPOSE/, "it is not made for this use (extended key usage)"],
+];
 /** Words with which the errors of the runtime's TLS begin. */
 const TLS_WORDS =
   /^(received |peer |cannot |can't |missing |presented |tls |no |unexpected |bad )/i;
@@ -37,7 +45,8 @@ export function tlsMeaning(
 ): TlsMeaning | undefined {
   if (code !== undefined) {
     if (VERIFIER_CODE.test(code)) {
-      return ["CertificateRejected", `${REJECTED}${message.split("\n", 1)[0]}`];
+      const known = VERIFIER_REASONS.find(([pattern]) => pattern.test(code))?.[1];
+      return ["CertificateRejected", REJECTED + (known ?? message.split("\n", 1)[0])];
     }
     return /^ERR_(SSL|TLS)_/.test(code) ? codeMeaning(code, message, operation) : undefined;
   }
