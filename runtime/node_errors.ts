@@ -1,5 +1,5 @@
 import { withoutZone } from "../core/ip_address.ts";
-import { SocketError } from "../errors.ts";
+import { SocketError, type SocketErrorOptions } from "../errors.ts";
 import type { Address } from "../types.ts";
 import { grantFor } from "./permissions.ts";
 
@@ -18,24 +18,34 @@ interface NodeProcess {
 
 const { process } = globalThis as unknown as { process: NodeProcess };
 
-/**
- * Throws if Node has no permission for the net: its `listen` and `bind` would throw past every handler. The permissions
- * of Node 24 and before know no net, and say that none is given.
- */
-export function checkPermission(operation: string, address: Address): void {
-  if (process.permission === undefined || process.permission.has("net")) return;
-  if (process.allowedNodeEnvironmentFlags?.has("--allow-net")) {
-    throw missingNet(operation, address);
-  }
+/** True if Node denies the net. The permissions of Node 24 and before know no net, and say that none is given. */
+function isNetDenied(): boolean {
+  const { permission, allowedNodeEnvironmentFlags: flags } = process;
+  return permission !== undefined && !permission.has("net") && flags?.has("--allow-net") === true;
 }
 
-function missingNet(operation: string, address: Address, cause?: unknown): SocketError {
+/** Throws if Node has no permission for the net: its `listen` and `bind` would throw past every handler. */
+export function checkPermission(operation: string, address: Address): void {
+  if (isNetDenied()) throw missingNet(operation, { address });
+}
+
+/** Returns the error of a program that will use addresses, if Node denies the net. */
+export function missingNodePermission(
+  operation: string,
+  addresses: readonly Address[],
+): SocketError | undefined {
+  if (addresses.length === 0 || !isNetDenied()) return undefined;
+  return missingNet(operation, { permission: { name: "net", host: grantFor(addresses[0]) } });
+}
+
+/** Makes the error. Node has one permission for all hosts. */
+function missingNet(operation: string, context: SocketErrorOptions): SocketError {
+  const { address } = context;
+  const permission = address?.host === undefined
+    ? {}
+    : { permission: { name: "net", host: grantFor(address as Address) } as const };
   const reason = "net access is missing, run again with --allow-net";
-  return new SocketError("PermissionDenied", operation, reason, {
-    address,
-    permission: { name: "net", host: grantFor(address) },
-    ...cause === undefined ? {} : { cause },
-  });
+  return new SocketError("PermissionDenied", operation, reason, { ...permission, ...context });
 }
 
 /**
@@ -44,8 +54,7 @@ function missingNet(operation: string, address: Address, cause?: unknown): Socke
  */
 export function explainNodeFailure(error: unknown, operation: string, address: Address): unknown {
   const { code, syscall } = Object(error) as SystemError;
-  // Node has one permission for all hosts.
-  if (code === "ERR_ACCESS_DENIED") return missingNet(operation, address, error);
+  if (code === "ERR_ACCESS_DENIED") return missingNet(operation, { address, cause: error });
   if (syscall === "getaddrinfo" || isUnknownZone(code, address.host)) {
     const context = { address, cause: error };
     return new SocketError("HostNotFound", operation, "host not found", context);

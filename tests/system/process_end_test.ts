@@ -1,44 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { SocketFolder } from "../support/unix_sockets.ts";
+import { PROCESS_ENDS } from "./support/process_ends.ts";
 import { runProgram } from "./support/run_program.ts";
-
-const EXPECTED: Readonly<Record<string, "held" | "ended">> = {
-  "accept() waits": "held",
-  "accept() waits, unref() before": "ended",
-  "accept() waits, unref() after": "ended",
-  "accept() waits, unref() and ref()": "held",
-  "closeListener() after unref()": "ended",
-  "recv() waits": "held",
-  "recv() waits, unref() before": "ended",
-  "recv() waits, unref() after": "ended",
-  "recvInto() waits, unref()": "ended",
-  "recv() waits, unref() and ref()": "held",
-  "close() lingers, unref()": "ended",
-  "disconnectSignal()": "ended",
-  "disconnectSignal(), recv() waits": "held",
-  "disconnectSignal(), recv() waited": "ended",
-  "disconnectSignal(), recvInto() waits": "held",
-  "disconnectSignal(), recv() waits, unref()": "ended",
-  "disconnectSignal(), close() lingers": "ended",
-  "heartbeat()": "ended",
-  "heartbeat() that reads ahead": "ended",
-  "heartbeat() that reads ahead, recv() waits": "held",
-  "heartbeat(), close() lingers": "ended",
-  "recvFrom() waits": "held",
-  "recvFrom() waits, unref()": "ended",
-  "serve()": "held",
-  "serve(), unref()": "ended",
-  "serve(), unref() before its client": "ended",
-  "serve(), unref() and ref()": "held",
-  "keepConnected() is ready": "held",
-  "keepConnected() waits": "held",
-  "keepConnected(), closed": "ended",
-};
 
 Deno.test("E13: a handle of a Unix socket holds a process as one of TCP does", async () => {
   await using folder = await SocketFolder.make();
   const flags = ["--no-prompt", "--allow-net", `--allow-read=${folder.path}`];
-  for (const [what, expected] of Object.entries(EXPECTED)) {
+  for (const [what, expected] of Object.entries(PROCESS_ENDS)) {
     if (what.startsWith("recvFrom()")) continue;
     const { report } = await runProgram<string>("ends.ts", {
       flags: [...flags, `--allow-write=${folder.path}`],
@@ -48,7 +16,7 @@ Deno.test("E13: a handle of a Unix socket holds a process as one of TCP does", a
   }
 });
 
-for (const [what, expected] of Object.entries(EXPECTED)) {
+for (const [what, expected] of Object.entries(PROCESS_ENDS)) {
   Deno.test(`E13: a process with ${what}: ${expected}`, async () => {
     const { report } = await runProgram<string>("ends.ts", { args: [what] });
     assertEquals(report, expected);

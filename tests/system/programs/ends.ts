@@ -1,8 +1,11 @@
 /**
- * Leaves a call pending, and prints `held` if that kept the process alive, or else `ended`.
+ * Leaves a call pending, and prints `held` if that kept the process alive, or else `ended`. It runs on Deno, Node and
+ * Bun.
  *
  *     ends.ts CASE [PATH]
  */
+import process from "node:process";
+import { setTimeout as startTimer } from "node:timers";
 import {
   accept,
   bindUdp,
@@ -25,10 +28,8 @@ import {
   unref,
 } from "../../../mod.ts";
 
-/** The second argument, if there is one, is a path to listen on. */
-const PLACE = Deno.args[1] === undefined
-  ? { host: "127.0.0.1", port: 0 }
-  : { path: Deno.args[1] } as SocketAddress;
+const [what, path] = process.argv.slice(2);
+const PLACE: SocketAddress = path === undefined ? { host: "127.0.0.1", port: 0 } : { path };
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 const ignore = () => {};
 
@@ -235,12 +236,14 @@ const CASES: Record<string, () => Promise<unknown>> = {
   },
 };
 
+/** On Node and Bun a socket that nobody receives on holds the process for 20 ms after its last call. */
+const WAIT_MS = 300;
+
 let held = false;
-addEventListener("unload", () => console.log(JSON.stringify(held ? "held" : "ended")));
-await CASES[Deno.args[0]]();
+process.on("exit", () => console.log(JSON.stringify(held ? "held" : "ended")));
+await CASES[what]();
 // This timer fires only if something else keeps the process alive.
-const timer = setTimeout(() => {
+startTimer(() => {
   held = true;
-  Deno.exit(0);
-}, 100);
-Deno.unrefTimer(timer);
+  process.exit(0);
+}, WAIT_MS).unref();

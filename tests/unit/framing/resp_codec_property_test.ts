@@ -19,9 +19,10 @@ import {
   encodeAll,
   framesOf,
 } from "../../support/codec_streams.ts";
+import { randomRuns } from "../../support/runs.ts";
 
 /** Settings of fast-check, which prints the seed and the path of a failure. */
-const parameters = { numRuns: 10_000 };
+const parameters = { numRuns: randomRuns(10_000) };
 
 /** Bytes that may wait before a part is known to be over the limit: `$-1` and a carriage return. */
 const HEADER = 4;
