@@ -144,4 +144,5 @@ export const NEED_DENO: Readonly<Record<string, number>> = {
   "tcp/accepting_test.ts": 31,
   "tcp/connecting_test.ts": 8,
   "tcp/listening_test.ts": 14,
+  "testing/simulate_test.ts": 1,
 };
