@@ -151,6 +151,23 @@ Deno.test("T4: bytes that came before the handshake are refused, and the connect
   await Promise.all([close(one), close(other)]);
 });
 
+Deno.test("T2, K2: after the peer's end a send is delivered, or it is BrokenPipe", async () => {
+  await using listener = await listenTls(LOOPBACK, serverOptions);
+  const [near, far] = await Promise.all([
+    connectTls(listener.address, { ...clientOptions, ...own }),
+    accept(listener),
+  ]);
+  await closeWrite(near);
+  assertEquals(await recv(far), null);
+  const sent = await send(far, new Uint8Array([7])).then(() => "sent", ({ kind }) => kind);
+  await close(far);
+  const received = await recv(near);
+  // Bun ends both directions at the peer's end.
+  assertEquals([sent, received?.[0]], received === null ? ["BrokenPipe", undefined] : ["sent", 7]);
+  assertEquals(received === null, "Bun" in globalThis);
+  await close(near);
+});
+
 Deno.test("T4: bytes that come during the handshake and are no TLS end it", async () => {
   for (const role of ["client", "server"] as const) {
     await using listener = await listen(LOOPBACK);
