@@ -128,7 +128,6 @@ export const EXCEPTIONS: readonly Exception[] = [
  */
 export const NEED_DENO: Readonly<Record<string, number>> = {
   "connection/conformance_over_test.ts": 52,
-  "core/bad_input_permissions_test.ts": 1,
   "core/everything_cancelling_test.ts": 28,
   "core/everything_parking_test.ts": 3,
   "core/everything_test.ts": 2,
