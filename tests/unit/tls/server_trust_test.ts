@@ -258,3 +258,23 @@ Deno.test("T1: a server whose certificate has another signer than before is judg
   }
   assertEquals(await meet(pki.server, start), GREETING);
 });
+
+Deno.test("T1: connectTls connects again if others have signed a certificate than caCerts, once for each server", async () => {
+  const pki = await makeAuthority("A Third Authority");
+  const middle = await makeCertificate({ subject: "Middle", issuer: pki.ca, authority: true });
+  const signed = { subject: "server", hosts: HOSTS, uses: [SERVER_USE] };
+  const rows: [TestCertificate, connections: number[]][] = [
+    [pki.server, [1, 2]],
+    [await makeCertificate({ ...signed, issuer: middle, chain: [middle] }), [2, 3]],
+  ];
+  for (const [certificate, connections] of rows) {
+    await using server = await startNodeServer(certificate);
+    for (const most of connections) {
+      const options = { caCerts: [pki.ca.cert], serverName: "server.test" };
+      const connecting = connectTls(server.address, options);
+      assertEquals(await deadline(outcome(connecting), PATIENCE_MS), GREETING);
+      // Only the runtime's own TLS can need a second connection.
+      assert(server.clients <= most, `${server.clients} connections`);
+    }
+  }
+});
