@@ -218,12 +218,13 @@ Deno.test("reset() breaks both ends, after the bytes that were under way", async
 Deno.test("reset() of another connection is InvalidInput", async () => {
   const network = memoryNetwork();
   await using listener = await sockets.listen({ host: "127.0.0.1", port: 0 });
-  await using client = await realConnect(listener.address);
-  await using _server = await accept(listener);
+  const client = await realConnect(listener.address);
+  const server = await accept(listener);
   for (const wrong of [client, {}, undefined, null, 7]) {
     const error = assertThrows(() => network.reset(wrong as Connection), SocketError);
     assertEquals([error.kind, error.operation], ["InvalidInput", "reset"]);
   }
+  await Promise.all([close(client), close(server)]);
 });
 
 Deno.test("a peer that closes with unread bytes leaves a broken pipe, and one that read all does not", async () => {
