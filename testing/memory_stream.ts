@@ -27,6 +27,10 @@ class Acknowledgements implements PacketSender {
   onHeld(): void {
     // A peer that hears nothing asks again.
   }
+
+  onPassing(): void {
+    // It waits for nothing.
+  }
 }
 
 /** One end of a TCP connection, as a kernel and the runtime have it. */
@@ -412,9 +416,10 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
     const isUnread = this.#unreadBytes > 0;
     this.#unread.length = this.#unreadBytes = 0;
     this.#endSending();
-    if (!isUnread) return;
-    this.#sendReset();
-    this.#forget();
+    if (isUnread) {
+      this.#sendReset();
+      this.#forget();
+    } else if (this.#finSent) this.#forgetLater();
   }
 
   /** Forgets this end after what was sent: the port is free, and what still comes is refused. */

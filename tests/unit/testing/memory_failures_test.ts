@@ -13,6 +13,7 @@ import {
   SocketError,
 } from "../../../mod.ts";
 import { type MemoryNetwork, simulate } from "../../../testing.ts";
+import { simulateToTheEnd } from "../../support/days.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -40,6 +41,23 @@ Deno.test("M6: connect() in a partition times out after 127 seconds, as Linux gi
     assertEquals(await failureOf(connecting), "TimedOut ETIMEDOUT");
     assertEquals(Math.round(clock.now()), 127_000);
   });
+});
+
+Deno.test("M2: a connection that was closed in a partition leaves nothing after both", async () => {
+  for (const held of [true, false]) {
+    await simulateToTheEnd({ seed: 2 }, async (network) => {
+      const [near, far] = await pair(network);
+      const reading = recv(far);
+      {
+        using _ = network.partition("near", "far");
+        if (held) await send(near, new Uint8Array([1, 2, 3]));
+        await close(near, { linger: 1000 });
+        await sleep(60_000);
+      }
+      assertEquals(await reading, held ? new Uint8Array([1, 2, 3]) : null);
+      await close(far);
+    });
+  }
 });
 
 Deno.test("M6: a partition holds bytes and ends, which come in order when it ends", async () => {
