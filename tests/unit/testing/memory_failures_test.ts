@@ -107,6 +107,50 @@ Deno.test("M6: two partitions of the same hosts both have to end", async () => {
   });
 });
 
+Deno.test("M6: acknowledgements are signs of life: a sender to whom nothing is sent is given up as late as others", async () => {
+  await simulate({ seed: 2 }, async (network, clock) => {
+    const [near, far] = await pair(network);
+    const reading = (async () => {
+      while (await recv(far) !== null);
+    })().catch(() => {});
+    for (let hour = 0; hour < 5; hour++) {
+      await sleep(HOUR_MS);
+      await send(near, new Uint8Array(1));
+    }
+    {
+      using _ = network.partition("near", "far");
+      await send(near, new Uint8Array(1));
+      await sleep(924_000);
+    }
+    await send(near, new Uint8Array(1));
+    await sleep(1000);
+    assertEquals(far.bytesReceived, 7);
+    using _ = network.partition("near", "far");
+    const start = clock.now();
+    await send(near, new Uint8Array(1));
+    assertEquals(await failureOf(recv(near)), "TimedOut ETIMEDOUT");
+    assertEquals(Math.round((clock.now() - start) / 1000), 925);
+    abort(near);
+    abort(far);
+    await reading;
+  });
+});
+
+Deno.test("M6: a silent connection is given up 675 s after its next probe, each two hours", async () => {
+  for (const idleHours of [1, 5, 23]) {
+    await simulate({ seed: 3 }, async (network, clock) => {
+      const [near, far] = await pair(network);
+      await sleep(idleHours * HOUR_MS);
+      using _ = network.partition("near", "far");
+      assertEquals(await failureOf(recv(near)), "TimedOut ETIMEDOUT");
+      const probe = (idleHours + 1) * HOUR_MS;
+      assertEquals(Math.round((clock.now() - probe) / 1000), 675);
+      abort(near);
+      abort(far);
+    });
+  }
+});
+
 for (const keepAlive of [true, false]) {
   Deno.test(`M6: a frozen host is half-open for its peers, with keepAlive ${keepAlive}`, async () => {
     await simulate({ seed: 5 }, async (network, clock) => {
