@@ -23,11 +23,31 @@ export function between(least: number, most: number): number {
   return least + Math.floor(Math.random() * (most + 1 - least));
 }
 
+/** Watches the timers of a simulation's program. The network has none: its packets are events of the clock. */
+function watchTimers(): { fired(): readonly number[] } {
+  const { setTimeout } = globalThis;
+  let fired: number[] = [];
+  globalThis.setTimeout =
+    ((call: (...args: unknown[]) => void, ms: number, ...args: unknown[]) =>
+      setTimeout(() => {
+        fired.push(ms);
+        call(...args);
+      }, ms)) as typeof setTimeout;
+  return {
+    /** Returns the lengths of the timers that have fired since the last call. */
+    fired() {
+      const lengths = fired;
+      fired = [];
+      return lengths;
+    },
+  };
+}
+
 /**
  * Simulates a program, and fails if anything is left after it: a timer, a packet, a call that waits, or a connection.
  *
- * After the program it waits for ever. If nothing is left, that is a deadlock at once which names no call. A timer would
- * let time pass until then.
+ * After the program no timer may fire. Then it waits for ever: if nothing is left, that is a deadlock at once which
+ * names no call.
  */
 export async function simulateToTheEnd(
   options: SimulateOptions,
@@ -44,8 +64,11 @@ export async function simulateToTheEnd(
   });
   let ended: number | undefined;
   const error = await simulate(options, async (network, clock) => {
+    const timers = watchTimers();
     await program(network, clock);
+    timers.fired();
     await sleep(LAST_PACKETS_MS);
+    assertEquals(timers.fired(), [LAST_PACKETS_MS], "timers have fired after the end (ms)");
     ended = clock.now();
     await new Promise<never>(() => {});
   }).catch((error: unknown) => error);
