@@ -3,7 +3,7 @@ import type { SocketError } from "../errors.ts";
 import type { Address, SocketAddress } from "../types.ts";
 import { resolveName } from "./datagram_support.ts";
 import { hasUnstableNet } from "./deno_datagrams.ts";
-import { missingNodePermission } from "./node_errors.ts";
+import { checkPermission } from "./node_permissions.ts";
 import {
   grantFor,
   hasPermission,
@@ -46,10 +46,18 @@ export async function askForPermissions(
 }
 
 /** Node has one permission for the net of all hosts, and nobody to ask. */
-function missingOnNode(operation: string, needed: NeededAddresses): SocketError | undefined {
-  const { listen, connect, bindUdp, sendTo } = needed;
-  const all = [...listen, ...connect, ...bindUdp, ...sendTo];
-  return missingNodePermission(operation, all.filter((address) => address.host !== undefined));
+function missingOnNode(
+  operation: string,
+  { listen, connect, bindUdp, sendTo }: NeededAddresses,
+): SocketError | undefined {
+  try {
+    for (const address of [...listen, ...connect, ...bindUdp, ...sendTo]) {
+      checkPermission(operation, address);
+    }
+    return undefined;
+  } catch (error) {
+    return error as SocketError;
+  }
 }
 
 /** Returns the addresses behind the names for datagrams, as sockets that are bound as `needed` says would use them. */

@@ -1,6 +1,6 @@
 /**
- * Runs the tests of `tests/unit` on Node and Bun, programs that end or lack a permission, and examples of all runtimes
- * that talk to each other; then it installs the package from npm. The last line is like `123 passed, 0 failed`.
+ * Runs the tests of `tests/unit` and some others on Node and Bun, and examples of all runtimes that talk to each other;
+ * then it installs the package from npm. The last line is like `123 passed, 0 failed`.
  *
  * The oldest Node runs the rooms that use sockets, streams, timers or the platform: what is left is plain code, which
  * the newest Node and Bun run. `--all` runs everything on each. Other arguments are names of runtimes (`node22`, `node26`,
@@ -14,7 +14,6 @@ import type { RunCounts } from "../tests/runtimes/deno_test.ts";
 import { NEED_DENO } from "../tests/runtimes/exceptions.ts";
 import { filesUnder } from "./_files.ts";
 import { installProblems } from "./_npm_install.ts";
-import { programProblems } from "./_programs.ts";
 import {
   installRuntimes,
   OLDEST_NODE,
@@ -30,11 +29,26 @@ const LONGEST_FILE_MS = 400_000;
 /** Files that run at the same time: some of them mostly wait. */
 const AT_ONCE = navigator.hardwareConcurrency + 1;
 
+/** Tests that need directories or processes, but nothing else of Deno. */
+const MORE_FILES = [
+  "../runtimes/node_net_permissions_test.ts",
+  "../runtimes/node_permissions_test.ts",
+  "../system/process_end_test.ts",
+  "../system/unix_conformance_test.ts",
+  "../system/unix_connecting_test.ts",
+  "../system/unix_faults_test.ts",
+  "../system/unix_listening_test.ts",
+  "../system/unix_serving_test.ts",
+  "../system/unix_tls_conformance_test.ts",
+];
+
 /** The rooms without sockets, streams and timers, which do not run on the oldest Node. */
 const PLAIN_ROOMS = ["bytes/", "framing/", "proxy_protocol/"];
 
 /** Files that take long. They begin first, so that no core waits for one at the end. */
 const LONG_FILES = [
+  "../system/process_end_test.ts",
+  "../system/unix_conformance_test.ts",
   "core/late_deadlines_test.ts",
   "core/fuzz_test.ts",
   "framing/framing_check_codec_test.ts",
@@ -71,8 +85,9 @@ async function listJobs(
   parts: readonly string[],
   all: boolean,
 ): Promise<Job[]> {
-  const files = (await filesUnder("tests/unit")).filter((path) => path.endsWith("_test.ts"))
-    .map((path) => path.slice("tests/unit/".length))
+  const unit = (await filesUnder("tests/unit")).filter((path) => path.endsWith("_test.ts"))
+    .map((path) => path.slice("tests/unit/".length));
+  const files = [...unit, ...MORE_FILES]
     .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
     .sort((one, other) => rank(one) - rank(other));
   const isLeftOut = (runtime: RuntimeName, file: string) =>
@@ -156,7 +171,6 @@ interface Part {
 
 function otherParts(runtimes: Runtimes, names: readonly RuntimeName[]): Part[] {
   return [
-    { title: "programs", run: () => programProblems(runtimes, names) },
     { title: "examples that talk to each other", run: () => talkProblems(runtimes, names) },
     { title: "npm package", run: () => installProblems(runtimes, names) },
   ];

@@ -19,8 +19,13 @@ export interface Count {
 }
 
 /** Quiet machines need 3 minutes for the longest run, busy ones three times that. */
-const LONGEST_RUN_MS = 1_200_000;
+const TEST_RUN_TIMEOUT_MS = 1_200_000;
 const STABLE_CONFIG = "tests/stable/deno.json";
+/** Tests that change or count what belongs to the whole process: its umask, its folder, its descriptors. */
+const ALONE = [
+  "tests/system/socket_leaks_test.ts",
+  "tests/system/unix_listening_test.ts",
+];
 const SUMMARY = /^(?:ok|FAILED) \| (\d+) passed\b.*?\| (\d+) failed\b/gm;
 
 async function testFiles(folder: string, name: RegExp): Promise<string[]> {
@@ -36,19 +41,26 @@ async function testRuns(kind: string | undefined): Promise<TestRun[]> {
     return [{ title: "tests against programs of others", args: ["-A", "tests/interop"] }];
   }
   if (kind === "--load") return [{ title: "load", args: ["-A", "tests/load"] }];
+  // `deno task check` checks the types, once for all files.
+  const quick = ["--no-check", "--parallel"];
   const udp = await testFiles("tests/unit/udp", /_test\.ts$/);
   const runs: TestRun[] = [
-    // Each file runs in a runtime of its own. On two cores that takes 75 s, and 164 s one after the other.
-    { title: "hermetic tests", args: ["--parallel", "--allow-net"] },
+    { title: "hermetic tests", args: [...quick, "--allow-net"] },
     {
       title: "UDP tests without unstable features",
-      args: ["--config", STABLE_CONFIG, "--allow-net", ...udp],
+      args: [...quick, "--config", STABLE_CONFIG, "--allow-net", ...udp],
     },
   ];
-  if (kind !== "--portable") {
-    runs.push({ title: "tests of whole processes", args: ["-A", "tests/system"] });
-  }
-  return runs;
+  if (kind === "--portable") return runs;
+  const system = await testFiles("tests/system", /_test\.ts$/);
+  return [
+    ...runs,
+    {
+      title: "tests of whole processes",
+      args: [...quick, "-A", ...system.filter((file) => !ALONE.includes(file))],
+    },
+    { title: "tests of the process that they run in", args: ["--no-check", "-A", ...ALONE] },
+  ];
 }
 
 /**
@@ -76,7 +88,7 @@ async function main(args: readonly string[]): Promise<boolean> {
     const started = performance.now();
     const { success, output } = await runDeno(["test", ...args, ...extra], {
       stream: true,
-      timeout: LONGEST_RUN_MS,
+      timeout: TEST_RUN_TIMEOUT_MS,
     });
     const count = countTests(output, success, extra.length > 0);
     const seconds = ((performance.now() - started) / 1000).toFixed(1);

@@ -59,7 +59,7 @@ interface CodecSubject<T> {
 }
 
 /** Share of the inputs that `checkCodec` cuts at every byte: one of this number. */
-const CHECKED_THROUGHOUT = 64;
+const CHECKED_THROUGHOUT = 256;
 
 async function check<T>(
   { variants, readsMore }: CodecSubject<T>,
@@ -183,14 +183,16 @@ function goesOn(decoder: Decoder<unknown>, input: ByteQueue): boolean {
 }
 
 /** One large frame, many empty ones, noise: by single bytes, by packets, as a whole. */
+/** @param part The part of the usual size (1 for all of it), for streams that cost much for a byte. */
 function codecWorst(
   codec: Codec<unknown>,
   streams: Readonly<Record<string, (size: number) => Uint8Array>>,
+  part: number = 1,
 ): Worst[] {
   return Object.entries(streams).flatMap(([what, make]) =>
     [1, 1448, 2 ** 30].map((chunk) => ({
       name: `${what}, ${chunk === 1 ? "byte by byte" : chunk < 9999 ? "in packets" : "at once"}`,
-      size: (chunk === 1 ? 16 : 64) * 1024,
+      size: (chunk === 1 ? 16 : 64) * 1024 * part,
       make: feeding(codec, chunk, make),
     }))
   );
@@ -442,11 +444,14 @@ const linesSubject: CodecSubject<string> = {
     ...[[0xc3], [0xed, 0xa0, 0x80], [0xf5], [0xc0, 0x80], [0xff]].map((b) => Uint8Array.from(b)),
   ],
   outcomes: ["frames", "TooLarge", "InvalidData", "TooLarge and frames", "InvalidData and frames"],
-  worst: codecWorst(lines(UNLIMITED), {
-    "empty lines": repeated(10),
-    "a line that never ends": repeated(13),
-    "lines that are not UTF-8": repeated(255, 10),
-  }),
+  worst: [
+    ...codecWorst(lines(UNLIMITED), {
+      "empty lines": repeated(10),
+      "a line that never ends": repeated(13),
+    }),
+    // An error for each two bytes.
+    ...codecWorst(lines(UNLIMITED), { "lines that are not UTF-8": repeated(255, 10) }, 1 / 8),
+  ],
 };
 
 const strictLinesSubject: CodecSubject<string> = {
@@ -458,11 +463,15 @@ const strictLinesSubject: CodecSubject<string> = {
     reference: strictLinesReference(maxLength),
     around: 1,
   })),
-  worst: codecWorst(lines({ strict: true, ...UNLIMITED }), {
-    "empty lines": repeated(13, 10),
-    "a line that never ends": repeated(13),
-    "lines with a line feed alone": repeated(10, 13, 10),
-  }),
+  worst: [
+    ...codecWorst(lines({ strict: true, ...UNLIMITED }), {
+      "empty lines": repeated(13, 10),
+      "a line that never ends": repeated(13),
+    }),
+    ...codecWorst(lines({ strict: true, ...UNLIMITED }), {
+      "lines with a line feed alone": repeated(10, 13, 10),
+    }, 1 / 8),
+  ],
 };
 
 export const codecTargets: readonly Target[] = [

@@ -115,7 +115,7 @@ export function refused(endpoint = ENDPOINT): SocketError {
 export function scriptedLink(
   options: KeepConnectedOptions = {},
   endpoints: Endpoints = ENDPOINT,
-  settle: () => Promise<void> = turns,
+  settle?: () => Promise<void>,
 ): ScriptedLink {
   const time = virtualTime(settle);
   const connects: ConnectCall[] = [];

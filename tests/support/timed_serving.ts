@@ -24,7 +24,7 @@ export interface TimedServing extends AsyncDisposable {
 
 /** Starts a server in virtual time, and connects one client. */
 export async function timedServing(handler: Handler, options: ServeOptions): Promise<TimedServing> {
-  const time = virtualTime();
+  const time = virtualTime(turns);
   const listener = await listen(LOOPBACK);
   const errors: unknown[] = [];
   const onError = (error: unknown) => void errors.push(error);

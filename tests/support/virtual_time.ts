@@ -1,4 +1,4 @@
-import { turns } from "./turns.ts";
+import { loopTurns } from "./turns.ts";
 
 interface Timer {
   readonly at: number;
@@ -20,9 +20,9 @@ export interface VirtualTime extends Disposable {
 /**
  * Replaces timers and `performance.now()` by a clock until it is disposed.
  *
- * @param settle Waits until everything has run that can run. Without real I/O, less than the default is enough.
+ * @param settle Waits until everything has run that can run. Tests with real I/O need `turns`, which gives it time.
  */
-export function virtualTime(settle: () => Promise<void> = turns): VirtualTime {
+export function virtualTime(settle: () => Promise<void> = loopTurns): VirtualTime {
   const real = {
     setTimeout: globalThis.setTimeout,
     clearTimeout: globalThis.clearTimeout,

@@ -26,9 +26,10 @@ import {
 import { rejection, soon } from "../../support/socket_errors.ts";
 import { LOOPBACK, receiveAll, tcpPair } from "../../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../../support/text.ts";
+import { turns } from "../../support/turns.ts";
 import { virtualTime } from "../../support/virtual_time.ts";
 
-const TIMEOUT = 200;
+const TIMEOUT = 100;
 const timeout = { timeout: TIMEOUT };
 
 /** Keeps the program from its sockets for longer than every deadline here, as a long computation does. */
@@ -151,7 +152,7 @@ Deno.test("E12: a late deadline waits once, for as long as it is late, its own t
     const [own, late, grace] of [[100, 50, 50], [100, 150, 100], [60_000, 9000, 1000], [1, 500, 20]]
   ) {
     await using pair = await tcpPair();
-    using time = virtualTime();
+    using time = virtualTime(turns);
     const received = rejection(() => recv(pair.server, { timeout: own }), "TimedOut", "recv");
     time.block(own + late);
     await time.pass(grace);

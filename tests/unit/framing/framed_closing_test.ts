@@ -33,13 +33,16 @@ Deno.test("K1: close() of a framed connection delivers its frames and closes its
 Deno.test("K1: await using closes the connection of a framed connection", async () => {
   await using listener = await listen({ host: "127.0.0.1", port: 0 });
   let connection: Connection;
+  let closed: Promise<void>;
   {
     await using client = framed(await connect(listener.address), lines());
     connection = client.connection;
-    await using server = framed(await accept(listener), lines());
+    const server = framed(await accept(listener), lines());
     await sendFrame(client, "hello");
     assertEquals(await soon(recvFrame(server)), "hello");
+    closed = recvFrame(server).then(() => close(server));
   }
+  await soon(closed);
   await rejection(() => send(connection, bytesOf("x")), "Closed", "send");
 });
 

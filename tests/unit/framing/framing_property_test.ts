@@ -16,6 +16,8 @@ import { randomRuns } from "../../support/runs.ts";
 
 /** Settings of fast-check, which prints the seed and the path of a failure. */
 const parameters = { numRuns: randomRuns(10_000) };
+/** `checkCodec` decodes each stream some hundred times. */
+const thoroughly = { numRuns: randomRuns(1000) };
 
 interface Subject<T> {
   readonly name: string;
@@ -197,7 +199,7 @@ Deno.test("F3: checkCodec() accepts every codec on any bytes", () => {
         .flatMap((result) => "frame" in result ? [result.frame] : []);
       assertEquals(checkCodec(codec, bytes, frames), frames);
     }),
-    parameters,
+    thoroughly,
   );
 });
 

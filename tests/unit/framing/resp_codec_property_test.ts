@@ -23,6 +23,8 @@ import { randomRuns } from "../../support/runs.ts";
 
 /** Settings of fast-check, which prints the seed and the path of a failure. */
 const parameters = { numRuns: randomRuns(10_000) };
+/** `checkCodec` decodes each stream some hundred times. */
+const thoroughly = { numRuns: randomRuns(1000) };
 
 /** Bytes that may wait before a part is known to be over the limit: `$-1` and a carriage return. */
 const HEADER = 4;
@@ -184,7 +186,7 @@ function testCodec<T>(
           .flatMap((result) => "frame" in result ? [result.frame] : []);
         assertEquals(checkCodec(codec, bytes, frames), frames);
       }),
-      parameters,
+      thoroughly,
     );
   });
 }

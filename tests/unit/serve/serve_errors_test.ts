@@ -16,6 +16,7 @@ import { echo, type Handler, kinds, serving, until } from "../../support/serving
 import { soon } from "../../support/socket_errors.ts";
 import { LOOPBACK } from "../../support/tcp_pair.ts";
 import { bytesOf, textOf } from "../../support/text.ts";
+import { turns } from "../../support/turns.ts";
 import { watchUnhandled } from "../../support/unhandled.ts";
 import { virtualTime } from "../../support/virtual_time.ts";
 
@@ -174,7 +175,7 @@ Deno.test("V5: onError hears of an answer that a client did not take", async () 
   const errors: unknown[] = [];
   const client = connect(listener.address);
   const called = Promise.withResolvers<void>();
-  using time = virtualTime();
+  using time = virtualTime(turns);
   const server = serve(listener, (connection) => {
     // Both kernels hold less than this.
     void send(connection, new Uint8Array(64 * 1024 * 1024));

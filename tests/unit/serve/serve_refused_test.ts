@@ -91,7 +91,7 @@ Deno.test("V3: onRefused has a second, then its connection is closed", async () 
 });
 
 Deno.test("V3: a graceful close of at most a second follows onRefused", async () => {
-  using time = virtualTime();
+  using time = virtualTime(turns);
   await using served = await serving(untilEnd, { maxConnectionsPerHost: 1, onRefused: explain });
   await served.client();
   await until(() => served.server.active === 1, "the first is served");

@@ -176,6 +176,16 @@ Deno.test("a host that is out of local ports says AddressNotAvailable, until one
     for (const client of [...clients, again]) abort(client);
   }));
 
+Deno.test("M6: the port of a connection that was closed in order is free at once", () =>
+  simulate({ seed: 1, ports: [5000, 5001] }, async (network) => {
+    const listener = await network.host("b").listen({ host: "b", port: 80 });
+    for (let count = 0; count < 10; count++) {
+      const client = await network.host("a").connect({ host: "b", port: 80 });
+      const server = await accept(listener);
+      await Promise.all([close(client), close(server)]);
+    }
+  }));
+
 Deno.test("L4: clients that were not accepted are reset when the listener closes", async () => {
   const network = memoryNetwork(FAST);
   const [a, b] = [network.host("a"), network.host("b")];
@@ -218,12 +228,13 @@ Deno.test("reset() breaks both ends, after the bytes that were under way", async
 Deno.test("reset() of another connection is InvalidInput", async () => {
   const network = memoryNetwork();
   await using listener = await sockets.listen({ host: "127.0.0.1", port: 0 });
-  await using client = await realConnect(listener.address);
-  await using _server = await accept(listener);
+  const client = await realConnect(listener.address);
+  const server = await accept(listener);
   for (const wrong of [client, {}, undefined, null, 7]) {
     const error = assertThrows(() => network.reset(wrong as Connection), SocketError);
     assertEquals([error.kind, error.operation], ["InvalidInput", "reset"]);
   }
+  await Promise.all([close(client), close(server)]);
 });
 
 Deno.test("a peer that closes with unread bytes leaves a broken pipe, and one that read all does not", async () => {

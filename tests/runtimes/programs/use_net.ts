@@ -13,8 +13,8 @@ import {
   listenTls,
   requirePermissions,
   SocketError,
-} from "../../mod.ts";
-import { makeAuthority } from "../support/certificates.ts";
+} from "../../../mod.ts";
+import { makeAuthority } from "../../support/certificates.ts";
 
 const address: Address = { host: "127.0.0.1", port: 0 };
 /** Nobody listens there. */
