@@ -9,7 +9,7 @@ import { checkLimit, checkOptions, invalidInput, readArguments } from "./core/ar
 import { checkSocketAddress } from "./core/address_check.ts";
 import { CheckedListener, CheckedTransport, isTransport } from "./connection/checked_transport.ts";
 import {
-  DEFAULT_SEND_QUEUE_LIMIT,
+  DEFAULT_SEND_QUEUE_LIMIT_BYTES,
   notAConnection,
   StreamConnection,
 } from "./connection/stream_connection.ts";
@@ -84,7 +84,7 @@ export function connectionOver(
 
 function readSendQueueLimit(operation: string, options: ConnectionOptions | undefined): number {
   const { sendQueueLimit } = checkOptions(operation, options);
-  return checkLimit(operation, "sendQueueLimit", sendQueueLimit, DEFAULT_SEND_QUEUE_LIMIT);
+  return checkLimit(operation, "sendQueueLimit", sendQueueLimit, DEFAULT_SEND_QUEUE_LIMIT_BYTES);
 }
 
 /**

@@ -27,7 +27,11 @@ import { notAConnection, StreamConnection } from "./connection/stream_connection
 import { checkWhole, invalidInput, readArguments } from "./core/arguments.ts";
 import type { SocketError } from "./errors.ts";
 import type { Codec } from "./framing/codec.ts";
-import { checkIsCodec, DEFAULT_MAX_LINE_LENGTH, readMaxLength } from "./framing/codec_support.ts";
+import {
+  checkIsCodec,
+  DEFAULT_MAX_LINE_LENGTH_BYTES,
+  readMaxLength,
+} from "./framing/codec_support.ts";
 import type { RecvFramesOptions } from "./framing/frame_batch.ts";
 import { type FramedConnection, FramedStreamConnection } from "./framing/framed_connection.ts";
 import { DelimitedReader, ExactReader, LineReader } from "./framing/reads.ts";
@@ -174,7 +178,7 @@ export function recvLine(
 ): Promise<string | null> {
   const operation = "recvLine";
   return receive(operation, connection, options, (stream) => {
-    return new LineReader(stream, readMaxLength(operation, options, DEFAULT_MAX_LINE_LENGTH));
+    return new LineReader(stream, readMaxLength(operation, options, DEFAULT_MAX_LINE_LENGTH_BYTES));
   });
 }
 

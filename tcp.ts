@@ -39,7 +39,7 @@ import type {
  * Rejects with a {@linkcode SocketError}: `InvalidInput`, `PermissionDenied` (a permission is missing, or the system
  * forbids it), `AddressInUse` (a port, or whatever is at the path), `AddressNotAvailable` (not an address of this
  * machine, or a path in a missing directory), `HostNotFound`, `ResourceExhausted` (out of descriptors), or `Unsupported`
- * (`reusePort` without `--unstable-net`). It cannot be cancelled.
+ * (`reusePort` without `--unstable-net`, `replaceStale` on Bun). It cannot be cancelled.
  *
  * @example
  * ```ts

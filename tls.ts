@@ -265,7 +265,7 @@ function readSide(
     return {
       handshakeTimeout: settings.handshakeTimeout,
       prepare: () => checkClientCertificate(operation, settings),
-      makeHandshake: (ground) => new ClientHandshake(operation, ground, settings),
+      makeHandshake: (ground) => new ClientHandshake(operation, ground, settings, "any"),
     };
   }
   if (role !== "server") {

@@ -52,7 +52,7 @@ export interface UnixAddress {
   readonly port?: undefined;
 }
 
-/** Names a socket of any kind: by host and port, or by the path of a Unix socket. */
+/** Names a socket of any kind: by host and port, or by the path of a Unix socket. `"path" in address` tells which. */
 export type SocketAddress = Address | UnixAddress;
 
 /** Holds one UDP datagram that came in. */
@@ -174,7 +174,8 @@ export interface UnixListenOptions extends ConnectionOptions {
   mode?: number;
   /**
    * Removes a socket file at the path if nobody answers on it, as it is left by a process that was killed. A socket with
-   * a listener, which sees a client come and go, and a file of another kind stay: that is `AddressInUse`.
+   * a listener, which sees a client come and go, and a file of another kind stay: that is `AddressInUse`. Bun cannot tell
+   * a busy listener from none, so it is `Unsupported` there.
    *
    * @default {false}
    */

@@ -25,6 +25,11 @@ export interface RowSpec {
   readonly peers: Readonly<Partial<Record<PeerName, number | "no target">>>;
   /** The runtime that this package runs on, Deno if it is left out. */
   readonly on?: "Node" | "Bun";
+  /**
+   * True for work that allocates much: each measurement has a process of its own. The allocator decides, and the same
+   * loop does 4 to 8 GB/s in one process or another.
+   */
+  readonly freshProcesses?: true;
 }
 
 export const MIB = 1024 * 1024;
@@ -88,6 +93,7 @@ const USUAL: readonly RowSpec[] = [
     work: "recv",
     options: options(),
     counts: MIB,
+    freshProcesses: true,
     peers: { "raw Deno": 1.1, "Conn.readable": 1.3, ...OTHERS, Node: 1.2 },
   },
   {
@@ -123,6 +129,7 @@ const USUAL: readonly RowSpec[] = [
     work: "echo",
     options: options({ size: kibibytes * 1024 }),
     counts: 1,
+    freshProcesses: true,
     peers: { "raw, fresh buffers": 0.95, "raw Deno": NO, Node: NO, Bun: NO },
   })),
   {

@@ -8,12 +8,12 @@ import type { Sender } from "./sender.ts";
 import type { WriteEnd } from "./write_end.ts";
 
 /** Time without a byte from the peer after which a close stops waiting for its end of stream (ms). */
-export const DEFAULT_LINGER = 1000;
+export const DEFAULT_LINGER_MS = 1000;
 /**
  * Time without a byte leaving after which a flush is given up (ms). Linux reports room again when a third of the send
  * buffer is free. That is up to 1.4 MB, and a peer that reads steadily takes its time for it.
  */
-export const DEFAULT_FLUSH_TIMEOUT = 30_000;
+export const DEFAULT_FLUSH_TIMEOUT_MS = 30_000;
 /** A close reads what a peer goes on sending for at most this long after the flush. */
 const LONGEST_TALK_MS = 30_000;
 
@@ -25,7 +25,7 @@ export interface CloseLimits {
   readonly flushTimeout: number;
 }
 
-const DEFAULTS: CloseLimits = { linger: DEFAULT_LINGER, flushTimeout: DEFAULT_FLUSH_TIMEOUT };
+const DEFAULTS: CloseLimits = { linger: DEFAULT_LINGER_MS, flushTimeout: DEFAULT_FLUSH_TIMEOUT_MS };
 
 /** Reads and checks a caller's options. */
 export function readCloseLimits(options: CloseOptions | undefined): CloseLimits {
@@ -33,8 +33,8 @@ export function readCloseLimits(options: CloseOptions | undefined): CloseLimits 
   return readArguments("close", () => {
     const { linger, flushTimeout } = checkOptions("close", options);
     return {
-      linger: checkLimit("close", "linger", linger, DEFAULT_LINGER),
-      flushTimeout: checkLimit("close", "flushTimeout", flushTimeout, DEFAULT_FLUSH_TIMEOUT),
+      linger: checkLimit("close", "linger", linger, DEFAULT_LINGER_MS),
+      flushTimeout: checkLimit("close", "flushTimeout", flushTimeout, DEFAULT_FLUSH_TIMEOUT_MS),
     };
   });
 }

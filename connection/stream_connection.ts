@@ -29,7 +29,7 @@ import { WebStreams } from "./web_streams.ts";
 import { WriteEnd } from "./write_end.ts";
 
 /** Bytes of sends that may wait on a connection, if no option says otherwise. */
-export const DEFAULT_SEND_QUEUE_LIMIT = 16 * 1024 * 1024;
+export const DEFAULT_SEND_QUEUE_LIMIT_BYTES = 16 * 1024 * 1024;
 
 /** Learns that this side of a connection begins to close, or aborts. */
 export interface CloseObserver {

@@ -77,6 +77,7 @@ export function ignoreRejection(value: unknown): void {
 
 /** Returns true if a value is a promise, of any class, and ignores its rejection then. */
 export function isIgnoredPromise(value: unknown): boolean {
+  if (typeof (value as { then?: unknown } | null | undefined)?.then !== "function") return false;
   ignoreRejection(value);
-  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+  return true;
 }

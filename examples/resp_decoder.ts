@@ -11,7 +11,7 @@ const [STATUS, FAILURE, INTEGER, BULK, LIST] = [..."+-:$*"].map((type) => type.c
 /** Length behind `$` or `*` of a value that does not exist. */
 const NONE = [..."-1\r\n"].map((character) => character.charCodeAt(0));
 /** Limit of Redis for words on a line (bytes). */
-const LONGEST_LINE = 64 * 1024;
+const LONGEST_LINE_BYTES = 64 * 1024;
 /** Size of the shortest part of a list, an empty status: `+`, CR, LF. */
 const SHORTEST_PART = 3;
 /** First capacity for the words of a request: an array that grows from nothing takes 17 at once. */
@@ -182,7 +182,7 @@ export class RequestDecoder extends RespDecoder<Request> {
   }
 
   #inline(input: ByteQueue): string[] | undefined {
-    const line = this.line(input, Math.min(this.maxLength, LONGEST_LINE));
+    const line = this.line(input, Math.min(this.maxLength, LONGEST_LINE_BYTES));
     if (line === undefined) return undefined;
     const text = line.endsWith("\r") ? line.slice(0, -1) : line;
     if (/["']/.test(text)) throw invalidData("words on a line have no quotes, send a list instead");

@@ -10,7 +10,7 @@ const [BULK, LIST, QUOTE, APOSTROPHE] = [..."$*\"'"].map((type) => type.charCode
 /** Maximum number of words in a usual request. */
 const MOST_WORDS = 16;
 /** Maximum length of a word on a line (bytes). */
-const LONGEST_LINE = 32;
+const LONGEST_WORD_BYTES = 32;
 /** Bytes that such a word takes beside its own in a list: `*1`, CRLF, `$32`, CRLF, CRLF. */
 const LIST_BYTES = 11;
 
@@ -83,7 +83,7 @@ export class RequestRun {
     const from = this.at;
     const most = Math.min(
       bytes.length - 2,
-      from + LONGEST_LINE,
+      from + LONGEST_WORD_BYTES,
       from + this.#maxLength - LIST_BYTES,
     );
     let end = from;

@@ -17,8 +17,8 @@ const GROUP = "239.255.255.250";
 const MULTICAST_TTL = 2;
 const ATTEMPTS = 2;
 const ATTEMPT_PAUSE_MS = 300;
-/** Seconds for which an answer may be kept. */
-const MAX_AGE = 1800;
+/** Time for which an answer may be kept. */
+const MAX_AGE_SECONDS = 1800;
 const ALL = "ssdp:all";
 
 type Headers = ReadonlyMap<string, string>;
@@ -113,7 +113,7 @@ async function announce(
       encode("NOTIFY * HTTP/1.1", {
         HOST: `${group.host}:${group.port}`,
         NTS: `ssdp:${event}`,
-        "CACHE-CONTROL": `max-age=${MAX_AGE}`,
+        "CACHE-CONTROL": `max-age=${MAX_AGE_SECONDS}`,
         ...device,
       }),
     ).catch((error) => console.error(error.message));
@@ -129,7 +129,7 @@ async function announce(
     if (![target, ALL].includes(headers.get("ST") ?? "")) continue;
     const wait = Math.random() * Math.min(Number(headers.get("MX")) || 0, 5) * 1000;
     const answer = encode("HTTP/1.1 200 OK", {
-      "CACHE-CONTROL": `max-age=${MAX_AGE}`,
+      "CACHE-CONTROL": `max-age=${MAX_AGE_SECONDS}`,
       EXT: "",
       ST: target,
       USN: device.USN,

@@ -12,9 +12,9 @@ import { SocketError } from "../errors.ts";
 import type { Codec } from "./codec.ts";
 
 /** Default limit of a frame and of a part that `recvUntil` receives (bytes). */
-export const DEFAULT_MAX_LENGTH = 1024 * 1024;
+export const DEFAULT_MAX_LENGTH_BYTES = 1024 * 1024;
 /** Default limit of a line (bytes). */
-export const DEFAULT_MAX_LINE_LENGTH = 64 * 1024;
+export const DEFAULT_MAX_LINE_LENGTH_BYTES = 64 * 1024;
 /** Size from which a copy costs more than a system call, so that pieces are sent as they are (bytes). */
 export const LARGE_FRAME_BYTES = 16 * 1024;
 /** Reason of the error for a frame of `null`, which would read as the end of stream. */
@@ -24,7 +24,7 @@ export const NULL_FRAME = "the decoder gave null, which is the end of stream and
 export function readMaxLength(
   operation: string,
   options: { readonly maxLength?: number } | undefined,
-  fallback: number = DEFAULT_MAX_LENGTH,
+  fallback: number = DEFAULT_MAX_LENGTH_BYTES,
 ): number {
   return readArguments(operation, () => {
     const { maxLength } = checkOptions(operation, options);

@@ -108,10 +108,16 @@ export function lengthPrefixed(options?: LengthPrefixedOptions): Codec<Uint8Arra
 
 class LengthPrefixedDecoder extends FrameRunDecoder {
   readonly #format: Format;
+  readonly #size: number;
+  readonly #extra: number;
+  readonly #maxLength: number;
 
   constructor(format: Format) {
     super();
     this.#format = format;
+    this.#size = format.size;
+    this.#extra = format.extra;
+    this.#maxLength = format.maxLength;
   }
 
   decode(input: ByteQueue): Uint8Array | undefined {
@@ -126,11 +132,10 @@ class LengthPrefixedDecoder extends FrameRunDecoder {
   }
 
   find(bytes: Uint8Array, at: number): boolean {
-    const { size, extra, maxLength } = this.#format;
-    const first = at + size;
+    const first = at + this.#size;
     if (first > bytes.length) return false;
-    const length = lengthIn(bytes, at, this.#format) - extra;
-    if (length < 0 || length > maxLength || first + length > bytes.length) return false;
+    const length = lengthIn(bytes, at, this.#format) - this.#extra;
+    if (length < 0 || length > this.#maxLength || first + length > bytes.length) return false;
     this.first = first;
     this.behind = this.next = first + length;
     return true;

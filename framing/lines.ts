@@ -9,7 +9,7 @@ import {
 import type { Codec, CodecOptions, Decoder } from "./codec.ts";
 import {
   checkInput,
-  DEFAULT_MAX_LINE_LENGTH,
+  DEFAULT_MAX_LINE_LENGTH_BYTES,
   invalidFrame,
   overLimit,
   readMaxLength,
@@ -84,7 +84,7 @@ export interface LinesOptions extends CodecOptions {
  * ```
  */
 export function lines(options?: LinesOptions): Codec<string> {
-  const maxLength = readMaxLength("lines", options, DEFAULT_MAX_LINE_LENGTH);
+  const maxLength = readMaxLength("lines", options, DEFAULT_MAX_LINE_LENGTH_BYTES);
   const { ending, strict } = readEnding("lines", options);
   const check = (line: string): void => {
     checkLine(line);

@@ -56,13 +56,23 @@ export class BunStream extends ReceivedChunks implements ChunkTransport {
   #gone = false;
   #onGone: (() => void) | undefined;
 
-  constructor(socket: BunSocket) {
+  constructor(socket: BunSocket, localAddr: TransportAddress, remoteAddr: TransportAddress) {
     super();
     this.#socket = socket;
-    this.localAddr = addressOf(socket.localAddress, socket.localPort);
-    this.remoteAddr = addressOf(socket.remoteAddress, socket.remotePort);
+    this.localAddr = localAddr;
+    this.remoteAddr = remoteAddr;
     socket.data = this;
     socket.unref();
+  }
+
+  /** Makes the transport of a TCP connection. */
+  static overTcp(socket: BunSocket): BunStream {
+    const { localAddress, localPort, remoteAddress, remotePort } = socket;
+    return new BunStream(
+      socket,
+      addressOf(localAddress, localPort),
+      addressOf(remoteAddress, remotePort),
+    );
   }
 
   /** Applies the settings of a connection, whatever the runtime's own choice is. */
@@ -152,10 +162,13 @@ export class BunStream extends ReceivedChunks implements ChunkTransport {
 
   /**
    * Makes the error of a write that has failed. The runtime has dropped the system's, and reports an end of stream where
-   * the peer has reset the connection: only if the end came before, the peer has ended its side in order.
+   * the peer has reset a TCP connection: only if the end came before, the peer has ended its side in order. On a Unix
+   * socket of Linux every write says EPIPE after the peer's close, and a read goes on to tell a reset from an end.
    */
   #noteFailedWrite(): Error {
-    if (!this.ended) this.#failure ??= systemError("ECONNRESET");
+    if (!this.ended && this.localAddr.transport === "tcp") {
+      this.#failure ??= systemError("ECONNRESET");
+    }
     return this.#failure ?? systemError("EPIPE");
   }
 

@@ -3,18 +3,20 @@ import { toUnixAddress } from "../core/address_check.ts";
 import type { Transport, TransportListener, UnixAddress } from "../types.ts";
 import type { UnixListenSettings } from "./backend.ts";
 import { explainDenial } from "./permissions.ts";
+import { bindWithMode, ListenerFile, removeStale, type SocketFiles } from "./socket_files.ts";
 
 /** Listens on a Unix socket, in place of a stale one if the settings say so. */
 export async function listenUnix(
   address: UnixAddress,
-  settings: UnixListenSettings,
+  { mode, replaceStale }: UnixListenSettings,
 ): Promise<TransportListener<UnixAddress>> {
   const { path } = address;
   try {
-    if (settings.replaceStale && !isAbstract(path)) await removeStale(path);
-    const listener = bind(path, settings.mode);
+    if (replaceStale && !isAbstract(path)) await removeStale(files, path, () => isRefused(path));
+    const bind = () => Deno.listen({ transport: "unix", path });
+    const listener = bindWithMode(files, mode, bind);
     try {
-      if (settings.mode !== undefined) Deno.chmodSync(path, settings.mode);
+      if (mode !== undefined) files.chmod(path, mode);
       return new DenoUnixListener(listener);
     } catch (error) {
       listener.close();
@@ -34,72 +36,38 @@ export async function connectUnix(address: UnixAddress): Promise<Transport> {
   }
 }
 
-/**
- * Binds with a umask that lets nobody but the owner connect until chmod, if the program may set one. It is the umask of
- * the process, so it is never wider for the group and others than before, and holds for this one call.
- */
-function bind(path: string, mode: number | undefined): Deno.UnixListener {
-  const options = { transport: "unix", path } as const;
-  if (mode === undefined || !maySetUmask()) return Deno.listen(options);
-  const previous = Deno.umask(0o077 | 0o777 & ~mode);
-  try {
-    return Deno.listen(options);
-  } finally {
-    Deno.umask(previous);
-  }
-}
+const files: SocketFiles = {
+  look(path) {
+    const { isSocket, dev, ino, mtime, birthtime } = Deno.lstatSync(path);
+    return {
+      isSocket: isSocket === true,
+      inode: `${dev}:${ino}`,
+      times: `${birthtime?.getTime()}:${mtime?.getTime()}`,
+    };
+  },
+  rename: (from, to) => Deno.renameSync(from, to),
+  remove: (path) => Deno.removeSync(path),
+  chmod: (path, mode) => Deno.chmodSync(path, mode),
+  setUmask(mask) {
+    const { state } = Deno.permissions.querySync({ name: "sys", kind: "umask" });
+    return state === "granted" ? Deno.umask(mask) : undefined;
+  },
+};
 
-function maySetUmask(): boolean {
-  return Deno.permissions.querySync({ name: "sys", kind: "umask" }).state === "granted";
-}
-
-/** Removes a socket file if nobody listens on it. Anything else is left to bind(2), which calls it in use. */
-async function removeStale(path: string): Promise<void> {
-  const found = fileAt(path);
-  if (!found?.isSocket || await isAnswered(path)) return;
-  const now = fileAt(path);
-  if (now === undefined || !isStillThatFile(found, now)) return;
-  const moved = moveAway(path);
-  // Without permission for another path a process that replaces the same file in these microseconds loses its own.
-  if (moved === undefined) return Deno.removeSync(path);
-  if (isStillThatFile(found, Deno.lstatSync(moved))) Deno.removeSync(moved);
-  else putBack(moved, path);
-}
-
-/** Compares the times as well: the inode of a file that is gone may belong to a new one. */
-function isStillThatFile(found: Deno.FileInfo, now: Deno.FileInfo): boolean {
-  return isSameFile(found, now) && found.mtime?.getTime() === now.mtime?.getTime() &&
-    found.birthtime?.getTime() === now.birthtime?.getTime();
-}
-
-/** Says if a socket may have a listener. Only a refusal proves that it has none: EAGAIN and EACCES do not. */
-async function isAnswered(path: string): Promise<boolean> {
+/** Says if nobody listens on a socket. Only a refusal proves that: EAGAIN and EACCES do not. */
+async function isRefused(path: string): Promise<boolean> {
   try {
     (await Deno.connect({ transport: "unix", path })).close();
-    return true;
+    return false;
   } catch (error) {
-    return !(error instanceof Deno.errors.ConnectionRefused);
+    return error instanceof Deno.errors.ConnectionRefused;
   }
-}
-
-/** Gives the facts of a file, or nothing if there is none or the program may not look. */
-function fileAt(path: string): Deno.FileInfo | undefined {
-  try {
-    return Deno.lstatSync(path);
-  } catch {
-    return undefined;
-  }
-}
-
-function isSameFile(one: Deno.FileInfo, other: Deno.FileInfo): boolean {
-  return one.dev === other.dev && one.ino === other.ino;
 }
 
 class DenoUnixListener implements TransportListener<UnixAddress> {
   readonly address: UnixAddress;
   readonly #listener: Deno.UnixListener;
-  /** The socket file. Its inode belongs to no other file while the socket is open. */
-  readonly #file: Deno.FileInfo | undefined;
+  readonly #file: ListenerFile;
   /** The accept that is under way, or the last one. */
   #accepting: Promise<Transport> | undefined;
 
@@ -107,7 +75,7 @@ class DenoUnixListener implements TransportListener<UnixAddress> {
     const { path } = listener.addr as Deno.UnixAddr;
     this.#listener = listener;
     this.address = toUnixAddress(path);
-    this.#file = isAbstract(path) ? undefined : fileAt(path);
+    this.#file = new ListenerFile(files, path);
   }
 
   accept(): Promise<Transport> {
@@ -123,42 +91,10 @@ class DenoUnixListener implements TransportListener<UnixAddress> {
   }
 
   async close(): Promise<void> {
-    const moved = this.#moveForeignFile();
+    const moved = this.#file.moveForeignFile();
     this.#listener.close();
     // The runtime unlinks the path when its accept has ended.
     await this.#accepting?.catch(() => {});
-    if (moved !== undefined) putBack(moved, this.address.path);
-  }
-
-  /**
-   * Moves a file out of the way that has replaced the listener's own: the runtime unlinks the path at the close,
-   * whatever is there. Gives the file's new path. Without permission for that path the file stays, and is lost.
-   */
-  #moveForeignFile(): string | undefined {
-    const { path } = this.address;
-    const found = this.#file === undefined ? undefined : fileAt(path);
-    if (found === undefined || isSameFile(found, this.#file!)) return undefined;
-    return moveAway(path);
-  }
-}
-
-/** Gives a file a path that nobody knows. Gives nothing if the program has no permission for it. */
-function moveAway(path: string): string | undefined {
-  const place = `${path}.${crypto.randomUUID()}`;
-  try {
-    Deno.renameSync(path, place);
-    return place;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Gives a file its path back, unless a third one has it by now. */
-function putBack(place: string, path: string): void {
-  try {
-    if (fileAt(path) === undefined) Deno.renameSync(place, path);
-    else Deno.removeSync(place);
-  } catch {
-    // Somebody else has moved or removed it.
+    this.#file.restoreForeignFile(moved);
   }
 }

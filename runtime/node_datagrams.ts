@@ -9,7 +9,8 @@ import type { DatagramSettings, DatagramSocket, JoinedGroup, MulticastGroup } fr
 import { checkIPv6Only, multicastTtlFor, ttlFor } from "./datagram_settings.ts";
 import { noInterface } from "./multicast_errors.ts";
 import { interfaceOption, joinWithNode } from "./node_groups.ts";
-import { checkPermission, checkZone, explainNodeFailure } from "./node_errors.ts";
+import { checkZone, explainNodeFailure } from "./node_errors.ts";
+import { checkPermission } from "./node_permissions.ts";
 import { grantFor, isGranted, missingPermission, onDeno } from "./permissions.ts";
 import { explainSendFailure, resolveName } from "./datagram_support.ts";
 
@@ -116,30 +117,40 @@ export class NodeDatagrams implements DatagramSocket<Datagram> {
     else unrefTimer(this.#hold);
   }
 
-  async send(bytes: Uint8Array, to: Address): Promise<void> {
+  send(bytes: Uint8Array, to: Address): Promise<void> {
     // The runtime reads the bytes a tick later. If their buffer was transferred meanwhile, it throws past every handler.
     const own = new Uint8Array(bytes);
-    // Deno's own refuses it, and its list of interfaces needs a permission.
-    if (!onDeno && to.host.includes("%")) checkZone("sendTo", to);
-    // On Node a send that the system takes at once calls back before the event loop turns: a program that awaits one after
-    // the other would keep timers and other sockets waiting for ever.
-    if (turnDue()) await new Promise<void>((resolve) => afterTurn({ onTurn: resolve }));
-    for (let attempt = 1;; attempt++) {
-      try {
-        return await this.#sendOnce(own, to);
-      } catch (error) {
-        // On Bun a send reports that nobody listens at the target of an earlier one, and sends nothing.
-        const { code } = error as { code?: string };
-        if (code !== "ECONNREFUSED" || attempt === MOST_SEND_ATTEMPTS) throw error;
-      }
-    }
+    return new Promise((resolve, reject) => {
+      // Deno's own refuses it, and its list of interfaces needs a permission.
+      if (!onDeno && to.host.includes("%")) checkZone("sendTo", to);
+      // On Node a send that the system takes at once calls back before the event loop turns: a program that awaits one
+      // after the other would keep timers and other sockets waiting for ever.
+      if (!turnDue()) return this.#attempt(own, to, MOST_SEND_ATTEMPTS, resolve, reject);
+      afterTurn({ onTurn: () => this.#attempt(own, to, MOST_SEND_ATTEMPTS, resolve, reject) });
+    });
   }
 
-  #sendOnce(bytes: Uint8Array, { host, port }: Address): Promise<void> {
+  /** Hands a datagram to the runtime, at most `attempts` times. */
+  #attempt(
+    bytes: Uint8Array,
+    to: Address,
+    attempts: number,
+    resolve: () => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const { host, port } = to;
     const target = this.#mapsIPv4 && ipFamily(host) === 4 ? `::ffff:${host}` : host;
-    return new Promise((resolve, reject) => {
-      this.#socket.send(bytes, port, target, (error) => error ? reject(error) : resolve());
-    });
+    try {
+      this.#socket.send(bytes, port, target, (error) => {
+        if (!error) return resolve();
+        // On Bun a send reports that nobody listens at the target of an earlier one, and sends nothing.
+        const { code } = error as { code?: string };
+        if (code !== "ECONNREFUSED" || attempts === 1) return reject(error);
+        this.#attempt(bytes, to, attempts - 1, resolve, reject);
+      });
+    } catch (error) {
+      reject(error);
+    }
   }
 
   explainSendFailure(error: unknown, to: Address): unknown {

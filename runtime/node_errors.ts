@@ -1,7 +1,7 @@
 import { withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
-import type { Address } from "../types.ts";
-import { grantFor } from "./permissions.ts";
+import type { Address, SocketAddress } from "../types.ts";
+import { explainDenial } from "./node_permissions.ts";
 
 /** The part of an error of Node or Bun that says what has failed. */
 interface SystemError {
@@ -11,41 +11,22 @@ interface SystemError {
 
 interface NodeProcess {
   getBuiltinModule(name: "node:os"): { networkInterfaces(): object };
-  /** It is there if Node runs with `--permission`. */
-  readonly permission?: { has(scope: "net"): boolean };
-  readonly allowedNodeEnvironmentFlags?: ReadonlySet<string>;
 }
 
 const { process } = globalThis as unknown as { process: NodeProcess };
 
 /**
- * Throws if Node has no permission for the net: its `listen` and `bind` would throw past every handler. The permissions
- * of Node 24 and before know no net, and say that none is given.
- */
-export function checkPermission(operation: string, address: Address): void {
-  if (process.permission === undefined || process.permission.has("net")) return;
-  if (process.allowedNodeEnvironmentFlags?.has("--allow-net")) {
-    throw missingNet(operation, address);
-  }
-}
-
-function missingNet(operation: string, address: Address, cause?: unknown): SocketError {
-  const reason = "net access is missing, run again with --allow-net";
-  return new SocketError("PermissionDenied", operation, reason, {
-    address,
-    permission: { name: "net", host: grantFor(address) },
-    ...cause === undefined ? {} : { cause },
-  });
-}
-
-/**
  * Explains an error of Node or Bun in the words that this package has for it on Deno. It gives a `SocketError` if more
  * is known than the error's code says, else the error itself.
  */
-export function explainNodeFailure(error: unknown, operation: string, address: Address): unknown {
+export function explainNodeFailure(
+  error: unknown,
+  operation: string,
+  address: SocketAddress,
+): unknown {
   const { code, syscall } = Object(error) as SystemError;
-  // Node has one permission for all hosts.
-  if (code === "ERR_ACCESS_DENIED") return missingNet(operation, address, error);
+  if (code === "ERR_ACCESS_DENIED") return explainDenial(error, operation, address);
+  if (address.host === undefined) return error;
   if (syscall === "getaddrinfo" || isUnknownZone(code, address.host)) {
     const context = { address, cause: error };
     return new SocketError("HostNotFound", operation, "host not found", context);

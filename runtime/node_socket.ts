@@ -1,4 +1,4 @@
-import { Socket, type SocketConstructorOpts } from "node:net";
+import { type NetConnectOpts, Socket, type SocketConstructorOpts } from "node:net";
 
 /** The number that the runtime's own streams ask for. It reads as much as it wants. */
 const READ_BYTES = 64 * 1024;
@@ -11,6 +11,28 @@ export interface SocketObserver {
   onEnd(): void;
   /** A read, a write, an attempt to connect or a half-close has failed. */
   onFailure(error: Error): void;
+}
+
+/** Connects a new socket, and closes it if that fails. */
+export async function openSocket(
+  socket: NodeSocket,
+  target: NetConnectOpts,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const onAbort = () => reject(signal!.reason);
+  socket.observe({ onBytes: () => false, onEnd() {}, onFailure: reject });
+  signal?.addEventListener("abort", onAbort);
+  try {
+    signal?.throwIfAborted();
+    socket.connect(target, resolve);
+    await promise;
+  } catch (error) {
+    socket.dispose();
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
 }
 
 /** The options that `net.Socket` has, and its declarations lack or split among several. */
@@ -30,6 +52,7 @@ interface AllOptions extends Omit<SocketConstructorOpts, "handle"> {
 export class NodeSocket extends Socket {
   #observer: SocketObserver | undefined;
   #disposed = false;
+  #endSeen = false;
 
   constructor(options: AllOptions) {
     const all = { ...options, allowHalfOpen: true, manualStart: true };
@@ -81,12 +104,24 @@ export class NodeSocket extends Socket {
 
   /** The runtime calls it with what it has read, and with `null` at the end of stream. */
   override push(chunk: Uint8Array<ArrayBuffer> | null): boolean {
-    if (chunk === null) this.#observer?.onEnd();
+    if (chunk === null) this.#noteEnd();
     else {
       const { buffer, byteOffset, length } = chunk;
       return this.#observer?.onBytes(new Uint8Array(buffer, byteOffset, length)) ?? false;
     }
     return true;
+  }
+
+  /**
+   * Asks a second time before it reports the end: if bytes and a reset wait together, libuv 1.51 (Node 22) gives the
+   * bytes and then an end, without a look at the error. After an end the system goes on to say so.
+   */
+  #noteEnd(): void {
+    const { _handle: handle } = this as unknown as { _handle: { reading: boolean } | null };
+    if (this.#endSeen || handle === null) return this.#observer?.onEnd();
+    this.#endSeen = true;
+    handle.reading = false;
+    this.startReading();
   }
 
   /** The stream calls it after any failure. What the peer has sent before can still be read. */

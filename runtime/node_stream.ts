@@ -24,13 +24,23 @@ export class NodeStream extends ReceivedChunks implements ChunkTransport, Socket
   #answered = 0;
   #writeFailure: Error | undefined;
 
-  constructor(socket: NodeSocket) {
+  constructor(socket: NodeSocket, localAddr: TransportAddress, remoteAddr: TransportAddress) {
     super();
     this.#socket = socket;
-    this.localAddr = addressOf(socket.localAddress, socket.localPort);
-    this.remoteAddr = addressOf(socket.remoteAddress, socket.remotePort);
+    this.localAddr = localAddr;
+    this.remoteAddr = remoteAddr;
     socket.observe(this);
     socket.unref();
+  }
+
+  /** Makes the transport of a TCP connection. */
+  static overTcp(socket: NodeSocket): NodeStream {
+    const { localAddress, localPort, remoteAddress, remotePort } = socket;
+    return new NodeStream(
+      socket,
+      addressOf(localAddress, localPort),
+      addressOf(remoteAddress, remotePort),
+    );
   }
 
   write(bytes: Uint8Array): Promise<number> {

@@ -2,8 +2,8 @@ import { checkLimit, checkOptions, describe, invalidInput } from "../core/argume
 import { checkSignal } from "../core/cancellation.ts";
 import {
   type CloseLimits,
-  DEFAULT_FLUSH_TIMEOUT,
-  DEFAULT_LINGER,
+  DEFAULT_FLUSH_TIMEOUT_MS,
+  DEFAULT_LINGER_MS,
 } from "../connection/graceful_close.ts";
 import { TrustList } from "../proxy_protocol/trust_list.ts";
 import type {
@@ -74,8 +74,8 @@ export function readServeOptions(
     firstByteTimeout: time("firstByteTimeout"),
     idleTimeout,
     closeLimits: {
-      linger: checkLimit(OPERATION, "linger", checked.linger, DEFAULT_LINGER),
-      flushTimeout: idleTimeout === Infinity ? DEFAULT_FLUSH_TIMEOUT : idleTimeout,
+      linger: checkLimit(OPERATION, "linger", checked.linger, DEFAULT_LINGER_MS),
+      flushTimeout: idleTimeout === Infinity ? DEFAULT_FLUSH_TIMEOUT_MS : idleTimeout,
     },
     proxies: proxyProtocol === undefined ? undefined : readProxies(proxyProtocol),
   };

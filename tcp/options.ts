@@ -6,7 +6,7 @@ import {
   invalidInput,
   readArguments,
 } from "../core/arguments.ts";
-import { DEFAULT_SEND_QUEUE_LIMIT } from "../connection/stream_connection.ts";
+import { DEFAULT_SEND_QUEUE_LIMIT_BYTES } from "../connection/stream_connection.ts";
 import { isAbstract } from "../core/unix_path.ts";
 import type { ListenSettings, TcpSettings, UnixListenSettings } from "../runtime/backend.ts";
 import type { ListenOptions, TcpOptions, UnixListenOptions } from "../types.ts";
@@ -35,7 +35,7 @@ export function readTcpOptions(
         operation,
         "sendQueueLimit",
         sendQueueLimit,
-        DEFAULT_SEND_QUEUE_LIMIT,
+        DEFAULT_SEND_QUEUE_LIMIT_BYTES,
       ),
     };
   });

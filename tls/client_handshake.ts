@@ -1,45 +1,54 @@
 import { ipFamily, withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
-import { isRuntimeTcp, startDenoTls } from "../runtime/deno_tls.ts";
+import { startDenoTls } from "../runtime/deno_tls.ts";
+import { indirectReason, isNewServer, noteServer, suitsRuntime } from "./engine_choice.ts";
 import { type EstablishedTls, type Handshake, makeInfo, type TlsGround } from "./handshake.ts";
-import { checkPeer } from "./peer_check.ts";
+import { checkPeer, rejected } from "./peer_check.ts";
 import type { ClientSettings } from "./options.ts";
 import { clientContext, clientTrust } from "./own_certificates.ts";
-import { signsWithoutLimits } from "./trust.ts";
+import { serverProblem } from "./trust.ts";
 
 /** The content of a TLS record (RFC 8446, 5.1), which is what a read of the runtime's own TLS brings at most. */
 const LARGEST_RECORD_BYTES = 16 * 1024;
 /** The runtime's own TLS does not tell which of the two it speaks, and speaks no other. */
 const SOME_PROTOCOL = "TLSv1.2 or TLSv1.3";
 
+/** The engines of a client: the runtime's own TLS if that can do it, or the other one in any case. */
+export type EngineChoice = "any" | "repeatable" | "not the runtime's";
+
 /**
  * The handshake of a client. The runtime's own TLS does it over a TCP connection of the runtime; it is twice as fast, and
- * can do nothing else. Of an authority it only knows the name and the key, so it gets none that has limits.
+ * can do nothing else.
  */
 export class ClientHandshake implements Handshake {
+  /** True if it failed since only the other engine can tell if the server is to be trusted. */
+  needsEngine = false;
   readonly #operation: string;
   readonly #ground: TlsGround;
   readonly #settings: ClientSettings;
+  readonly #choice: EngineChoice;
   #closeable: { close(): void };
   #givenUp = false;
 
-  constructor(operation: string, ground: TlsGround, settings: ClientSettings) {
+  /** @param choice "repeatable" if the caller connects again if `needsEngine` is true afterwards. */
+  constructor(
+    operation: string,
+    ground: TlsGround,
+    settings: ClientSettings,
+    choice: EngineChoice,
+  ) {
     this.#operation = operation;
     this.#ground = ground;
     this.#settings = settings;
+    this.#choice = choice;
     this.#closeable = ground.transport;
   }
 
   run(): Promise<EstablishedTls> {
-    return this.#suitsRuntime() ? this.#runOnRuntime() : this.#runOnEngine();
-  }
-
-  #suitsRuntime(): boolean {
-    const { transport, isUntouched } = this.#ground;
-    const { certificate, authorities } = this.#settings;
-    if (!isUntouched || certificate !== undefined || !isRuntimeTcp(transport)) return false;
-    const now = Date.now();
-    return authorities?.certificates.every((one) => signsWithoutLimits(one, now)) ?? true;
+    const choice = this.#choice;
+    const onRuntime = choice !== "not the runtime's" &&
+      suitsRuntime(this.#ground, this.#settings, choice === "repeatable");
+    return onRuntime ? this.#runOnRuntime() : this.#runOnEngine();
   }
 
   giveUp(): void {
@@ -59,6 +68,8 @@ export class ClientHandshake implements Handshake {
       this.#checkGoesOn();
       const { alpnProtocol, certificate } = await session.waitHandshake();
       this.#checkGoesOn();
+      await this.#checkRuntimePeer(certificate);
+      this.#checkGoesOn();
       const info = makeInfo({
         protocol: SOME_PROTOCOL,
         cipher: undefined,
@@ -71,6 +82,27 @@ export class ClientHandshake implements Handshake {
       closeQuietly(session.transport);
       throw error;
     }
+  }
+
+  /** Throws unless this package trusts a server that the runtime trusts. */
+  async #checkRuntimePeer(certificate: Uint8Array | undefined): Promise<void> {
+    const { host, authorities } = this.#settings;
+    if (authorities === undefined) {
+      // Public authorities are in between, which the runtime does not show.
+      const problem = certificate === undefined ? undefined : serverProblem(certificate, host);
+      if (problem !== undefined) throw rejected(this.#operation, problem);
+      return;
+    }
+    const platform = await import("../runtime/node_certificates.ts");
+    const reason = certificate === undefined
+      ? "the runtime does not show it"
+      : await indirectReason(certificate, this.#settings, platform);
+    noteServer(this.#settings, reason === undefined);
+    if (reason === undefined) return;
+    this.needsEngine = true;
+    const words = `${reason}, as an authority in caCerts had before: connect again, and all that ` +
+      "comes with it is looked at";
+    throw rejected(this.#operation, this.#choice === "repeatable" ? reason : words, true);
   }
 
   async #runOnEngine(): Promise<EstablishedTls> {
@@ -92,13 +124,17 @@ export class ClientHandshake implements Handshake {
     this.#closeable = engine;
     try {
       const session = await engine.waitHandshake();
-      checkPeer(this.#operation, session, {
+      await checkPeer(this.#operation, session, {
         use: "server",
         host,
         trust: clientTrust(certificate, authorities, platform),
         platform,
       });
       const { protocol, cipher, alpnProtocol, serverName, chain: [peerCertificate] } = session;
+      if (isNewServer(this.#settings)) {
+        const reason = await indirectReason(peerCertificate, this.#settings, platform);
+        noteServer(this.#settings, reason === undefined);
+      }
       const info = makeInfo({ protocol, cipher, alpnProtocol, serverName, peerCertificate });
       return { transport: engine, info, largestRead: undefined };
     } catch (error) {

@@ -1,3 +1,4 @@
+import { verifierReason } from "../core/tls_meaning.ts";
 import { SocketError } from "../errors.ts";
 import type { NodeTlsSession } from "../runtime/node_tls.ts";
 import type { Certificate } from "./certificate.ts";
@@ -46,30 +47,31 @@ export interface PeerDemands {
 }
 
 /**
- * Throws unless the peer of a session is trusted. It holds for each session, also one that was resumed. The platform's
+ * Rejects unless the peer of a session is trusted. It holds for each session, also one that was resumed. The platform's
  * verifier and this package's own check must both agree: neither alone lets a peer in.
  */
-export function checkPeer(
+export async function checkPeer(
   operation: string,
   { chain, verifierError }: NodeTlsSession,
   { use, host, trust, platform }: PeerDemands,
-): void {
+): Promise<void> {
   if (chain.length === 0) {
-    throw rejected(operation, "the peer showed no certificate, or one that cannot be read");
+    const reason = "the peer showed no certificate, or one that cannot be read";
+    throw new SocketError("CertificateRejected", operation, reason);
   }
-  const reason = distrustReason({
+  const reason = await distrustReason({
     chain,
     trusted: (subject) => trust.find(subject),
     use,
     host,
     now: Date.now(),
     isSignedBy: (certificate, issuer) => platform.isSignedBy(certificate.der, issuer.der),
-  }) ?? verifierError;
-  if (reason !== undefined) {
-    throw rejected(operation, `the peer's certificate is rejected: ${reason}`);
-  }
+  }) ?? (verifierError === undefined ? undefined : verifierReason(verifierError));
+  if (reason !== undefined) throw rejected(operation, reason);
 }
 
-function rejected(operation: string, reason: string): SocketError {
-  return new SocketError("CertificateRejected", operation, reason);
+/** Makes the error for a certificate. */
+export function rejected(operation: string, reason: string, retryable = false): SocketError {
+  const words = `the peer's certificate is rejected: ${reason}`;
+  return new SocketError("CertificateRejected", operation, words, { retryable });
 }

@@ -79,7 +79,7 @@ export class ServerHandshake implements Handshake {
       try {
         const session = await tls.waitHandshake();
         if (clientTrust !== undefined) {
-          checkPeer(operation, session, {
+          await checkPeer(operation, session, {
             use: "client",
             host: undefined,
             trust: clientTrust,

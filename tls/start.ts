@@ -8,7 +8,7 @@ import { observed } from "../observe/observers.ts";
 import { openTransport, reportConnect } from "../tcp/connect.ts";
 import { readTcpOptions } from "../tcp/options.ts";
 import type { Address, ConnectOptions, OperationOptions, SocketAddress } from "../types.ts";
-import { ClientHandshake } from "./client_handshake.ts";
+import { ClientHandshake, type EngineChoice } from "./client_handshake.ts";
 import type { Handshake, TlsGround } from "./handshake.ts";
 import type { ClientSettings } from "./options.ts";
 import { checkOwnCertificate } from "./own_certificates.ts";
@@ -26,16 +26,22 @@ export async function connectOverTls(
   await checkClientCertificate(operation, settings);
   const begin = observed.connect === undefined ? undefined : performance.now();
   const connecting = untilCancelled(operation, cancellation, target, async (signal) => {
-    const transport = await openTransport(
-      target,
-      tcp.settings,
-      Cancellation.read(operation, signal && { signal }),
-    );
-    const ground = { transport, isUntouched: true, readsForever: false };
-    const handshake = new ClientHandshake(operation, ground, settings);
     const { handshakeTimeout: timeout } = settings;
     const limits = { operation, timeout, signal, address: target };
-    return await openTls(transport, handshake, limits, tcp.sendQueueLimit);
+    const begin = async (choice: EngineChoice) => {
+      const cancelled = Cancellation.read(operation, signal && { signal });
+      const transport = await openTransport(target, tcp.settings, cancelled);
+      const ground = { transport, isUntouched: true, readsForever: false };
+      const handshake = new ClientHandshake(operation, ground, settings, choice);
+      return { handshake, opening: openTls(transport, handshake, limits, tcp.sendQueueLimit) };
+    };
+    const { handshake, opening } = await begin("repeatable");
+    try {
+      return await opening;
+    } catch (error) {
+      if (!handshake.needsEngine || signal?.aborted === true) throw error;
+      return await (await begin("not the runtime's")).opening;
+    }
   });
   if (begin === undefined) return await connecting;
   try {

@@ -1,8 +1,9 @@
 import { equals } from "@std/bytes/equals";
-import { quote } from "../core/arguments.ts";
 import { hostOf, octetsOf, withoutZone } from "../core/ip_address.ts";
 import { wrongName } from "../core/tls_meaning.ts";
 import { type Certificate, readCertificate } from "./certificate.ts";
+import { breaksConstraints } from "./name_constraints.ts";
+import { hasKnownKey, hasRareSignature } from "./signature.ts";
 
 const ANY_USE = "2.5.29.37.0";
 const USES = {
@@ -26,7 +27,7 @@ export interface TrustQuestion {
   readonly host: string | undefined;
   /** The time of the question (ms since 1970). */
   readonly now: number;
-  /** Tells if the key of `issuer` has signed `certificate`. */
+  /** Tells if the key of `issuer` has signed `certificate`, as far as the platform knows the kind of the key. */
   isSignedBy(certificate: Certificate, issuer: Certificate): boolean;
 }
 
@@ -34,12 +35,31 @@ export interface TrustQuestion {
  * Finds out why a peer is not to be trusted; undefined if it is. Whatever cannot be read or proven is a reason.
  *
  * It looks for a path from the peer's certificate to a trusted authority, and checks each signature, date and right on
- * it (RFC 5280, section 6). Policies and constraints on names are the platform's to check, whose verdict counts as well.
+ * it (RFC 5280, section 6). Policies are the platform's to check, whose verdict counts as well.
  */
-export function distrustReason(question: TrustQuestion): string | undefined {
-  const { chain, use, host, now } = question;
+export async function distrustReason(question: TrustQuestion): Promise<string | undefined> {
+  const { chain } = question;
   if (chain.length === 0) return "there is none";
   if (chain.length > MOST_CERTIFICATES) return `it came with ${chain.length - 1} others`;
+  const certificates = readAll(chain);
+  if (typeof certificates === "string") return certificates;
+  const [own] = certificates;
+  return kindProblem(own, question) ??
+    await new PathSearch(question, certificates).problem([own]) ??
+    ownProblem(own, question);
+}
+
+/** Finds out why a server's certificate is not to be trusted, whoever has signed it; undefined if nothing says so. */
+export function serverProblem(certificate: Uint8Array, host: string): string | undefined {
+  const certificates = readAll([certificate]);
+  if (typeof certificates === "string") return certificates;
+  const [own] = certificates;
+  const question = { use: "server", host, now: Date.now() } as const;
+  return kindProblem(own, question) ?? criticalProblem(own) ?? ownProblem(own, question);
+}
+
+/** Reads certificates, or returns why they cannot be read. */
+function readAll(chain: readonly Uint8Array[]): readonly Certificate[] | string {
   let certificates: Certificate[];
   try {
     certificates = chain.map(readCertificate);
@@ -47,23 +67,28 @@ export function distrustReason(question: TrustQuestion): string | undefined {
     return "it is malformed, or one that came with it";
   }
   // They have no extensions that could say who may sign what.
-  if (certificates.some(({ version }) => version !== 3)) {
-    return "it is not of X.509 version 3, or one that came with it";
-  }
-  const [own] = certificates;
-  if (own.isAuthority) return `it is an authority's own, not a ${use}'s`;
-  return new PathSearch(question, certificates).problem(own, 0) ?? dateProblem(own, now) ??
-    useProblem(own, use) ?? (host === undefined ? undefined : hostProblem(own, host));
+  const areNew = certificates.every(({ version }) => version === 3);
+  return areNew ? certificates : "it is not of X.509 version 3, or one that came with it";
 }
 
-/**
- * Tells if an authority may sign for servers without limits. A verifier that only knows its name and its key, as that of
- * the runtime does, needs nothing else about it.
- */
-export function signsWithoutLimits(authority: Certificate, now: number): boolean {
-  const { isAuthority, signsCertificates, pathLength, hasUnknownCritical } = authority;
-  return isAuthority && signsCertificates && pathLength === undefined && !hasUnknownCritical &&
-    dateProblem(authority, now) === undefined && useProblem(authority, "server") === undefined;
+function kindProblem(
+  { isAuthority }: Certificate,
+  { use }: Pick<TrustQuestion, "use">,
+): string | undefined {
+  return isAuthority ? `it is an authority's own, not a ${use}'s` : undefined;
+}
+
+function criticalProblem({ hasUnknownCritical }: Certificate): string | undefined {
+  return hasUnknownCritical ? "it says something critical that is not understood" : undefined;
+}
+
+/** Returns what is wrong with a peer's certificate, whoever has signed it. */
+function ownProblem(
+  own: Certificate,
+  { use, host, now }: Pick<TrustQuestion, "use" | "host" | "now">,
+): string | undefined {
+  return dateProblem(own, now) ?? useProblem(own, use) ?? keyProblem(own) ??
+    (host === undefined ? undefined : hostProblem(own, host));
 }
 
 /** Looks for a path from a certificate to a trusted authority. */
@@ -77,18 +102,24 @@ class PathSearch {
     this.#certificates = certificates;
   }
 
-  /** Returns why there is no path. `depth` counts the certificates below this one. */
-  problem(certificate: Certificate, depth: number): string | undefined {
-    if (certificate.hasUnknownCritical) return "it says something critical that is not understood";
+  /** Returns why no path leads on from this one, which begins with the peer's certificate. */
+  async problem(path: readonly Certificate[]): Promise<string | undefined> {
+    const certificate = path[path.length - 1];
+    const critical = criticalProblem(certificate);
+    if (critical !== undefined) return critical;
     // A certificate that is trusted itself needs no other.
     const same = this.#question.trusted(certificate.subject)
       .some(({ der }) => equals(der, certificate.der));
     if (same) return undefined;
-    if (depth >= MOST_CERTIFICATES) return "its chain is too long";
+    if (path.length > MOST_CERTIFICATES) return "its chain is too long";
     let problem = "no trusted authority has signed it";
     for (const issuer of this.#issuers(certificate)) {
-      if (!this.#isSignedBy(certificate, issuer)) continue;
-      const found = this.#issuerProblem(issuer, depth) ?? this.problem(issuer, depth + 1);
+      if (!hasKnownKey(issuer)) {
+        problem = "its authority has a key of a kind that is not known here: RSA, P-256, P-384, " +
+          "P-521 and Ed25519 are";
+      }
+      if (!await this.#isSignedBy(certificate, issuer)) continue;
+      const found = this.#issuerProblem(issuer, path) ?? await this.problem([...path, issuer]);
       if (found === undefined) return undefined;
       problem = found;
     }
@@ -105,20 +136,26 @@ class PathSearch {
     ];
   }
 
-  #isSignedBy(certificate: Certificate, issuer: Certificate): boolean {
+  async #isSignedBy(certificate: Certificate, issuer: Certificate): Promise<boolean> {
     if (this.#checksLeft-- <= 0) return false;
-    return this.#question.isSignedBy(certificate, issuer);
+    return this.#question.isSignedBy(certificate, issuer) ||
+      await hasRareSignature(certificate, issuer);
   }
 
-  /** Returns why an authority may not have signed what it has; `depth` counts the authorities below it. */
-  #issuerProblem(issuer: Certificate, depth: number): string | undefined {
+  /** Returns why an authority may not have signed the path that leads to it. */
+  #issuerProblem(issuer: Certificate, path: readonly Certificate[]): string | undefined {
     const { use, now } = this.#question;
     if (issuer.version !== 3) return "the authority's certificate is not of X.509 version 3";
-    if (!issuer.isAuthority || !issuer.signsCertificates) {
-      return "it was signed by a certificate that is no authority's";
+    if (!issuer.isAuthority) return "it was signed by a certificate that is no authority's";
+    if (!issuer.signsCertificates) {
+      return "it was signed by an authority whose key may not sign certificates (key usage)";
     }
-    if (issuer.pathLength !== undefined && issuer.pathLength < depth) {
+    if (issuer.pathLength !== undefined && issuer.pathLength < path.length - 1) {
       return "its chain is longer than an authority allows";
+    }
+    const { nameConstraints } = issuer;
+    if (nameConstraints !== undefined && breaksConstraints(path, nameConstraints)) {
+      return "its authority may not sign for its names (name constraints)";
     }
     const date = dateProblem(issuer, now) ?? useProblem(issuer, use);
     return date === undefined ? undefined : `of its authority: ${date}`;
@@ -141,6 +178,13 @@ function useProblem({ uses }: Certificate, use: "server" | "client"): string | u
   return `it is not made for ${use}s (extended key usage)`;
 }
 
+/** Each handshake that is spoken here is signed by the certificate's key (RFC 8446, 4.4.2.2; RFC 8422, 5.3). */
+function keyProblem({ signsHandshakes }: Certificate): string | undefined {
+  return signsHandshakes
+    ? undefined
+    : "its key may not sign handshakes (key usage without digitalSignature)";
+}
+
 function hostProblem(certificate: Certificate, host: string): string | undefined {
   const wanted = withoutZone(host).toLowerCase().replace(/\.$/, "");
   const octets = octetsOf(wanted);
@@ -148,7 +192,7 @@ function hostProblem(certificate: Certificate, host: string): string | undefined
   const matches = certificate.hosts.some((name) =>
     octets === undefined ? matchesName(name, text) : name === text
   );
-  return matches ? undefined : wrongName(quote(host), certificate.hosts);
+  return matches ? undefined : wrongName(host, certificate.hosts);
 }
 
 /** Tells if a name of a certificate covers a host. A wildcard stands for one whole label (RFC 9525, 6.3). */

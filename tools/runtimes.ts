@@ -23,6 +23,17 @@ import { talkProblems } from "./_talk.ts";
 const LONGEST_FILE_MS = 400_000;
 /** Files that run at the same time. */
 const AT_ONCE = 2;
+/** Tests that need directories or processes, but nothing else of Deno. */
+const MORE_FILES = [
+  "../runtimes/node_permissions_test.ts",
+  "../system/process_end_test.ts",
+  "../system/unix_conformance_test.ts",
+  "../system/unix_connecting_test.ts",
+  "../system/unix_faults_test.ts",
+  "../system/unix_listening_test.ts",
+  "../system/unix_serving_test.ts",
+  "../system/unix_tls_conformance_test.ts",
+];
 
 interface FileRun {
   readonly counts: RunCounts | undefined;
@@ -30,8 +41,9 @@ interface FileRun {
 }
 
 async function testFiles(parts: readonly string[]): Promise<string[]> {
-  const files = (await filesUnder("tests/unit")).filter((path) => path.endsWith("_test.ts"))
+  const unit = (await filesUnder("tests/unit")).filter((path) => path.endsWith("_test.ts"))
     .map((path) => path.slice("tests/unit/".length));
+  const files = [...unit, ...MORE_FILES];
   return parts.length === 0
     ? files
     : files.filter((file) => parts.some((one) => file.includes(one)));

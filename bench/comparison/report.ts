@@ -83,7 +83,8 @@ export function ratios(rows: readonly Row[]): string[] {
   return [
     "## Ratios",
     "More is better. The ratio is ours over the peer's within one round: the median of the rounds, " +
-    "then the lowest and the highest. Above 1.00 ours is faster. Ratios are rounded down.",
+    "then the lowest and the highest. Above 1.00 ours is faster. Ratios are rounded down. For `recv` of " +
+    "large messages each measurement has a process of its own, since the allocator's state decides.",
     table(["Work", "Ours", "Rounds", "Peer", "Peer's rate", "Ratio", "Target"], lines, "lrrlrrl"),
   ];
 }

@@ -49,13 +49,20 @@ async function rounds(
 }
 
 export async function measureRow(runner: Runner, row: RowSpec): Promise<Row> {
-  const { name, unit, work, options, counts } = row;
+  const { name, unit, work, options, counts, freshProcesses } = row;
   const peers = Object.keys(row.peers) as PeerName[];
   const own: OursName = row.on === undefined ? "ours" : `ours on ${row.on}`;
   const rated = await rounds(
     ROUNDS,
     [own, ...peers],
-    async (contender) => await runner.rate(contender, work, options, MILLISECONDS) / counts,
+    async (contender) => {
+      if (freshProcesses) {
+        await runner.endPrograms();
+        // The compilers optimise the code.
+        await runner.rate(contender, work, options, MILLISECONDS);
+      }
+      return await runner.rate(contender, work, options, MILLISECONDS) / counts;
+    },
   );
   return {
     name,

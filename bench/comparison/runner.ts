@@ -61,8 +61,14 @@ export class Runner implements AsyncDisposable {
     return amount / elapsed * 1000;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends the contenders' programs, so that the next work starts new ones. */
+  async endPrograms(): Promise<void> {
     for (const program of this.#programs.values()) await program[Symbol.asyncDispose]();
+    this.#programs.clear();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.endPrograms();
     await this.#peerProgram[Symbol.asyncDispose]();
   }
 

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { faultTest } from "./support/fault_test.ts";
-import { ADDRESSES, type Network } from "./support/network.ts";
+import { ADDRESSES } from "./support/network.ts";
 import { Process } from "./support/process.ts";
-import { connectedHosts, endKind, provesBroken } from "./support/pairs.ts";
+import { acknowledged, connectedHosts, endKind, provesBroken } from "./support/pairs.ts";
 
 const PART = 100_000;
 /** More bytes than both kernels hold. */
@@ -10,15 +10,6 @@ const LARGE = 32 * 1024 * 1024;
 
 /** A size that every kernel takes without a reader (bytes). */
 const UNREAD = 20_000;
-
-/** Waits until the kernel of side a has acknowledged everything that side b sent. */
-async function acknowledged(network: Network, port: number): Promise<void> {
-  for (let look = 0; look < 200; look++) {
-    const [, , sending] = (await network.sh("b", `ss -tnH sport = :${port}`)).split(/\s+/);
-    if (sending === "0") return;
-  }
-  throw new Error("the bytes were never acknowledged");
-}
 
 faultTest(
   "R4: a reset in the middle of a send: ConnectionReset with bytesSent, and it stays broken",

@@ -4,6 +4,7 @@
  */
 import process from "node:process";
 import { inspect } from "node:util";
+import { denoFiles } from "./deno_files.ts";
 
 interface TestDefinition {
   readonly name: string;
@@ -99,8 +100,15 @@ function missing(name: string | symbol): undefined {
 }
 
 const deno = new Proxy(parts, {
-  get: (_, name) => typeof name === "string" && name in parts ? parts[name] : missing(name),
-  set: (_, name) => missing(name) ?? false,
+  get: (_, name) => {
+    if (typeof name !== "string") return missing(name);
+    if (name in parts) return parts[name];
+    return name in denoFiles ? denoFiles[name] : missing(name);
+  },
+  set: (_, name, value) =>
+    typeof name === "string" && name in denoFiles
+      ? Reflect.set(denoFiles, name, value)
+      : missing(name) ?? false,
 });
 Object.assign(globalThis, { Deno: deno });
 

@@ -14,6 +14,38 @@ const BOTH = ["node", "bun"] as const;
 
 export const EXCEPTIONS: readonly Exception[] = [
   {
+    file: "../system/unix_listening_test.ts",
+    title: "N1: clients that wait when the listener closes are reset",
+    runtimes: BOTH,
+    reason: "Node and Bun accept every client, and cannot reset a Unix socket that sent nothing",
+  },
+  ...[
+    ["unix_listening_test.ts", "N1: replaceStale "],
+    ["unix_listening_test.ts", "N1: listen() with replaceStale "],
+    ["unix_listening_test.ts", "N1: of several listens with replaceStale "],
+    ["unix_faults_test.ts", "N1: replaceStale "],
+  ].map(([name, title]): Exception => ({
+    file: `../system/${name}`,
+    title,
+    runtimes: ["bun"],
+    reason: "replaceStale is Unsupported on Bun",
+  })),
+  {
+    file: "../system/unix_listening_test.ts",
+    title: "N1: an abstract name may have 107 bytes if the runtime can",
+    runtimes: ["bun"],
+    reason: "Bun takes at most 106 bytes of an abstract name",
+  },
+  ...[
+    ["unix_connecting_test.ts", "N1: connect() is ConnectionRefused if the path goes through"],
+    ["unix_faults_test.ts", "N1: connect() to a listener with a full queue"],
+  ].map(([name, title]): Exception => ({
+    file: `../system/${name}`,
+    title,
+    runtimes: ["bun"],
+    reason: "Bun says ECONNREFUSED, whatever has failed",
+  })),
+  {
     file: "connection/stream_views_writable_test.ts",
     title: "K7: a pipe's signal aborts at once while the destination's peer takes nothing",
     runtimes: ["node"],
@@ -81,6 +113,8 @@ export const EXCEPTIONS: readonly Exception[] = [
  * test wants. Their number is checked, so that no test leaves the other runtimes unnoticed.
  */
 export const NEED_DENO: Readonly<Record<string, number>> = {
+  "../system/unix_connecting_test.ts": 1,
+  "../system/unix_listening_test.ts": 1,
   "connection/conformance_over_test.ts": 52,
   "core/bad_input_permissions_test.ts": 1,
   "core/everything_cancelling_test.ts": 28,

@@ -3,6 +3,7 @@ import {
   element,
   HOSTS,
   makeCertificate,
+  name,
   pem,
   sequence,
   SERVER_USE,
@@ -22,11 +23,64 @@ export interface BadCertificate {
 
 const ANY = /./;
 
-/** Writes the constraint by which an authority may sign for a domain only (RFC 5280, 4.2.1.10). */
-function permittedSubtree(domain: string): Uint8Array {
-  const name = element(0x82, new TextEncoder().encode(domain));
-  return sequence(element(0xa0, sequence(name)));
+const PERMITTED = 0xa0;
+const EXCLUDED = 0xa1;
+
+/** Writes a constraint on the names for which an authority may sign (RFC 5280, 4.2.1.10). */
+function nameConstraint(
+  list: typeof PERMITTED | typeof EXCLUDED,
+  tag: number,
+  base: Uint8Array,
+): readonly [id: string, value: Uint8Array, critical: boolean] {
+  return ["2.5.29.30", sequence(element(list, sequence(element(tag, base)))), true];
 }
+
+const dns = (domain: string) => [0x82, new TextEncoder().encode(domain)] as const;
+/** An IPv4 address with its mask. */
+const network = (...bytes: number[]) => [0x87, new Uint8Array(bytes)] as const;
+const DIRECTORY = 0xa4;
+
+/** Authorities that a trusted one has signed, and that may not sign for this peer, with the words for it. */
+const LIMITED: readonly (readonly [
+  what: string,
+  options: Partial<Parameters<typeof makeCertificate>[0]>,
+  reason: RegExp,
+])[] = [
+  ["that is limited to other names", {
+    extensions: [nameConstraint(PERMITTED, ...dns("elsewhere.test"))],
+  }, /name constraints/],
+  ["that may not sign for a name of it", {
+    extensions: [nameConstraint(EXCLUDED, ...dns("server.test"))],
+  }, /name constraints/],
+  ["that may not sign for a domain of it", {
+    extensions: [nameConstraint(EXCLUDED, ...dns("test"))],
+  }, /name constraints/],
+  ["that may not sign for an address of it", {
+    extensions: [nameConstraint(EXCLUDED, ...network(127, 0, 0, 0, 255, 0, 0, 0))],
+  }, /name constraints/],
+  ["that is limited to other addresses", {
+    extensions: [nameConstraint(PERMITTED, ...network(10, 0, 0, 0, 255, 0, 0, 0))],
+  }, /name constraints/],
+  ["that is limited to subjects of another organisation", {
+    extensions: [nameConstraint(PERMITTED, DIRECTORY, name("Elsewhere"))],
+  }, /name constraints/],
+  ["whose constraints on names are malformed", {
+    extensions: [["2.5.29.30", sequence(element(PERMITTED, new Uint8Array([1]))), true]],
+  }, /./],
+  ["that says something critical that nobody knows", {
+    extensions: [["1.2.3.4", sequence(), true]],
+  }, /critical/],
+  ["whose certificate is no authority's", { authority: false }, /no authority's/],
+  ["whose certificate is no authority's, though its key may sign", {
+    authority: false,
+    keyUsage: 0x04,
+  }, /no authority's/],
+  ["whose certificate does not say what it is", { authority: "missing" }, /no authority's/],
+  ["whose key may sign handshakes alone", { keyUsage: 0x80 }, /key usage/],
+  ["whose key may sign lists of revoked certificates alone", { keyUsage: 0x02 }, /key usage/],
+  ["that has expired", { from: -48, until: -24 }, /expired/],
+  ["that is not valid yet", { from: 24, until: 48 }, /not valid yet/],
+];
 
 /** Makes certificates for a use that nobody may accept who trusts the authority. */
 export async function makeBadCertificates(
@@ -51,30 +105,32 @@ export async function makeBadCertificates(
     pathLength: 0,
   });
   const tooLow = await makeCertificate({ subject: "Low", issuer: short, authority: true });
-  const lateCa = await makeCertificate({
-    subject: "Late",
-    issuer: ca,
-    authority: true,
-    from: -48,
-    until: -24,
-  });
-  const noSigner = await makeCertificate({
-    subject: "Signs nothing",
-    issuer: ca,
-    authority: true,
-    keyUsage: 0x80,
-  });
   const limited = await makeCertificate({
     subject: "For others",
     issuer: ca,
     authority: true,
     uses: [use === "server" ? CLIENT_USE : SERVER_USE],
   });
-  const elsewhere = await makeCertificate({
-    subject: "Elsewhere",
+  // Two authorities with one key, each of which would need the rights of the other one.
+  const { keys } = other;
+  const twin = { subject: "Twin", issuer: ca, authority: true, keys };
+  const [excluded, powerless] = await Promise.all([
+    makeCertificate({
+      ...twin,
+      extensions: [nameConstraint(EXCLUDED, ...dns("server.test"))],
+    }),
+    makeCertificate({ ...twin, keyUsage: 0x80 }),
+  ]);
+  const constrained = await makeCertificate({
+    subject: "Constrained",
     issuer: ca,
     authority: true,
-    extensions: [["2.5.29.30", permittedSubtree("elsewhere.test"), true]],
+    extensions: [nameConstraint(PERMITTED, ...dns("elsewhere.test"))],
+  });
+  const belowConstrained = await makeCertificate({
+    subject: "Below",
+    issuer: constrained,
+    authority: true,
   });
   const unreadable = {
     ...ca,
@@ -146,31 +202,44 @@ export async function makeBadCertificates(
       issuer: use === "server" ? server : client,
       chain: [use === "server" ? server : client],
     }),
-    row(
-      "one below an authority whose key may not sign certificates",
-      {
-        ...good,
-        issuer: noSigner,
-        chain: [noSigner],
-      },
-      ANY,
-      true,
-    ),
     row("one with a longer chain than an authority allows", {
       ...good,
       issuer: tooLow,
       chain: [tooLow, short],
+    }, /longer than an authority allows/),
+    ...LIMITED.map(async ([what, options, reason]) => {
+      const made = { subject: "Limited", issuer: ca, authority: true, ...options };
+      const issuer = await makeCertificate(made);
+      return await row(
+        `one below an authority ${what}`,
+        { ...good, issuer, chain: [issuer] },
+        reason,
+      );
     }),
-    row("one below an authority that has expired", { ...good, issuer: lateCa, chain: [lateCa] }),
+    row("one below an authority whose own authority is limited to other names", {
+      ...good,
+      issuer: belowConstrained,
+      chain: [belowConstrained, constrained],
+    }, /name constraints/),
+    row("one below two authorities with one key, of which neither may sign it", {
+      ...good,
+      issuer: excluded,
+      chain: [excluded, powerless],
+    }),
+    row("one whose key may sign certificates alone", {
+      ...good,
+      issuer: ca,
+      keyUsage: 0x04,
+    }, /digitalSignature/),
+    row("one whose key may encrypt keys alone", {
+      ...good,
+      issuer: ca,
+      keyUsage: 0x20,
+    }, /digitalSignature/),
     row("one below an authority that is made for another use", {
       ...good,
       issuer: limited,
       chain: [limited],
-    }),
-    row("one below an authority that is limited to other names", {
-      ...good,
-      issuer: elsewhere,
-      chain: [elsewhere],
     }),
     row("one that has expired", { ...good, issuer: ca, from: -48, until: -1 }, /expired/),
     row("one that is not valid yet", { ...good, issuer: ca, from: 24, until: 48 }, /not valid yet/),

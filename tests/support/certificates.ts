@@ -112,7 +112,7 @@ function generalName(host: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Writes a name with a common name only. */
-function name(text: string): Uint8Array<ArrayBuffer> {
+export function name(text: string): Uint8Array<ArrayBuffer> {
   return sequence(element(0x31, sequence(oid("2.5.4.3"), element(0x0c, ascii(text)))));
 }
 

@@ -15,7 +15,7 @@ import {
 import type { MemoryNetwork } from "../../testing.ts";
 import { AwkwardTransport } from "./awkward_transport.ts";
 import type { Random } from "./random.ts";
-import { SocketFolder, unixPair } from "./unix_sockets.ts";
+import { leaveUnread, unixPair } from "./unix_sockets.ts";
 
 /** Two ends of one stream. Disposing drops both. */
 export interface StreamPair extends AsyncDisposable {
@@ -93,23 +93,15 @@ export function unixKind(): StreamKind {
       return pairOf(pair.client, pair.server, async () => await pair[Symbol.asyncDispose]());
     },
     async makeReset(): Promise<ResetStream> {
-      const folder = await SocketFolder.make();
-      const { path } = folder.next();
-      const listener = Deno.listen({ transport: "unix", path });
-      const [near, peer] = await Promise.all([connect({ path }), listener.accept()]);
-      // A Unix socket that is closed with unread input resets its peer.
-      await send(near, new Uint8Array([0]));
+      const pair = await unixPair();
+      await leaveUnread(pair.client);
       return {
-        near,
+        near: pair.client,
         async reset(bytes: Uint8Array): Promise<void> {
-          for (let sent = 0; sent < bytes.length;) sent += await peer.write(bytes.subarray(sent));
-          peer.close();
+          if (bytes.length > 0) await send(pair.server, bytes);
+          abort(pair.server);
         },
-        async [Symbol.asyncDispose](): Promise<void> {
-          abort(near);
-          listener.close();
-          await folder[Symbol.asyncDispose]();
-        },
+        [Symbol.asyncDispose]: async () => await pair[Symbol.asyncDispose](),
       };
     },
   };

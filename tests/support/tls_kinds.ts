@@ -21,7 +21,7 @@ import { AwkwardTransport } from "./awkward_transport.ts";
 import { makeAuthority, type TestAuthority } from "./certificates.ts";
 import type { Random } from "./random.ts";
 import type { ResetStream, StreamKind, StreamPair } from "./stream_kinds.ts";
-import { SocketFolder } from "./unix_sockets.ts";
+import { leaveUnread, SocketFolder } from "./unix_sockets.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 
@@ -33,7 +33,7 @@ export function testAuthority(): Promise<TestAuthority> {
 }
 
 /** Options of the client and of the server. */
-async function sides(withCertificate = false) {
+export async function sides(withCertificate = false) {
   const { ca, server, client } = await testAuthority();
   const own = withCertificate ? { cert: client.cert, key: client.key } : {};
   return {
@@ -195,18 +195,8 @@ export function unixTlsKind(): StreamKind {
       return pairOf(near, far, end);
     },
     async makeReset(): Promise<ResetStream> {
-      const { client } = await sides();
-      const { server: { cert, key } } = await testAuthority();
-      const folder = await SocketFolder.make();
-      const { path } = folder.next();
-      const listener = Deno.listen({ transport: "unix", path });
-      const [one, raw] = await Promise.all([connect({ path }), listener.accept()]);
-      const [near, far] = await Promise.all([
-        startTls(one, { role: "client", ...client }),
-        startTls(connectionOver(raw), { role: "server", cert, key }),
-      ]);
-      // A Unix socket that is closed with unread input resets its peer.
-      await send(near, new Uint8Array([0]));
+      const { near, far, end } = await makePair();
+      await leaveUnread(near);
       return {
         near,
         async reset(bytes: Uint8Array): Promise<void> {
@@ -215,8 +205,7 @@ export function unixTlsKind(): StreamKind {
         },
         async [Symbol.asyncDispose](): Promise<void> {
           abort(near);
-          listener.close();
-          await folder[Symbol.asyncDispose]();
+          await end();
         },
       };
     },

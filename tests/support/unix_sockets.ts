@@ -7,8 +7,11 @@ import {
   type ConnectOptions,
   listen,
   type Listener,
+  send,
+  type SocketAddress,
   type UnixAddress,
 } from "../../mod.ts";
+import { turns } from "./turns.ts";
 
 /** A directory for socket files. Disposing removes it with all that is in it. */
 export class SocketFolder implements AsyncDisposable {
@@ -65,4 +68,15 @@ export async function unixPair(options?: ConnectOptions): Promise<UnixPair> {
       await folder[Symbol.asyncDispose]();
     },
   };
+}
+
+/**
+ * Sends bytes that nobody takes from the system, so that the peer's `abort` resets the connection. Node and Bun read on
+ * after a read, once: what comes a turn later stays.
+ */
+export async function leaveUnread(connection: Connection<SocketAddress>): Promise<void> {
+  for (let time = 0; time < 3; time++) {
+    await send(connection, new Uint8Array([0]));
+    await turns();
+  }
 }

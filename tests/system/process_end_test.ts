@@ -1,6 +1,10 @@
 import { assertEquals } from "@std/assert";
+import { runHere } from "../support/own_runtime.ts";
 import { SocketFolder } from "../support/unix_sockets.ts";
-import { runProgram } from "./support/run_program.ts";
+
+const PROGRAM = "tests/system/programs/ends.ts";
+/** The configuration without unstable features, which the one of this project turns on. */
+const FLAGS = ["--config", "tests/stable/deno.json", "--no-prompt", "--allow-net"];
 
 const EXPECTED: Readonly<Record<string, "held" | "ended">> = {
   "accept() waits": "held",
@@ -37,20 +41,17 @@ const EXPECTED: Readonly<Record<string, "held" | "ended">> = {
 
 Deno.test("E13: a handle of a Unix socket holds a process as one of TCP does", async () => {
   await using folder = await SocketFolder.make();
-  const flags = ["--no-prompt", "--allow-net", `--allow-read=${folder.path}`];
+  const flags = [...FLAGS, `--allow-read=${folder.path}`, `--allow-write=${folder.path}`];
   for (const [what, expected] of Object.entries(EXPECTED)) {
     if (what.startsWith("recvFrom()")) continue;
-    const { report } = await runProgram<string>("ends.ts", {
-      flags: [...flags, `--allow-write=${folder.path}`],
-      args: [what, folder.next().path],
-    });
+    const report = await runHere<string>(PROGRAM, [what, folder.next().path], flags);
     assertEquals(report, expected, what);
   }
 });
 
 for (const [what, expected] of Object.entries(EXPECTED)) {
   Deno.test(`E13: a process with ${what}: ${expected}`, async () => {
-    const { report } = await runProgram<string>("ends.ts", { args: [what] });
+    const report = await runHere<string>(PROGRAM, [what], FLAGS);
     assertEquals(report, expected);
   });
 }

@@ -5,6 +5,7 @@ import {
   close,
   closeListener,
   connect,
+  type Connection,
   listen,
   recv,
   recvExactly,
@@ -12,57 +13,14 @@ import {
   type SocketError,
   type UnixAddress,
 } from "../../mod.ts";
+import { EchoProcess } from "../support/echo_process.ts";
 import { rejection, soon } from "../support/socket_errors.ts";
 import { SocketFolder } from "../support/unix_sockets.ts";
 
-const ROOT = new URL("../../", import.meta.url);
-const PROGRAM = new URL("programs/unix_echo.ts", import.meta.url).pathname;
 /** More bytes than a pair of Unix sockets holds. */
 const LARGE_BYTES = 32 * 1024 * 1024;
 
-/** A process that echoes on a Unix socket. Disposing kills it. */
-class EchoProcess implements AsyncDisposable {
-  readonly #process: Deno.ChildProcess;
-
-  private constructor(process: Deno.ChildProcess) {
-    this.#process = process;
-  }
-
-  static async start({ path }: UnixAddress): Promise<EchoProcess> {
-    const process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", PROGRAM, path],
-      cwd: ROOT,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    const reader = process.stdout.getReader();
-    const { done } = await soon(reader.read());
-    await reader.cancel();
-    assert(!done, "the process ended at once");
-    return new EchoProcess(process);
-  }
-
-  signal(name: Deno.Signal): void {
-    this.#process.kill(name);
-  }
-
-  async kill(): Promise<void> {
-    this.#process.kill("SIGKILL");
-    await this.#process.status;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#process.kill("SIGKILL");
-    } catch {
-      // It has ended.
-    }
-    await this.#process.status;
-  }
-}
-
-Deno.test("N1: a killed server ends its clients, and the next one replaces the file that it leaves", async () => {
+Deno.test("N1: a killed server ends its clients, and leaves its file", async () => {
   await using folder = await SocketFolder.make();
   const address = folder.next();
   await using server = await EchoProcess.start(address);
@@ -70,7 +28,6 @@ Deno.test("N1: a killed server ends its clients, and the next one replaces the f
   await send(idle, new Uint8Array([1]));
   assertEquals(await recvExactly(idle, 1), new Uint8Array([1]));
   const sending = send(busy, new Uint8Array(LARGE_BYTES)).then(() => undefined, (error) => error);
-  await rejection(() => listen(address, { replaceStale: true }), "AddressInUse", "listen");
   await server.kill();
   const broken: SocketError | undefined = await soon(sending);
   assert(broken !== undefined && ["BrokenPipe", "ConnectionReset"].includes(broken.kind));
@@ -81,6 +38,14 @@ Deno.test("N1: a killed server ends its clients, and the next one replaces the f
   const refused = await rejection(() => connect(address), "ConnectionRefused", "connect");
   assertEquals(refused.code, "ECONNREFUSED");
   await rejection(() => listen(address), "AddressInUse", "listen");
+});
+
+Deno.test("N1: replaceStale replaces the file that a killed server leaves", async () => {
+  await using folder = await SocketFolder.make();
+  const address = folder.next();
+  await using server = await EchoProcess.start(address);
+  await rejection(() => listen(address, { replaceStale: true }), "AddressInUse", "listen");
+  await server.kill();
   await closeListener(await listen(address, { replaceStale: true, mode: 0o600 }));
   assertEquals(await folder.names(), []);
 });
@@ -110,3 +75,42 @@ Deno.test("N1: calls on a stopped peer keep their deadlines, and go on after it"
   assertEquals(await soon(recvExactly(late, 1)), new Uint8Array([3]));
   await Promise.all([close(quiet), close(late)]);
 });
+
+Deno.test("N1: connect() to a listener with a full queue is ResourceExhausted, and may be tried again", async () => {
+  await using folder = await SocketFolder.make();
+  const address = folder.next();
+  await using server = await EchoProcess.start(address);
+  const waiting = await fill(server, address);
+  const error = await rejection(() => connect(address), "ResourceExhausted", "connect");
+  assertEquals([error.code, error.retryable], ["EAGAIN", true]);
+  server.signal("SIGCONT");
+  await send(waiting[0], new Uint8Array([1]));
+  assertEquals(await soon(recvExactly(waiting[0], 1)), new Uint8Array([1]));
+  waiting.push(await connect(address));
+  waiting.forEach(abort);
+});
+
+Deno.test("N1: replaceStale leaves a listener alone that is too busy to answer", async () => {
+  await using folder = await SocketFolder.make();
+  const address = folder.next();
+  await using server = await EchoProcess.start(address);
+  const waiting = await fill(server, address);
+  await rejection(() => listen(address, { replaceStale: true }), "AddressInUse", "listen");
+  server.signal("SIGCONT");
+  await send(waiting[0], new Uint8Array([1]));
+  assertEquals(await soon(recvExactly(waiting[0], 1)), new Uint8Array([1]));
+  abort(await connect(address));
+  waiting.forEach(abort);
+});
+
+/** Stops a server, and connects until its queue is full. */
+async function fill(server: EchoProcess, address: UnixAddress): Promise<Connection<UnixAddress>[]> {
+  server.signal("SIGSTOP");
+  const waiting: Connection<UnixAddress>[] = [];
+  let full = false;
+  while (!full && waiting.length < 10_000) {
+    await connect(address).then((client) => void waiting.push(client), () => full = true);
+  }
+  assert(full, "the queue has no end");
+  return waiting;
+}

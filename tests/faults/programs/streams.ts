@@ -102,7 +102,7 @@ export function streamCommands(there: Pattern, back: Pattern) {
   return {
     async listen(
       { as, host, port = 0, tls, ...options }:
-        & { as: string; tls?: Tls }
+        & { as: string; tls?: Tls; handshakeTimeout?: number }
         & Partial<Address>
         & ListenOptions,
     ) {
@@ -120,16 +120,17 @@ export function streamCommands(there: Pattern, back: Pattern) {
     },
     async connect(
       { as, host, port, tls, ...options }:
-        & { as: string; tls?: Tls }
+        & { as: string; tls?: Tls; handshakeTimeout?: number }
         & Address
         & ConnectOptions,
     ) {
       const trust = { caCerts: [CERT], serverName: "localhost" };
       const own = tls === "engine" ? { cert: CERT, key: KEY } : {};
-      const connection =
-        await (tls === undefined
-          ? connect({ host, port }, options)
-          : connectTls({ host, port }, { ...options, ...trust, ...own }));
+      if (tls === undefined) return add(as, await connect({ host, port }, options), there, back);
+      const connection = await connectTls({ host, port }, { ...options, ...trust, ...own });
+      // Only the runtime's own TLS does not say which version it speaks.
+      const found = connection.tls.cipher === undefined ? "runtime" : "engine";
+      if (found !== tls) throw new Error(`the client's TLS is the ${found}'s`);
       return add(as, connection, there, back);
     },
     /** Iterates over clients, sends `length` bytes to each and closes the connection. */

@@ -56,3 +56,12 @@ export async function provesBroken(
   assertEquals(failures.map((failure) => failure.kind), Array(6).fill(kind));
   assertEquals(failures.filter((failure) => failure.retryable), []);
 }
+
+/** Waits until the kernel of side a has acknowledged everything that side b sent. */
+export async function acknowledged(network: Network, port: number): Promise<void> {
+  for (let look = 0; look < 200; look++) {
+    const [, , sending] = (await network.sh("b", `ss -tnH sport = :${port}`)).split(/\s+/);
+    if (sending === "0") return;
+  }
+  throw new Error("the bytes were never acknowledged");
+}

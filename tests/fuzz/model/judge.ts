@@ -29,7 +29,8 @@ function streamOf({ sent }: Side): { most: Uint8Array; certain: number } {
 export function judgeReceived(side: Side): void {
   const { peer, connection, got } = side;
   const { most, certain } = streamOf(peer);
-  const arrivesWhole = side.nature.keepsAll || !peer.closed ||
+  // The end of TLS comes behind all that was sent.
+  const arrivesWhole = side.nature.keepsAll || side.nature.tls !== undefined || !peer.closed ||
     (!peer.dropped && side.sent.length === 0);
   let at = 0;
   /** True if a batch may have met a failure, which the next call for frames reports, whatever was read between. */

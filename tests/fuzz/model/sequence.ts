@@ -15,7 +15,8 @@ import { tcpPair } from "../../support/tcp_pair.ts";
 import { unixPair } from "../../support/unix_sockets.ts";
 import { Cancels } from "./call.ts";
 import { judgeReceived, judgeSent } from "./judge.ts";
-import { Side } from "./side.ts";
+import { type Nature, Side } from "./side.ts";
+import { saysEndAtAbort, TLS_KINDS, tlsEnds, type TlsKind } from "./tls_ends.ts";
 
 /** Deno 2.7 has this function, but not its type. */
 declare function setImmediate(callback: (value: void) => void): unknown;
@@ -46,7 +47,7 @@ export interface Sequence {
 }
 
 /** The transports of the sequences. */
-export type Kind = "memory" | "TCP" | "Unix" | "network";
+export type Kind = "memory" | "TCP" | "Unix" | "network" | TlsKind;
 
 export interface Ends {
   readonly near: Connection<SocketAddress>;
@@ -56,8 +57,20 @@ export interface Ends {
   end(): PromiseLike<void>;
 }
 
+function isTls(kind: Kind): kind is TlsKind {
+  return (TLS_KINDS as readonly string[]).includes(kind);
+}
+
+/** Returns the behaviour of the transport under one end: 0 is the near one. */
+export function natureOf(kind: Kind, which: number): Nature {
+  if (!isTls(kind)) return { name: kind, keepsAll: kind === "memory", tls: undefined };
+  const peerSaysEnd = which === 1 && saysEndAtAbort(kind);
+  return { name: kind, keepsAll: false, tls: { peerSaysEndAtAbort: peerSaysEnd } };
+}
+
 export async function ends(kind: Kind, seed: number): Promise<Ends> {
   const options = { sendQueueLimit: SEND_QUEUE_LIMIT };
+  if (isTls(kind)) return await tlsEnds(kind, seed, options);
   if (kind === "network") return await networkEnds(seed, options);
   if (kind !== "memory") {
     const { client, server, ...pair } = kind === "TCP"
@@ -105,13 +118,12 @@ export async function runSequence(
   using timers = countedTimers();
   const { near, far, reset, end } = await ends(kind, seed);
   try {
-    const nature = { name: kind, keepsAll: kind === "memory" };
     const cancels = new Cancels();
     // The accepted side of a pair of sockets has the default limit.
     const isSockets = kind === "TCP" || kind === "Unix";
     const limits = [SEND_QUEUE_LIMIT, isSockets ? 16 * 1024 * 1024 : SEND_QUEUE_LIMIT];
     const sides = [near, far].map((connection, index) =>
-      new Side("AB"[index], connection, nature, cancels, limits[index])
+      new Side("AB"[index], connection, natureOf(kind, index), cancels, limits[index])
     ) as [Side, Side];
     [sides[0].peer, sides[1].peer] = [sides[1], sides[0]];
     await commands({

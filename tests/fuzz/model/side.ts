@@ -63,6 +63,14 @@ export interface Nature {
   readonly name: string;
   /** True if all bytes arrive that were written before any kind of end. */
   readonly keepsAll: boolean;
+  /** The nature of TLS, if it is one. */
+  readonly tls: TlsNature | undefined;
+}
+
+/** The behaviour of TLS, whose end of stream comes after `close_notify` only (T2). */
+export interface TlsNature {
+  /** True if the peer sends `close_notify` when it aborts. */
+  readonly peerSaysEndAtAbort: boolean;
 }
 
 /**
@@ -86,7 +94,9 @@ export class Side {
   /** True if all pending calls will fail. */
   dropped = false;
   /** The first reported end of the peer's stream, which every later call must repeat. */
-  ending: "end" | "reset" | undefined;
+  ending: "end" | "reset" | "truncation" | undefined;
+  /** True after a call that ends the stream in order, and may still be cancelled. */
+  saidEnd = false;
   sendBroken = false;
   /** True if the side was reset instead of closed. */
   wasReset = false;
@@ -293,6 +303,11 @@ export class Side {
       case "TimedOut":
         return;
       case "UnexpectedEof":
+        if (this.nature.tls !== undefined && this.#mayBeTruncated()) {
+          // A call for more bytes than are left says the same at an end in order.
+          if (name === "recv" || name === "recvInto") this.#noteTruncation(call);
+          return;
+        }
         this.#expect(call, name !== "recv" && name !== "recvInto", "UnexpectedEof");
         return this.#noteEnd(call, "recvExactly");
       case "TooLarge":
@@ -308,18 +323,34 @@ export class Side {
     }
   }
 
+  /** Tells if the stream of the peer may end without `close_notify`: only a peer that dropped its side does that. */
+  #mayBeTruncated(): boolean {
+    return this.peer.closed;
+  }
+
+  #noteTruncation(call: Call<unknown>): void {
+    this.#expect(call, this.ending !== "end", "a truncation after the end");
+    this.ending = "truncation";
+  }
+
   #noteEnd(call: Call<unknown>, name: Got["name"]): void {
     const { finished, closed } = this.peer;
     this.#expect(call, finished || closed, "the end of a stream that has not ended");
     this.#expect(call, !this.#broken, "the end after a reset");
     this.#expect(call, !this.peer.wasReset, "the end although the peer has reset");
+    const { tls } = this.nature;
+    if (tls !== undefined) {
+      this.#expect(call, this.ending !== "truncation", "the end after a truncation");
+      const isInOrder = this.peer.saidEnd || tls.peerSaysEndAtAbort;
+      this.#expect(call, isInOrder, "the end although the peer did not say so");
+    }
     if (name === "recv" || name === "recvInto") this.ending = "end";
   }
 
   closeWrite(limits: Limits): void {
     const { options, already } = this.cancels.make(limits);
     const closed = this.closed;
-    if (!closed) this.finished = true;
+    if (!closed) this.finished = this.saidEnd = true;
     this.#call("closeWrite", limits, closeWrite(this.connection, options), (call, outcome) => {
       const kind = "error" in outcome ? outcome.error.kind : undefined;
       if (closed) return this.#expect(call, kind === "Closed", `${kind} instead of Closed`);
@@ -336,6 +367,7 @@ export class Side {
     const { options, already } = this.cancels.make(limits);
     const had = this.unsettled;
     const dropped = this.dropped;
+    if (!this.closed) this.saidEnd = true;
     this.closed = this.finished = true;
     if (already !== undefined) this.dropped = true;
     const all = linger === undefined ? options : { ...options, linger };

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { recv, recvExactly, recvInto } from "../../../mod.ts";
 import { watchUnhandled } from "../../support/unhandled.ts";
-import { ends, type Kind, pause, turn } from "./sequence.ts";
+import { ends, type Kind, natureOf, pause, turn } from "./sequence.ts";
 import { ViewSide } from "./view_side.ts";
 
 type Sides = readonly [ViewSide, ViewSide];
@@ -125,7 +125,10 @@ export async function checkViewSequences(kind: Kind, runs: number, seed?: number
       using unhandled = watchUnhandled();
       const { near, far, end } = await ends(kind, random);
       try {
-        const sides: Sides = [new ViewSide("A", near), new ViewSide("B", far)];
+        const sides: Sides = [
+          new ViewSide("A", near, natureOf(kind, 0)),
+          new ViewSide("B", far, natureOf(kind, 1)),
+        ];
         [sides[0].peer, sides[1].peer] = [sides[1], sides[0]];
         await fc.asyncModelRun(() => ({ model: {}, real: sides }), commands);
         for (const side of sides) side.finish(false);

@@ -10,6 +10,7 @@ import {
   SocketError,
 } from "../../../mod.ts";
 import { turn } from "./sequence.ts";
+import type { Nature } from "./side.ts";
 
 /** A promise that has not settled by then never will (ms). */
 const SETTLE_TIMEOUT_MS = 60_000;
@@ -31,6 +32,7 @@ interface Receiving {
 export class ViewSide {
   readonly name: string;
   readonly connection: Connection<SocketAddress>;
+  readonly nature: Nature;
   peer!: ViewSide;
   /** All bytes that were sent, and the number of those that certainly left. */
   sent: number[] = [];
@@ -57,9 +59,10 @@ export class ViewSide {
   readonly #settling: Promise<void>[] = [];
   failure: Error | undefined;
 
-  constructor(name: string, connection: Connection<SocketAddress>) {
+  constructor(name: string, connection: Connection<SocketAddress>, nature: Nature) {
     this.name = name;
     this.connection = connection;
+    this.nature = nature;
   }
 
   get #locked(): boolean {
@@ -266,18 +269,22 @@ export class ViewSide {
     const view = !/recv/.test(what);
     if (kind === "Busy") return this.#check(overlaps, `${what} is Busy, and nothing is pending`);
     if (view) this.#endReadable(false);
+    // A peer that aborts sends no `close_notify` (T2).
+    const isTruncation = this.nature.tls !== undefined && this.peer.closed;
     const because: Record<string, boolean> = {
       // Both views may have ended in this turn, and so have closed the connection. Their own calls report that later.
       Closed: this.closed || this.peer.closed ||
         this.finished && (this.#readableEnded || this.peer.finished),
       // A view repeats the error that broke it.
-      UnexpectedEof: least > 1 && this.peer.finished || this.#readableEnded,
+      UnexpectedEof: least > 1 && this.peer.finished || this.#readableEnded || isTruncation,
       ConnectionReset: this.peer.closed,
       BrokenPipe: this.peer.closed,
     };
     this.#check(because[kind] ?? false, `${what}: ${error.message}`);
     // On Node and Bun a peer that aborts with unread input resets the connection. Nothing more comes then.
-    if (kind === "Closed" || kind === "ConnectionReset") this.closed = true;
+    const isOver = kind === "Closed" || kind === "ConnectionReset" ||
+      kind === "UnexpectedEof" && isTruncation;
+    if (isOver) this.closed = true;
   }
 
   /**

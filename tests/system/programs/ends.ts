@@ -1,8 +1,11 @@
 /**
- * Leaves a call pending, and prints `held` if that kept the process alive, or else `ended`.
+ * Leaves a call pending, and prints `held` if that kept the process alive, or else `ended`. It runs on Deno, Node and
+ * Bun.
  *
  *     ends.ts CASE [PATH]
  */
+import process from "node:process";
+import { setTimeout } from "node:timers";
 import {
   accept,
   bindUdp,
@@ -25,10 +28,11 @@ import {
   unref,
 } from "../../../mod.ts";
 
-/** The second argument, if there is one, is a path to listen on. */
-const PLACE = Deno.args[1] === undefined
-  ? { host: "127.0.0.1", port: 0 }
-  : { path: Deno.args[1] } as SocketAddress;
+const [what, path] = process.argv.slice(2);
+const PLACE: SocketAddress = path === undefined ? { host: "127.0.0.1", port: 0 } : { path };
+/** Several timers, so that a machine that stands still for long counts as one. Node and Bun release a socket after 20 ms. */
+const TIMERS = 10;
+const TIMER_MS = 20;
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 const ignore = () => {};
 
@@ -236,11 +240,15 @@ const CASES: Record<string, () => Promise<unknown>> = {
 };
 
 let held = false;
-addEventListener("unload", () => console.log(JSON.stringify(held ? "held" : "ended")));
-await CASES[Deno.args[0]]();
-// This timer fires only if something else keeps the process alive.
-const timer = setTimeout(() => {
-  held = true;
-  Deno.exit(0);
-}, 100);
-Deno.unrefTimer(timer);
+process.on("exit", () => console.log(JSON.stringify(held ? "held" : "ended")));
+await CASES[what]();
+waitTurns(TIMERS);
+
+/** Ends the process after some timers, which fire only if something else keeps it alive. */
+function waitTurns(left: number): void {
+  if (left === 0) {
+    held = true;
+    process.exit(0);
+  }
+  setTimeout(() => waitTurns(left - 1), TIMER_MS).unref();
+}

@@ -86,6 +86,19 @@ for (const [what, receive] of Object.entries(RECEIVES)) {
     await rejection(() => send(connection, bytesOf("x")), "ConnectionReset", "send");
   });
 
+  Deno.test(`R4: if bytes and a reset wait together, ${what} gives the bytes and then says ConnectionReset`, async () => {
+    await using pair = await resettablePair();
+    const { connection } = pair;
+    await pair.write(bytesOf("waits"));
+    await pair.reset();
+    // Both have come before the first call looks.
+    await turns();
+    assert(await receive(connection) !== null);
+    for (let round = 0; round < 3; round++) {
+      await rejection(() => receive(connection), "ConnectionReset", name);
+    }
+  });
+
   Deno.test(`R4: ${what} that waits while the peer resets says ConnectionReset`, async () => {
     await using pair = await resettablePair();
     const { connection } = pair;

@@ -14,6 +14,7 @@ import { makeBadCertificates } from "../../support/bad_certificates.ts";
 import {
   type CertificateOptions,
   CLIENT_USE,
+  element,
   HOSTS,
   makeAuthority,
   makeCertificate,
@@ -130,6 +131,26 @@ for (const [way, connectWay] of WAYS) {
       );
     });
 
+    Deno.test(`T1: ${way}, ${version}: a key that may sign and encrypt is trusted, below an authority for its names`, async () => {
+      const subtree = element(0x82, new TextEncoder().encode("test"));
+      const constraint = sequence(element(0xa0, sequence(subtree)));
+      const middle = await makeCertificate({
+        subject: "Middle",
+        issuer: authority.ca,
+        authority: true,
+        keyUsage: 0x06,
+        extensions: [["2.5.29.30", constraint, true]],
+      });
+      const options = { subject: "server", issuer: middle, chain: [middle], keyUsage: 0xa0 };
+      const certificate = await makeCertificate({ ...options, hosts: ["server.test"] });
+      await using server = await startNodeServer(certificate, { version });
+      // The second time the package knows who has signed the server's certificate.
+      for (let time = 0; time < 2; time++) {
+        const found = await deadline(outcome(connectWay(server.address, trusted)), PATIENCE_MS);
+        assertEquals(found, GREETING);
+      }
+    });
+
     Deno.test(`T1: ${way}, ${version}: a chain of two authorities is trusted`, async () => {
       const middle = await makeCertificate({
         subject: "Middle",
@@ -209,3 +230,51 @@ for (const [way, connectWay] of WAYS) {
     });
   }
 }
+
+Deno.test("T1: a server whose certificate has another signer than before is judged anew", async () => {
+  const pki = await makeAuthority("Another Authority");
+  const options = { caCerts: [pki.ca.cert], serverName: "server.test" };
+  const signed = { subject: "server", hosts: HOSTS, uses: [SERVER_USE] };
+  const [good, powerless] = await Promise.all([
+    makeCertificate({ subject: "Middle", issuer: pki.ca, authority: true }),
+    makeCertificate({ subject: "Middle", issuer: pki.ca, authority: true, keyUsage: 0x80 }),
+  ]);
+  const start = async (address: Address) =>
+    await startTls(await connect(address), { role: "client", ...options });
+  const meet = async (certificate: TestCertificate, connectWay: typeof start) => {
+    await using server = await startNodeServer(certificate);
+    return await deadline(outcome(connectWay(server.address)), PATIENCE_MS);
+  };
+  const below = (issuer: TestCertificate) =>
+    makeCertificate({ ...signed, issuer, chain: [issuer] });
+  for (let time = 0; time < 2; time++) assertEquals(await meet(pki.server, start), GREETING);
+  const refused = await meet(await below(powerless), start);
+  assert(refused instanceof SocketError && refused.kind === "CertificateRejected");
+  for (let time = 0; time < 2; time++) {
+    assertEquals(await meet(await below(good), start), GREETING);
+    const again = await meet(await below(powerless), start);
+    assert(again instanceof SocketError && again.kind === "CertificateRejected");
+    assert(!again.retryable);
+  }
+  assertEquals(await meet(pki.server, start), GREETING);
+});
+
+Deno.test("T1: connectTls connects again if others have signed a certificate than caCerts, once for each server", async () => {
+  const pki = await makeAuthority("A Third Authority");
+  const middle = await makeCertificate({ subject: "Middle", issuer: pki.ca, authority: true });
+  const signed = { subject: "server", hosts: HOSTS, uses: [SERVER_USE] };
+  const rows: [TestCertificate, connections: number[]][] = [
+    [pki.server, [1, 2]],
+    [await makeCertificate({ ...signed, issuer: middle, chain: [middle] }), [2, 3]],
+  ];
+  for (const [certificate, connections] of rows) {
+    await using server = await startNodeServer(certificate);
+    for (const most of connections) {
+      const options = { caCerts: [pki.ca.cert], serverName: "server.test" };
+      const connecting = connectTls(server.address, options);
+      assertEquals(await deadline(outcome(connecting), PATIENCE_MS), GREETING);
+      // Only the runtime's own TLS can need a second connection.
+      assert(server.clients <= most, `${server.clients} connections`);
+    }
+  }
+});

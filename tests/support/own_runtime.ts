@@ -1,0 +1,45 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import process from "node:process";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const TIMEOUT_MS = 60_000;
+
+/**
+ * Starts a program of this project on the runtime that runs the test.
+ *
+ * @param path The path from the root of the project.
+ * @param denoFlags Flags of `deno run`.
+ */
+export function startHere(
+  path: string,
+  args: readonly string[],
+  denoFlags: readonly string[],
+): ChildProcess {
+  const flags = "deno" in process.versions ? ["run", "--quiet", ...denoFlags] : [];
+  return spawn(process.execPath, [...flags, path, ...args], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, NO_COLOR: "1", NODE_NO_WARNINGS: "1" },
+  });
+}
+
+/** Runs a program of this project on the runtime that runs the test, and reads its last line as JSON. */
+export async function runHere<T>(
+  path: string,
+  args: readonly string[],
+  denoFlags: readonly string[],
+): Promise<T> {
+  const program = startHere(path, args, denoFlags);
+  const timer = setTimeout(() => program.kill("SIGKILL"), TIMEOUT_MS);
+  const [output, errors, [code]] = await Promise.all([
+    text(program.stdout!),
+    text(program.stderr!),
+    once(program, "close"),
+  ]);
+  clearTimeout(timer);
+  if (code !== 0) throw new Error(`${path} ended with ${code}:\n${output}\n${errors}`);
+  return JSON.parse(output.trimEnd().split("\n").at(-1)!);
+}
