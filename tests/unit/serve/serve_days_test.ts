@@ -10,7 +10,7 @@ import {
   send,
   serve,
   type Server,
-  SocketError,
+  type SocketError,
 } from "../../../mod.ts";
 import type { MemoryNetwork } from "../../../testing.ts";
 import {
