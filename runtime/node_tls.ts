@@ -1,4 +1,5 @@
 import type { Buffer } from "node:buffer";
+import process from "node:process";
 import {
   checkServerIdentity,
   connect,
@@ -20,6 +21,9 @@ const ENDS: ReadonlySet<SocketErrorKind> = new Set([
   "ConnectionReset",
   "BrokenPipe",
 ]);
+
+/** True on Bun, which ends both directions of a session at the peer's `close_notify`, and takes writes all the same. */
+const endsBothDirections = "bun" in process.versions;
 
 /** Settings of one TLS session. */
 export interface NodeTlsSettings {
@@ -242,6 +246,8 @@ export class NodeTls implements Transport, DuplexOwner {
   #onEnd(): void {
     this.#peerEnded = true;
     this.#peerSpoke = true;
+
+    if (endsBothDirections) this.#failWriting(brokenPipe());
     this.#handshake.reject(endedEarly());
     this.#answer();
   }
@@ -315,7 +321,9 @@ export class NodeTls implements Transport, DuplexOwner {
       : bytes;
     return new Promise((resolve, reject) => {
       const write = this.#write = { reject };
-      this.#socket.write(part, (error) => {
+      this.#socket.write(part, async (error) => {
+        // Bun calls back before the stream below has taken anything.
+        if (error == null && this.#duplex.writableLength > 0) await this.#duplex.waitWritten();
         if (this.#write !== write) return;
         this.#write = undefined;
         if (error == null) resolve(part.length);
@@ -381,6 +389,11 @@ function truncated(): Error {
 
 function endedEarly(): Error {
   return namedError("UnexpectedEof", "the peer ended during the handshake");
+}
+
+/** The error that the system has for a write after the end. */
+function brokenPipe(): Error {
+  return Object.assign(new Error("the session has ended"), { code: "EPIPE" });
 }
 
 function closedError(): Error {

@@ -232,7 +232,6 @@ async function judge(pair: Pair, there: Direction, back: Direction): Promise<str
       const clean = !there.damaged && !back.damaged;
       assert(!clean || whole.every(Boolean), "data was lost, and nothing was damaged");
     }
-    // What a client of TLS 1.3 gets before its server has looked at it cannot be damaged either.
     return words.join(", ");
   } finally {
     for (const side of sides) if (side !== undefined) abort(side);
