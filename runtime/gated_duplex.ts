@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { Duplex } from "node:stream";
 import type { Transport } from "../types.ts";
+import { endlessMessage } from "./session_errors.ts";
 
 const SMALLEST_READ_BYTES = 4 * 1024;
 /** Four TLS records of the largest kind. */
@@ -188,12 +189,6 @@ export class GatedDuplex extends Duplex {
   override destroy(): this {
     return this;
   }
-}
-
-/** The error that OpenSSL has for messages that are too long. */
-function endlessMessage(): Error {
-  const error = new Error("the peer's messages do not end");
-  return Object.assign(error, { code: "ERR_SSL_EXCESSIVE_MESSAGE_SIZE" });
 }
 
 /** Waits until the event loop has turned. */

@@ -7,20 +7,18 @@ import {
   type SecureContext,
   TLSSocket,
 } from "node:tls";
-import { toSocketError } from "../core/error_mapping.ts";
-import { SocketError, type SocketErrorKind } from "../errors.ts";
 import type { Transport, TransportAddress } from "../types.ts";
 import { type DuplexOwner, GatedDuplex, turn } from "./gated_duplex.ts";
+import {
+  brokenPipe,
+  closedError,
+  endedEarly,
+  perhapsRefused,
+  truncated,
+} from "./session_errors.ts";
 
 /** Bytes of a write that are encrypted at once: more would wait encrypted for a peer that does not read. */
 const LARGEST_WRITE_BYTES = 64 * 1024;
-
-/** Kinds of the errors by which a peer that closes shows. */
-const ENDS: ReadonlySet<SocketErrorKind> = new Set([
-  "UnexpectedEof",
-  "ConnectionReset",
-  "BrokenPipe",
-]);
 
 /** True on Bun, which ends both directions of a session at the peer's `close_notify`, and takes writes all the same. */
 const endsBothDirections = "bun" in process.versions;
@@ -214,19 +212,10 @@ export class NodeTls implements Transport, DuplexOwner {
     this.#failWriting(this.#explain(error));
   }
 
-  /**
-   * Says what an end without an alert may mean. A server learns of a certificate at the end of the handshake, and
-   * `node:tls` has no way to send an alert when it refuses one: its servers only close.
-   */
+  /** Adds what an end may mean if the peer has seen a certificate, and has sent no data since. */
   #explain(error: unknown): unknown {
     const mayRefuse = this.#settings.showsCertificate && !this.#peerSpoke && this.#duplex.hasRead;
-    if (!mayRefuse) return error;
-    const operation = this.#secured ? "recv" : "connectTls";
-    const { kind, reason, code } = toSocketError(error, operation);
-    if (!ENDS.has(kind)) return error;
-    const plain = code === undefined ? reason : reason.slice(0, -` (${code})`.length);
-    const words = `${plain}; it may have refused this side's certificate`;
-    return new SocketError(kind, operation, words, { code, cause: error });
+    return mayRefuse ? perhapsRefused(error, this.#secured) : error;
   }
 
   async onTransportEnd(): Promise<void> {
@@ -383,23 +372,6 @@ export class NodeTls implements Transport, DuplexOwner {
 /** A peer that does not even read an alert is not waited for any longer (ms). */
 const LONGEST_ALERT_MS = 100;
 
-function truncated(): Error {
-  return namedError("UnexpectedEof", "the peer ended without close_notify");
-}
-
-function endedEarly(): Error {
-  return namedError("UnexpectedEof", "the peer ended during the handshake");
-}
-
-/** The error that the system has for a write after the end. */
-function brokenPipe(): Error {
-  return Object.assign(new Error("the session has ended"), { code: "EPIPE" });
-}
-
-function closedError(): Error {
-  return namedError("Interrupted", "the TLS session was closed");
-}
-
 /**
  * Makes certificates that the runtime cannot read be none. The runtime asks for them by itself when a handshake is done,
  * and what it throws then ends the process.
@@ -439,9 +411,4 @@ function chainOf(certificate: PeerCertificate | undefined): Uint8Array<ArrayBuff
     chain.push(new Uint8Array(one.raw));
   }
   return chain;
-}
-
-/** Makes an error with the name of one of Deno's classes, by which `core/error_mapping.ts` knows its kind. */
-function namedError(name: "UnexpectedEof" | "Interrupted", message: string): Error {
-  return Object.assign(new Error(message), { name });
 }
