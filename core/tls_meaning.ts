@@ -5,6 +5,7 @@ import { ipFamily } from "./ip_address.ts";
 /** The kind and the words of an error. */
 export type TlsMeaning = readonly [kind: SocketErrorKind, reason: string];
 
+const OUT_OF_TURN = "the peer sent a message out of turn";
 const NOT_TLS = "the peer does not speak TLS";
 const TRUNCATED = "the peer ended without close_notify, so data may be missing";
 
@@ -36,7 +37,7 @@ const CERTIFICATE_REASONS: readonly (readonly [pattern: RegExp, reason: string])
 /** Explanations of failures that Deno's TLS has words for. */
 const FAILURES: readonly (readonly [pattern: RegExp, plain: string])[] = [
   [/^cannot decrypt/, "the peer sent something that cannot be decrypted"],
-  [/^received unexpected/, "the peer sent a message out of turn"],
+  [/^received unexpected/, OUT_OF_TURN],
   [/^peer misbehaved/, "the peer broke the rules of TLS"],
   [/^peer is incompatible/, "the peer has no version, cipher or key in common with this side"],
   [/^peer doesn't support any known protocol/, "the peer speaks none of alpnProtocols"],
@@ -64,8 +65,16 @@ const MOST_NAMES = 10;
 const LONGEST_WORDS = 200;
 
 const REJECTED = "the peer's certificate is rejected: ";
-/** Codes of the verifier of `node:tls`. */
-const VERIFIER_CODE = /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|INVALID_CA|ERR_TLS_CERT_)/;
+/** Codes of the verifier of `node:tls`. Bun has `UNSPECIFIED` if a name is outside of an authority's limits. */
+const VERIFIER_CODE =
+  /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|INVALID_|PATH_LENGTH_|UNSPECIFIED$|ERR_TLS_CERT_)/;
+/** Reasons by which that verifier rejects a certificate, by its codes. Bun shows them to its servers. */
+const VERIFIER_REASONS: readonly (readonly [pattern: RegExp, reason: string])[] = [
+  [/^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/, "no trusted authority has signed it"],
+  [/^CERT_HAS_EXPIRED/, "it has expired"],
+  [/^CERT_NOT_YET_VALID/, "it is not valid yet"],
+  [/^INVALID_PURPOSE/, "it is not made for this use (extended key usage)"],
+];
 /** Words with which the errors of the runtime's TLS begin. */
 const TLS_WORDS =
   /^(received |peer |cannot |can't |missing |presented |tls |no |unexpected |bad )/i;
@@ -107,9 +116,11 @@ export function isTlsCode(code: string): boolean {
 
 /** Reads an error of `node:tls`. */
 function codeMeaning(code: string, message: string, operation: string): TlsMeaning {
-  const alert = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13)_ALERT_(.+)$/.exec(code)?.[1];
+  // OpenSSL leaves "alert" out of the names of newer ones.
+  const alert = /^ERR_SSL_(?:SSLV3|SSL\/TLS|TLSV1|TLSV13)_(?:ALERT_)?(.+)$/.exec(code)?.[1];
   if (alert !== undefined) return alertMeaning(alert.toLowerCase());
   if (code === "ERR_SSL_WRONG_VERSION_NUMBER") return corruptMeaning(message, operation);
+  if (code === "ERR_SSL_UNEXPECTED_MESSAGE") return ["TlsFailed", OUT_OF_TURN];
   if (code === "ERR_SSL_EXCESSIVE_MESSAGE_SIZE") {
     return ["TlsFailed", "the peer's messages do not end"];
   }
@@ -143,7 +154,8 @@ function messageMeaning(message: string, operation: string): TlsMeaning | undefi
 
 /** Explains a code of the verifier of `node:tls`. */
 export function verifierReason(code: string): string {
-  return `the runtime's verifier does not trust it (${code.slice(0, LONGEST_WORDS)})`;
+  const known = VERIFIER_REASONS.find(([pattern]) => pattern.test(code))?.[1];
+  return `${known ?? "the runtime's verifier does not trust it"} (${code.slice(0, LONGEST_WORDS)})`;
 }
 
 function certificateReason(words: string): string {

@@ -8,8 +8,9 @@ import { mutated } from "../../fuzz/mutation.ts";
 import type { Target } from "../../fuzz/target.ts";
 import { targets } from "../../fuzz/targets.ts";
 import { Random } from "../../support/random.ts";
+import { randomRuns } from "../../support/runs.ts";
 
-const INPUTS = 10_000;
+const INPUTS = randomRuns(10_000);
 
 function failIfFound({ finding }: CampaignResult, seed: number): void {
   if (finding === undefined) return;
