@@ -52,7 +52,7 @@ export interface UnixAddress {
   readonly port?: undefined;
 }
 
-/** Names a socket of any kind: by host and port, or by the path of a Unix socket. */
+/** Names a socket of any kind: by host and port, or by the path of a Unix socket. `"path" in address` tells which. */
 export type SocketAddress = Address | UnixAddress;
 
 /** Holds one UDP datagram that came in. */
