@@ -180,6 +180,12 @@ export class SocketError extends Error {
     kind: SocketErrorKind,
     operation: string,
     reason: string,
+    options?: SocketErrorOptions,
+  );
+  constructor(
+    kind: SocketErrorKind,
+    operation: string,
+    reason: string,
     options: SocketErrorOptions = {},
   ) {
     const { address, code, permission, bytesSent } = options;

@@ -139,7 +139,7 @@ export interface CloseOptions extends OperationOptions {
   linger?: number;
   /**
    * Milliseconds without a byte leaving after which the close gives up the bytes that wait, from 0 to `Infinity`. Linux
-   * takes bytes in steps of up to 1.4 MB: your slowest peer should need less time for that. It is late by at most a quarter of the shorter of this and `firstByteTimeout`.
+   * takes bytes in steps of up to 1.4 MB: your slowest peer should need less time for that.
    *
    * @default {30000}
    */
@@ -666,7 +666,7 @@ export interface ServeOptions<A extends SocketAddress = Address> {
    * what was sent before; without it, a client that takes nothing has 30 seconds then.
    *
    * Sent bytes move in steps: Linux takes more after a third of its buffer is free, up to 1.4 MB. Your slowest client
-   * should need less time for that.
+   * should need less time for that. It is late by at most a quarter of the shorter of this and `firstByteTimeout`.
    *
    * @default {Infinity}
    */
@@ -958,8 +958,11 @@ export interface Link<A extends SocketAddress = Address> extends AsyncDisposable
 }
 
 /**
- * Opens sockets. A program that takes one as an argument also runs on a network in memory. The module itself is one (`import * as sockets`), and `memoryNetwork` of `@aivi/sockets/testing` gives others.
- * All other functions work on the handles of any network.
+ * Opens sockets. A program that takes one as an argument also runs on a network in memory. The module itself is one
+ * (`import * as sockets`), and `memoryNetwork` of `@aivi/sockets/testing` gives others.
+ *
+ * All other functions work on the handles of any network, with one exception: `joinMulticast` is `Unsupported` on a
+ * network in memory. So are the paths of Unix sockets.
  *
  * @example A program that does not care which network it runs on
  * ```ts
@@ -982,8 +985,16 @@ export interface Link<A extends SocketAddress = Address> extends AsyncDisposable
 export interface Network {
   /** Listens on a TCP port, as `listen` does. */
   listen(address: Address, options?: ListenOptions): Promise<Listener>;
+  /** Listens on a Unix socket, as `listen` does. */
+  listen(address: UnixAddress, options?: UnixListenOptions): Promise<Listener<UnixAddress>>;
+  /** Listens on an address of either kind, as `listen` does. */
+  listen(address: SocketAddress, options?: TcpOptions): Promise<Listener<SocketAddress>>;
   /** Connects to a TCP port, as `connect` does. */
   connect(address: Address, options?: ConnectOptions): Promise<Connection>;
+  /** Connects to a Unix socket, as `connect` does. */
+  connect(address: UnixAddress, options?: ConnectOptions): Promise<Connection<UnixAddress>>;
+  /** Connects to an address of either kind, as `connect` does. */
+  connect(address: SocketAddress, options?: ConnectOptions): Promise<Connection<SocketAddress>>;
   /** Binds a UDP port, as `bindUdp` does. */
   bindUdp(address: Address, options?: BindUdpOptions): Promise<UdpSocket>;
 }

@@ -18,6 +18,15 @@ function escaped(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
+/**
+ * Quotes the message of what a caller's own function threw, to follow a reason: `: "no type"`. Gives nothing for a value
+ * without a message.
+ */
+export function quoteMessage(thrown: unknown): string {
+  const message: unknown = thrown instanceof Error ? thrown.message : thrown;
+  return typeof message === "string" && message !== "" ? `: ${quote(message)}` : "";
+}
+
 /** Describes a value for a message about it. */
 export function describe(value: unknown): string {
   if (typeof value === "string") return quote(value);

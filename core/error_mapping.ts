@@ -1,5 +1,6 @@
 import { SocketError, type SocketErrorKind } from "../errors.ts";
 import type { SocketAddress } from "../types.ts";
+import { quoteMessage } from "./arguments.ts";
 import { tlsMeaning } from "./tls_meaning.ts";
 
 /** The kind and the reason of an error of the system. */
@@ -167,7 +168,8 @@ export function fromCodec(
   address: SocketAddress | undefined,
 ): SocketError {
   if (!(error instanceof SocketError)) {
-    return new SocketError("Other", operation, "the codec failed", { address, cause: error });
+    const reason = `the codec failed${quoteMessage(error)}`;
+    return new SocketError("Other", operation, reason, { address, cause: error });
   }
   const known = address === undefined || error.address !== undefined;
   return known && error.operation === operation ? error : rewrap(error, operation, { address });
