@@ -683,8 +683,11 @@ export interface ServeOptions<A extends SocketAddress = Address> {
   /**
    * Called with each failure: what a handler threw, connections that a timeout ended (`TimedOut`) or that had no valid PROXY
    * header, answers that a client did not take before its connection was closed, what `onRefused` threw, and, without a
-   * connection, a system that is out of descriptors. Without `onError`, a line on standard error says it, and never
-   * quotes what was sent or received. If `onError` throws or rejects, a line there says so.
+   * connection, a system that is out of descriptors. If `onError` throws or rejects, standard error says so.
+   *
+   * Without `onError`, a line on standard error has the kind of an error of this package. It quotes nothing that was sent
+   * or received. Any other error that a handler threw is written with its message, on one line, and its stack: give
+   * `onError` if the messages of your program must not be there.
    *
    * It is not called for what handlers throw because one of their signals or the server ended their work, nor of refused
    * connections, nor of a trusted proxy that connects and says nothing, as health checks do.

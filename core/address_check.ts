@@ -6,6 +6,7 @@ import {
   invalidInput,
   quote,
   readArguments,
+  UNSEEN,
 } from "./arguments.ts";
 import { checkPath, formatUnixPath } from "./unix_path.ts";
 import { formatHostPort, ipFamily, isMapped, unmapIPv4, withoutZone } from "./ip_address.ts";
@@ -31,9 +32,6 @@ export function toUnixAddress(path: string): UnixAddress {
 export function isNamed(address: SocketAddress): boolean {
   return address.host === undefined ? address.path !== "" : address.host !== "";
 }
-
-/** Characters of a path that would break a line, or change a terminal. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** Writes the address of a peer for a line of a log. A peer may have any path, so it is not checked. */
 export function describeAddress(address: SocketAddress): string {
