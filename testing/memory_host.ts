@@ -73,10 +73,14 @@ export class MemoryHost implements Backend, AcceptingHost {
     this.#datagrams = new PortTable(world.ports, ({ settings }) => settings.reuseAddress);
     // An address of a kind gives handles whose addresses are of that kind.
     this.network = {
-      listen: ((address: SocketAddress, options) =>
-        openListener(address, options, this)) as Network["listen"],
-      connect: ((address: SocketAddress, options) =>
-        openConnection(this, address, options)) as Network["connect"],
+      listen:
+        ((address: SocketAddress, options) => openListener(address, options, this)) as Network[
+          "listen"
+        ],
+      connect:
+        ((address: SocketAddress, options) => openConnection(this, address, options)) as Network[
+          "connect"
+        ],
       bindUdp: (address, options) => openUdpSocket(this, address, options),
     };
   }
