@@ -134,6 +134,10 @@ function hostProblem(host: string): string | undefined {
 function findHostProblem(host: string): string | undefined {
   if (host === "") return "host is empty, name an address or a host";
   if (host.startsWith("[")) return `host ${quote(host)} has brackets, write the address without`;
+  if (host.includes("/") && !host.includes("%")) {
+    const part = host.includes("://") ? "a scheme" : "a slash";
+    return `host ${quote(host)} has ${part}, write the host alone`;
+  }
   if (host.includes(":")) return findIPv6Problem(host);
   if (host.includes("%")) return `host ${quote(host)} has a zone, which only IPv6 addresses have`;
   const name = host.endsWith(".") ? host.slice(0, -1) : host;
@@ -156,8 +160,9 @@ function findIPv6Problem(host: string): string | undefined {
   if (ipFamily(host) === 6) return undefined;
   const plain = withoutZone(host);
   if (plain === host || ipFamily(plain) === 0) {
-    const hint = /^[^:]+:\d+$/.test(host) ? ", and a port goes into port" : "";
-    return `host ${quote(host)} is not an IPv6 address${hint}`;
+    return /^[^:]+:\d+$/.test(host)
+      ? `host ${quote(host)} has a port, and a port goes into port`
+      : `host ${quote(host)} is not an IPv6 address`;
   }
   return isMapped(plain)
     ? `host ${quote(host)} has a zone, which IPv4 addresses do not have`
