@@ -478,7 +478,7 @@ export interface Transport {
 }
 
 /**
- * Accepts transports. At most one `accept` is under way at a time, and `close` is called once. `close` must make a
+ * Accepts transports. A `Deno.Listener` does. At most one `accept` is under way at a time, and `close` is called once. `close` must make a
  * pending `accept` end.
  */
 export interface TransportListener<A extends SocketAddress = SocketAddress> {
@@ -488,6 +488,8 @@ export interface TransportListener<A extends SocketAddress = SocketAddress> {
   close(): void | Promise<void>;
   /** The address that it listens on, if it has one. */
   readonly address?: A;
+  /** The same as a listener of the runtime gives it, for one without `address`. */
+  readonly addr?: TransportAddress;
   /** Lets a pending `accept` keep the process alive again, after `unref`. */
   ref?(): void;
   /** Lets the process end although an `accept` is pending. It is left out, with `ref`, if the listener cannot. */

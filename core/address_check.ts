@@ -18,7 +18,7 @@ export function toAddress(host: string, port: number): Address {
 
 /** Makes an address of a transport's. A Unix socket has a path, which is empty if it has no name. */
 export function toSocketAddress(address: TransportAddress | undefined): SocketAddress {
-  return address?.transport === "unix"
+  return address?.transport === "unix" || address?.transport === "unixpacket"
     ? toUnixAddress(address.path ?? "")
     : fromRuntimeAddress(address);
 }
