@@ -169,8 +169,8 @@ export class SocketError extends Error {
   /** The permission to grant if one is missing; `Deno.permissions.request` takes it. */
   declare readonly permission?: NetPermission | PathPermission;
   /**
-   * Bytes of a send that are known to have left. It is there if the send was handed to the runtime or was lost with its
-   * connection, and missing if nothing of it was sent and the connection goes on.
+   * Bytes of a send that are known to have left: 0 if the connection broke or was closed while the send waited. It is
+   * missing if the send changed nothing. In an error of `close` it counts all sends of the connection.
    */
   declare readonly bytesSent?: number;
   /** True if the same call has a chance later. It says nothing about another connection. */
