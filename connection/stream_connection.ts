@@ -402,9 +402,10 @@ export class StreamConnection implements Connection<SocketAddress> {
   }
 
   /** Shows the state that a reader of a log wants, and not the machinery. */
-  [Symbol.for("Deno.customInspect")](
-    inspect: (value: unknown, options: unknown) => string,
+  [Symbol.for("nodejs.util.inspect.custom")](
+    _depth: number,
     options: unknown,
+    inspect: (value: unknown, options: unknown) => string,
   ): string {
     const { localAddress, remoteAddress, bytesSent, bytesReceived } = this;
     const shown = inspect({ localAddress, remoteAddress, bytesSent, bytesReceived }, options);

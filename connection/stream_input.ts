@@ -81,7 +81,8 @@ export class StreamInput {
   }
 
   #onReadBehind(bytes: Uint8Array, count: number | null): void | Promise<void> {
-    if (count === null || this.#state.phase !== "open") return this.#onRead(count);
+    if (count === null) return this.#onRead(null);
+    if (this.#state.phase !== "open") return this.#onReadAfterEnd(bytes.subarray(0, count));
     this.#reading = false;
     this.buffer.append(bytes.subarray(0, count), this.#state.bytesReceived);
     this.#consumer.onInput();
@@ -96,11 +97,7 @@ export class StreamInput {
   readonly #onRead = (count: number | null): void | Promise<void> => {
     if (count === null) return this.confirmEnd(() => this.#onReadNull());
     if (this.#state.phase !== "open") {
-      if (this.#heir !== undefined) {
-        return this.#heir({ bytes: this.buffer.room().subarray(0, count) });
-      }
-      this.#onDiscarded?.();
-      return this.endRead();
+      return this.#onReadAfterEnd(this.buffer.room().subarray(0, count));
     }
     this.#reading = false;
     this.buffer.filled(count);
@@ -108,11 +105,19 @@ export class StreamInput {
   };
 
   readonly #onChunk = (bytes: Uint8Array<ArrayBuffer> | null): void | Promise<void> => {
-    if (bytes === null || this.#state.phase !== "open") return this.#onRead(bytes && bytes.length);
+    if (bytes === null) return this.#onRead(null);
+    if (this.#state.phase !== "open") return this.#onReadAfterEnd(bytes);
     this.#reading = false;
     this.buffer.adopt(bytes);
     this.#consumer.onInput();
   };
+
+  /** Gives bytes to the heir, or drops them: the read began before this side closed or handed the transport over. */
+  #onReadAfterEnd(bytes: Uint8Array): void {
+    if (this.#heir !== undefined) return this.#heir({ bytes });
+    this.#onDiscarded?.();
+    this.endRead();
+  }
 
   #onReadNull(): void {
     if (this.#heir !== undefined) return this.#heir({ bytes: null });

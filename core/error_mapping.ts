@@ -1,7 +1,7 @@
 import { SocketError, type SocketErrorKind } from "../errors.ts";
 import type { SocketAddress } from "../types.ts";
 import { quoteMessage, UNSEEN } from "./arguments.ts";
-import { tlsMeaning } from "./tls_meaning.ts";
+import { isTlsCode, tlsMeaning } from "./tls_meaning.ts";
 
 /** The kind and the reason of an error of the system. */
 type Meaning = readonly [kind: SocketErrorKind, reason: string];
@@ -148,7 +148,8 @@ export function toSocketError(
   const { name, message } = error instanceof Error ? error : { name: "", message: textOf(error) };
   const code = errorCode(error, message);
   const [kind, reason] = meaning(code, name, message, operation, context.address);
-  return new SocketError(kind, operation, reason, { ...context, code, cause: error });
+  const shown = code === undefined || isTlsCode(code) ? undefined : code;
+  return new SocketError(kind, operation, reason, { ...context, code: shown, cause: error });
 }
 
 /** Writes what was thrown, which may be anything: a symbol, or an object without a prototype. */

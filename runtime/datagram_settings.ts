@@ -2,6 +2,7 @@ import { ipFamily, octetsOf } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
 import type { Address } from "../types.ts";
 import type { DatagramSettings, MulticastGroup } from "./backend.ts";
+import { onDeno } from "./permissions.ts";
 
 /** `IP_MULTICAST_TTL` and `IPV6_MULTICAST_HOPS` of a new socket. */
 const DEFAULT_MULTICAST_TTL = 1;
@@ -71,7 +72,7 @@ export function checkNodeGroup(
     if (source !== undefined) throw noIPv6Source(address);
   } else if (bound.host.includes(":")) {
     const reason = "an IPv6 socket of node:dgram cannot join an IPv4 group: bind another socket " +
-      `to 0.0.0.0, or ${USE_DENO}`;
+      `to 0.0.0.0${onDeno ? `, or ${USE_DENO}` : ""}`;
     throw unsupported("joinMulticast", reason, address);
   }
 }

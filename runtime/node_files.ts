@@ -1,4 +1,6 @@
 import fs from "node:fs";
+import type { UnixListenSettings } from "./backend.ts";
+import type { NodeScope } from "./node_permissions.ts";
 import type { SocketFiles } from "./socket_files.ts";
 
 const { process } = globalThis as unknown as { process: { umask(mask: number): number } };
@@ -24,6 +26,12 @@ export const nodeFiles: SocketFiles = {
     }
   },
 };
+
+/** Returns the permissions of Node for the file of a listener. To bind and to connect takes only that for the net. */
+export function fileScopes({ mode, replaceStale }: UnixListenSettings): readonly NodeScope[] {
+  if (replaceStale) return ["fs.read", "fs.write"];
+  return mode === undefined ? [] : ["fs.write"];
+}
 
 /**
  * Gives an error of bind(2) the code of the system. libuv says EACCES instead of ENOENT if the directory of a path is

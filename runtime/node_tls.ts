@@ -1,4 +1,5 @@
 import type { Buffer } from "node:buffer";
+import process from "node:process";
 import {
   checkServerIdentity,
   connect,
@@ -11,6 +12,9 @@ import { type DuplexOwner, GatedDuplex, turn } from "./gated_duplex.ts";
 
 /** Bytes of a write that are encrypted at once: more would wait encrypted for a peer that does not read. */
 const LARGEST_WRITE_BYTES = 64 * 1024;
+
+/** True on Bun, which ends both directions of a session at the peer's `close_notify`, and takes writes all the same. */
+const endsBothDirections = "bun" in process.versions;
 
 /** Settings of one TLS session. */
 export interface NodeTlsSettings {
@@ -210,6 +214,7 @@ export class NodeTls implements Transport, DuplexOwner {
 
   #onEnd(): void {
     this.#peerEnded = true;
+    if (endsBothDirections) this.#failWriting(brokenPipe());
     this.#handshake.reject(endedEarly());
     this.#answer();
   }
@@ -283,7 +288,9 @@ export class NodeTls implements Transport, DuplexOwner {
       : bytes;
     return new Promise((resolve, reject) => {
       const write = this.#write = { reject };
-      this.#socket.write(part, (error) => {
+      this.#socket.write(part, async (error) => {
+        // Bun calls back before the stream below has taken anything.
+        if (error == null && this.#duplex.writableLength > 0) await this.#duplex.waitWritten();
         if (this.#write !== write) return;
         this.#write = undefined;
         if (error == null) resolve(part.length);
@@ -349,6 +356,11 @@ function truncated(): Error {
 
 function endedEarly(): Error {
   return namedError("UnexpectedEof", "the peer ended during the handshake");
+}
+
+/** The error that the system has for a write after the end. */
+function brokenPipe(): Error {
+  return Object.assign(new Error("the session has ended"), { code: "EPIPE" });
 }
 
 function closedError(): Error {

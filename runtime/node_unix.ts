@@ -4,7 +4,7 @@ import { isAbstract } from "../core/unix_path.ts";
 import type { Transport, TransportAddress, TransportListener, UnixAddress } from "../types.ts";
 import type { UnixListenSettings } from "./backend.ts";
 import { explainNodeFailure } from "./node_errors.ts";
-import { nodeFiles, restoreCode } from "./node_files.ts";
+import { fileScopes, nodeFiles, restoreCode } from "./node_files.ts";
 import { NodeListener, SERVER_OPTIONS } from "./node_listener.ts";
 import { checkPermission } from "./node_permissions.ts";
 import { NodeSocket, openSocket } from "./node_socket.ts";
@@ -17,18 +17,14 @@ const UNNAMED: TransportAddress = { transport: "unix", path: null };
 /** Listens on a Unix socket with `node:net`, in place of a stale one if the settings say so. */
 export async function listenUnix(
   address: UnixAddress,
-  { mode, replaceStale }: UnixListenSettings,
+  { mode, ...settings }: UnixListenSettings,
 ): Promise<TransportListener<UnixAddress>> {
   const { path } = address;
-  checkPermission("listen", address, [
-    ...replaceStale && !isAbstract(path) ? ["fs.read", "fs.write"] as const : [],
-    ...mode !== undefined && !replaceStale ? ["fs.write"] as const : [],
-  ]);
+  const replaceStale = settings.replaceStale && !isAbstract(path);
+  checkPermission("listen", address, fileScopes({ mode, replaceStale }));
   const server = createServer(SERVER_OPTIONS);
   try {
-    if (replaceStale && !isAbstract(path)) {
-      await removeStale(nodeFiles, path, () => isRefused(path));
-    }
+    if (replaceStale) await removeStale(nodeFiles, path, () => isRefused(path));
     await bind(server, path, mode);
     return new NodeUnixListener(server, path);
   } catch (error) {

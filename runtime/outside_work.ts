@@ -1,3 +1,6 @@
+import { onDeno } from "./permissions.ts";
+import { platform } from "./platform.ts";
+
 /** Functions of the global object that begin work outside of the program's own code. */
 const GLOBAL_FUNCTIONS = ["fetch"];
 const GLOBAL_CLASSES = [
@@ -10,8 +13,8 @@ const GLOBAL_CLASSES = [
   "Worker",
 ];
 const WEB_ASSEMBLY = ["compile", "compileStreaming", "instantiate", "instantiateStreaming"];
-/** Functions of the runtime that are not asynchronous themselves and give something that is. */
-const RUNTIME_FUNCTIONS = [
+/** Functions of Deno that are not asynchronous themselves and give something that is. */
+const DENO_FUNCTIONS = [
   "Command",
   "HttpClient",
   "createHttpClient",
@@ -21,6 +24,29 @@ const RUNTIME_FUNCTIONS = [
   "readDir",
   "serve",
   "watchFs",
+];
+
+const BUN_ASYNC_FUNCTIONS = ["build", "connect", "openInEditor", "sleep", "udpSocket", "write"];
+/** Functions and classes of Bun that give something asynchronous. */
+const BUN_FUNCTIONS = [
+  "$",
+  "RedisClient",
+  "S3Client",
+  "SQL",
+  "Terminal",
+  "cron",
+  "file",
+  "listen",
+  "serve",
+  "spawn",
+];
+/** The functions of this package's platform, which on Node and Bun no replaced function of the runtime would stop. */
+const PLATFORM_FUNCTIONS: readonly (keyof typeof platform)[] = [
+  "listen",
+  "connect",
+  "listenUnix",
+  "connectUnix",
+  "bindDatagrams",
 ];
 
 type Table = Record<string, unknown>;
@@ -76,13 +102,21 @@ function methodsOf(owner: unknown, prefix: string, isAsync = true): OutsideFunct
 }
 
 function runtimeFunctions(): OutsideFunction[] {
-  if (typeof Deno === "undefined") return [];
+  const { Bun: bun } = globalThis as unknown as { Bun?: unknown };
+  return onDeno ? denoFunctions() : [
+    ...named(bun, BUN_ASYNC_FUNCTIONS, "Bun.", true),
+    ...named(bun, BUN_FUNCTIONS, "Bun.", false),
+    ...named(platform, PLATFORM_FUNCTIONS, "the platform's ", true),
+  ];
+}
+
+function denoFunctions(): OutsideFunction[] {
   // Some properties are getters that ask for a permission (Deno.mainModule), so only values are looked at.
   const asynchronous = Object.entries(Object.getOwnPropertyDescriptors(Deno))
     .filter(([, { value }]) => isAsyncFunction(value)).map(([name]) => name);
   return [
     ...named(Deno, asynchronous, "Deno.", true),
-    ...named(Deno, RUNTIME_FUNCTIONS, "Deno.", false),
+    ...named(Deno, DENO_FUNCTIONS, "Deno.", false),
   ];
 }
 
@@ -94,8 +128,20 @@ function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null || typeof value === "function";
 }
 
-/** Tells if an own property can be put in place of a function. */
+/** Tells if another value can be put in place of a function. */
 function isReplaceable(owner: object, name: string): boolean {
   const own = Object.getOwnPropertyDescriptor(owner, name);
-  return own === undefined ? Object.isExtensible(owner) : own.configurable === true;
+  if (own === undefined) return Object.isExtensible(owner);
+  return own.configurable === true || own.writable === true;
+}
+
+/** Line of a stack that has the caller of the caller of this function. Before it are the message and both of them. */
+const CALLER_LINE = 3;
+
+/**
+ * Says if the caller of this function was called by Node itself, which compiles the parser of its HTTP client when a
+ * program first looks at `WebSocket`.
+ */
+export function isCalledByNode(): boolean {
+  return new Error().stack?.split("\n")[CALLER_LINE]?.includes("(node:internal/") ?? false;
 }

@@ -3,11 +3,13 @@ import type { SocketError } from "../errors.ts";
 import type { Address, SocketAddress } from "../types.ts";
 import { resolveName } from "./datagram_support.ts";
 import { hasUnstableNet } from "./deno_datagrams.ts";
+import { checkPermission } from "./node_permissions.ts";
 import {
   grantFor,
   hasPermission,
   isDeniedByFlag,
   missingPermissions,
+  onDeno,
   type Permission,
   permissionsFor,
   requestPermission,
@@ -30,6 +32,7 @@ export async function askForPermissions(
   needed: NeededAddresses,
 ): Promise<SocketError | undefined> {
   const { listen, connect, bindUdp, sendTo } = needed;
+  if (!onDeno) return missingOnNode(operation, needed);
   const byName = (address: Address) => !hasUnstableNet() && ipFamily(address.host) === 0;
   const datagrams = [...bindUdp, ...sendTo];
   const direct = [...listen, ...connect, ...datagrams.filter((address) => !byName(address))];
@@ -40,6 +43,21 @@ export async function askForPermissions(
   // node:dgram is given the address behind a name, which may be looked up only now.
   const found = await resolveAll(operation, needed, byName);
   return await ask(operation, [...first, ...found.map(netFor)]);
+}
+
+/** Node has one permission for the net of all hosts, and nobody to ask. */
+function missingOnNode(
+  operation: string,
+  { listen, connect, bindUdp, sendTo }: NeededAddresses,
+): SocketError | undefined {
+  try {
+    for (const address of [...listen, ...connect, ...bindUdp, ...sendTo]) {
+      checkPermission(operation, address);
+    }
+    return undefined;
+  } catch (error) {
+    return error as SocketError;
+  }
 }
 
 /** Returns the addresses behind the names for datagrams, as sockets that are bound as `needed` says would use them. */

@@ -131,9 +131,10 @@ export class KeptLink implements Link<SocketAddress>, AttemptObserver {
   }
 
   /** Shows what a reader of a log wants to know. */
-  [Symbol.for("Deno.customInspect")](
-    inspect: (value: unknown, options: unknown) => string,
+  [Symbol.for("nodejs.util.inspect.custom")](
+    _depth: number,
     options: unknown,
+    inspect: (value: unknown, options: unknown) => string,
   ): string {
     const { state, lastError } = this;
     return `Link ${inspect({ state, lastError }, options)}`;

@@ -10,62 +10,57 @@ import {
   rejects,
   send,
 } from "./connection_calls.ts";
-import type { ConnectionRow } from "./connection_row.ts";
+import { type ConnectionRow, onPair } from "./connection_row.ts";
 import { countedSignal, expect, expectEqual } from "./expectations.ts";
 
 /** Rows about single calls: their options, and calls that overlap. */
 export const CALL_ROWS: readonly ConnectionRow[] = [
   {
     what: "row 5: an empty send is a no-op, and Closed after close",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       await send(pair.near, new Uint8Array(0));
       expectEqual(pair.near.bytesSent, 0);
       await rejects(recv(pair.far, { timeout: 5 }), "TimedOut");
       await Promise.all([close(pair.near), close(pair.far)]);
       await rejects(send(pair.near, new Uint8Array(0)), "Closed");
-    },
+    }),
   },
   {
     what: "row 6: maxBytes 0, -1 and 1.5 fail before any I/O",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       await send(pair.near, new Uint8Array([1, 2, 3]));
       for (const maxBytes of [0, -1, 1.5]) {
         await rejects(recv(pair.far, { maxBytes }), "InvalidInput");
         await rejects(recvInto(pair.far, new Uint8Array(9), { maxBytes }), "InvalidInput");
       }
       expectEqual([...await recvExactly(pair.far, 3)], [1, 2, 3]);
-    },
+    }),
   },
   {
     what: "row 7: a deadline in the past fails with data ready, and takes none",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       await send(pair.near, new Uint8Array([1, 2, 3]));
       expectEqual([...(await recv(pair.far, { maxBytes: 1 }))!], [1]);
       await rejects(recv(pair.far, { timeout: 0 }), "TimedOut");
       await rejects(recvInto(pair.far, new Uint8Array(9), { timeout: 0 }), "TimedOut");
       expectEqual(pair.far.bytesReceived, 1);
       expectEqual([...await recvExactly(pair.far, 2)], [2, 3]);
-    },
+    }),
   },
   {
     what: "row 8: a deadline that comes during a pending call wakes it",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       await rejects(recv(pair.far, { timeout: 1 }), "TimedOut");
       await rejects(recvInto(pair.far, new Uint8Array(9), { timeout: 1 }), "TimedOut");
       const controller = new AbortController();
       const pending = later(recv(pair.far, { signal: controller.signal }));
       controller.abort();
       await rejects(pending, "Aborted");
-    },
+    }),
   },
   {
     what: "row 9: a recv that timed out leaves send usable, and the other way round",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       await rejects(recv(pair.near, { timeout: 1 }), "TimedOut");
       await send(pair.near, new Uint8Array([1]));
       expectEqual([...await recvExactly(pair.far, 1)], [1]);
@@ -74,12 +69,11 @@ export const CALL_ROWS: readonly ConnectionRow[] = [
       expectEqual([...await recvExactly(pair.far, 1)], [2]);
       await send(pair.far, new Uint8Array([3]));
       expectEqual([...await recvExactly(pair.near, 1)], [3]);
-    },
+    }),
   },
   {
     what: "row 10: after timeouts, later receives get every byte in order (1,000 tries)",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       const tries = 1000;
       const received: Uint8Array[] = [];
       const buffer = new Uint8Array(5);
@@ -98,12 +92,11 @@ export const CALL_ROWS: readonly ConnectionRow[] = [
       if (missing > 0) received.push(await recvExactly(pair.far, missing));
       const expected = Array.from({ length: tries }, (_, count) => count & 255);
       expectEqual([...concat(received)], expected);
-    },
+    }),
   },
   {
     what: "row 11: the caller may change its buffer once the call has settled",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       const message = new Uint8Array([1, 2, 3]);
       await send(pair.near, message);
       message.fill(9);
@@ -114,12 +107,11 @@ export const CALL_ROWS: readonly ConnectionRow[] = [
       await send(pair.near, new Uint8Array([4, 5, 6]));
       expectEqual([...await recvExactly(pair.far, 3)], [4, 5, 6]);
       expectEqual([...buffer], [7, 7, 7]);
-    },
+    }),
   },
   {
     what: "row 12: deadlines of 2^53 and Infinity do not overflow, NaN is InvalidInput",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       for (const timeout of [2 ** 53, Infinity, 2 ** 31]) {
         const pending = later(recv(pair.far, { timeout }));
         await send(pair.near, new Uint8Array([1]), { timeout });
@@ -129,12 +121,11 @@ export const CALL_ROWS: readonly ConnectionRow[] = [
         await rejects(recv(pair.far, { timeout }), "InvalidInput");
         await rejects(send(pair.far, new Uint8Array(1), { timeout }), "InvalidInput");
       }
-    },
+    }),
   },
   {
     what: "row 13: an aborted signal rejects before any I/O, its reason in cause",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       const reason = new Error("mine");
       const signal = AbortSignal.abort(reason);
       const calls = [
@@ -147,12 +138,11 @@ export const CALL_ROWS: readonly ConnectionRow[] = [
         expect(cause === reason, "the signal's reason is not the cause");
       }
       await rejects(recv(pair.far, { timeout: 5 }), "TimedOut");
-    },
+    }),
   },
   {
     what: "row 14: 10,000 calls on one signal leave no listener",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       const { signal, listeners } = countedSignal();
       const calls = 10_000;
       const options: RecvOptions = { signal, timeout: 60_000, maxBytes: 1 };
@@ -165,12 +155,11 @@ export const CALL_ROWS: readonly ConnectionRow[] = [
       }
       await rejects(recv(pair.far, { signal, timeout: 1 }), "TimedOut");
       expectEqual(listeners(), 0);
-    },
+    }),
   },
   {
     what: "row 15: an overlapping recv is Busy, and both it and the connection survive",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       const first = later(recv(pair.far));
       await rejects(recv(pair.far), "Busy");
       await rejects(recvInto(pair.far, new Uint8Array(1)), "Busy");
@@ -181,6 +170,6 @@ export const CALL_ROWS: readonly ConnectionRow[] = [
       await send(pair.near, new Uint8Array([2]));
       expectEqual(await into, 1);
       abort(pair.near);
-    },
+    }),
   },
 ];

@@ -1,6 +1,6 @@
 import { concat } from "@std/bytes/concat";
 import { SocketError } from "../errors.ts";
-import type { Connection, SocketAddress } from "../types.ts";
+import type { CloseOptions, Connection, SocketAddress } from "../types.ts";
 import {
   abort,
   close,
@@ -13,7 +13,13 @@ import {
   rejects,
   send,
 } from "./connection_calls.ts";
-import type { ConnectionRow } from "./connection_row.ts";
+import {
+  type ConnectionKind,
+  type ConnectionPair,
+  type ConnectionRow,
+  onPair,
+  onReset,
+} from "./connection_row.ts";
 import { expect, expectEqual } from "./expectations.ts";
 
 /** More bytes than the buffers between two ends hold. */
@@ -38,8 +44,7 @@ async function sendUntilBroken(connection: Connection<SocketAddress>): Promise<S
 export const ENDING_ROWS: readonly ConnectionRow[] = [
   {
     what: "row 17: close wakes a pending recv with Closed and flushes pending sends",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       const receiving = later(rejects(recv(pair.near), "Closed"));
       const sends = [1, 2, 3].map((value) =>
         later(send(pair.near, new Uint8Array(300_000).fill(value)))
@@ -50,12 +55,11 @@ export const ENDING_ROWS: readonly ConnectionRow[] = [
       await Promise.all([...sends, close(pair.far), closing]);
       expectEqual(received.length, 900_000);
       expectEqual([received[0], received[300_000], received[899_999]], [1, 2, 3]);
-    },
+    }),
   },
   {
     what: "row 17: abort wakes all with Closed, sends with bytesSent",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       const receiving = later(rejects(recv(pair.near), "Closed"));
       const sends = [TOO_MUCH, 10].map((length) =>
         later(rejects(send(pair.near, new Uint8Array(length)), "Closed"))
@@ -67,62 +71,48 @@ export const ENDING_ROWS: readonly ConnectionRow[] = [
       }
       await rejects(recv(pair.near), "Closed");
       await rejects(send(pair.near, new Uint8Array(1)), "Closed");
-    },
+    }),
   },
   {
     what: "row 17: close towards a peer that never reads ends",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       const sending = later(rejects(send(pair.near, new Uint8Array(TOO_MUCH)), "Closed"));
       const error = await rejects(close(pair.near, { linger: 0, flushTimeout: 100 }), "TimedOut");
       expectEqual(error.retryable, false);
       expect((await sending).bytesSent! < TOO_MUCH, "the peer has taken more than it could");
-    },
+    }),
   },
   {
     what: "row 18: close, closeWrite and dispose three times are fine",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       for (let time = 0; time < 3; time++) await closeWrite(pair.near);
       const far = later(close(pair.far));
       for (let time = 0; time < 3; time++) await close(pair.near);
       await far;
       for (let time = 0; time < 3; time++) await pair.near[Symbol.asyncDispose]();
       for (let time = 0; time < 3; time++) abort(pair.near);
-    },
+    }),
   },
   {
     what: "row 19: a cancelled close still closes",
-    async run(kind) {
+    async run(kind, random) {
       for (const options of [{ timeout: 0 }, { signal: AbortSignal.abort() }, { timeout: 5 }]) {
-        await using pair = await kind.makePair();
-        const error = await close(pair.near, options).catch((error) => error);
-        const isCancelled = error instanceof SocketError &&
-          ["Aborted", "TimedOut"].includes(error.kind);
-        expect(isCancelled, `the close ended with ${String(error)}`);
-        await rejects(recv(pair.near), "Closed");
-        const end = await recv(pair.far).catch((error) => error.kind);
-        // TLS tells a connection that was dropped from one that was closed in order. Tickets that the one side has not
-        // read make the system reset the other one.
-        const tells = kind.endsWithTruncation && ["UnexpectedEof", "ConnectionReset"].includes(end);
-        expect(end === null || tells, `the peer got ${end}`);
+        await onPair((pair) => checkCancelledClose(pair, options, kind))(kind, random);
       }
     },
   },
   {
     what: "row 19: a close with a pending recv ends the stream for the peer",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       const receiving = later(rejects(recv(pair.near), "Closed"));
       const closing = later(close(pair.near));
       expectEqual(await recv(pair.far), null);
       await Promise.all([receiving, close(pair.far), closing]);
-    },
+    }),
   },
   {
     what: "row 20: closeWrite gives the peer the data, then the end; we still receive",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       const sending = later(send(pair.near, new Uint8Array([1, 2])));
       const ending = later(closeWrite(pair.near));
       expectEqual([...await recvExactly(pair.far, 2)], [1, 2]);
@@ -131,12 +121,11 @@ export const ENDING_ROWS: readonly ConnectionRow[] = [
       await send(pair.far, new Uint8Array([3]));
       expectEqual([...await recvExactly(pair.near, 1)], [3]);
       await rejects(send(pair.near, new Uint8Array([4])), "Closed");
-    },
+    }),
   },
   {
     what: "row 21: the end of stream repeats",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       await send(pair.near, new Uint8Array([1]));
       await closeWrite(pair.near);
       expectEqual([...await recvExactly(pair.far, 1)], [1]);
@@ -146,12 +135,11 @@ export const ENDING_ROWS: readonly ConnectionRow[] = [
       }
       await send(pair.far, new Uint8Array([2]));
       expectEqual([...await recvExactly(pair.near, 1)], [2]);
-    },
+    }),
   },
   {
     what: "row 21: after BrokenPipe, recv still gives what waits, then the end",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       await send(pair.far, new Uint8Array([1, 2, 3]));
       await closeWrite(pair.far);
       const far = close(pair.far, { linger: 0 });
@@ -161,13 +149,12 @@ export const ENDING_ROWS: readonly ConnectionRow[] = [
       expectEqual([...await recvExactly(pair.near, 3)], [1, 2, 3]);
       expectEqual(await recv(pair.near), null);
       await rejects(send(pair.near, new Uint8Array(1)), "BrokenPipe");
-    },
+    }),
   },
   {
     what: "row 21: broken stays broken",
     resets: true,
-    async run(kind) {
-      await using stream = await kind.makeReset();
+    run: onReset(async (stream) => {
       await stream.reset(new Uint8Array(0));
       for (let time = 0; time < 3; time++) {
         await rejects(recv(stream.near), "ConnectionReset");
@@ -176,24 +163,22 @@ export const ENDING_ROWS: readonly ConnectionRow[] = [
       }
       await close(stream.near);
       await rejects(recv(stream.near), "Closed");
-    },
+    }),
   },
   {
     what: "row 22: closeWrite after the peer's reset is fine or says that the peer is gone",
     resets: true,
-    async run(kind) {
-      await using stream = await kind.makeReset();
+    run: onReset(async (stream) => {
       await stream.reset(new Uint8Array(0));
       const error = await closeWrite(stream.near).catch((error) => error);
       const isGone = [undefined, "ConnectionReset", "BrokenPipe"].includes(error?.kind);
       expect(isGone, `closeWrite ended with ${String(error)}`);
-    },
+    }),
   },
   {
     what: "row 23: data that arrived before a reset is readable, then ConnectionReset",
     resets: true,
-    async run(kind) {
-      await using stream = await kind.makeReset();
+    run: onReset(async (stream) => {
       await stream.reset(new Uint8Array([1, 2, 3]));
       const received: Uint8Array[] = [];
       let error: unknown;
@@ -204,6 +189,22 @@ export const ENDING_ROWS: readonly ConnectionRow[] = [
       }
       expectEqual((error as SocketError).kind, "ConnectionReset");
       expectEqual([...concat(received)], [1, 2, 3]);
-    },
+    }),
   },
 ];
+
+async function checkCancelledClose(
+  { near, far }: ConnectionPair,
+  options: CloseOptions,
+  { endsWithTruncation }: ConnectionKind,
+): Promise<void> {
+  const error = await close(near, options).catch((error) => error);
+  const isCancelled = error instanceof SocketError && ["Aborted", "TimedOut"].includes(error.kind);
+  expect(isCancelled, `the close ended with ${String(error)}`);
+  await rejects(recv(near), "Closed");
+  const end = await recv(far).catch((error) => error.kind);
+  // TLS tells a connection that was dropped from one that was closed in order. Tickets that the one side has not read
+  // make the system reset the other one.
+  const tells = endsWithTruncation && ["UnexpectedEof", "ConnectionReset"].includes(end);
+  expect(end === null || tells, `the peer got ${end}`);
+}

@@ -38,3 +38,31 @@ export interface ConnectionRow {
   readonly resets?: boolean;
   run(kind: ConnectionKind, random: RowRandom): Promise<void>;
 }
+
+type PairTest = (pair: ConnectionPair, random: RowRandom, kind: ConnectionKind) => Promise<void>;
+
+/** Makes the test of a row that needs one pair, which is dropped at the end. Node 22 has no `await using`. */
+export function onPair(test: PairTest): ConnectionRow["run"] {
+  return async (kind, random) => {
+    const pair = await kind.makePair();
+    try {
+      await test(pair, random, kind);
+    } finally {
+      await pair[Symbol.asyncDispose]();
+    }
+  };
+}
+
+/** Makes the test of a row that needs one stream whose peer resets. */
+export function onReset(
+  test: (stream: ResettableConnection) => Promise<void>,
+): ConnectionRow["run"] {
+  return async (kind) => {
+    const stream = await kind.makeReset();
+    try {
+      await test(stream);
+    } finally {
+      await stream[Symbol.asyncDispose]();
+    }
+  };
+}

@@ -2,7 +2,7 @@ import { concat } from "@std/bytes/concat";
 import { equals } from "@std/bytes/equals";
 import type { Connection, SocketAddress } from "../types.ts";
 import { close, closeWrite, later, recv, recvAll, recvExactly, send } from "./connection_calls.ts";
-import type { ConnectionRow, RowRandom } from "./connection_row.ts";
+import { type ConnectionRow, onPair, type RowRandom } from "./connection_row.ts";
 import { expect, expectEqual } from "./expectations.ts";
 
 const OTHER_BYTES = "other bytes came than were sent";
@@ -35,8 +35,7 @@ async function sendInPieces(
 export const TRANSFER_ROWS: readonly ConnectionRow[] = [
   {
     what: "row 1: 1 MiB in random pieces, then close: identical bytes, then the end",
-    async run(kind, random) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair, random) => {
       const sent = bulk(random, MEBIBYTE);
       const received = later(recvAll(pair.far));
       await sendInPieces(pair.near, sent, random, 60_000);
@@ -46,12 +45,11 @@ export const TRANSFER_ROWS: readonly ConnectionRow[] = [
       await Promise.all([closing, close(pair.far)]);
       expectEqual(pair.near.bytesSent, MEBIBYTE);
       expectEqual(pair.far.bytesReceived, MEBIBYTE);
-    },
+    }),
   },
   {
     what: "row 2: 1,000 ping-pongs count correctly",
-    async run(kind) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair) => {
       const echo = later((async () => {
         for (let count = 0; count < 1000; count++) {
           const [high, low] = await recvExactly(pair.far, 2);
@@ -64,12 +62,11 @@ export const TRANSFER_ROWS: readonly ConnectionRow[] = [
         expectEqual(high << 8 | low, count);
       }
       await echo;
-    },
+    }),
   },
   {
     what: "row 3: 1 MiB each way at once, in pieces of at most 16 KiB",
-    async run(kind, random) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair, random) => {
       const there = bulk(random, MEBIBYTE);
       const back = bulk(random, MEBIBYTE);
       const [, , atFar, atNear] = await Promise.all([
@@ -79,12 +76,11 @@ export const TRANSFER_ROWS: readonly ConnectionRow[] = [
         recvAll(pair.near),
       ]);
       expect(equals(atFar, there) && equals(atNear, back), OTHER_BYTES);
-    },
+    }),
   },
   {
     what: "row 4: send resolves only when all its bytes were taken, with a slow reader",
-    async run(kind, random) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair, random) => {
       // This is far more than both ends' buffers hold, so the send has to wait.
       const bytes = bulk(random, 16 * MEBIBYTE);
       let resolved = false;
@@ -99,12 +95,11 @@ export const TRANSFER_ROWS: readonly ConnectionRow[] = [
       const rest = await recvExactly(pair.far, bytes.length - MEBIBYTE);
       await sending;
       expect(equals(concat([first, rest]), bytes), OTHER_BYTES);
-    },
+    }),
   },
   {
     what: "row 15: overlapping sends arrive in call order, each whole",
-    async run(kind, random) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair, random) => {
       const messages = Array.from(
         { length: 500 },
         (_, index) =>
@@ -114,12 +109,11 @@ export const TRANSFER_ROWS: readonly ConnectionRow[] = [
       const received = later(recvExactly(pair.far, expected.length));
       await Promise.all(messages.map((message) => send(pair.near, message)));
       expect(equals(await received, expected), OTHER_BYTES);
-    },
+    }),
   },
   {
     what: "row 16: recv, send, deadlines and getters at once stay in step",
-    async run(kind, random) {
-      await using pair = await kind.makePair();
+    run: onPair(async (pair, random) => {
       const bytes = bulk(random, 100 * 1000);
       const sending = later((async () => {
         for (let start = 0; start < bytes.length; start += 1000) {
@@ -138,6 +132,6 @@ export const TRANSFER_ROWS: readonly ConnectionRow[] = [
       }
       await sending;
       expect(equals(concat(received), bytes), OTHER_BYTES);
-    },
+    }),
   },
 ];

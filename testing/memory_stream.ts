@@ -27,6 +27,10 @@ class Acknowledgements implements PacketSender {
   onHeld(): void {
     // A peer that hears nothing asks again.
   }
+
+  onPassing(): void {
+    // It waits for nothing.
+  }
 }
 
 /** One end of a TCP connection, as a kernel and the runtime have it. */
@@ -68,7 +72,10 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
   readonly #acknowledgements: PacketSender = new Acknowledgements();
   #pendingRead: Pending<number | null> | undefined;
   #finReceived = false;
+  /** Time at which the peer was heard last: its packets count, and its acknowledgements (ms). */
   #lastHeard: number;
+  /** True if a packet of this end is held. */
+  #isHeld = false;
 
   /** The error that the next call reports, once. */
   #error: SystemErrorCode | undefined;
@@ -183,21 +190,27 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
     // The kernel asks for room as it sends data again, and gives up as late.
     if (this.#waitingBytes > 0) this.#giveUpAt(clock.now() + GIVE_UP_MS);
     if (!this.keepAlive) return;
-    const silentSince = Math.max(this.#lastHeard + KEEPALIVE_MS, clock.now());
-    this.#giveUpAt(silentSince + KEEPALIVE_PROBES_MS);
+    // The kernel has probed the peer after each such time, and was answered until now.
+    const times = Math.max(1, Math.ceil((clock.now() - this.#lastHeard) / KEEPALIVE_MS));
+    const probedAt = this.#lastHeard + times * KEEPALIVE_MS;
+    this.#giveUpAt(probedAt + KEEPALIVE_PROBES_MS, true);
   }
 
   onHeld(): void {
+    this.#isHeld = true;
     if (!this.#gone) this.#giveUpAt(this.host.world.clock.now() + GIVE_UP_MS);
   }
 
   /** Notes that packets pass again. */
   onPassing(): void {
+    this.#isHeld = false;
     for (const timer of this.#timers.splice(0)) this.host.world.clock.cancel(timer);
   }
 
-  #giveUpAt(time: number): void {
+  #giveUpAt(time: number, isProbe = false): void {
     const fire = () => {
+      // While data waits for its acknowledgement, the kernel does not probe.
+      if (isProbe && (this.#isHeld || this.#waitingBytes > 0)) return;
       // The kernel of a frozen machine gives nothing up.
       if (!this.host.frozen) this.#break("ETIMEDOUT");
     };
@@ -349,6 +362,8 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
     this.#outstanding += bytes.length;
     this.#wire.send(bytes.length + HEADER_BYTES, this, () => {
       this.host.world.trace.addBytes(this.#label, this.#peerLabel, "data", bytes);
+      // Its acknowledgement takes no time.
+      this.#lastHeard = this.host.world.clock.now();
       peer.#onSegment(bytes);
     });
   }
@@ -412,9 +427,10 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
     const isUnread = this.#unreadBytes > 0;
     this.#unread.length = this.#unreadBytes = 0;
     this.#endSending();
-    if (!isUnread) return;
-    this.#sendReset();
-    this.#forget();
+    if (isUnread) {
+      this.#sendReset();
+      this.#forget();
+    } else if (this.#finSent) this.#forgetLater();
   }
 
   /** Forgets this end after what was sent: the port is free, and what still comes is refused. */

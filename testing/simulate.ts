@@ -8,6 +8,7 @@ import {
 } from "../core/arguments.ts";
 import { suspendTurns, turnAwaited } from "../core/event_loop_turn.ts";
 import { SocketError } from "../errors.ts";
+import { watchUnhandledErrors } from "../runtime/unhandled_errors.ts";
 import {
   type MemoryNetwork,
   type MemoryNetworkSettings,
@@ -186,9 +187,9 @@ class Simulation {
     // A turn that was announced in real time has to come in real time.
     while (turnAwaited()) await new Promise<void>((resolve) => void nextTurn(resolve));
     const restore = [
-      installVirtualGlobals(this.#clock, this.seed, refusedWork),
-      suspendTurns(),
       this.#watchErrors(),
+      suspendTurns(),
+      installVirtualGlobals(this.#clock, this.seed, refusedWork),
     ];
     try {
       return await this.#run(program);
@@ -261,18 +262,7 @@ class Simulation {
 
   /** Notes errors that nobody handles, which would end a program in real time. */
   #watchErrors(): () => void {
-    const note = (event: Event, error: unknown): void => {
-      event.preventDefault();
-      this.#unhandled ??= { error };
-    };
-    const onRejection = (event: Event) => note(event, (event as PromiseRejectionEvent).reason);
-    const onError = (event: Event) => note(event, (event as ErrorEvent).error);
-    globalThis.addEventListener?.("unhandledrejection", onRejection);
-    globalThis.addEventListener?.("error", onError);
-    return () => {
-      globalThis.removeEventListener?.("unhandledrejection", onRejection);
-      globalThis.removeEventListener?.("error", onError);
-    };
+    return watchUnhandledErrors((error) => this.#unhandled ??= { error });
   }
 }
 

@@ -1,4 +1,4 @@
-import { outsideFunctions } from "../runtime/outside_work.ts";
+import { isCalledByNode, outsideFunctions } from "../runtime/outside_work.ts";
 import { SeededRandom } from "./seeded_random.ts";
 import { type VirtualClock, VirtualTimer } from "./virtual_clock.ts";
 
@@ -27,12 +27,9 @@ class Replacements {
   replace(owner: object, name: PropertyKey, value: unknown): void {
     const property = Object.getOwnPropertyDescriptor(owner, name);
     this.#saved.push({ owner, name, property });
-    Object.defineProperty(owner, name, {
-      value,
-      configurable: true,
-      writable: true,
-      enumerable: property?.enumerable ?? false,
-    });
+    // Those of Bun can be written to, and not be defined anew.
+    const { configurable = true, enumerable = false } = property ?? {};
+    Object.defineProperty(owner, name, { value, configurable, writable: true, enumerable });
   }
 
   restore(): void {
@@ -58,8 +55,10 @@ export function installVirtualGlobals(
   replaceTime(replacements, clock);
   replaceChance(replacements, new SeededRandom(seed, PROGRAM_STREAM));
   for (const { owner, name, what, isAsync } of outsideFunctions()) {
+    const real = (owner as Record<string, (...args: unknown[]) => unknown>)[name];
     const refused = isAsync
-      ? () => Promise.reject(refuse(what))
+      ? (...args: unknown[]) =>
+        isCalledByNode() ? real.apply(owner, args) : Promise.reject(refuse(what))
       // No arrow function, since a class is called with `new`.
       : function (): never {
         throw refuse(what);

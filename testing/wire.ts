@@ -86,7 +86,10 @@ export class Wire implements Direction {
   release(): void {
     if (this.blocked) return;
     for (const { sender, deliver } of this.#held.splice(0)) {
-      if (!sender.gone) deliver();
+      if (sender.gone) continue;
+      // An end that its program has closed is none of its host's streams any more, and hears of it here only.
+      sender.onPassing();
+      deliver();
     }
   }
 

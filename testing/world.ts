@@ -52,6 +52,8 @@ export interface PacketSender {
   readonly gone: boolean;
   /** Called when a packet of it is held. */
   onHeld(): void;
+  /** Called before a packet that was held comes. */
+  onPassing(): void;
 }
 
 /** One direction between two hosts. */

@@ -9,8 +9,8 @@ import { distrustReason } from "./trust.ts";
 const MOST_SERVERS = 200;
 
 /**
- * What is known about servers, by their host and the given authorities: true if one of these authorities has signed the
- * server's certificate itself, or is that certificate. Once false, it stays false: a server may have several.
+ * Servers by their host and the given authorities: true if one of these authorities has signed the server's certificate
+ * itself, or is that certificate. Once false, it stays false: a server may have several.
  */
 const servers = new Map<string, boolean>();
 

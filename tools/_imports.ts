@@ -47,7 +47,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 
 /** The files of a room that another may import, if not all of them. A network in memory is a platform of its own. */
 const ONLY: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
-  testing: { runtime: ["runtime/backend.ts", "runtime/outside_work.ts"] },
+  testing: {
+    runtime: ["runtime/backend.ts", "runtime/outside_work.ts", "runtime/unhandled_errors.ts"],
+  },
 };
 
 /** The packages that a room may import, by the beginning of their specifiers. */

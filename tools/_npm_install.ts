@@ -4,6 +4,10 @@ import { runCommand, type RuntimeName, type Runtimes } from "./_runtimes.ts";
 
 const CONSUMER = "tests/runtimes/consumer/consumer.ts";
 
+/** The versions of what npm installs beside the package, so that each run has the same. */
+const JSR_VERSION = "0.14.3";
+const TYPES_VERSION = "22.20.5";
+
 const EXPECTED = {
   tcp: "hello",
   udp: 3,
@@ -19,7 +23,7 @@ const EXPECTED = {
 export async function installProblems(
   runtimes: Runtimes,
   names: readonly RuntimeName[],
-): Promise<{ steps: number; problems: string[] }> {
+): Promise<{ tests: number; problems: string[] }> {
   const folder = await Deno.makeTempDir({ prefix: "sockets_consumer_" });
   const problems: string[] = [];
   try {
@@ -36,7 +40,7 @@ export async function installProblems(
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-  return { steps: names.length + 1, problems };
+  return { tests: names.length + 1, problems };
 }
 
 async function installInto(folder: string): Promise<void> {
@@ -46,8 +50,17 @@ async function installInto(folder: string): Promise<void> {
   // `npx jsr add` writes this file with JSR's own registry if it is missing.
   await Deno.writeTextFile(`${folder}/.npmrc`, `@jsr:registry=${registry.url}\n`);
   await Deno.copyFile(CONSUMER, `${folder}/consumer.ts`);
-  await runCommand("npx", ["--yes", "jsr@0.14", "add", "@aivi/sockets"], { cwd: folder, env });
-  const types = ["install", "--no-audit", "--no-fund", "--ignore-scripts", "@types/node@22"];
+  await runCommand("npx", ["--yes", `jsr@${JSR_VERSION}`, "add", "@aivi/sockets"], {
+    cwd: folder,
+    env,
+  });
+  const types = [
+    "install",
+    "--no-audit",
+    "--no-fund",
+    "--ignore-scripts",
+    `@types/node@${TYPES_VERSION}`,
+  ];
   await runCommand("npm", types, { cwd: folder });
 }
 

@@ -1,7 +1,7 @@
 import { withoutComments } from "./_files.ts";
 
 const PLATFORM_ROOM = "runtime/";
-/** `Deno.connect`, `Bun.connect` or `"node:net"`, but not `"Deno.customInspect"`, which is a name that the platform looks up. */
+/** Matches `Deno.connect`, `Bun.connect` and `"node:net"`, but no text that begins with `Deno.`. */
 const PLATFORM_NAME = /(?<!["'`\w.])(?:Deno|Bun)\.\w+|(?<=["'`])node:\w+/g;
 
 /** Finds published modules outside `runtime/` that name `Deno.*`, `Bun.*` or `node:*`, as values or as types. */

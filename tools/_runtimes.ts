@@ -3,7 +3,6 @@
  * these import. The sources are copied as they are: both runtimes remove the types by themselves.
  */
 import ts from "npm:typescript@5";
-import denoJson from "../deno.json" with { type: "json" };
 import { filesUnder } from "./_files.ts";
 import { publishedSources, standIns } from "./_manifest.ts";
 
@@ -11,6 +10,9 @@ import { publishedSources, standIns } from "./_manifest.ts";
 export const RUNTIMES = ["node22", "node26", "bun"] as const;
 
 export type RuntimeName = typeof RUNTIMES[number];
+
+/** The oldest Node of {@linkcode RUNTIMES}. */
+export const OLDEST_NODE: RuntimeName = "node22";
 
 /** The version of each runtime. */
 export const VERSIONS: Readonly<Record<RuntimeName, string>> = {
@@ -32,6 +34,8 @@ const MORE_FOLDERS = ["tests", "examples", "bench"];
 export interface Runtimes extends AsyncDisposable {
   /** A copy of this project for Node 26 and Bun. */
   readonly folder: string;
+  /** A folder in which Node keeps the scripts that it has compiled. */
+  readonly cache: string;
   /** Returns the path of a runtime. */
   path(name: RuntimeName): string;
   /**
@@ -48,17 +52,30 @@ export async function installRuntimes(names: readonly RuntimeName[]): Promise<Ru
   try {
     await installPackages(root, names);
     await copyProject(`${root}/project`, (text) => text);
-    if (names.includes("node22")) await copyProject(`${root}/project22`, withoutUsing);
+    if (names.includes(OLDEST_NODE)) await copyProject(`${root}/project22`, withoutUsing);
   } catch (error) {
     await remove();
     throw error;
   }
   return {
     folder: `${root}/project`,
+    cache: `${root}/cache`,
     path: (name) => `${root}/node_modules/${name}/bin/${name === "bun" ? "bun" : "node"}`,
-    project: (name) => name === "node22" ? `${root}/project22` : `${root}/project`,
+    project: (name) => name === OLDEST_NODE ? `${root}/project22` : `${root}/project`,
     [Symbol.asyncDispose]: remove,
   };
+}
+
+/** Returns packages of npm as Deno has locked them: each run has the same. */
+async function lockedPackages(names: readonly string[]): Promise<string[]> {
+  const { specifiers } = JSON.parse(await Deno.readTextFile("deno.lock")) as {
+    specifiers: Record<string, string>;
+  };
+  return names.map((name) => {
+    const found = Object.entries(specifiers).find(([one]) => one.startsWith(`npm:${name}@`));
+    if (found === undefined) throw new Error(`deno.lock has no npm:${name}`);
+    return `${name}@${found[1]}`;
+  });
 }
 
 async function installPackages(root: string, names: readonly RuntimeName[]): Promise<void> {
@@ -66,7 +83,7 @@ async function installPackages(root: string, names: readonly RuntimeName[]): Pro
   const runtimes = names.map((name) =>
     `${name}@npm:${name === "bun" ? bun : node}@${VERSIONS[name]}`
   );
-  const others = ["deno-std@1.4.0", denoJson.imports["fast-check"].slice("npm:".length)];
+  const others = await lockedPackages(["deno-std", "fast-check"]);
   await Deno.writeTextFile(`${root}/package.json`, `{"private":true,"type":"module"}`);
   const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefix", root];
   await runCommand("npm", ["install", ...flags, ...runtimes, ...others]);

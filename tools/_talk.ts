@@ -21,10 +21,10 @@ const EXPECTED = {
 export async function talkProblems(
   runtimes: Runtimes,
   names: readonly RuntimeName[],
-): Promise<{ talks: number; problems: string[] }> {
+): Promise<{ tests: number; problems: string[] }> {
   const parties: readonly Party[] = ["deno", ...names];
   const problems: string[] = [];
-  let talks = 0;
+  let tests = 0;
   for (const server of parties) {
     const servers = await Promise.all(
       Object.entries(SERVERS).map(([name, words]) =>
@@ -35,15 +35,17 @@ export async function talkProblems(
       const addresses = servers.map(({ address }) => address);
       const output = await run(command(runtimes, client, "tests/runtimes/talk.ts", addresses));
       const found = output.trimEnd().split("\n").at(-1);
-      if (found === JSON.stringify(EXPECTED)) talks += 1;
-      else problems.push(`client on ${client}, servers on ${server}: ${output}`);
+      tests += 1;
+      if (found !== JSON.stringify(EXPECTED)) {
+        problems.push(`client on ${client}, servers on ${server}: ${output}`);
+      }
     }
     for (const one of servers) {
       const end = await one.end();
       if (end !== 0) problems.push(`${one.name} on ${server} ended with ${end} after SIGTERM`);
     }
   }
-  return { talks, problems };
+  return { tests, problems };
 }
 
 function command(

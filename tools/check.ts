@@ -5,6 +5,7 @@
  */
 import { entries, importProblems } from "./_imports.ts";
 import { configurationProblems, publishedSources } from "./_manifest.ts";
+import { oldestNodeProblems } from "./_oldest_node.ts";
 import { platformProblems } from "./_platform.ts";
 import { proseProblems } from "./_prose.ts";
 import { runDeno } from "./_run.ts";
@@ -76,6 +77,7 @@ async function steps(): Promise<Step[]> {
     examples("README examples", ["README.md"]),
     own("imports follow the table of arrows, without cycles", () => importProblems(sources)),
     own("only runtime/ names the platform", () => platformProblems(sources)),
+    own("published modules run on the oldest Node", () => oldestNodeProblems(sources)),
     own("both configurations resolve alike", configurationProblems),
     own("file sizes", () => sizeProblems(sources)),
     own("statements and test titles match", statementProblems),

@@ -1,6 +1,10 @@
 /**
- * Runs the tests of `tests/unit` on Node and Bun, lets the examples of all runtimes talk to each other, installs the
- * package from npm, and prints a last line like `123 passed, 0 failed`. Arguments are names of runtimes (`node22`, `node26`, `bun`) and parts of paths:
+ * Runs the tests of `tests/unit` and some others on Node and Bun, and examples of all runtimes that talk to each other;
+ * then it installs the package from npm. The last line is like `123 passed, 0 failed`.
+ *
+ * The oldest Node runs the rooms that use sockets, streams, timers or the platform: what is left is plain code, which
+ * the newest Node and Bun run. `--all` runs everything on each. Other arguments are names of runtimes (`node22`, `node26`,
+ * `bun`) and parts of paths, whose files run wherever they are:
  *
  *     deno task test:runtimes bun udp/
  *
@@ -12,6 +16,7 @@ import { filesUnder } from "./_files.ts";
 import { installProblems } from "./_npm_install.ts";
 import {
   installRuntimes,
+  OLDEST_NODE,
   type RuntimeName,
   RUNTIMES,
   type Runtimes,
@@ -19,12 +24,14 @@ import {
 } from "./_runtimes.ts";
 import { talkProblems } from "./_talk.ts";
 
-/** Quiet machines need 40 s for the longest file, busy ones several times that. */
+/** Quiet machines need 15 s for the longest file, busy ones many times that. */
 const LONGEST_FILE_MS = 400_000;
-/** Files that run at the same time. */
-const AT_ONCE = 2;
+/** Files that run at the same time: some of them mostly wait. */
+const AT_ONCE = navigator.hardwareConcurrency + 1;
+
 /** Tests that need directories or processes, but nothing else of Deno. */
 const MORE_FILES = [
+  "../runtimes/node_net_permissions_test.ts",
   "../runtimes/node_permissions_test.ts",
   "../system/process_end_test.ts",
   "../system/unix_conformance_test.ts",
@@ -35,29 +42,77 @@ const MORE_FILES = [
   "../system/unix_tls_conformance_test.ts",
 ];
 
+/** The rooms without sockets, streams and timers, which do not run on the oldest Node. */
+const PLAIN_ROOMS = ["bytes/", "framing/", "proxy_protocol/"];
+
+/** Files that take long. They begin first, so that no core waits for one at the end. */
+const LONG_FILES = [
+  "../system/process_end_test.ts",
+  "../system/unix_conformance_test.ts",
+  "core/late_deadlines_test.ts",
+  "core/fuzz_test.ts",
+  "framing/framing_check_codec_test.ts",
+  "tls/conformance_tls_memory_test.ts",
+  "session/conformance_heartbeat_test.ts",
+  "session/heartbeat_test.ts",
+  "connection/model_test.ts",
+  "framing/framing_fast_ways_test.ts",
+  "framing/mqtt_client_test.ts",
+  "tls/damaged_handshake_test.ts",
+];
+
+interface Job {
+  readonly runtime: RuntimeName;
+  readonly file: string;
+}
+
 interface FileRun {
   readonly counts: RunCounts | undefined;
   readonly output: string;
 }
 
-async function testFiles(parts: readonly string[]): Promise<string[]> {
-  const unit = (await filesUnder("tests/unit")).filter((path) => path.endsWith("_test.ts"))
-    .map((path) => path.slice("tests/unit/".length));
-  const files = [...unit, ...MORE_FILES];
-  return parts.length === 0
-    ? files
-    : files.filter((file) => parts.some((one) => file.includes(one)));
+/** The results of one runtime. */
+interface Tally {
+  files: number;
+  passed: number;
+  /** Tests that need Deno, or whose statement the runtime cannot keep. */
+  elsewhere: number;
+  readonly problems: string[];
 }
 
-async function runFile(runtimes: Runtimes, name: RuntimeName, file: string): Promise<FileRun> {
-  const flags = name === "bun" ? [] : ["--expose-gc", "--disable-warning=ExperimentalWarning"];
-  const { stdout, stderr } = await new Deno.Command(runtimes.path(name), {
+async function listJobs(
+  names: readonly RuntimeName[],
+  parts: readonly string[],
+  all: boolean,
+): Promise<Job[]> {
+  const unit = (await filesUnder("tests/unit")).filter((path) => path.endsWith("_test.ts"))
+    .map((path) => path.slice("tests/unit/".length));
+  const files = [...unit, ...MORE_FILES]
+    .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
+    .sort((one, other) => rank(one) - rank(other));
+  const isLeftOut = (runtime: RuntimeName, file: string) =>
+    !all && parts.length === 0 && runtime === OLDEST_NODE &&
+    PLAIN_ROOMS.some((room) => file.startsWith(room));
+  return files.flatMap((file) =>
+    names.filter((runtime) => !isLeftOut(runtime, file)).map((runtime) => ({ runtime, file }))
+  );
+}
+
+function rank(file: string): number {
+  const at = LONG_FILES.indexOf(file);
+  return at < 0 ? LONG_FILES.length : at;
+}
+
+async function runFile(runtimes: Runtimes, { runtime, file }: Job): Promise<FileRun> {
+  const flags = runtime === "bun" ? [] : ["--expose-gc", "--disable-warning=ExperimentalWarning"];
+  const { stdout, stderr } = await new Deno.Command(runtimes.path(runtime), {
     args: [...flags, "tests/runtimes/main.ts", file],
-    cwd: runtimes.project(name),
+    cwd: runtimes.project(runtime),
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-    env: { NO_COLOR: "1" },
+    // Half of the time of most files is that of loading them.
+    env: { NO_COLOR: "1", NODE_COMPILE_CACHE: runtimes.cache },
     signal: AbortSignal.timeout(LONGEST_FILE_MS),
   }).output();
   const text = new TextDecoder().decode(stdout);
@@ -82,58 +137,77 @@ function problemsOf(file: string, { counts, output }: FileRun): string[] {
   ];
 }
 
-/** Runs files, a few at a time, and returns the number of tests that passed and the problems. */
+/** Runs files on all runtimes, a few at a time. */
 async function runFiles(
   runtimes: Runtimes,
-  name: RuntimeName,
-  files: readonly string[],
-): Promise<{ passed: number; elsewhere: number; problems: string[] }> {
-  const left = [...files];
-  const result = { passed: 0, elsewhere: 0, problems: [] as string[] };
+  jobs: readonly Job[],
+): Promise<ReadonlyMap<RuntimeName, Tally>> {
+  const left = [...jobs];
+  const tallies = new Map<RuntimeName, Tally>();
   const worker = async () => {
-    for (let file = left.shift(); file !== undefined; file = left.shift()) {
-      const run = await runFile(runtimes, name, file);
+    for (let job = left.shift(); job !== undefined; job = left.shift()) {
+      const tally = tallies.get(job.runtime) ??
+        { files: 0, passed: 0, elsewhere: 0, problems: [] as string[] };
+      tallies.set(job.runtime, tally);
+      const run = await runFile(runtimes, job);
       const { passed = 0, needDeno = 0, excepted = 0, ignored = 0 } = run.counts ?? {};
-      result.passed += passed;
-      result.elsewhere += needDeno + excepted + ignored;
-      const problems = problemsOf(file, run);
-      for (const problem of problems) console.log(`FAILED on ${name}: ${problem}`);
-      result.problems.push(...problems);
+      tally.files += 1;
+      tally.passed += passed;
+      tally.elsewhere += needDeno + excepted + ignored;
+      const problems = problemsOf(job.file, run);
+      for (const problem of problems) console.log(`FAILED on ${job.runtime}: ${problem}`);
+      tally.problems.push(...problems);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  return result;
+  return tallies;
+}
+
+/** A part of the run beside the unit tests. */
+interface Part {
+  readonly title: string;
+  run(): Promise<{ tests: number; problems: readonly string[] }>;
+}
+
+function otherParts(runtimes: Runtimes, names: readonly RuntimeName[]): Part[] {
+  return [
+    { title: "examples that talk to each other", run: () => talkProblems(runtimes, names) },
+    { title: "npm package", run: () => installProblems(runtimes, names) },
+  ];
 }
 
 async function main(args: readonly string[]): Promise<boolean> {
   const named = RUNTIMES.filter((name) => args.includes(name));
   const names = named.length === 0 ? RUNTIMES : named;
-  const parts = args.filter((arg) => !(RUNTIMES as readonly string[]).includes(arg));
-  const files = await testFiles(parts);
+  const all = args.includes("--all");
+  const parts = args.filter((arg) =>
+    arg !== "--all" && !(RUNTIMES as readonly string[]).includes(arg)
+  );
+  let began = performance.now();
+  const took = () => {
+    const seconds = ((performance.now() - began) / 1000).toFixed(1);
+    began = performance.now();
+    return `${seconds} s`;
+  };
   await using runtimes = await installRuntimes(names);
+  console.log(`== ${names.map((name) => `${name} ${VERSIONS[name]}`).join(", ")}: ${took()}`);
+  const tallies = await runFiles(runtimes, await listJobs(names, parts, all));
+  console.log(`\n== unit tests: ${took()}`);
   let [passed, failed] = [0, 0];
-  for (const name of names) {
-    console.log(`\n== ${name} (${VERSIONS[name]}): ${files.length} files`);
-    const started = performance.now();
-    const result = await runFiles(runtimes, name, files);
-    const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    const { problems, elsewhere } = result;
-    const counts = `${result.passed} ok, ${problems.length} not ok, ${elsewhere} do not run here`;
-    console.log(`== ${name}: ${counts}, ${seconds} s`);
-    passed += result.passed;
+  for (const [name, tally] of tallies) {
+    const { problems, elsewhere, files } = tally;
+    const counts = `${tally.passed} ok, ${problems.length} not ok, ${elsewhere} do not run here`;
+    console.log(`== ${name}, ${files} files: ${counts}`);
+    passed += tally.passed;
     failed += problems.length;
   }
-  if (parts.length === 0) {
-    const { talks, problems } = await talkProblems(runtimes, names);
+  for (const { title, run } of parts.length === 0 ? otherParts(runtimes, names) : []) {
+    const { tests, problems } = await run();
     for (const problem of problems) console.log(`FAILED ${problem}`);
-    console.log(`\n== examples that talk to each other: ${talks} ok, ${problems.length} not ok`);
-    passed += talks;
+    const ok = Math.max(0, tests - problems.length);
+    console.log(`== ${title}: ${ok} ok, ${problems.length} not ok, ${took()}`);
+    passed += ok;
     failed += problems.length;
-    const installed = await installProblems(runtimes, names);
-    for (const problem of installed.problems) console.log(`FAILED ${problem}`);
-    console.log(`== npm package: ${installed.steps} steps, ${installed.problems.length} not ok`);
-    passed += Math.max(0, installed.steps - installed.problems.length);
-    failed += installed.problems.length;
   }
   if (passed + failed === 0) failed = 1;
   console.log(`\n${passed} passed, ${failed} failed`);

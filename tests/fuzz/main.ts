@@ -10,6 +10,7 @@
  * A failed input is made small and saved in cases/cases.json, which the unit tests run. The last line is JSON.
  */
 import { Random } from "../support/random.ts";
+import { findTargets } from "./all_targets.ts";
 import { keepCase } from "./cases.ts";
 import { ENDLESS, type Held, readEndless } from "./endless.ts";
 import { type Growth, growthOf, MOST } from "./growth.ts";
@@ -20,7 +21,6 @@ import { checkViewSequences } from "./model/view_commands.ts";
 import { numberOf, optionsOf } from "./options.ts";
 import { missingOutcomes } from "./campaign.ts";
 import type { Target } from "./target.ts";
-import { targets } from "./targets.ts";
 import { watchedCampaign } from "./watched.ts";
 
 const INPUTS = 1_000_000;
@@ -98,7 +98,7 @@ async function model(sequences: number, seed: number): Promise<Row[]> {
   return rows;
 }
 
-async function growth(): Promise<(Growth & { target: string })[]> {
+async function growth(targets: readonly Target[]): Promise<(Growth & { target: string })[]> {
   const rows: (Growth & { target: string })[] = [];
   for (const target of targets) {
     for (const worst of target.worst) {
@@ -155,6 +155,7 @@ async function main(args: readonly string[]): Promise<boolean> {
   const seed = numberOf(options, "seed", new Random().seed);
   const only = options.get("target");
   const wanted = (name: string) => only === undefined || only === name;
+  const targets = await findTargets(undefined);
   const chosen = targets.filter(({ name }) => wanted(name));
   if (chosen.length === 0 && !["model", "growth", "memory"].includes(only!)) {
     const names = [...targets.map(({ name }) => name), "model", "growth", "memory"];
@@ -162,13 +163,15 @@ async function main(args: readonly string[]): Promise<boolean> {
   }
   console.log(`seed ${seed}`);
   const rows: Row[] = [];
-  for (const target of chosen) rows.push(await fuzz(target, inputs, seed));
+  for (const target of chosen) {
+    rows.push(await fuzz(target, Math.ceil(inputs / (target.slowness ?? 1)), seed));
+  }
   const sequences = only === "model" ? numberOf(options, "inputs", SEQUENCES) : Math.min(
     inputs,
     SEQUENCES,
   );
   if (wanted("model")) rows.push(...await model(sequences, seed));
-  const grown = wanted("growth") ? await growth() : [];
+  const grown = wanted("growth") ? await growth(targets) : [];
   const held = wanted("memory") ? await memory() : [];
   const ok = rows.every(({ finding }) => finding === undefined) &&
     grown.every(({ factor }) => factor <= MOST) && held.every(({ failed }) => !failed);

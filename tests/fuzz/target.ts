@@ -7,6 +7,8 @@ export interface Target {
   readonly words: readonly Uint8Array[];
   /** The maximum length of an input (bytes). Longer mutations are cut off. */
   readonly longest: number;
+  /** Campaigns have fewer inputs by this factor, if one check takes long; 1 if it is left out. */
+  readonly slowness?: number;
   /** Corrects the lengths and checksums of a mutated input, so that the parser reads more of it. */
   readonly repair?: (input: Uint8Array) => Uint8Array;
   /**

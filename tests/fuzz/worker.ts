@@ -1,12 +1,12 @@
 /// <reference lib="deno.worker" />
 import { campaign } from "./campaign.ts";
-import { targets } from "./targets.ts";
+import { findTargets } from "./all_targets.ts";
 import { type Answer, type Job, Window } from "./watched.ts";
 
 self.onmessage = async ({ data }: MessageEvent<Job>) => {
   const { target: name, inputs, seed } = data;
   const window = new Window(data.window);
-  const target = targets.find((target) => target.name === name)!;
+  const [target] = await findTargets(name);
   const result = await campaign(target, inputs, seed, (input) => window.show(input));
   const { finding } = result;
   const answer: Answer = {

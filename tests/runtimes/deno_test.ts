@@ -2,7 +2,9 @@
  * The part of `Deno` that the tests use, for Node and Bun. It collects the tests of one file, and runs them one after
  * the other when the file is loaded. It has no sockets, so that the package does not take the runtime for Deno.
  */
+import "./newer_functions.ts";
 import process from "node:process";
+import { clearTimeout, setImmediate, setInterval, setTimeout } from "node:timers";
 import { inspect } from "node:util";
 import { denoFiles } from "./deno_files.ts";
 
@@ -145,12 +147,19 @@ async function limited(fn: () => unknown): Promise<void> {
 
 const unhandled: unknown[] = [];
 process.on("unhandledRejection", (reason, promise) => {
-  let prevented = false;
+  let prevented = isHandledElsewhere("unhandledRejection");
   const event = { reason, promise, preventDefault: () => prevented = true };
   for (const listener of listeners) listener(event);
   if (!prevented) unhandled.push(reason);
 });
-process.on("uncaughtException", (error) => unhandled.push(error));
+process.on("uncaughtException", (error) => {
+  if (!isHandledElsewhere("uncaughtException")) unhandled.push(error);
+});
+
+/** Says if a simulation takes what nobody handles. */
+function isHandledElsewhere(event: string): boolean {
+  return process.listenerCount(event) > 1;
+}
 
 /** The counts of one file. */
 export interface RunCounts {

@@ -4,8 +4,12 @@ import { runTests } from "./deno_test.ts";
 import { EXCEPTIONS } from "./exceptions.ts";
 
 const [file, filter = ""] = process.argv.slice(2);
-const runtime = "bun" in process.versions ? "bun" : "node";
-const exceptions = EXCEPTIONS.filter((one) => one.file === file && one.runtimes.includes(runtime));
+const names: readonly string[] = "bun" in process.versions
+  ? ["bun"]
+  : ["node", `node${process.versions.node.split(".")[0]}`];
+const exceptions = EXCEPTIONS.filter((one) =>
+  one.file === file && one.runtimes.some((name) => names.includes(name))
+);
 
 try {
   await import(new URL(`../unit/${file}`, import.meta.url).href);

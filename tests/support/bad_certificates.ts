@@ -248,7 +248,12 @@ export async function makeBadCertificates(
       issuer: ca,
       uses: [use === "server" ? CLIENT_USE : SERVER_USE],
     }, /extended key usage/),
-    row("an authority's own", { ...good, issuer: ca, authority: true }, /authority/),
+    // Its key may sign other things as well: without that, OpenSSL does not even show it.
+    row(
+      "an authority's own",
+      { ...good, issuer: ca, authority: true, keyUsage: 0x84 },
+      /authority/,
+    ),
     row(
       "one that came with another that cannot be read",
       { ...good, issuer: ca, chain: [unreadable] },

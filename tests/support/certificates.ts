@@ -182,7 +182,8 @@ export const HOSTS = ["localhost", "127.0.0.1", "server.test"];
 
 /** Makes an authority and two good certificates. */
 export async function makeAuthority(subject = "Test Authority"): Promise<TestAuthority> {
-  const ca = await makeCertificate({ subject, authority: true });
+  // Its key may sign other things as well, or OpenSSL and BoringSSL refuse to show it as a server's or client's own.
+  const ca = await makeCertificate({ subject, authority: true, keyUsage: 0x84 });
   const [server, client] = await Promise.all([
     makeCertificate({ subject: "server", issuer: ca, hosts: HOSTS, uses: [SERVER_USE] }),
     makeCertificate({ subject: "client", issuer: ca, uses: [CLIENT_USE] }),

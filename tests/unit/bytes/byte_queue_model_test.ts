@@ -3,8 +3,9 @@ import { concat } from "@std/bytes";
 import fc from "fast-check";
 import { ByteQueue } from "../../../mod.ts";
 import { LARGE } from "../../support/byte_queues.ts";
+import { randomRuns } from "../../support/runs.ts";
 
-const RUNS = 10_000;
+const RUNS = randomRuns(10_000);
 
 type Operation =
   | { readonly kind: "push" | "pushOwned"; readonly bytes: Uint8Array<ArrayBuffer> }

@@ -16,7 +16,9 @@ type ViewClass = {
 
 const VIEWS: readonly ViewClass[] = [
   ...[DataView, Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array],
-  ...[Uint32Array, BigInt64Array, BigUint64Array, Float16Array, Float32Array, Float64Array],
+  ...[Uint32Array, BigInt64Array, BigUint64Array, Float32Array, Float64Array],
+  // Node 22 does not have it.
+  ..."Float16Array" in globalThis ? [Float16Array] : [],
 ];
 
 /** Makes a view of some elements that begins behind the start of its buffer. */

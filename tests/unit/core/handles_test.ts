@@ -17,7 +17,7 @@ import {
 import { ScriptedTransport } from "../../support/scripted_transport.ts";
 import { soon, thrown } from "../../support/socket_errors.ts";
 import { LOOPBACK, tcpPair } from "../../support/tcp_pair.ts";
-import { bytesOf, textOf } from "../../support/text.ts";
+import { bytesOf, shown, textOf } from "../../support/text.ts";
 import { turns } from "../../support/turns.ts";
 
 const CALLS: Readonly<Record<string, (handle: never) => unknown>> = { ref, unref };
@@ -106,4 +106,11 @@ Deno.test("E10: a transport whose ref() and unref() throw breaks no call, and ab
   ref(connection);
   abort(connection);
   assertEquals(signal.aborted, true);
+});
+
+Deno.test("a connection shows its addresses and its counts in a log", () => {
+  const connection = connectionOver(new ScriptedTransport());
+  const { localAddress, remoteAddress } = connection;
+  const figures = { localAddress, remoteAddress, bytesSent: 0, bytesReceived: 0 };
+  assertEquals(shown(connection), `Connection ${shown(figures)}`);
 });

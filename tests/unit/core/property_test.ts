@@ -14,8 +14,9 @@ import {
 } from "../../../mod.ts";
 import { AwkwardTransport } from "../../support/awkward_transport.ts";
 import { Random } from "../../support/random.ts";
+import { randomRuns } from "../../support/runs.ts";
 
-const RUNS = 10_000;
+const RUNS = randomRuns(10_000);
 
 /** fast-check names the seed and the path of a failure by itself. */
 const parameters = { numRuns: RUNS };

@@ -26,9 +26,10 @@ import {
 import { ChunkTransport } from "../../support/chunk_transport.ts";
 import { cut, encodeAll } from "../../support/codec_streams.ts";
 import { bytesOf, textOf } from "../../support/text.ts";
+import { randomRuns } from "../../support/runs.ts";
 
 /** Settings of fast-check, which prints the seed and the path of a failure. */
-const parameters = { numRuns: 10_000 };
+const parameters = { numRuns: randomRuns(10_000) };
 
 const DELIMITER = bytesOf(";;");
 const NAMES = ["lengthPrefixed", "varintPrefixed", "netstrings", "delimited", "lines"] as const;

@@ -9,6 +9,7 @@ import { cut, decodeStream, encodeAll, framesOf } from "../../support/codec_stre
 import { WRONG_OBJECTS, WRONG_TYPES } from "../../support/hostile.ts";
 import { thrown } from "../../support/socket_errors.ts";
 import { bytesOf } from "../../support/text.ts";
+import { randomRuns } from "../../support/runs.ts";
 
 const LIMIT = 1024 * 1024;
 
@@ -162,7 +163,7 @@ for (
         assertEquals(decodeStream(codec, [stream]), expected);
         assertEquals(decodeStream(codec, cut(stream, sizes)), expected);
       }),
-      { numRuns: 5000 },
+      { numRuns: randomRuns(5000) },
     );
   });
 

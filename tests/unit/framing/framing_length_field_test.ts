@@ -10,6 +10,7 @@ import { cut, decodeStream, framesOf } from "../../support/codec_streams.ts";
 import { WRONG_OBJECTS, WRONG_TYPES } from "../../support/hostile.ts";
 import { thrown } from "../../support/socket_errors.ts";
 import { bytesOf } from "../../support/text.ts";
+import { randomRuns } from "../../support/runs.ts";
 
 /** Joins texts, one byte for each character, and bytes. */
 function message(...parts: readonly (string | readonly number[])[]): Uint8Array {
@@ -262,7 +263,7 @@ Deno.test("F3: lengthField() agrees with a plain decoder about any layout, bytes
         if ("frame" in result) assertEquals(codec.encode(result.frame), result.frame);
       }
     }),
-    { numRuns: 10_000 },
+    { numRuns: randomRuns(10_000) },
   );
 });
 

@@ -12,11 +12,12 @@ import {
 } from "../../../mod.ts";
 import { checkCodec } from "../../../testing.ts";
 import { cut, decodeStream, encodeAll, framesOf } from "../../support/codec_streams.ts";
+import { randomRuns } from "../../support/runs.ts";
 
 /** Settings of fast-check, which prints the seed and the path of a failure. */
-const parameters = { numRuns: 10_000 };
+const parameters = { numRuns: randomRuns(10_000) };
 /** `checkCodec` decodes each stream some hundred times. */
-const thoroughly = { numRuns: 1000 };
+const thoroughly = { numRuns: randomRuns(1000) };
 
 interface Subject<T> {
   readonly name: string;

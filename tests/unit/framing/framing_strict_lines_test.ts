@@ -16,6 +16,7 @@ import { cut, decodeStream, encodeAll } from "../../support/codec_streams.ts";
 import { WRONG_TYPES } from "../../support/hostile.ts";
 import { rejection, thrown } from "../../support/socket_errors.ts";
 import { bytesOf } from "../../support/text.ts";
+import { randomRuns } from "../../support/runs.ts";
 
 const STRICT = lines({ strict: true });
 
@@ -71,7 +72,7 @@ Deno.test("F3: lines({ strict: true }) agrees with a plain decoder about any byt
         if ("frame" in result) checkCodec(codec, encodeAll(codec, result.frame), [result.frame]);
       }
     }),
-    { numRuns: 3000 },
+    { numRuns: randomRuns(3000) },
   );
 });
 

@@ -6,6 +6,7 @@ import { checkCodec } from "../../../testing.ts";
 import { type FromServer, natsMessages, type ToServer } from "../../../examples/nats_codec.ts";
 import { thrown } from "../../support/socket_errors.ts";
 import { bytesOf } from "../../support/text.ts";
+import { randomRuns } from "../../support/runs.ts";
 
 const EMPTY = new Uint8Array();
 const MSG = { type: "MSG", subject: "room.1", sid: 7, payload: bytesOf("21.5") } as const;
@@ -197,7 +198,7 @@ Deno.test("natsMessages() gives the same messages however the stream was cut", (
       }
       assertEquals(decoded, frames);
     }),
-    { numRuns: 1000 },
+    { numRuns: randomRuns(1000) },
   );
 });
 
@@ -224,6 +225,6 @@ Deno.test("natsMessages() gives or refuses any bytes, and never hangs on a few",
         assert(input.length < before);
       }
     }),
-    { numRuns: 5000 },
+    { numRuns: randomRuns(5000) },
   );
 });

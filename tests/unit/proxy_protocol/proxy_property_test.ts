@@ -4,9 +4,10 @@ import fc from "fast-check";
 import { parseProxyHeader } from "../../../proxy_protocol/read_header.ts";
 import { encodeProxyHeader, type ProxyHeader, type ProxyTlv } from "../../../mod.ts";
 import { ascii, rawTlv, rawV2, SIGNATURE, verdict } from "../../support/proxy_bytes.ts";
+import { randomRuns } from "../../support/runs.ts";
 
 /** fast-check names the seed and the path of a failure by itself. */
-const parameters = { numRuns: 10_000 };
+const parameters = { numRuns: randomRuns(10_000) };
 
 /** No limit for the parser: the encoder accepts headers over its default. */
 const WITHOUT_LIMIT = Infinity;

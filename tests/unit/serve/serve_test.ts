@@ -20,7 +20,7 @@ import {
 import { Arrivals, echo, kinds, serving, until, untilEnd } from "../../support/serving.ts";
 import { soon, thrown } from "../../support/socket_errors.ts";
 import { LOOPBACK, receiveAll } from "../../support/tcp_pair.ts";
-import { bytesOf, textOf } from "../../support/text.ts";
+import { bytesOf, shown, textOf } from "../../support/text.ts";
 import { turns } from "../../support/turns.ts";
 import { watchUnhandled } from "../../support/unhandled.ts";
 
@@ -66,7 +66,7 @@ Deno.test("V1: a server has its address, and counts its connections", async () =
     assertEquals([server.active, server.accepted, server.refused], [count, count, 0]);
   }
   assertEquals(
-    Deno.inspect(server, { breakLength: 200 }),
+    shown(server),
     `Server { address: { host: "127.0.0.1", port: ${server.address.port} }, active: 3, ` +
       "accepted: 3, refused: 0, aborted: 0, timedOut: 0 }",
   );

@@ -15,7 +15,7 @@ import { ENDPOINT, fixedRandom, refused, scriptedLink } from "../../support/scri
 import { connectionReset } from "../../support/runtime_errors.ts";
 import { Arrivals, serving } from "../../support/serving.ts";
 import { rejection, soon } from "../../support/socket_errors.ts";
-import { bytesOf } from "../../support/text.ts";
+import { bytesOf, shown } from "../../support/text.ts";
 import { isPending, turns } from "../../support/turns.ts";
 import { watchUnhandled } from "../../support/unhandled.ts";
 
@@ -605,10 +605,7 @@ Deno.test("a connection that somebody else has closed is not given by up()", asy
 
 Deno.test("a link shows its state and its last error in a log", async () => {
   await using scripted = scriptedLink();
-  assertEquals(
-    Deno.inspect(scripted.link),
-    'Link { state: "connecting", lastError: undefined }',
-  );
+  assertEquals(shown(scripted.link), 'Link { state: "connecting", lastError: undefined }');
 });
 
 Deno.test("the package's own connect gets the signal of an attempt: nothing is left of one that ends", async () => {

@@ -13,6 +13,7 @@ import {
   SocketError,
 } from "../../../mod.ts";
 import { type MemoryNetwork, simulate } from "../../../testing.ts";
+import { simulateToTheEnd } from "../../support/days.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -41,6 +42,23 @@ Deno.test("M6: connect() in a partition times out after 127 seconds, as Linux gi
     assertEquals(await failureOf(connecting), "TimedOut ETIMEDOUT");
     assertEquals(Math.round(clock.now()), 127_000);
   });
+});
+
+Deno.test("M2: a connection that was closed in a partition leaves nothing after both", async () => {
+  for (const held of [true, false]) {
+    await simulateToTheEnd({ seed: 2 }, async (network) => {
+      const [near, far] = await pair(network);
+      const reading = recv(far);
+      {
+        using _ = network.partition("near", "far");
+        if (held) await send(near, new Uint8Array([1, 2, 3]));
+        await close(near, { linger: 1000 });
+        await sleep(60_000);
+      }
+      assertEquals(await reading, held ? new Uint8Array([1, 2, 3]) : null);
+      await close(far);
+    });
+  }
 });
 
 Deno.test("M6: a partition holds bytes and ends, which come in order when it ends", async () => {
@@ -89,6 +107,50 @@ Deno.test("M6: two partitions of the same hosts both have to end", async () => {
     other[Symbol.dispose]();
     assertEquals((await recvExactlyOf(far, 3)).length, 3);
   });
+});
+
+Deno.test("M6: acknowledgements are signs of life: a sender to whom nothing is sent is given up as late as others", async () => {
+  await simulate({ seed: 2 }, async (network, clock) => {
+    const [near, far] = await pair(network);
+    const reading = (async () => {
+      while (await recv(far) !== null);
+    })().catch(() => {});
+    for (let hour = 0; hour < 5; hour++) {
+      await sleep(HOUR_MS);
+      await send(near, new Uint8Array(1));
+    }
+    {
+      using _ = network.partition("near", "far");
+      await send(near, new Uint8Array(1));
+      await sleep(924_000);
+    }
+    await send(near, new Uint8Array(1));
+    await sleep(1000);
+    assertEquals(far.bytesReceived, 7);
+    using _ = network.partition("near", "far");
+    const start = clock.now();
+    await send(near, new Uint8Array(1));
+    assertEquals(await failureOf(recv(near)), "TimedOut ETIMEDOUT");
+    assertEquals(Math.round((clock.now() - start) / 1000), 925);
+    abort(near);
+    abort(far);
+    await reading;
+  });
+});
+
+Deno.test("M6: a silent connection is given up 675 s after its next probe, each two hours", async () => {
+  for (const idleHours of [1, 5, 23]) {
+    await simulate({ seed: 3 }, async (network, clock) => {
+      const [near, far] = await pair(network);
+      await sleep(idleHours * HOUR_MS);
+      using _ = network.partition("near", "far");
+      assertEquals(await failureOf(recv(near)), "TimedOut ETIMEDOUT");
+      const probe = (idleHours + 1) * HOUR_MS;
+      assertEquals(Math.round((clock.now() - probe) / 1000), 675);
+      abort(near);
+      abort(far);
+    });
+  }
 });
 
 for (const keepAlive of [true, false]) {

@@ -181,6 +181,16 @@ Deno.test("a host that is out of local ports says AddressNotAvailable, until one
     for (const client of [...clients, again]) abort(client);
   }));
 
+Deno.test("M6: the port of a connection that was closed in order is free at once", () =>
+  simulate({ seed: 1, ports: [5000, 5001] }, async (network) => {
+    const listener = await network.host("b").listen({ host: "b", port: 80 });
+    for (let count = 0; count < 10; count++) {
+      const client = await network.host("a").connect({ host: "b", port: 80 });
+      const server = await accept(listener);
+      await Promise.all([close(client), close(server)]);
+    }
+  }));
+
 Deno.test("L4: clients that were not accepted are reset when the listener closes", async () => {
   const network = memoryNetwork(FAST);
   const [a, b] = [network.host("a"), network.host("b")];

@@ -198,20 +198,8 @@ Deno.test("M2: an error that nobody handles ends the simulation", async () => {
   }
 });
 
-Deno.test("M3: work from outside is refused, with its name", async () => {
-  const works: Record<string, () => unknown> = {
-    "Deno.readTextFile": () => Deno.readTextFile("deno.json"),
-    "Deno.connect": () => Deno.connect({ port: 1 }),
-    "Deno.listen": () => Deno.listen({ port: 0 }),
-    "Deno.Command": () => new Deno.Command("true"),
-    "fetch": () => fetch("http://127.0.0.1:1/"),
-    "WebSocket": () => new WebSocket("ws://127.0.0.1:1/"),
-    "MessageChannel": () => new MessageChannel(),
-    "Worker": () => new Worker("data:text/javascript,", { type: "module" }),
-    "crypto.subtle.digest": () => crypto.subtle.digest("SHA-256", new Uint8Array(1)),
-    "Blob.arrayBuffer": () => new Blob(["a"]).arrayBuffer(),
-    "WebAssembly.compile": () => WebAssembly.compile(new Uint8Array(8)),
-  };
+/** Checks that a simulation refuses work, and names it. */
+async function checkRefused(works: Readonly<Record<string, () => unknown>>): Promise<void> {
   for (const [name, work] of Object.entries(works)) {
     const program = async () => {
       await work();
@@ -221,6 +209,51 @@ Deno.test("M3: work from outside is refused, with its name", async () => {
     const { cause } = error;
     assert(cause instanceof SocketError && cause.kind === "Unsupported", String(cause));
   }
+}
+
+Deno.test("M3: work from outside is refused, with its name", async () => {
+  await checkRefused({
+    "fetch": () => fetch("http://127.0.0.1:1/"),
+    "WebSocket": () => new WebSocket("ws://127.0.0.1:1/"),
+    "MessageChannel": () => new MessageChannel(),
+    "crypto.subtle.digest": () => crypto.subtle.digest("SHA-256", new Uint8Array(1)),
+    "Blob.arrayBuffer": () => new Blob(["a"]).arrayBuffer(),
+    "WebAssembly.compile": () => WebAssembly.compile(new Uint8Array(8)),
+  });
+});
+
+Deno.test("M3: work of Deno is refused, with its name, and comes back afterwards", async () => {
+  const { readTextFile, Command } = Deno;
+  await checkRefused({
+    "Deno.readTextFile": () => Deno.readTextFile("deno.json"),
+    "Deno.connect": () => Deno.connect({ port: 1 }),
+    "Deno.listen": () => Deno.listen({ port: 0 }),
+    "Deno.Command": () => new Deno.Command("true"),
+    "Worker": () => new Worker("data:text/javascript,", { type: "module" }),
+  });
+  assertStrictEquals(Deno.readTextFile, readTextFile);
+  assertStrictEquals(Deno.Command, Command);
+});
+
+const { Bun: bun } = globalThis as unknown as {
+  Bun?: Record<string, (argument: unknown) => unknown>;
+};
+
+Deno.test({
+  name: "M3: work of Bun is refused, with its name, and comes back afterwards",
+  ignore: bun === undefined,
+  async fn() {
+    const { connect, file } = bun!;
+    await checkRefused({
+      "Bun.connect": () => bun!.connect({ port: 1 }),
+      "Bun.listen": () => bun!.listen({ port: 0 }),
+      "Bun.file": () => bun!.file("deno.json"),
+      "Bun.sleep": () => bun!.sleep(1),
+      "Worker": () => new Worker("data:text/javascript,", { type: "module" }),
+    });
+    assertStrictEquals(bun!.connect, connect);
+    assertStrictEquals(bun!.file, file);
+  },
 });
 
 Deno.test("M3: the package's own functions on real sockets are Unsupported in a simulation", async () => {
@@ -249,8 +282,6 @@ Deno.test("M4: after a simulation time, chance and everything else are the platf
     crypto.getRandomValues,
     crypto.subtle.digest,
     AbortSignal.timeout,
-    Deno.readTextFile,
-    Deno.Command,
     Object.getOwnPropertyNames(performance).length,
   ];
   const before = state();

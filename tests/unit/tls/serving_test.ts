@@ -1,13 +1,17 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   abort,
+  accept,
   close,
+  closeWrite,
   connect,
+  type Connection,
   connectTls,
   encodeProxyHeader,
   framed,
   lines,
   listen,
+  type Listener,
   listenTls,
   recv,
   recvLine,
@@ -101,39 +105,25 @@ Deno.test("P4: TLS may follow a PROXY header at once", async () => {
   }, { proxyProtocol: { trust: ["127.0.0.1"] } });
   // The header and the first message of the handshake come in one segment.
   const connection = await connect(server.address);
-  using between = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using between = await listen(LOOPBACK);
   const relaying = relay(between, connection, header);
-  const secure = await connectTls(
-    { host: "127.0.0.1", port: between.addr.port },
-    clientOptions,
-  ) as TlsConnection;
+  const secure = await connectTls(between.address, clientOptions) as TlsConnection;
   assertEquals(textOf(await recv(secure)), "192.0.2.7 server.test");
   await close(secure);
   await relaying;
 });
 
 /** Relays one client, and puts bytes before its first ones. */
-async function relay(
-  listener: Deno.TcpListener,
-  server: Awaited<ReturnType<typeof connect>>,
-  before: Uint8Array,
-): Promise<void> {
-  const client = await listener.accept();
-  const buffer = new Uint8Array(65536);
-  const first = (await client.read(buffer))!;
-  await send(server, [before, buffer.slice(0, first)]);
+async function relay(listener: Listener, server: Connection, before: Uint8Array): Promise<void> {
+  const client = await accept(listener);
+  await send(server, [before, (await recv(client))!]);
   const up = (async () => {
-    for (let n = await client.read(buffer); n !== null; n = await client.read(buffer)) {
-      await send(server, buffer.slice(0, n));
-    }
+    for await (const bytes of client) await send(server, bytes);
   })();
-  for await (const bytes of server) {
-    for (let sent = 0; sent < bytes.length;) sent += await client.write(bytes.subarray(sent));
-  }
-  await client.closeWrite();
+  for await (const bytes of server) await send(client, bytes);
+  await closeWrite(client);
   await up;
-  client.close();
-  await close(server);
+  await Promise.all([close(client), close(server)]);
 }
 
 Deno.test("V1: a frame codec works over TLS as it does over TCP", async () => {

@@ -126,7 +126,8 @@ Deno.test("U12: an IPv6 socket joins an IPv4 group, or is Unsupported and names 
   if (ON_DENO) await call();
   else {
     const { message } = await rejection(call, "Unsupported", "joinMulticast");
-    assertStringIncludes(message, OTHER_SETTING);
+    // Node and Bun have no such setting.
+    assertEquals(message.includes(OTHER_SETTING), "permissions" in Deno);
   }
 });
 
