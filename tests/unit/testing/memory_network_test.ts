@@ -12,7 +12,9 @@ import {
   recvLine,
   send,
   serve,
+  type SocketAddress,
   SocketError,
+  type UnixAddress,
 } from "../../../mod.ts";
 import * as sockets from "../../../mod.ts";
 import {
@@ -321,6 +323,26 @@ Deno.test("a name that is no host name, and a wrong link, are InvalidInput", () 
   }
 });
 
+Deno.test("M5: a program that takes addresses of either kind runs on the module and in memory", async () => {
+  const reach = async (network: Network, text: string): Promise<SocketAddress> => {
+    const listener = await network.listen(sockets.parseSocketAddress(text));
+    const connection = await network.connect(listener.address);
+    const { remoteAddress } = connection;
+    sockets.abort(connection);
+    await closeListener(listener);
+    return remoteAddress;
+  };
+  using memory = memoryNetwork(FAST);
+  for (const network of [sockets, memory.host("a")]) {
+    assertEquals((await reach(network, "127.0.0.1:0")).host, "127.0.0.1");
+  }
+  const unix = () => reach(memory.host("a"), "unix:/run/app.sock");
+  const error = await rejection(unix, "Unsupported", "listen");
+  assertEquals(error.message, "listen unix:/run/app.sock: a network in memory has no Unix sockets");
+  const path: Promise<Connection<UnixAddress>> = memory.host("a").connect({ path: "/a" });
+  await rejection(() => path, "Unsupported", "connect");
+});
+
 /** Calls of the functions of faults, each with a host's name in any form. */
 const FAULTS: Record<string, (network: MemoryNetwork, host: string) => unknown> = {
   "link from": (network, host) => network.link(host, "web", {}),
@@ -435,7 +457,7 @@ Deno.test("M7: a partition of a host from itself is InvalidInput, and one with a
 Deno.test("a network in memory says Unsupported for Unix sockets, multicast, and options of interfaces", async () => {
   await simulate({ seed: 1 }, async (network) => {
     const host: Network = network.host("a");
-    const path = { path: "/run/app.sock" } as unknown as sockets.Address;
+    const path = { path: "/run/app.sock" };
     await rejection(() => host.listen(path), "Unsupported", "listen");
     await rejection(() => host.connect(path), "Unsupported", "connect");
     const everywhere = { host: "0.0.0.0", port: 0 };
