@@ -99,13 +99,13 @@ export class CheckedTransport implements Transport {
  * transport, which is checked in its turn.
  */
 export class CheckedListener implements TransportListener {
-  readonly address: SocketAddress | undefined;
+  readonly address: SocketAddress;
   readonly ref: (() => void) | undefined;
   readonly unref: (() => void) | undefined;
   readonly #inner: TransportListener;
 
-  /** @param address The address of the listener, if it has one; it is checked. */
-  constructor(inner: TransportListener, address: SocketAddress | undefined) {
+  /** @param address The address of the listener, which is checked. */
+  constructor(inner: TransportListener, address: SocketAddress) {
     this.#inner = inner;
     this.address = address;
     const { ref, unref } = inner;
