@@ -9,7 +9,7 @@ import { accept, bindUdp, connect, listen } from "../../../mod.ts";
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 
 const listener = await listen(LOOPBACK);
-// What is loaded on first use must not need a descriptor later.
+// The first use loads modules, which needs descriptors.
 await Promise.all([connect(listener.address), accept(listener)]);
 await bindUdp(LOOPBACK);
 try {
