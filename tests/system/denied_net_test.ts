@@ -61,3 +61,8 @@ for (const flags of [[], ["--unstable-net"]]) {
     }
   });
 }
+
+Deno.test("X2: a link whose retry only adds to the default ends at the first missing permission", async () => {
+  const { report } = await runProgram("link_without_permission.ts", { flags: ["--no-prompt"] });
+  assertEquals(report, { attempts: 1, kinds: ["PermissionDenied", "PermissionDenied"] });
+});
