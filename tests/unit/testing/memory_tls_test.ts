@@ -6,7 +6,7 @@ import {
   type Connection,
   recvLine,
   send,
-  SocketError,
+  type SocketError,
   startTls,
 } from "../../../mod.ts";
 import { type MemoryNetwork, memoryNetwork, simulate, SimulationError } from "../../../testing.ts";
