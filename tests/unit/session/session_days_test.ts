@@ -238,7 +238,8 @@ Deno.test("X5: the heartbeats of a day leave no timer, however their connections
 Deno.test("X1: an outage of a day costs few attempts, and the link is back within its longest pause and one attempt", async () => {
   for (const outage of ["refuses", "is cut off"]) {
     await simulateToTheEnd({ seed: 6, trace: false }, async (network, clock) => {
-      await network.host("server");
+      network.host("server");
+      const client = network.host("client");
       let attempts = 0;
       const link = keepConnected(SERVER, async (connection, { ready }) => {
         ready();
@@ -246,7 +247,7 @@ Deno.test("X1: an outage of a day costs few attempts, and the link is back withi
       }, {
         connect(endpoint, options) {
           attempts += 1;
-          return network.host("client").connect(endpoint, options);
+          return client.connect(endpoint, options);
         },
         backoff: { longest: MINUTE_MS },
       });
