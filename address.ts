@@ -35,7 +35,7 @@ import type { Address, SocketAddress } from "./types.ts";
 export function parseAddress(text: string): Address {
   const operation = "parseAddress";
   checkIsText(operation, text);
-  return readHostAndPort(operation, text);
+  return readHostAndPort(operation, text, "; parseSocketAddress() reads a path as unix:/path");
 }
 
 function checkIsText(operation: string, text: unknown): void {
@@ -43,13 +43,11 @@ function checkIsText(operation: string, text: unknown): void {
   throw invalidInput(operation, `the text is ${describe(text)}, not a string`);
 }
 
-function readHostAndPort(operation: string, text: string): Address {
+/** @param pathHint What to add to the error for a text that may be meant as a path. */
+function readHostAndPort(operation: string, text: string, pathHint: string): Address {
   const match = /^(?:\[([^[\]]*)\]|([^:[\]]*)):(0|[1-9][0-9]{0,4})$/.exec(text);
   if (match === null) {
-    throw invalidInput(
-      operation,
-      `${quote(text)} is not an address: write host:port, with an IPv6 host in brackets`,
-    );
+    throw invalidInput(operation, `${quote(text)} is not an address: ${rightForm(text, pathHint)}`);
   }
   const [, bracketed, plain, port] = match;
   if (bracketed !== undefined && !bracketed.includes(":")) {
@@ -60,11 +58,20 @@ function readHostAndPort(operation: string, text: string): Address {
   return address;
 }
 
+/** Says how an address is written, with a word on the form that the text has. */
+function rightForm(text: string, pathHint: string): string {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return "write host:port, without a scheme";
+  const seemsPath = text.includes("/") || /^unix:/i.test(text);
+  return `write host:port, with an IPv6 host in brackets${seemsPath ? pathHint : ""}`;
+}
+
 /**
  * Reads an address of either kind: `host:port` as {@linkcode parseAddress}, or `unix:` and the path of a Unix socket.
  *
  * @param text The address, such as `127.0.0.1:80`, `unix:/run/app.sock` or `unix:app.sock`; `unix:@name` is the
  * abstract name `"\0name"`, and `unix:///run/app.sock` is read too. `unix:80` is a host and a port, `unix:./80` a file.
+ * `unix:` alone is the address of a client without a name, as {@linkcode formatAddress} writes it: nobody can listen
+ * there or connect to it.
  * @returns The address, frozen.
  * @throws {SocketError} `InvalidInput` if the text is anything else, or if the path is too long.
  *
@@ -82,7 +89,9 @@ export function parseSocketAddress(text: string): SocketAddress {
   const operation = "parseSocketAddress";
   checkIsText(operation, text);
   const path = parseUnixPath(operation, text);
-  return path === undefined ? readHostAndPort(operation, text) : toUnixAddress(path);
+  return path === undefined
+    ? readHostAndPort(operation, text, ", or unix:/path for a Unix socket")
+    : toUnixAddress(path);
 }
 
 /**

@@ -6,7 +6,7 @@
  */
 
 import { checkLimit, checkOptions, invalidInput, readArguments } from "./core/arguments.ts";
-import { checkSocketAddress } from "./core/address_check.ts";
+import { checkSocketAddress, toSocketAddress } from "./core/address_check.ts";
 import { CheckedListener, CheckedTransport, isTransport } from "./connection/checked_transport.ts";
 import {
   DEFAULT_SEND_QUEUE_LIMIT_BYTES,
@@ -96,7 +96,8 @@ function readSendQueueLimit(operation: string, options: ConnectionOptions | unde
  * let your `accept` skip clients that fail, and reject only what ends an iteration. {@linkcode serve} reports it to
  * `onError` and goes on.
  *
- * @param source Accepts the clients. If it has no `address`, the listener's address is `{ host: "", port: 0 }`.
+ * @param source Accepts the clients. The listener's address is its `address`, else what its `addr` says, which listeners
+ * of Deno have, else `{ host: "", port: 0 }`.
  * @param options The limit of waiting sends of each connection.
  * @returns The listener.
  * @throws {SocketError} `InvalidInput` if the argument does not accept, or an option or the address is wrong.
@@ -121,6 +122,13 @@ function readSendQueueLimit(operation: string, options: ConnectionOptions | unde
  * await close(client);
  * ```
  */
+export function listenerOver(
+  source: TransportListener<never> & {
+    readonly addr: { readonly transport: "unix" | "unixpacket" };
+  },
+  options?: ConnectionOptions,
+): Listener<UnixAddress>;
+/** Makes a listener over a source of another kind, or one whose kind the compiler does not know. */
 export function listenerOver<A extends SocketAddress = Address>(
   source: TransportListener<A>,
   options?: ConnectionOptions,
@@ -134,12 +142,15 @@ export function listenerOver(
     if (typeof source?.accept !== "function" || typeof source.close !== "function") {
       throw invalidInput(operation, "the listener has no accept and close functions");
     }
-    const address = source.address === undefined
-      ? undefined
-      : checkSocketAddress(operation, source.address, 0);
     const limit = readSendQueueLimit(operation, options);
-    return new StreamListener(new CheckedListener(source, address), limit);
+    return new StreamListener(new CheckedListener(source, addressOf(operation, source)), limit);
   });
+}
+
+function addressOf(operation: string, { address, addr }: TransportListener): SocketAddress {
+  return address === undefined
+    ? toSocketAddress(typeof addr === "object" && addr !== null ? addr : undefined)
+    : checkSocketAddress(operation, address, 0);
 }
 
 /**

@@ -77,7 +77,7 @@ export interface PathPermission {
 
 /** Holds what is known of a {@linkcode SocketError} beside its kind. */
 export interface SocketErrorOptions {
-  /** The address that the operation was about. */
+  /** The address that the operation was about. One without host and path, of a client without a name, is left out. */
   address?: SocketAddress;
   /** The system's name for the error, such as `ECONNREFUSED`. */
   code?: string;
@@ -111,6 +111,11 @@ function isRetryable(kind: SocketErrorKind, operation: string, bytesSent?: numbe
   // A send that has a count has torn its stream.
   return bytesSent === undefined &&
     (RETRYABLE.has(kind) || kind === "ConnectionReset" && operation === "connect");
+}
+
+/** Returns an address unless it names nothing: the client of a Unix socket has an empty path. */
+function namedAddress(address: SocketAddress | undefined): SocketAddress | undefined {
+  return address === undefined || (address.host ?? address.path) === "" ? undefined : address;
 }
 
 /** Characters of a path that would break a message into lines, or change a terminal. */
@@ -154,15 +159,18 @@ export class SocketError extends Error {
   readonly operation: string;
   /** The part of the message after `operation address: `, with the code if there is one. */
   readonly reason: string;
-  /** The address that the operation was about: on a connection, the remote one. */
+  /**
+   * The address that the operation was about: on a connection, the remote one. It is missing for a client without a
+   * name, as those of Unix sockets are.
+   */
   declare readonly address?: SocketAddress;
   /** The system's name for the error, such as `ECONNREFUSED`, if the system gave one. */
   declare readonly code?: string;
   /** The permission to grant if one is missing; `Deno.permissions.request` takes it. */
   declare readonly permission?: NetPermission | PathPermission;
   /**
-   * Bytes of a send that are known to have left. It is there if the send was handed to the runtime or was lost with its
-   * connection, and missing if nothing of it was sent and the connection goes on.
+   * Bytes of a send that are known to have left: 0 if the connection broke or was closed while the send waited. It is
+   * missing if the send changed nothing. In an error of `close` it counts all sends of the connection.
    */
   declare readonly bytesSent?: number;
   /** True if the same call has a chance later. It says nothing about another connection. */
@@ -180,9 +188,16 @@ export class SocketError extends Error {
     kind: SocketErrorKind,
     operation: string,
     reason: string,
+    options?: SocketErrorOptions,
+  );
+  constructor(
+    kind: SocketErrorKind,
+    operation: string,
+    reason: string,
     options: SocketErrorOptions = {},
   ) {
-    const { address, code, permission, bytesSent } = options;
+    const { code, permission, bytesSent } = options;
+    const address = namedAddress(options.address);
     const where = address === undefined ? "" : ` ${formatWhere(address)}`;
     const suffix = code === undefined ? "" : ` (${code})`;
     // The reason of another error has its code already.

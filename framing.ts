@@ -189,6 +189,9 @@ export function recvLine(
  * next codec, or `recv`, begins behind the last frame. A decoder that fails for good ends the frames of this
  * call only: the connection stays open.
  *
+ * Each call makes a decoder, and an encoder if the codec has one. A codec whose frames depend on those before them must
+ * see all of them: keep its framed connection, and make no second one.
+ *
  * @param connection The connection to send and receive frames on.
  * @param codec The format: {@linkcode lengthPrefixed}, {@linkcode lines} or another, or a codec of your own.
  * @returns The connection with frames, an async iterable of the received frames.

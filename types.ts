@@ -139,7 +139,7 @@ export interface CloseOptions extends OperationOptions {
   linger?: number;
   /**
    * Milliseconds without a byte leaving after which the close gives up the bytes that wait, from 0 to `Infinity`. Linux
-   * takes bytes in steps of up to 1.4 MB: your slowest peer should need less time for that. It is late by at most a quarter of the shorter of this and `firstByteTimeout`.
+   * takes bytes in steps of up to 1.4 MB: your slowest peer should need less time for that.
    *
    * @default {30000}
    */
@@ -478,7 +478,7 @@ export interface Transport {
 }
 
 /**
- * Accepts transports. At most one `accept` is under way at a time, and `close` is called once. `close` must make a
+ * Accepts transports. A `Deno.Listener` does. At most one `accept` is under way at a time, and `close` is called once. `close` must make a
  * pending `accept` end.
  */
 export interface TransportListener<A extends SocketAddress = SocketAddress> {
@@ -488,6 +488,8 @@ export interface TransportListener<A extends SocketAddress = SocketAddress> {
   close(): void | Promise<void>;
   /** The address that it listens on, if it has one. */
   readonly address?: A;
+  /** The same as a listener of the runtime gives it, for one without `address`. */
+  readonly addr?: TransportAddress;
   /** Lets a pending `accept` keep the process alive again, after `unref`. */
   ref?(): void;
   /** Lets the process end although an `accept` is pending. It is left out, with `ref`, if the listener cannot. */
@@ -666,7 +668,7 @@ export interface ServeOptions<A extends SocketAddress = Address> {
    * what was sent before; without it, a client that takes nothing has 30 seconds then.
    *
    * Sent bytes move in steps: Linux takes more after a third of its buffer is free, up to 1.4 MB. Your slowest client
-   * should need less time for that.
+   * should need less time for that. It is late by at most a quarter of the shorter of this and `firstByteTimeout`.
    *
    * @default {Infinity}
    */
@@ -683,8 +685,11 @@ export interface ServeOptions<A extends SocketAddress = Address> {
   /**
    * Called with each failure: what a handler threw, connections that a timeout ended (`TimedOut`) or that had no valid PROXY
    * header, answers that a client did not take before its connection was closed, what `onRefused` threw, and, without a
-   * connection, a system that is out of descriptors. Without `onError`, a line on standard error says it, and never
-   * quotes what was sent or received. If `onError` throws or rejects, a line there says so.
+   * connection, a system that is out of descriptors. If `onError` throws or rejects, standard error says so.
+   *
+   * Without `onError`, a line on standard error has the kind of an error of this package. It quotes nothing that was sent
+   * or received. Any other error that a handler threw is written with its message, on one line, and its stack: give
+   * `onError` if the messages of your program must not be there.
    *
    * It is not called for what handlers throw because one of their signals or the server ended their work, nor of refused
    * connections, nor of a trusted proxy that connects and says nothing, as health checks do.
@@ -958,8 +963,11 @@ export interface Link<A extends SocketAddress = Address> extends AsyncDisposable
 }
 
 /**
- * Opens sockets. A program that takes one as an argument also runs on a network in memory. The module itself is one (`import * as sockets`), and `memoryNetwork` of `@aivi/sockets/testing` gives others.
- * All other functions work on the handles of any network.
+ * Opens sockets. A program that takes one as an argument also runs on a network in memory. The module itself is one
+ * (`import * as sockets`), and `memoryNetwork` of `@aivi/sockets/testing` gives others.
+ *
+ * All other functions work on the handles of any network, with one exception: `joinMulticast` is `Unsupported` on a
+ * network in memory. So are the paths of Unix sockets.
  *
  * @example A program that does not care which network it runs on
  * ```ts
@@ -982,8 +990,16 @@ export interface Link<A extends SocketAddress = Address> extends AsyncDisposable
 export interface Network {
   /** Listens on a TCP port, as `listen` does. */
   listen(address: Address, options?: ListenOptions): Promise<Listener>;
+  /** Listens on a Unix socket, as `listen` does. */
+  listen(address: UnixAddress, options?: UnixListenOptions): Promise<Listener<UnixAddress>>;
+  /** Listens on an address of either kind, as `listen` does. */
+  listen(address: SocketAddress, options?: TcpOptions): Promise<Listener<SocketAddress>>;
   /** Connects to a TCP port, as `connect` does. */
   connect(address: Address, options?: ConnectOptions): Promise<Connection>;
+  /** Connects to a Unix socket, as `connect` does. */
+  connect(address: UnixAddress, options?: ConnectOptions): Promise<Connection<UnixAddress>>;
+  /** Connects to an address of either kind, as `connect` does. */
+  connect(address: SocketAddress, options?: ConnectOptions): Promise<Connection<SocketAddress>>;
   /** Binds a UDP port, as `bindUdp` does. */
   bindUdp(address: Address, options?: BindUdpOptions): Promise<UdpSocket>;
 }

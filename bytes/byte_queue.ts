@@ -140,6 +140,7 @@ export class ByteQueue {
    * @returns The number, from 0 to 255.
    * @throws {SocketError} `InvalidInput` if there is no such byte.
    */
+  uint8(offset?: number): number;
   uint8(offset: number = 0): number {
     return this.#uint("ByteQueue.uint8", offset, 1, "big");
   }
@@ -152,6 +153,7 @@ export class ByteQueue {
    * @returns The number, from 0 to 2¹⁶ − 1.
    * @throws {SocketError} `InvalidInput` if fewer bytes wait, or for another byte order.
    */
+  uint16(offset?: number, endian?: "big" | "little"): number;
   uint16(offset: number = 0, endian: "big" | "little" = "big"): number {
     return this.#uint("ByteQueue.uint16", offset, 2, endian);
   }
@@ -164,6 +166,7 @@ export class ByteQueue {
    * @returns The number, from 0 to 2³² − 1.
    * @throws {SocketError} `InvalidInput` if fewer bytes wait, or for another byte order.
    */
+  uint32(offset?: number, endian?: "big" | "little"): number;
   uint32(offset: number = 0, endian: "big" | "little" = "big"): number {
     return this.#uint("ByteQueue.uint32", offset, 4, endian);
   }
@@ -176,6 +179,7 @@ export class ByteQueue {
    * @returns The number, a `bigint`, since a `number` is exact only up to 2⁵³.
    * @throws {SocketError} `InvalidInput` if fewer bytes wait, or for another byte order.
    */
+  uint64(offset?: number, endian?: "big" | "little"): bigint;
   uint64(offset: number = 0, endian: "big" | "little" = "big"): bigint {
     const operation = "ByteQueue.uint64";
     this.#checkAreThere(operation, offset, 8);
@@ -193,6 +197,7 @@ export class ByteQueue {
    * @returns A view, which must not be changed, and is good only until the queue is used again.
    * @throws {SocketError} `InvalidInput` if fewer bytes wait.
    */
+  peek(length: number, offset?: number): Uint8Array;
   peek(length: number, offset: number = 0): Uint8Array {
     if (isIndex(length) && isIndex(offset) && offset + length <= this.#end - this.#start) {
       const from = this.#start + offset;
@@ -271,6 +276,7 @@ export class ByteQueue {
    * @returns The index of the needle's first byte, or -1.
    * @throws {SocketError} `InvalidInput` if the needle is something else or empty, or if `start` is beyond the end.
    */
+  indexOf(needle: Uint8Array | number, start?: number): number;
   indexOf(needle: Uint8Array | number, start: number = 0): number {
     const operation = "ByteQueue.indexOf";
     checkWhole(operation, "start", start, 0, this.length);

@@ -1,3 +1,4 @@
+import { answerInTurn } from "../core/event_loop_turn.ts";
 import { startTimer } from "../core/timer.ts";
 import { ignoreRejection } from "../core/waiting_calls.ts";
 import type { SocketAddress, Transport, TransportAddress, TransportListener } from "../types.ts";
@@ -50,7 +51,8 @@ export class CheckedTransport implements Transport {
     const { length } = bytes;
     for (;;) {
       const count = await this.#writeOnce(bytes);
-      if (checkCount(count, length, "took") > 0) return count;
+      // A transport that always takes them at once would let a loop of sends keep the event loop.
+      if (checkCount(count, length, "took") > 0) return await answerInTurn(count);
       await this.#turn();
     }
   }
@@ -97,13 +99,13 @@ export class CheckedTransport implements Transport {
  * transport, which is checked in its turn.
  */
 export class CheckedListener implements TransportListener {
-  readonly address: SocketAddress | undefined;
+  readonly address: SocketAddress;
   readonly ref: (() => void) | undefined;
   readonly unref: (() => void) | undefined;
   readonly #inner: TransportListener;
 
-  /** @param address The address of the listener, if it has one; it is checked. */
-  constructor(inner: TransportListener, address: SocketAddress | undefined) {
+  /** @param address The address of the listener, which is checked. */
+  constructor(inner: TransportListener, address: SocketAddress) {
     this.#inner = inner;
     this.address = address;
     const { ref, unref } = inner;

@@ -1,6 +1,7 @@
+import { invalidInput } from "../core/arguments.ts";
 import { afterTurn, turnDue } from "../core/event_loop_turn.ts";
 import type { ConnectionState } from "./connection_state.ts";
-import type { PendingReceive } from "./pending_receive.ts";
+import { type PendingReceive, TARGET_GONE } from "./pending_receive.ts";
 import type { StreamInput } from "./stream_input.ts";
 
 const OPERATION = "recvInto";
@@ -28,6 +29,8 @@ export class DirectRead {
 
   readonly #onRead = (count: number | null): number | null | Promise<number | null> => {
     if (count === null) return this.#input.confirmEnd(this.#onEnd);
+    // Node, Bun and the TLS of `node:tls` keep the bytes then. Deno's own sockets hold on to the memory.
+    if (count === 0) return this.#gone();
     if (!turnDue()) return this.#give(count);
     // The buffer is the caller's: the call stays pending, so that nobody else reads meanwhile.
     return new Promise<void>((resolve) => afterTurn({ onTurn: resolve })).then(() =>
@@ -39,6 +42,12 @@ export class DirectRead {
     this.#finish();
     this.#state.bytesReceived += count;
     return count;
+  }
+
+  /** Leaves the bytes to the next call. */
+  #gone(): never {
+    this.#finish();
+    throw invalidInput(OPERATION, TARGET_GONE);
   }
 
   readonly #onEnd = (): null => {

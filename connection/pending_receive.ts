@@ -30,6 +30,9 @@ export interface ViewCall {
   reject(error: unknown): void;
 }
 
+/** The reason for which a `recvInto` fails whose buffer is not whole any more. */
+export const TARGET_GONE = "the buffer was transferred or shortened during the call";
+
 /** The limit of a call without one. It is a small integer: Infinity would be an object in every slot. */
 export const ANY = 2 ** 31 - 1;
 

@@ -13,6 +13,7 @@ import {
   type Received,
   type ReceivedBytes,
   type StreamReader,
+  TARGET_GONE,
   type ViewCall,
 } from "./pending_receive.ts";
 import { type InputConsumer, StreamInput } from "./stream_input.ts";
@@ -304,8 +305,7 @@ export class Receiver implements InputConsumer, TurnWaiter {
       this.#state.bytesReceived += bytes.length;
       this.#call.succeed(bytes);
     } else if (target.length < most) {
-      const reason = "the buffer was transferred or shortened during the call";
-      this.#call.fail(invalidInput("recvInto", reason));
+      this.#call.fail(invalidInput("recvInto", TARGET_GONE));
     } else {
       const count = buffer.copyInto(target);
       this.#state.bytesReceived += count;

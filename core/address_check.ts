@@ -6,6 +6,7 @@ import {
   invalidInput,
   quote,
   readArguments,
+  UNSEEN,
 } from "./arguments.ts";
 import { checkPath, formatUnixPath } from "./unix_path.ts";
 import { formatHostPort, ipFamily, isMapped, unmapIPv4, withoutZone } from "./ip_address.ts";
@@ -17,7 +18,7 @@ export function toAddress(host: string, port: number): Address {
 
 /** Makes an address of a transport's. A Unix socket has a path, which is empty if it has no name. */
 export function toSocketAddress(address: TransportAddress | undefined): SocketAddress {
-  return address?.transport === "unix"
+  return address?.transport === "unix" || address?.transport === "unixpacket"
     ? toUnixAddress(address.path ?? "")
     : fromRuntimeAddress(address);
 }
@@ -31,9 +32,6 @@ export function toUnixAddress(path: string): UnixAddress {
 export function isNamed(address: SocketAddress): boolean {
   return address.host === undefined ? address.path !== "" : address.host !== "";
 }
-
-/** Characters of a path that would break a line, or change a terminal. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** Writes the address of a peer for a line of a log. A peer may have any path, so it is not checked. */
 export function describeAddress(address: SocketAddress): string {
@@ -136,6 +134,10 @@ function hostProblem(host: string): string | undefined {
 function findHostProblem(host: string): string | undefined {
   if (host === "") return "host is empty, name an address or a host";
   if (host.startsWith("[")) return `host ${quote(host)} has brackets, write the address without`;
+  if (host.includes("/") && !host.includes("%")) {
+    const part = host.includes("://") ? "a scheme" : "a slash";
+    return `host ${quote(host)} has ${part}, write the host alone`;
+  }
   if (host.includes(":")) return findIPv6Problem(host);
   if (host.includes("%")) return `host ${quote(host)} has a zone, which only IPv6 addresses have`;
   const name = host.endsWith(".") ? host.slice(0, -1) : host;
@@ -158,8 +160,9 @@ function findIPv6Problem(host: string): string | undefined {
   if (ipFamily(host) === 6) return undefined;
   const plain = withoutZone(host);
   if (plain === host || ipFamily(plain) === 0) {
-    const hint = /^[^:]+:\d+$/.test(host) ? ", and a port goes into port" : "";
-    return `host ${quote(host)} is not an IPv6 address${hint}`;
+    return /^[^:]+:\d+$/.test(host)
+      ? `host ${quote(host)} has a port, and a port goes into port`
+      : `host ${quote(host)} is not an IPv6 address`;
   }
   return isMapped(plain)
     ? `host ${quote(host)} has a zone, which IPv4 addresses do not have`

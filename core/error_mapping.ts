@@ -1,5 +1,6 @@
 import { SocketError, type SocketErrorKind } from "../errors.ts";
 import type { SocketAddress } from "../types.ts";
+import { quoteMessage, UNSEEN } from "./arguments.ts";
 import { isTlsCode, tlsMeaning } from "./tls_meaning.ts";
 
 /** The kind and the reason of an error of the system. */
@@ -168,7 +169,8 @@ export function fromCodec(
   address: SocketAddress | undefined,
 ): SocketError {
   if (!(error instanceof SocketError)) {
-    return new SocketError("Other", operation, "the codec failed", { address, cause: error });
+    const reason = `the codec failed${quoteMessage(error)}`;
+    return new SocketError("Other", operation, reason, { address, cause: error });
   }
   const known = address === undefined || error.address !== undefined;
   return known && error.operation === operation ? error : rewrap(error, operation, { address });
@@ -238,4 +240,27 @@ export function summarize(error: unknown): string {
   const name: unknown = error.constructor?.name;
   const isName = typeof name === "string" && /^[A-Za-z_$][\w$]{0,63}$/.test(name);
   return isName ? name : "an object";
+}
+
+/** Longest part of a message that a line on standard error quotes (characters). */
+const LONGEST_MESSAGE = 500;
+
+/**
+ * Describes what a function of the program threw, for standard error: its class, its message and the places of its
+ * stack, each on a line of its own. A {@linkcode SocketError} is only summarized, since most are the peer's doing, and a
+ * codec may have quoted the peer in it.
+ */
+export function describeThrown(thrown: unknown): string {
+  if (thrown instanceof SocketError) return summarize(thrown);
+  return summarize(thrown) + quoteMessage(thrown, LONGEST_MESSAGE) + placesOf(thrown);
+}
+
+/** Returns the lines of a stack behind the message, which may have lines that look like them. */
+function placesOf(thrown: unknown): string {
+  if (!(thrown instanceof Error) || typeof thrown.stack !== "string") return "";
+  const { message, stack } = thrown;
+  const at = stack.indexOf(message);
+  const lines = at < 0 ? [] : stack.slice(at + message.length).split("\n");
+  return lines.filter((line) => /^\s+at /.test(line))
+    .map((line) => `\n    ${line.trim().replace(UNSEEN, "\uFFFD")}`).join("");
 }

@@ -66,6 +66,12 @@ export function countMessages(further: number): void {
   unchecked += further;
 }
 
+/** Resolves to a value at once, or at the next turn if one is due. It counts as an answer. */
+export function answerInTurn<T>(value: T): Promise<T> {
+  if (!turnDue()) return Promise.resolve(value);
+  return new Promise((resolve) => afterTurn({ onTurn: () => resolve(value) }));
+}
+
 /** Calls `waiter.onTurn()` at the turn that `turnDue` has announced. */
 export function afterTurn(waiter: TurnWaiter): void {
   waiters.push(waiter);

@@ -5,6 +5,7 @@ import { ipFamily } from "./ip_address.ts";
 /** The kind and the words of an error. */
 export type TlsMeaning = readonly [kind: SocketErrorKind, reason: string];
 
+const OUT_OF_TURN = "the peer sent a message out of turn";
 const NOT_TLS = "the peer does not speak TLS";
 const TRUNCATED = "the peer ended without close_notify, so data may be missing";
 
@@ -36,7 +37,7 @@ const CERTIFICATE_REASONS: readonly (readonly [pattern: RegExp, reason: string])
 /** Explanations of failures that Deno's TLS has words for. */
 const FAILURES: readonly (readonly [pattern: RegExp, plain: string])[] = [
   [/^cannot decrypt/, "the peer sent something that cannot be decrypted"],
-  [/^received unexpected/, "the peer sent a message out of turn"],
+  [/^received unexpected/, OUT_OF_TURN],
   [/^peer misbehaved/, "the peer broke the rules of TLS"],
   [/^peer is incompatible/, "the peer has no version, cipher or key in common with this side"],
   [/^peer doesn't support any known protocol/, "the peer speaks none of alpnProtocols"],
@@ -126,6 +127,7 @@ function codeMeaning(code: string, message: string, operation: string): TlsMeani
   if (unknown !== undefined) return alertMeaning(`of number ${Number(unknown)}`);
   if (OUT_OF_TURN_CODE.test(code)) return ["TlsFailed", "the peer sent a message out of turn"];
   if (code === "ERR_SSL_WRONG_VERSION_NUMBER") return corruptMeaning(message, operation);
+  if (code === "ERR_SSL_UNEXPECTED_MESSAGE") return ["TlsFailed", OUT_OF_TURN];
   if (code === "ERR_SSL_EXCESSIVE_MESSAGE_SIZE") {
     return ["TlsFailed", "the peer's messages do not end"];
   }

@@ -57,6 +57,7 @@ export function parseUnixPath(operation: string, text: string): string | undefin
       `${quote(text)} has a NUL: write unix:@name for an abstract name`,
     );
   }
+  if (path === "@") throw invalidInput(operation, `${quote(text)} has no name behind the @`);
   if (path.startsWith("@")) return checkPath(operation, `\0${path.slice(1)}`);
   if (/^\/\/[^/]/.test(path)) {
     throw invalidInput(operation, `${quote(text)} has a host: write unix:/path or unix:///path`);

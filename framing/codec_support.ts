@@ -98,6 +98,11 @@ export function mayGoOn(error: unknown, tookBytes: boolean): boolean {
 export function frameTooLarge(
   length: number,
   maxLength: number,
+  operation?: "recvFrame" | "sendFrame",
+): SocketError;
+export function frameTooLarge(
+  length: number,
+  maxLength: number,
   operation: "recvFrame" | "sendFrame" = "recvFrame",
 ): SocketError {
   const reason = `the frame has ${length} bytes, at most ${maxLength} are allowed`;

@@ -1,6 +1,7 @@
 import { ByteQueue } from "../bytes/byte_queue.ts";
 import { invalidInput } from "../core/arguments.ts";
 import { ignoreRejection } from "../core/waiting_calls.ts";
+import { SocketError } from "../errors.ts";
 import type { Codec } from "./codec.ts";
 import { checkIsCodec, invalidFrame, NULL_FRAME } from "./codec_support.ts";
 import { lines } from "./lines.ts";
@@ -31,11 +32,12 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * @typeParam Out The type of a received value. Nothing checks that the peer sends such values.
  * @param codec A codec of text, such as {@linkcode lines}, which is the default with its limit of 64 KiB; or
  * one of bytes, such as {@linkcode contentLength} or {@linkcode lengthPrefixed}, which get UTF-8. It is tried
- * once with the value 0 to see which of the two it is.
+ * with the values 0 and {} to see which of the two it is.
  * @returns The codec, with the errors of the inner one. It encodes with `InvalidInput` for a value that JSON
  * cannot express, or that becomes `null`. It decodes with `InvalidData` for what is no JSON or is `null`, and
  * goes on with the next frame.
- * @throws {SocketError} `InvalidInput` for a value that is no codec.
+ * @throws {SocketError} `InvalidInput` for a value that is no codec, and for a codec that takes no JSON: the frames of
+ * {@linkcode lengthField} have a header of their own, for which {@linkcode lengthPrefixed} is the codec.
  *
  * @example
  * ```ts
@@ -50,13 +52,15 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * ```
  */
 export function json<In = JsonValue, Out = In>(
-  codec: Codec<string> | Codec<Uint8Array> = lines(),
+  codec?: Codec<string> | Codec<Uint8Array>,
 ): Codec<In, Out> {
-  checkIsCodec("json", codec);
-  if (takesText(codec)) {
-    return mapCodec(codec, { encode: write<In>, decode: read<Out> });
+  const inner = codec === undefined ? lines() : codec;
+  checkIsCodec("json", inner);
+  if (takesText(inner)) {
+    return mapCodec(inner, { encode: write<In>, decode: read<Out> });
   }
-  return mapCodec(codec, {
+  checkTakesBytes(inner);
+  return mapCodec(inner, {
     encode: (value: In) => encoder.encode(write(value)),
     decode: (bytes) => read<Out>(textOf(bytes)),
   });
@@ -74,6 +78,24 @@ function takesText(codec: Codec<string> | Codec<Uint8Array>): codec is Codec<str
   } catch {
     return false;
   }
+}
+
+/** Throws `InvalidInput` if a codec refuses the bytes of a number and of an object: then it refuses all JSON. */
+function checkTakesBytes(codec: Codec<Uint8Array>): void {
+  let refusal: unknown;
+  for (const text of ["0", "{}"]) {
+    try {
+      return ignoreRejection(codec.encode(encoder.encode(text)));
+    } catch (error) {
+      // A limit, or a mistake in the codec, is no answer: each send will report it.
+      if (!(error instanceof SocketError) || error.kind !== "InvalidInput") return;
+      refusal = error;
+    }
+  }
+  const reason =
+    "the codec refuses JSON, as lengthField() does, whose frames begin with a header of " +
+    "their own: use one that adds its header, such as lengthPrefixed()";
+  throw invalidInput("json", reason, refusal);
 }
 
 function write<In>(value: In): string {

@@ -1,5 +1,5 @@
 import type { ByteQueue } from "../bytes/byte_queue.ts";
-import { describe, invalidInput, readArguments } from "../core/arguments.ts";
+import { describe, invalidInput, quoteMessage, readArguments } from "../core/arguments.ts";
 import { isIgnoredPromise } from "../core/waiting_calls.ts";
 import { SocketError } from "../errors.ts";
 import type { Codec, Decoder } from "./codec.ts";
@@ -38,7 +38,8 @@ export interface FrameMapping<In, Out, InnerIn, InnerOut = InnerIn> {
  * @param mapping `encode` from your frames to the inner codec's, and `decode` back.
  * @returns The codec, with the errors of the inner one. If `encode` throws, the frame cannot be sent:
  * `InvalidInput`. If `decode` throws, the frame that came is `InvalidData`, once: the next call of `recvFrame`
- * goes on with the next frame. The error that was thrown is in `cause`; a `SocketError` stays as it is.
+ * goes on with the next frame. The message of what was thrown is in the reason, shortened to 80 characters, and the
+ * error itself in `cause`; a `SocketError` stays as it is.
  * @throws {SocketError} `InvalidInput` for a value that is no codec, or without both functions.
  *
  * @example
@@ -100,7 +101,8 @@ class MappedDecoder<Out, InnerOut> implements Decoder<Out> {
     try {
       mapped = this.#mapping.decode(frame);
     } catch (error) {
-      throw error instanceof SocketError ? error : invalidFrame("the frame has no meaning", error);
+      if (error instanceof SocketError) throw error;
+      throw invalidFrame(`the frame has no meaning${quoteMessage(error)}`, error);
     }
     // The frame is taken: undefined would lose it without a word.
     if (mapped === undefined) throw invalidFrame("decode of mapCodec gave undefined");
@@ -117,7 +119,8 @@ function encodeMapped<In, InnerIn>(
     mapped = mapping.encode(frame);
   } catch (error) {
     if (error instanceof SocketError) throw error;
-    throw invalidInput("sendFrame", "the frame cannot be encoded", error);
+    const reason = `the frame cannot be encoded${quoteMessage(error)}`;
+    throw invalidInput("sendFrame", reason, error);
   }
   if (!isIgnoredPromise(mapped)) return mapped;
   throw invalidInput("sendFrame", "encode of mapCodec gave a promise");

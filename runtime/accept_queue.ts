@@ -7,8 +7,8 @@ const MOST_WAITING_CLIENTS = 4096;
 export interface AcceptSource<Client> {
   /** Sets if the listener keeps the process alive. */
   setReferenced(on: boolean): void;
-  /** Makes the transport of a client that somebody has asked for. */
-  open(client: Client): Transport;
+  /** Makes the transport of a client that somebody has asked for, or nothing if the client has reset since. */
+  open(client: Client): Transport | undefined;
   /** Closes a client that nobody will ask for, with a reset. */
   refuse(client: Client): void;
 }
@@ -34,8 +34,9 @@ export class AcceptQueue<Client> {
   /** Gives the next client, or the error of the listener that came before it. */
   accept(): Promise<Transport> {
     if (this.#closed) return Promise.reject(closedUnderneath());
-    if (this.#waiting.length > 0) {
-      return Promise.resolve(this.#source.open(this.#waiting.shift()!));
+    while (this.#waiting.length > 0) {
+      const transport = this.#source.open(this.#waiting.shift()!);
+      if (transport !== undefined) return Promise.resolve(transport);
     }
     const failure = this.#failure;
     this.#failure = undefined;
@@ -50,9 +51,12 @@ export class AcceptQueue<Client> {
     if (this.#closed || this.#waiting.length >= MOST_WAITING_CLIENTS) {
       return this.#source.refuse(client);
     }
-    const accept = this.#settle();
-    if (accept === undefined) this.#waiting.push(client);
-    else accept.resolve(this.#source.open(client));
+    if (this.#accept === undefined) {
+      this.#waiting.push(client);
+      return;
+    }
+    const transport = this.#source.open(client);
+    if (transport !== undefined) this.#settle()!.resolve(transport);
   }
 
   /** Reports an error of the listener to one `accept`. */

@@ -43,7 +43,7 @@ export class BunListener<A extends SocketAddress> implements TransportListener<A
     this.address = address;
     this.#clients = new AcceptQueue({
       setReferenced: (on) => on ? server.ref() : server.unref(),
-      open: (stream) => stream,
+      open: (stream) => stream.lost ? undefined : stream,
       refuse: (stream) => stream.reset(),
     });
   }

@@ -1,5 +1,5 @@
 import { fromRuntimeAddress, withZoneOf } from "../core/address_check.ts";
-import { withoutZone } from "../core/ip_address.ts";
+import { hostOf, octetsOf, withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
 import type { Address, SocketAddress, Transport, TransportListener } from "../types.ts";
 import type { Backend, ListenSettings, TcpSettings } from "./backend.ts";
@@ -8,6 +8,7 @@ import { type BunSocket, BunStream } from "./bun_stream.ts";
 import { connectUnix, listenUnix } from "./bun_unix.ts";
 import { resolveName } from "./datagram_support.ts";
 import { explainNodeFailure } from "./node_errors.ts";
+import { checkDescriptor } from "./node_files.ts";
 
 /** The backlog of every listener of Bun. */
 const BACKLOG = 512;
@@ -36,7 +37,18 @@ async function explained<T>(
   try {
     return await open();
   } catch (error) {
-    throw explainNodeFailure(error, operation, address);
+    throw explainNodeFailure(withoutDescriptor(error), operation, address);
+  }
+}
+
+/** Returns the system's error for a program that is out of descriptors, which the runtime reports as a refusal. */
+function withoutDescriptor(error: unknown): unknown {
+  if (error instanceof SocketError) return error;
+  try {
+    checkDescriptor();
+    return error;
+  } catch (exhausted) {
+    return exhausted;
   }
 }
 
@@ -55,7 +67,13 @@ async function listen(
   const add = (socket: BunSocket) => listener.add(openTcp(socket, settings));
   const { port } = address;
   const server = runtime.listen({ ...socketOptions({ hostname, port }, add), reusePort });
-  const bound = fromRuntimeAddress({ hostname: withoutZone(hostname), port: server.port });
+  const own = withoutZone(hostname);
+  // The runtime gives the caller's spelling of an IPv6 address.
+  const octets = octetsOf(own);
+  const bound = fromRuntimeAddress({
+    hostname: octets === undefined ? own : hostOf(octets),
+    port: server.port,
+  });
   const listener = new BunListener(server, withZoneOf(address.host, bound));
   return listener;
 }

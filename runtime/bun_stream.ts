@@ -1,5 +1,6 @@
 import type { ChunkTransport } from "../bytes/chunk_transport.ts";
 import type { TransportAddress } from "../types.ts";
+import { answerInTurn } from "../core/event_loop_turn.ts";
 import { closedUnderneath } from "./accept_queue.ts";
 import { ReceivedChunks } from "./received_chunks.ts";
 
@@ -84,7 +85,8 @@ export class BunStream extends ReceivedChunks implements ChunkTransport {
   write(bytes: Uint8Array): Promise<number> {
     if (this.closed) return Promise.reject(closedUnderneath());
     const count = this.#gone ? -1 : this.#socket.write(bytes);
-    if (count > 0) return Promise.resolve(count);
+    // A program that awaits one send after the other would keep timers and other sockets waiting for ever.
+    if (count > 0) return answerInTurn(count);
     if (count < 0) return Promise.reject(this.#noteFailedWrite());
     this.#bytes = bytes;
     this.#write = Promise.withResolvers();
@@ -107,6 +109,11 @@ export class BunStream extends ReceivedChunks implements ChunkTransport {
     this.#onGone = () => read?.reject(closedUnderneath());
     if (this.#gone) this.#onGone();
     else this.#socket.close();
+  }
+
+  /** True if the peer has reset the connection. The runtime has closed it then, and may not know the peer's address. */
+  get lost(): boolean {
+    return this.#gone && this.#failure !== undefined;
   }
 
   /** Closes the connection with a reset, so that the peer learns that nobody took what it sent. */
@@ -166,9 +173,8 @@ export class BunStream extends ReceivedChunks implements ChunkTransport {
    * socket of Linux every write says EPIPE after the peer's close, and a read goes on to tell a reset from an end.
    */
   #noteFailedWrite(): Error {
-    if (!this.ended && this.localAddr.transport === "tcp") {
-      this.#failure ??= systemError("ECONNRESET");
-    }
+    if (this.localAddr.transport !== "tcp") return systemError("EPIPE");
+    if (!this.ended) this.#failure ??= systemError("ECONNRESET");
     return this.#failure ?? systemError("EPIPE");
   }
 

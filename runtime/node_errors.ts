@@ -1,4 +1,4 @@
-import { withoutZone } from "../core/ip_address.ts";
+import { octetsOf, withoutZone } from "../core/ip_address.ts";
 import { SocketError } from "../errors.ts";
 import type { Address, SocketAddress } from "../types.ts";
 import { explainDenial } from "./node_permissions.ts";
@@ -35,15 +35,25 @@ export function explainNodeFailure(
 }
 
 /**
- * Throws if a host has a zone that names no interface of this machine. Node takes it for no zone at all, and waits for
- * an answer that cannot come.
+ * Throws if a host has a zone that names no interface of this machine, or none where the system needs it. Node takes the
+ * first for no zone at all, and some interface for the second, and waits for an answer that cannot come.
  */
 export function checkZone(operation: string, address: Address): void {
   const zone = address.host.slice(withoutZone(address.host).length + 1);
+  if (zone === "" && isLinkLocal(address.host)) {
+    const reason = `a link-local address needs a zone, as in ${address.host}%eth0`;
+    throw new SocketError("InvalidInput", operation, reason, { address, code: "EINVAL" });
+  }
   if (zone === "" || /^\d+$/.test(zone)) return;
   // Asked for on use, so that importing the package loads nothing of node:.
   if (zone in process.getBuiltinModule("node:os").networkInterfaces()) return;
   throw new SocketError("HostNotFound", operation, "host not found", { address });
+}
+
+/** Says if an address is one of a single link (RFC 4291, section 2.5.6). */
+function isLinkLocal(host: string): boolean {
+  const octets = octetsOf(host);
+  return octets?.length === 16 && octets[0] === 0xfe && (octets[1] & 0xc0) === 0x80;
 }
 
 /** Says if a bind or a connect has failed because the machine has no interface of the zone's name. */

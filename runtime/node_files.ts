@@ -27,6 +27,11 @@ export const nodeFiles: SocketFiles = {
   },
 };
 
+/** Throws the system's error if the program can have no further descriptor. */
+export function checkDescriptor(): void {
+  fs.closeSync(fs.openSync("/dev/null", "r"));
+}
+
 /** Returns the permissions of Node for the file of a listener. To bind and to connect takes only that for the net. */
 export function fileScopes({ mode, replaceStale }: UnixListenSettings): readonly NodeScope[] {
   if (replaceStale) return ["fs.read", "fs.write"];

@@ -1,7 +1,24 @@
 import { type NetConnectOpts, Socket, type SocketConstructorOpts } from "node:net";
+import process from "node:process";
 
 /** The number that the runtime's own streams ask for. It reads as much as it wants. */
 const READ_BYTES = 64 * 1024;
+
+/** The first version of libuv that tells a reset right behind bytes from the end of stream (major, minor). */
+const EXACT_ENDS = [1, 52] as const;
+
+/** True if the runtime may report the end of stream where the peer has reset the connection, as Node 22 and 24 do. */
+const mistakesResets = isOlder(process.versions.uv, EXACT_ENDS);
+
+function isOlder(version: string | undefined, [major, minor]: readonly [number, number]): boolean {
+  const [first, second] = (version ?? "0.0").split(".").map(Number);
+  return first < major || first === major && second < minor;
+}
+
+/** The part of the runtime's own socket that this module uses. */
+interface WithHandle {
+  _handle: { readStart(): number } | null;
+}
 
 /** Learns what happens to a {@linkcode NodeSocket}. */
 export interface SocketObserver {
@@ -52,7 +69,7 @@ interface AllOptions extends Omit<SocketConstructorOpts, "handle"> {
 export class NodeSocket extends Socket {
   #observer: SocketObserver | undefined;
   #disposed = false;
-  #endSeen = false;
+  #endConfirmed = !mistakesResets;
 
   constructor(options: AllOptions) {
     const all = { ...options, allowHalfOpen: true, manualStart: true };
@@ -64,7 +81,7 @@ export class NodeSocket extends Socket {
    * sockets of another class.
    */
   static adopt(accepted: Socket): NodeSocket {
-    const owner = accepted as unknown as { _handle: unknown };
+    const owner = accepted as unknown as WithHandle;
     const socket = new NodeSocket({ handle: owner._handle });
     owner._handle = null;
     return socket;
@@ -104,7 +121,7 @@ export class NodeSocket extends Socket {
 
   /** The runtime calls it with what it has read, and with `null` at the end of stream. */
   override push(chunk: Uint8Array<ArrayBuffer> | null): boolean {
-    if (chunk === null) this.#noteEnd();
+    if (chunk === null) this.#onEnd();
     else {
       const { buffer, byteOffset, length } = chunk;
       return this.#observer?.onBytes(new Uint8Array(buffer, byteOffset, length)) ?? false;
@@ -112,16 +129,11 @@ export class NodeSocket extends Socket {
     return true;
   }
 
-  /**
-   * Asks a second time before it reports the end: if bytes and a reset wait together, libuv 1.51 (Node 22) gives the
-   * bytes and then an end, without a look at the error. After an end the system goes on to say so.
-   */
-  #noteEnd(): void {
-    const { _handle: handle } = this as unknown as { _handle: { reading: boolean } | null };
-    if (this.#endSeen || handle === null) return this.#observer?.onEnd();
-    this.#endSeen = true;
-    handle.reading = false;
-    this.startReading();
+  /** Reports the end of stream. If it may be a reset, a further read of the system tells: the end comes again. */
+  #onEnd(): void {
+    if (this.#endConfirmed) return this.#observer?.onEnd();
+    this.#endConfirmed = true;
+    (this as unknown as WithHandle)._handle?.readStart();
   }
 
   /** The stream calls it after any failure. What the peer has sent before can still be read. */

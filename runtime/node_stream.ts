@@ -1,5 +1,6 @@
 import type { ChunkTransport } from "../bytes/chunk_transport.ts";
 import type { TransportAddress } from "../types.ts";
+import { answerInTurn } from "../core/event_loop_turn.ts";
 import { closedUnderneath } from "./accept_queue.ts";
 import { ReceivedChunks } from "./received_chunks.ts";
 import type { NodeSocket, SocketObserver } from "./node_socket.ts";
@@ -53,7 +54,8 @@ export class NodeStream extends ReceivedChunks implements ChunkTransport, Socket
     this.#socket.write(part, this.#onWritten);
     if (this.#socket.taken) {
       this.#answered += 1;
-      return Promise.resolve(length);
+      // A program that awaits one send after the other would keep timers and other sockets waiting for ever.
+      return answerInTurn(length);
     }
     this.#writeLength = length;
     this.#write = Promise.withResolvers();

@@ -19,6 +19,8 @@ let idle: ReceivedChunks[] = [];
  */
 export abstract class ReceivedChunks {
   readonly #chunks: Uint8Array<ArrayBuffer>[] = [];
+  /** Bytes of the first chunk that were given already. */
+  #given = 0;
   #read: PendingRead | undefined;
   /** The caller's buffer that the pending read fills. Without one it gives a chunk. */
   #target: Uint8Array | undefined;
@@ -43,7 +45,7 @@ export abstract class ReceivedChunks {
 
   readChunk(): Promise<Uint8Array<ArrayBuffer> | null> {
     if (this.closed) return Promise.reject(closedUnderneath());
-    if (this.#chunks.length > 0) return Promise.resolve(this.#chunks.shift()!);
+    if (this.#chunks.length > 0) return Promise.resolve(this.#shift());
     if (this.#ended) return Promise.resolve(null);
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return this.#wait(undefined) as Promise<Uint8Array<ArrayBuffer> | null>;
@@ -51,10 +53,7 @@ export abstract class ReceivedChunks {
 
   read(target: Uint8Array): Promise<number | null> {
     if (this.closed) return Promise.reject(closedUnderneath());
-    if (this.#chunks.length > 0) {
-      const bytes = this.#chunks.shift()!;
-      return Promise.resolve(this.#fill(target, bytes));
-    }
+    if (this.#chunks.length > 0) return Promise.resolve(this.#fill(target));
     if (this.#ended) return Promise.resolve(null);
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return this.#wait(target) as Promise<number | null>;
@@ -81,11 +80,12 @@ export abstract class ReceivedChunks {
     if (this.closed) return false;
     const target = this.#target;
     const read = this.#settle();
-    if (read === undefined) {
-      this.#chunks.push(bytes);
-      return false;
+    if (read !== undefined && target === undefined) {
+      read.resolve(bytes);
+      return true;
     }
-    read.resolve(target === undefined ? bytes : this.#fill(target, bytes));
+    this.#chunks.push(bytes);
+    if (read !== undefined) read.resolve(this.#fill(target!));
     return this.#chunks.length === 0;
   }
 
@@ -105,7 +105,7 @@ export abstract class ReceivedChunks {
   /** Drops what is left, and returns the call that waits. It is settled when the socket has closed. */
   protected endReads(): PendingRead | undefined {
     this.closed = true;
-    this.#chunks.length = 0;
+    this.#chunks.length = this.#given = 0;
     const read = this.#read;
     this.#read = this.#target = undefined;
     return read;
@@ -137,11 +137,27 @@ export abstract class ReceivedChunks {
     this.hold(on);
   }
 
-  /** Copies into a caller's buffer, and keeps what does not fit for the next read. */
-  #fill(target: Uint8Array, bytes: Uint8Array<ArrayBuffer>): number {
-    const count = Math.min(bytes.length, target.length);
-    target.set(count === bytes.length ? bytes : bytes.subarray(0, count));
-    if (count < bytes.length) this.#chunks.unshift(bytes.slice(count));
+  /** Returns what is left of the first chunk. */
+  #shift(): Uint8Array<ArrayBuffer> {
+    const bytes = this.#chunks.shift()!;
+    const left = this.#given === 0 ? bytes : bytes.slice(this.#given);
+    this.#given = 0;
+    return left;
+  }
+
+  /**
+   * Copies from the first chunk into a caller's buffer, and keeps what does not fit for the next read. It returns 0, and
+   * keeps everything, if the caller has transferred the buffer.
+   */
+  #fill(target: Uint8Array): number {
+    const [bytes] = this.#chunks;
+    const count = Math.min(bytes.length - this.#given, target.length);
+    if (count > 0) target.set(bytes.subarray(this.#given, this.#given + count));
+    this.#given += count;
+    if (this.#given === bytes.length) {
+      this.#chunks.shift();
+      this.#given = 0;
+    }
     return count;
   }
 }

@@ -1,5 +1,5 @@
 import { describeAddress, isNamed } from "../core/address_check.ts";
-import { summarize } from "../core/error_mapping.ts";
+import { describeThrown } from "../core/error_mapping.ts";
 import type { StreamConnection } from "../connection/stream_connection.ts";
 import type { ServeOptions, SocketAddress } from "../types.ts";
 
@@ -7,15 +7,15 @@ import type { ServeOptions, SocketAddress } from "../types.ts";
 export interface ServerFailure {
   readonly error: unknown;
   readonly connection?: StreamConnection;
-  /** Text for standard error, which quotes nothing; it is made from the error's kind or class if it is missing. */
+  /** Text for standard error, which quotes nothing; it is made from the error if it is missing. */
   readonly line?: string;
 }
 
 /**
  * Reports failures to `onError`, or in lines on standard error. Nothing that `onError` does ends the server.
  *
- * A line contains nothing that was received or sent. The message of an error may quote it, even in an error of this
- * package if a codec threw it, so the line has only its kind, or the name of its class.
+ * An error of the program's own is written with its message and stack, or nobody could find the mistake. Of an error of
+ * this package a line has the kind only: its message may quote what was received, if a codec threw it.
  */
 export class ErrorReports {
   readonly #address: SocketAddress;
@@ -28,7 +28,8 @@ export class ErrorReports {
 
   report(failure: ServerFailure): void {
     if (this.#onError !== undefined) return void this.#call(this.#onError, failure);
-    const { error, connection, line = `the handler failed with ${summarize(error)}` } = failure;
+    const { error, connection, line = `the handler failed with ${describeThrown(error)}` } =
+      failure;
     this.#write(line, connection);
   }
 
@@ -39,7 +40,7 @@ export class ErrorReports {
     try {
       await onError(error, connection);
     } catch (mistake) {
-      this.#write(`onError failed with ${summarize(mistake)}`, connection);
+      this.#write(`onError failed with ${describeThrown(mistake)}`, connection);
     }
   }
 

@@ -3,6 +3,7 @@ import {
   checkLimit,
   checkOptions,
   checkWhole,
+  describe,
   invalidInput,
   readArguments,
 } from "../core/arguments.ts";
@@ -56,12 +57,23 @@ export function readUnixListenOptions(
     }
     return {
       settings: {
-        mode: mode === undefined ? undefined : checkWhole(operation, "mode", mode, 0, 0o777),
+        mode: mode === undefined ? undefined : checkMode(operation, mode),
         replaceStale: checkBoolean(operation, "replaceStale", replaceStale, false),
       },
       sendQueueLimit,
     };
   });
+}
+
+/** Returns a mode, or throws `InvalidInput`: people write modes in octal, and 600 is a number of another kind. */
+function checkMode(operation: string, mode: unknown): number {
+  if (Number.isInteger(mode) && mode as number >= 0 && mode as number <= 0o777) {
+    return mode as number;
+  }
+  const digits = typeof mode === "object" ? undefined : /^(?:0o?)?([0-7]{3})$/.exec(String(mode));
+  const reason = `mode is ${describe(mode)}, not a whole number from 0 to 0o777, such as ` +
+    `0o${digits?.[1] ?? 600}`;
+  throw invalidInput(operation, reason);
 }
 
 /** Throws `InvalidInput` if an option is given that the address cannot have. */

@@ -4,10 +4,12 @@ import { equals } from "@std/bytes/equals";
 import { checkBytes, isBytes } from "../bytes/byte_arguments.ts";
 import { describe, invalidInput, readArguments } from "../core/arguments.ts";
 import { ignoreRejection } from "../core/waiting_calls.ts";
+import { SocketError } from "../errors.ts";
 import type { Codec, Encoder } from "../framing/codec.ts";
 import { checkIsCodec } from "../framing/codec_support.ts";
-import { type CodecEvent, CodecRun, failure, kindOf, nameOf } from "./codec_run.ts";
+import { type CodecEvent, CodecRun, failure, nameOf } from "./codec_run.ts";
 import { deepEqual } from "./deep_equal.ts";
+import { showValue } from "./show_value.ts";
 
 const OPERATION = "checkCodec";
 /** Longest stream that is split at every byte, if `WORK_BYTES` allows it (bytes). */
@@ -27,6 +29,8 @@ const CHUNK_SIZES = [1, 2, 3, 7, 16, 61, 64, 255, 1024, 4096, 65536];
 /** Sizes of chunks (bytes), each with the number of frames that are asked for at once. */
 const BATCHES = [[7, 3], [61, 4096], [2048, 2], [Infinity, 4096]] as const;
 const CHUNK_SIZES_OF_MANY = [1, 3, 64, 4096];
+/** Advice for a codec of two types, whose `encode` takes what it does not know. */
+const REFUSE_HINT = "if this codec does not send such frames, let encode throw InvalidInput";
 
 /**
  * Tests a codec. The same bytes must give the same frames however they are cut into chunks, since a stream
@@ -58,7 +62,8 @@ const CHUNK_SIZES_OF_MANY = [1, 3, 64, 4096];
  * `valueOf`. An object with private fields and none of these equals only itself, so that its check fails.
  * @returns The frames, in order.
  * @throws {AssertionError} If something differs: the message says how the bytes were cut and, if a decoder
- * threw something else than a `SocketError`, the bytes that it threw for. `cause` has the results.
+ * threw something else than a `SocketError`, the bytes that it threw for. Values are in it too, shortened; `cause` has
+ * the results.
  * @throws {SocketError} `InvalidInput` for a wrong argument.
  *
  * @example
@@ -87,7 +92,7 @@ export function checkCodec<T>(
 function check<T>(codec: Codec<T>, bytes: Uint8Array, expected: readonly T[] | undefined): T[] {
   const whole = new CodecRun(codec, [bytes]);
   const frames = whole.frames;
-  if (expected !== undefined) compareFrames(frames, expected);
+  if (expected !== undefined) compareFrames(whole, expected);
   compare(whole, new CodecRun(codec, [bytes]), "whole again");
   const splits = [...splitsOf(bytes.length, whole.events)];
   for (const at of splits) {
@@ -120,17 +125,24 @@ function checkArguments<T>(codec: Codec<T>, bytes: unknown, expected: unknown): 
   });
 }
 
-function compareFrames<T>(frames: readonly T[], expected: readonly T[]): void {
+function compareFrames<T>({ frames, events }: CodecRun<T>, expected: readonly T[]): void {
   const cause = { frames, expected };
-  const length = Math.max(frames.length, expected.length);
-  for (let index = 0; index < length; index++) {
-    if (index >= frames.length) {
-      throw failure(`${frames.length} frames came out, not ${expected.length}`, cause);
-    }
-    if (index >= expected.length || !deepEqual(frames[index], expected[index])) {
-      throw failure(`frame ${index} is not as expected`, cause);
-    }
+  for (const [index, frame] of frames.slice(0, expected.length).entries()) {
+    if (deepEqual(frame, expected[index])) continue;
+    throw failure(`frame ${index} is not as expected${contrast(frame, expected[index])}`, cause);
   }
+  if (frames.length === expected.length) return;
+  const came = frames.length === 1 ? "1 frame came" : `${frames.length} frames came`;
+  const wanted = expected.length === 1 ? "1 was expected" : `${expected.length} were expected`;
+  const index = events.findIndex(({ error }) => error !== undefined);
+  const why = index < 0 ? "" : `; result ${index} is ${describeEvent(events[index])}`;
+  throw failure(`${came}, ${wanted}${why}`, cause);
+}
+
+/** Writes two values that should be the same, unless they look the same. */
+function contrast(one: unknown, other: unknown): string {
+  const [text, wanted] = [showValue(one), showValue(other)];
+  return text === wanted ? "" : `: ${text}, not ${wanted}`;
 }
 
 /** Throws if a run differs from that of the whole bytes, or if its frames change later. */
@@ -182,7 +194,9 @@ function differenceOf<T>(whole: CodecRun<T>, run: CodecRun<T>): string | undefin
     const [kind, otherKind] = [kindOfEvent(one), kindOfEvent(other)];
     if (kind !== otherKind) return `result ${index} is ${otherKind}, not ${kind}`;
     if (one.error !== undefined || other.error !== undefined) continue;
-    if (!deepEqual(one.frame, other.frame)) return `result ${index} is another frame`;
+    if (!deepEqual(one.frame, other.frame)) {
+      return `result ${index} is another frame${contrast(other.frame, one.frame)}`;
+    }
     if (one.consumed === undefined || other.consumed === undefined) continue;
     if (one.consumed === other.consumed) continue;
     return `result ${index} ends at byte ${other.consumed}, not at ${one.consumed}`;
@@ -194,6 +208,12 @@ function differenceOf<T>(whole: CodecRun<T>, run: CodecRun<T>): string | undefin
 
 function kindOfEvent<T>(event: CodecEvent<T> | undefined): string {
   return event === undefined ? "missing" : event.error ?? "a frame";
+}
+
+function describeEvent<T>(event: CodecEvent<T>): string {
+  if (event.error === undefined) return showValue(event.frame);
+  const { cause, error } = event;
+  return cause instanceof SocketError ? `${error} (${cause.reason})` : error;
 }
 
 function ending<T>({ consumed, stuck }: CodecRun<T>): string {
@@ -241,7 +261,7 @@ function checkEncoding<T>(codec: Codec<T>, frames: readonly T[]): void {
     if (parts === undefined) continue;
     if (index % step === 0) {
       checkEncodeInto(codec, frame, concat(parts), index);
-      compareDecoded(codec, parts, [frame], `frame ${index}, encoded and decoded,`);
+      compareDecoded(codec, parts, [frame], `frame ${index}`, `; ${REFUSE_HINT}`);
     }
     const inRow = row === undefined
       ? parts
@@ -250,7 +270,7 @@ function checkEncoding<T>(codec: Codec<T>, frames: readonly T[]): void {
     for (const part of inRow) encodings.push(part);
     encoded.push(frame);
   }
-  compareDecoded(codec, encodings, encoded, "all frames, encoded and decoded,");
+  compareDecoded(codec, encodings, encoded, "all frames", "");
 }
 
 function encode<T>(encoder: Encoder<T>, frame: T, who: string): Uint8Array[] | undefined {
@@ -259,8 +279,11 @@ function encode<T>(encoder: Encoder<T>, frame: T, who: string): Uint8Array[] | u
     if (parts.every(isBytes)) return parts;
     parts.forEach(ignoreRejection);
   } catch (error) {
-    if (kindOf(error, () => who) === "InvalidInput") return undefined;
-    throw failure(`${who} refused what the decoder gave`, error);
+    if (error instanceof SocketError && error.kind === "InvalidInput") return undefined;
+    const what = error instanceof SocketError
+      ? `refused ${showValue(frame)}, which the decoder gave, with ${error.kind}`
+      : `threw ${nameOf(error)}, not a SocketError`;
+    throw failure(`${who} ${what}; ${REFUSE_HINT}`, error);
   }
   throw failure(`${who} gave neither bytes nor an array of bytes`);
 }
@@ -293,6 +316,7 @@ function compareDecoded<T>(
   parts: readonly Uint8Array[],
   frames: readonly T[],
   what: string,
+  hint: string,
 ): void {
   const { events, consumed } = new CodecRun(codec, parts);
   const length = parts.reduce((length, part) => length + part.length, 0);
@@ -300,5 +324,23 @@ function compareDecoded<T>(
     events.every((event, index) =>
       event.error === undefined && deepEqual(event.frame, frames[index])
     );
-  if (!same) throw failure(`${what} did not come out the same`, { parts, events });
+  if (same) return;
+  const change = firstChange(frames, events);
+  throw failure(`${what}, encoded and decoded, did not come out the same${change}${hint}`, {
+    parts,
+    events,
+  });
+}
+
+/** Describes the first frame that came back as something else, unless it looks the same. */
+function firstChange<T>(frames: readonly T[], events: readonly CodecEvent<T>[]): string {
+  for (const [index, frame] of frames.entries()) {
+    const event = events[index];
+    if (event === undefined) return `: ${showValue(frame)} was lost`;
+    if (event.error === undefined && deepEqual(event.frame, frame)) continue;
+    const [sent, came] = [showValue(frame), describeEvent(event)];
+    return sent === came ? "" : `: ${sent} became ${came}`;
+  }
+  const more = events[frames.length];
+  return more === undefined ? "" : `: behind it came ${describeEvent(more)}`;
 }

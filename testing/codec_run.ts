@@ -1,15 +1,15 @@
 import { AssertionError } from "@std/assert/assertion-error";
 import { concat } from "@std/bytes/concat";
 import { ByteQueue, setSharedTakes } from "../bytes/byte_queue.ts";
+import { quoteMessage } from "../core/arguments.ts";
 import { ignoreRejection, isIgnoredPromise } from "../core/waiting_calls.ts";
 import { SocketError, type SocketErrorKind } from "../errors.ts";
 import type { Codec, Decoder } from "../framing/codec.ts";
 import { checkNothingLeft, mayGoOn, NULL_FRAME } from "../framing/codec_support.ts";
+import { showBytes } from "./show_value.ts";
 
 /** Frames without a consumed byte between them that count as endless. */
 const FRAMES_OUT_OF_NOTHING = 1000;
-/** Number of bytes that an error shows of the place where the decoder failed. */
-const SHOWN_BYTES = 16;
 
 /**
  * A frame or an error of a decoder, and the number of bytes that were consumed by then. It is not known for the frames
@@ -137,10 +137,7 @@ export class CodecRun<T> {
   /** Describes the bytes that the decoder saw: `at byte 4 of 9 (05 74 68 72 65)`. */
   #placeOf(position: number): string {
     const fed = concat(this.#pushed);
-    const shown = fed.subarray(position, position + SHOWN_BYTES);
-    const hex = Array.from(shown, (byte) => byte.toString(16).padStart(2, "0"));
-    if (position + SHOWN_BYTES < fed.length) hex.push("…");
-    return `at byte ${position} of ${fed.length} (${hex.join(" ")})`;
+    return `at byte ${position} of ${fed.length} (${showBytes(fed.subarray(position))})`;
   }
 }
 
@@ -160,7 +157,8 @@ export function failure(reason: string, cause?: unknown): AssertionError {
   return new AssertionError(`checkCodec: ${reason}`, cause === undefined ? {} : { cause });
 }
 
-/** Names a thrown value for a message. */
+/** Names a thrown value for a message, and quotes its own. */
 export function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : `a ${typeof error}`;
+  const name = error instanceof Error ? error.name : `a ${typeof error}`;
+  return name + quoteMessage(error);
 }

@@ -12,9 +12,7 @@ import { openConnection } from "../tcp/connect.ts";
 import { openListener } from "../tcp/listen.ts";
 import type {
   Address,
-  Connection,
   Datagram,
-  Listener,
   Network,
   SocketAddress,
   Transport,
@@ -73,13 +71,16 @@ export class MemoryHost implements Backend, AcceptingHost {
     this.ipv6 = ipv6;
     this.#listeners = new PortTable(world.ports, ({ settings }) => settings.reusePort);
     this.#datagrams = new PortTable(world.ports, ({ settings }) => settings.reuseAddress);
+    // An address of a kind gives handles whose addresses are of that kind.
     this.network = {
-      // An address with a host gives handles whose addresses have hosts.
-      listen: (address, options) => openListener(address, options, this) as Promise<Listener>,
-      connect: (address, options) =>
-        openConnection(this, address, options) as Promise<Connection<SocketAddress>> as Promise<
-          Connection
-        >,
+      listen:
+        ((address: SocketAddress, options) => openListener(address, options, this)) as Network[
+          "listen"
+        ],
+      connect:
+        ((address: SocketAddress, options) => openConnection(this, address, options)) as Network[
+          "connect"
+        ],
       bindUdp: (address, options) => openUdpSocket(this, address, options),
     };
   }

@@ -10,6 +10,7 @@ import {
 import { StreamConnection } from "../connection/stream_connection.ts";
 import type { Connection, Network, SocketAddress } from "../types.ts";
 import { checkProbability, type LinkSettings, readLinkSettings } from "./link_settings.ts";
+import type { MemoryHost } from "./memory_host.ts";
 import { MemoryStream } from "./memory_stream.ts";
 import { MemoryWorld, type WorldSettings } from "./memory_world.ts";
 import { RealClock } from "./real_clock.ts";
@@ -66,6 +67,10 @@ export interface MemoryNetwork extends Disposable {
    * Returns the functions of a program on a host, and adds the host at the first call. Its name is a host name that
    * others connect to; it also has an IPv4 and an IPv6 address, and 127.0.0.1 and ::1 of its own.
    *
+   * The functions below take hosts that are there, by this name, by an address or by an entry of `names`: a name with
+   * several hosts behind it means all of them. A host that is not there is `InvalidInput`, since it may be a typing
+   * mistake. So is 127.0.0.1, which is not the address of one host.
+   *
    * @throws {SocketError} `InvalidInput` if it is no host name.
    */
   host(name: string): Network;
@@ -73,7 +78,7 @@ export interface MemoryNetwork extends Disposable {
    * Sets the direction from one host to another, which has the network's settings at first. Settings that are left out
    * stay as they are. What is under way already is not affected.
    *
-   * @throws {SocketError} `InvalidInput` if a setting is out of range.
+   * @throws {SocketError} `InvalidInput` if a setting is out of range, or for a host that is not there.
    */
   link(from: string, to: string, settings: LinkSettings): void;
   /**
@@ -83,6 +88,7 @@ export interface MemoryNetwork extends Disposable {
    * are lost.
    *
    * @returns Ends the partition when it is disposed.
+   * @throws {SocketError} `InvalidInput` for a host that is not there, or if both sides are the same host.
    */
   partition(some: string | readonly string[], others: string | readonly string[]): Disposable;
   /**
@@ -90,6 +96,7 @@ export interface MemoryNetwork extends Disposable {
    * from everybody. The code of its programs runs on, since it runs in this process.
    *
    * @returns Thaws the host when it is disposed.
+   * @throws {SocketError} `InvalidInput` for a host that is not there.
    */
   freeze(host: string): Disposable;
   /**
@@ -106,6 +113,8 @@ export interface MemoryNetwork extends Disposable {
    *
    * The calls of its programs on open handles never settle, except that closing a handle ends them. So their code stops
    * in its tracks; stop its timers with a signal. The host can be used again at once, as after a restart.
+   *
+   * @throws {SocketError} `InvalidInput` for a host that is not there.
    */
   crash(host: string): void;
 }
@@ -181,15 +190,18 @@ export class NetworkInMemory implements MemoryNetwork {
   }
 
   link(from: string, to: string, settings: LinkSettings): void {
-    this.#world.setLink(this.#world.host("link", from), this.#world.host("link", to), settings);
+    const [senders, receivers] = [from, to].map((name) => this.#hosts("link", name));
+    for (const sender of senders) {
+      for (const receiver of receivers) this.#world.setLink(sender, receiver, settings);
+    }
   }
 
   partition(some: string | readonly string[], others: string | readonly string[]): Disposable {
-    const [one, other] = [some, others].map((names) =>
-      (typeof names === "string" ? [names] : names)
-        .map((name) => this.#world.host("partition", name))
-    );
+    const [one, other] = [some, others].map((names) => this.#hosts("partition", names));
     const labels = [one, other].map((hosts) => hosts.map(({ name }) => name).join(", "));
+    if (new Set([...one, ...other]).size === 1 && one.length === other.length) {
+      throw invalidInput("partition", `both sides are the host ${labels[0]}`);
+    }
     this.#world.trace.note(`partition ${labels.join(" | ")}`);
     const end = this.#world.separate(one, other);
     return onDispose(() => {
@@ -199,12 +211,22 @@ export class NetworkInMemory implements MemoryNetwork {
   }
 
   freeze(host: string): Disposable {
-    const frozen = this.#world.host("freeze", host);
-    this.#world.trace.note(`freeze ${host}`);
-    const thaw = this.#world.freeze(frozen);
-    return onDispose(() => {
-      this.#world.trace.note(`thaw ${host}`);
-      thaw();
+    const thaws = this.#hosts("freeze", host).map((frozen) => {
+      this.#world.trace.note(`freeze ${frozen.name}`);
+      const thaw = this.#world.freeze(frozen);
+      return () => {
+        this.#world.trace.note(`thaw ${frozen.name}`);
+        thaw();
+      };
+    });
+    return onDispose(() => thaws.forEach((thaw) => thaw()));
+  }
+
+  /** Returns the hosts behind names and addresses, each once, or throws `InvalidInput`. */
+  #hosts(operation: string, names: string | readonly string[]): readonly MemoryHost[] {
+    return readArguments(operation, () => {
+      const list = typeof names === "string" || !isArray(names) ? [names] : names;
+      return [...new Set(list.flatMap((name) => this.#world.findHosts(operation, name as string)))];
     });
   }
 
@@ -222,9 +244,10 @@ export class NetworkInMemory implements MemoryNetwork {
   }
 
   crash(host: string): void {
-    const crashed = this.#world.host("crash", host);
-    this.#world.trace.note(`crash ${host}`);
-    crashed.stop();
+    for (const crashed of this.#hosts("crash", host)) {
+      this.#world.trace.note(`crash ${crashed.name}`);
+      crashed.stop();
+    }
   }
 }
 

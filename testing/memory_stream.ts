@@ -1,16 +1,10 @@
 import type { Address, Transport, TransportAddress } from "../types.ts";
+import { GiveUpTimers } from "./give_up_timers.ts";
 import { failed, SystemError, type SystemErrorCode } from "./system_errors.ts";
-import type { TimedEvent } from "./timeline.ts";
 import type { Direction, Host, PacketSender, StreamEnd } from "./world.ts";
 
 /** Bytes of a packet's headers, which count for the bandwidth. */
 const HEADER_BYTES = 40;
-/** Time after which TCP gives up data that nobody acknowledges (tcp(7): tcp_retries2, 15 tries) (ms). */
-const GIVE_UP_MS = 924_600;
-/** Silence after which a connection is probed (tcp(7): tcp_keepalive_time) (ms). */
-const KEEPALIVE_MS = 7_200_000;
-/** Time that the probes take: 9 of them, 75 s apart (tcp(7)) (ms). */
-const KEEPALIVE_PROBES_MS = 675_000;
 
 interface Pending<T> {
   readonly bytes: Uint8Array;
@@ -72,10 +66,6 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
   readonly #acknowledgements: PacketSender = new Acknowledgements();
   #pendingRead: Pending<number | null> | undefined;
   #finReceived = false;
-  /** Time at which the peer was heard last: its packets count, and its acknowledgements (ms). */
-  #lastHeard: number;
-  /** True if a packet of this end is held. */
-  #isHeld = false;
 
   /** The error that the next call reports, once. */
   #error: SystemErrorCode | undefined;
@@ -83,7 +73,7 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
   #closed = false;
   #stopped = false;
   #gone = false;
-  #timers: TimedEvent[] = [];
+  readonly #timers: GiveUpTimers;
 
   constructor(host: Host, remoteHost: Host, local: Address, remote: Address) {
     this.host = host;
@@ -94,7 +84,7 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
     this.#wire = host.world.wire(host, remoteHost);
     this.#label = `${host.name}:${local.port}`;
     this.#peerLabel = `${remoteHost.name}:${remote.port}`;
-    this.#lastHeard = host.world.clock.now();
+    this.#timers = new GiveUpTimers(host, () => this.#break("ETIMEDOUT"));
   }
 
   get remoteHost(): Host {
@@ -186,35 +176,18 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
   /** Notes that nothing passes between the two hosts any more. */
   onBlocked(): void {
     if (this.#gone) return;
-    const { clock } = this.host.world;
     // The kernel asks for room as it sends data again, and gives up as late.
-    if (this.#waitingBytes > 0) this.#giveUpAt(clock.now() + GIVE_UP_MS);
-    if (!this.keepAlive) return;
-    // The kernel has probed the peer after each such time, and was answered until now.
-    const times = Math.max(1, Math.ceil((clock.now() - this.#lastHeard) / KEEPALIVE_MS));
-    const probedAt = this.#lastHeard + times * KEEPALIVE_MS;
-    this.#giveUpAt(probedAt + KEEPALIVE_PROBES_MS, true);
+    if (this.#waitingBytes > 0) this.#timers.waitAcknowledgement();
+    if (this.keepAlive) this.#timers.waitProbe();
   }
 
   onHeld(): void {
-    this.#isHeld = true;
-    if (!this.#gone) this.#giveUpAt(this.host.world.clock.now() + GIVE_UP_MS);
+    if (!this.#gone) this.#timers.waitAcknowledgement();
   }
 
   /** Notes that packets pass again. */
   onPassing(): void {
-    this.#isHeld = false;
-    for (const timer of this.#timers.splice(0)) this.host.world.clock.cancel(timer);
-  }
-
-  #giveUpAt(time: number, isProbe = false): void {
-    const fire = () => {
-      // While data waits for its acknowledgement, the kernel does not probe.
-      if (isProbe && (this.#isHeld || this.#waitingBytes > 0)) return;
-      // The kernel of a frozen machine gives nothing up.
-      if (!this.host.frozen) this.#break("ETIMEDOUT");
-    };
-    this.#timers.push(this.host.world.clock.schedule(time, fire));
+    this.#timers.stop();
   }
 
   // The packets.
@@ -246,7 +219,7 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
   }
 
   #onSegment(bytes: Uint8Array): void {
-    this.#lastHeard = this.host.world.clock.now();
+    this.#timers.hear();
     if (this.#gone || this.#closed || this.#stopped) return this.#refuse();
     this.#unread.push(bytes);
     this.#unreadBytes += bytes.length;
@@ -263,7 +236,7 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
   }
 
   #onEnd(): void {
-    this.#lastHeard = this.host.world.clock.now();
+    this.#timers.hear();
     if (this.#gone) return;
     this.#finReceived = true;
     const pending = this.#stopped ? undefined : this.#pendingRead;
@@ -363,7 +336,7 @@ export class MemoryStream implements Transport, PacketSender, StreamEnd {
     this.#wire.send(bytes.length + HEADER_BYTES, this, () => {
       this.host.world.trace.addBytes(this.#label, this.#peerLabel, "data", bytes);
       // Its acknowledgement takes no time.
-      this.#lastHeard = this.host.world.clock.now();
+      this.#timers.hear();
       peer.#onSegment(bytes);
     });
   }

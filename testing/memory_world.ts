@@ -1,4 +1,5 @@
 import { checkHostAndPort } from "../core/address_check.ts";
+import { invalidInput, quote } from "../core/arguments.ts";
 import { ipFamily } from "../core/ip_address.ts";
 import {
   type CheckedLink,
@@ -17,6 +18,8 @@ import type { Host } from "./world.ts";
 
 /** A name that leads to itself is followed this often. */
 const MOST_ALIASES = 8;
+/** Number of hosts that an error about a missing one names. */
+const MOST_NAMED = 10;
 
 /** Checked settings of a network. */
 export interface WorldSettings {
@@ -56,11 +59,39 @@ export class MemoryWorld implements HostWorld {
     const known = this.#hosts.get(name);
     if (known !== undefined) return known;
     checkHostAndPort(operation, name, 1, 1);
+    // Nobody could reach it: an address leads to the host that has it.
+    if (ipFamily(name) !== 0) {
+      throw invalidInput(operation, `${quote(name)} is an address, and a host has a name`);
+    }
     const host = new MemoryHost(this, name, this.#hosts.size + 1);
     this.#hosts.set(name, host);
     this.#byAddress.set(host.ipv4, host).set(host.ipv6, host);
     if (!this.names.has(name)) this.names.set(name, host.ipv4);
     return host;
+  }
+
+  /**
+   * Returns the hosts that a caller means: one by its name, or those behind an address or another name, as `connect`
+   * finds them. Throws `InvalidInput` if there is none, since a fault of a mistyped host would never show.
+   */
+  findHosts(operation: string, name: string): readonly MemoryHost[] {
+    const known = this.#hosts.get(name);
+    if (known !== undefined) return [known];
+    checkHostAndPort(operation, name, 1, 1);
+    const addresses = this.#lookUp(name, MOST_ALIASES);
+    if (addresses.some((address) => isLoopback(address) || isUnspecified(address))) {
+      throw invalidInput(operation, `${quote(name)} is every host's own: write a host's name`);
+    }
+    const hosts = new Set(addresses.flatMap((address) => this.#byAddress.get(address) ?? []));
+    if (hosts.size > 0) return [...hosts];
+    throw invalidInput(operation, `${quote(name)} is no host: ${this.#hostsInWords()}`);
+  }
+
+  #hostsInWords(): string {
+    const names = [...this.#hosts.keys()];
+    if (names.length === 0) return "host() has made none yet";
+    const more = names.length > MOST_NAMED ? `, and ${names.length - MOST_NAMED} more` : "";
+    return `host() has made ${names.slice(0, MOST_NAMED).join(", ")}${more}`;
   }
 
   wire(from: Host, to: Host): Wire {

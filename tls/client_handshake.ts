@@ -21,8 +21,7 @@ export type EngineChoice = "any" | "repeatable" | "not the runtime's";
  * can do nothing else.
  */
 export class ClientHandshake implements Handshake {
-  /** True if it failed since only the other engine can tell if the server is to be trusted. */
-  needsEngine = false;
+  isRepeated = false;
   readonly #operation: string;
   readonly #ground: TlsGround;
   readonly #settings: ClientSettings;
@@ -30,7 +29,7 @@ export class ClientHandshake implements Handshake {
   #closeable: { close(): void };
   #givenUp = false;
 
-  /** @param choice "repeatable" if the caller connects again if `needsEngine` is true afterwards. */
+  /** @param choice "repeatable" if the caller connects again if `isRepeated` is true afterwards. */
   constructor(
     operation: string,
     ground: TlsGround,
@@ -99,10 +98,11 @@ export class ClientHandshake implements Handshake {
       : await indirectReason(certificate, this.#settings, platform);
     noteServer(this.#settings, reason === undefined);
     if (reason === undefined) return;
-    this.needsEngine = true;
+    // Only the other engine shows all that the server has sent.
+    this.isRepeated = this.#choice === "repeatable";
     const words = `${reason}, as an authority in caCerts had before: connect again, and all that ` +
       "comes with it is looked at";
-    throw rejected(this.#operation, this.#choice === "repeatable" ? reason : words, true);
+    throw rejected(this.#operation, this.isRepeated ? reason : words);
   }
 
   async #runOnEngine(): Promise<EstablishedTls> {

@@ -23,6 +23,8 @@ export interface TlsGround {
 
 /** A handshake that is under way. */
 export interface Handshake {
+  /** True if it has failed, and the caller makes another one instead. */
+  readonly isRepeated: boolean;
   /** Resolves when the handshake is done and the peer is trusted. The transport is closed if it rejects. */
   run(): Promise<EstablishedTls>;
   /** Closes the transport, whatever the handshake is doing. */

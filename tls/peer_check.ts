@@ -71,7 +71,7 @@ export async function checkPeer(
 }
 
 /** Makes the error for a certificate. */
-export function rejected(operation: string, reason: string, retryable = false): SocketError {
+export function rejected(operation: string, reason: string): SocketError {
   const words = `the peer's certificate is rejected: ${reason}`;
-  return new SocketError("CertificateRejected", operation, words, { retryable });
+  return new SocketError("CertificateRejected", operation, words);
 }

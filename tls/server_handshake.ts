@@ -44,6 +44,7 @@ export class TlsServer {
 
 /** The handshake of a server with one client. */
 export class ServerHandshake implements Handshake {
+  readonly isRepeated = false;
   readonly #server: TlsServer;
   readonly #ground: TlsGround;
   #closeable: { close(): void };

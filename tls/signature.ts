@@ -3,15 +3,15 @@ import type { Certificate } from "./certificate.ts";
 import { DerReader, Tag } from "./der.ts";
 
 /** `id-ecPublicKey` with the curve P-521 (RFC 5480, 2.1.1). */
-const P521_KEY = fromHex("06072a8648ce3d020106052b81040023");
+const P521_KEY = bytesOfHex("06072a8648ce3d020106052b81040023");
 /** `rsaEncryption` without parameters (RFC 8017, A.1). */
-const RSA_KEY = fromHex("06092a864886f70d0101010500");
+const RSA_KEY = bytesOfHex("06092a864886f70d0101010500");
 /** The same with P-256 and P-384, and Ed25519 (RFC 8410, 3). */
 const OTHER_KEYS = [
   "06072a8648ce3d020106082a8648ce3d030107",
   "06072a8648ce3d020106052b81040022",
   "06032b6570",
-].map(fromHex);
+].map(bytesOfHex);
 /** Bytes of each of the two numbers of a signature of P-521. */
 const P521_BYTES = 66;
 
@@ -28,12 +28,12 @@ const PSS = [["01", "SHA-256", 32], ["02", "SHA-384", 48], ["03", "SHA-512", 64]
 function pssAlgorithm(digest: string, saltBytes: number): Uint8Array {
   const hash = `300d06096086480165030402${digest}0500`;
   const salt = saltBytes.toString(16).padStart(2, "0");
-  return fromHex(
+  return bytesOfHex(
     `06092a864886f70d01010a3034a00f${hash}a11c301a06092a864886f70d010108${hash}a2030201${salt}`,
   );
 }
 
-function fromHex(hex: string): Uint8Array<ArrayBuffer> {
+function bytesOfHex(hex: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(hex.match(/../g)!, (digits) => parseInt(digits, 16));
 }
 
@@ -58,7 +58,7 @@ export async function hasRareSignature(
   try {
     const kind = keyKind(publicKey);
     if (equals(kind, P521_KEY)) {
-      const hash = ECDSA.find(([hex]) => equals(algorithm, fromHex(hex)))?.[1];
+      const hash = ECDSA.find(([hex]) => equals(algorithm, bytesOfHex(hex)))?.[1];
       if (hash === undefined) return false;
       const pair = joinNumbers(signature);
       return await verify({ name: "ECDSA", namedCurve: "P-521", hash }, publicKey, pair, body);

@@ -39,7 +39,7 @@ export async function connectOverTls(
     try {
       return await opening;
     } catch (error) {
-      if (!handshake.needsEngine || signal?.aborted === true) throw error;
+      if (!handshake.isRepeated || signal?.aborted === true) throw error;
       return await (await begin("not the runtime's")).opening;
     }
   });

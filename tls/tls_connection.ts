@@ -37,7 +37,9 @@ export async function openTls(
   } catch (cause) {
     const error = toSocketError(cause, limits.operation, { address: limits.address });
     // It has nothing but its addresses.
-    reportHandshake(begin, () => new StreamConnection(transport, 0), error);
+    if (!handshake.isRepeated) {
+      reportHandshake(begin, () => new StreamConnection(transport, 0), error);
+    }
     throw error;
   }
 }

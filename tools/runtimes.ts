@@ -33,6 +33,8 @@ const AT_ONCE = navigator.hardwareConcurrency + 1;
 const MORE_FILES = [
   "../runtimes/node_net_permissions_test.ts",
   "../runtimes/node_permissions_test.ts",
+  "../system/fair_sends_test.ts",
+  "../system/no_descriptors_test.ts",
   "../system/process_end_test.ts",
   "../system/unix_conformance_test.ts",
   "../system/unix_connecting_test.ts",

@@ -37,12 +37,13 @@ async function testFiles(folder: string, name: RegExp): Promise<string[]> {
 }
 
 async function testRuns(kind: string | undefined): Promise<TestRun[]> {
-  if (kind === "--interop") {
-    return [{ title: "tests against programs of others", args: ["-A", "tests/interop"] }];
-  }
-  if (kind === "--load") return [{ title: "load", args: ["-A", "tests/load"] }];
   // `deno task check` checks the types, once for all files.
+  const alone = ["--no-check", "-A"];
   const quick = ["--no-check", "--parallel"];
+  if (kind === "--interop") {
+    return [{ title: "tests against programs of others", args: [...alone, "tests/interop"] }];
+  }
+  if (kind === "--load") return [{ title: "load", args: [...alone, "tests/load"] }];
   const udp = await testFiles("tests/unit/udp", /_test\.ts$/);
   const runs: TestRun[] = [
     { title: "hermetic tests", args: [...quick, "--allow-net"] },
@@ -59,7 +60,7 @@ async function testRuns(kind: string | undefined): Promise<TestRun[]> {
       title: "tests of whole processes",
       args: [...quick, "-A", ...system.filter((file) => !ALONE.includes(file))],
     },
-    { title: "tests of the process that they run in", args: ["--no-check", "-A", ...ALONE] },
+    { title: "tests of the process that they run in", args: [...alone, ...ALONE] },
   ];
 }
 

@@ -98,6 +98,20 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason: "Bun takes at most 106 bytes of an abstract name",
   },
   ...[
+    ...["", ", other direction"].flatMap((direction) =>
+      ["row 3: 1 MiB each way at once", "row 20: closeWrite", "row 21: the end of"].map((row) =>
+        `N1: TLS over a Unix socket${direction}: ${row}`
+      )
+    ),
+    "T2: any sequence of calls on a pair with TLS over Unix",
+    "R6: any sequence of calls on the stream views and the functions with TLS over Unix",
+  ].map((title): Exception => ({
+    file: "../system/unix_tls_conformance_test.ts",
+    title,
+    runtimes: ["bun"],
+    reason: "Bun ends both directions of TLS at the peer's close_notify",
+  })),
+  ...[
     ["unix_connecting_test.ts", "N1: connect() is ConnectionRefused if the path goes through"],
     ["unix_faults_test.ts", "N1: connect() to a listener with a full queue"],
   ].map(([name, title]): Exception => ({

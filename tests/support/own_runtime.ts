@@ -12,14 +12,20 @@ const TIMEOUT_MS = 60_000;
  *
  * @param path The path from the root of the project.
  * @param denoFlags Flags of `deno run`.
+ * @param descriptors Most descriptors that the program may have.
  */
 export function startHere(
   path: string,
   args: readonly string[],
   denoFlags: readonly string[],
+  descriptors?: number,
 ): ChildProcess {
   const flags = "deno" in process.versions ? ["run", "--quiet", ...denoFlags] : [];
-  return spawn(process.execPath, [...flags, path, ...args], {
+  const command = [process.execPath, ...flags, path, ...args];
+  const limited = descriptors === undefined
+    ? command
+    : ["sh", "-c", `ulimit -n ${descriptors}; exec "$0" "$@"`, ...command];
+  return spawn(limited[0], limited.slice(1), {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, NO_COLOR: "1", NODE_NO_WARNINGS: "1" },
@@ -31,8 +37,9 @@ export async function runHere<T>(
   path: string,
   args: readonly string[],
   denoFlags: readonly string[],
+  descriptors?: number,
 ): Promise<T> {
-  const program = startHere(path, args, denoFlags);
+  const program = startHere(path, args, denoFlags, descriptors);
   const timer = setTimeout(() => program.kill("SIGKILL"), TIMEOUT_MS);
   const [output, errors, [code]] = await Promise.all([
     text(program.stdout!),

@@ -196,7 +196,7 @@ Deno.test("N1: replaceStale replaces a socket file that nobody listens on", asyn
 });
 
 Deno.test({
-  name: "N1: where the runtime hides why connect() failed, replaceStale is Unsupported",
+  name: "N1: if the runtime hides why connect() failed, replaceStale is Unsupported",
   // Bun reports EAGAIN and EPROTOTYPE as ECONNREFUSED.
   ignore: !("Bun" in globalThis),
   async fn() {

@@ -6,6 +6,7 @@ import {
   type Connection,
   encodeProxyHeader,
   framed,
+  heartbeat,
   keepConnected,
   lengthPrefixed,
   lines,
@@ -20,6 +21,7 @@ import {
   type ServeContext,
   type ServeOptions,
   type SocketAddress,
+  SocketError,
   type UnixAddress,
 } from "../../mod.ts";
 import { rawV2 } from "../support/proxy_bytes.ts";
@@ -102,6 +104,47 @@ Deno.test("N1: maxConnectionsPerHost does not count clients of a Unix socket, wh
   await Promise.all(clients.map((client) => close(client)));
 });
 
+const SILENT: Record<string, ServeOptions<UnixAddress>> = {
+  idleTimeout: { idleTimeout: 20 },
+  firstByteTimeout: { firstByteTimeout: 20 },
+  proxyProtocol: { proxyProtocol: { trust: ["unix"], timeout: 20 } },
+};
+
+for (const [what, options] of Object.entries(SILENT)) {
+  Deno.test(`E2: an error of ${what} about a client without a name has no address`, async () => {
+    await using served = await serving(async (connection) => void await recv(connection), options);
+    const client = await connect(served.address);
+    // A part of a header: a trusted proxy that says nothing is no failure.
+    if (what === "proxyProtocol") await send(client, bytesOf("PROXY "));
+    assertEquals(await soon(recv(client)), null);
+    await close(client);
+    const errors = served.errors.filter((error) => error instanceof SocketError);
+    assert(errors.length > 0);
+    for (const error of errors) {
+      assertEquals(error.address, undefined);
+      assert(!error.message.includes("unix:"), error.message);
+    }
+  });
+}
+
+Deno.test("E2: an error of heartbeat() about a client without a name has no address", async () => {
+  await using served = await serving(async (connection) => {
+    using _ = heartbeat(connection, { interval: 8, timeout: 8, ping: () => {} });
+    await recv(connection);
+  });
+  const client = await connect(served.address);
+  await soon(recv(client).catch(() => null));
+  await close(client);
+  const [error] = served.errors;
+  assert(error instanceof SocketError && error.cause instanceof SocketError);
+  assertEquals([error.kind, error.address, error.cause.address], [
+    "TimedOut",
+    undefined,
+    undefined,
+  ]);
+  assertEquals(error.cause.operation, "heartbeat");
+});
+
 Deno.test("V5: the line of a failed handler names the Unix socket", async () => {
   const folder = await SocketFolder.make();
   const listener = await listen(folder.next());
@@ -112,8 +155,8 @@ Deno.test("V5: the line of a failed handler names the Unix socket", async () => 
     await using server = serve(listener, () => Promise.reject(new TypeError("secret")));
     const client = await connect(server.address);
     assertEquals(
-      await written.promise,
-      `serve unix:${server.address.path}: the handler failed with TypeError`,
+      (await written.promise).split("\n")[0],
+      `serve unix:${server.address.path}: the handler failed with TypeError: "secret"`,
     );
     await close(client);
   } finally {

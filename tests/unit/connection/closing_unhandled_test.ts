@@ -25,7 +25,7 @@ import { bytesOf } from "../../support/text.ts";
 import { turns } from "../../support/turns.ts";
 import { watchUnhandled } from "../../support/unhandled.ts";
 import { virtualTime } from "../../support/virtual_time.ts";
-import { rejection, soon } from "../../support/socket_errors.ts";
+import { rejection } from "../../support/socket_errors.ts";
 
 /** Makes sends that nobody awaits: alone with the runtime, partly written, gathered and waiting, frames too. */
 async function sendUnwatched(connection: Connection, transport: ScriptedTransport): Promise<void> {

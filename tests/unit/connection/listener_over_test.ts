@@ -2,18 +2,22 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import {
   abort,
   accept,
+  type Address,
   close,
   closeListener,
   type Connection,
   type ConnectionOptions,
   connectionOver,
+  type Listener,
   listenerOver,
   recv,
   ref,
   send,
   serve,
+  type SocketAddress,
   SocketError,
   type Transport,
+  type TransportAddress,
   type TransportListener,
   unref,
 } from "../../../mod.ts";
@@ -236,6 +240,45 @@ Deno.test("listenerOver(): the address is copied, checked and frozen", async () 
   const unix = listenerOver({ ...sourceOf(), address: { path: "/run/it.sock" } });
   assertEquals(unix.address.path, "/run/it.sock");
   await Promise.all([listener, unix].map((one) => closeListener(one)));
+});
+
+Deno.test("E8: the address of listenerOver() is what addr of the source says, as Deno's listeners have it", async () => {
+  const listeners: [listener: Listener<SocketAddress>, address: SocketAddress][] = [
+    [
+      listenerOver({
+        ...sourceOf(),
+        addr: { transport: "tcp", hostname: "::ffff:10.1.2.3", port: 80 },
+      }),
+      { host: "10.1.2.3", port: 80 },
+    ],
+    [listenerOver({ ...sourceOf(), addr: { transport: "unix", path: "/run/it.sock" } }), {
+      path: "/run/it.sock",
+    }],
+    [listenerOver({ ...sourceOf(), addr: { transport: "vsock" } }), { host: "", port: 0 }],
+    [listenerOver({ ...sourceOf(), addr: null as unknown as TransportAddress }), {
+      host: "",
+      port: 0,
+    }],
+    [
+      listenerOver<Address>({
+        ...sourceOf(),
+        addr: { transport: "tcp", hostname: "10.1.2.3", port: 80 },
+        address: { host: "192.0.2.1", port: 8 },
+      }),
+      { host: "192.0.2.1", port: 8 },
+    ],
+  ];
+  for (const [listener, address] of listeners) {
+    assertEquals(listener.address, address);
+    assert(Object.isFrozen(listener.address));
+    const error = await rejection(() => accept(listener, { timeout: 1 }), "TimedOut", "accept");
+    assertEquals(error.address, address.host === "" ? undefined : address);
+    await closeListener(listener);
+  }
+  const unix = listenerOver({ ...sourceOf(), addr: { transport: "unix", path: "/a" } as const });
+  const path: string = unix.address.path;
+  assertEquals(path, "/a");
+  await closeListener(unix);
 });
 
 /** A source without clients. */

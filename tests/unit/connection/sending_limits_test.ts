@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import {
   abort,
   connectionOver,
+  flush,
   type OperationOptions,
   recv,
   send,
@@ -225,3 +226,25 @@ for (const [kind, raw] of [["BrokenPipe", brokenPipe()], ["ConnectionReset", con
     assertEquals(transport.writes, 2, "broken stays broken");
   });
 }
+
+Deno.test("E7: bytesSent is 0 if a send is lost while it waits, and missing if it changes nothing", async () => {
+  const transport = new ScriptedTransport();
+  const connection = connectionOver(transport, { sendQueueLimit: 4 });
+  const begin = (kind: SocketErrorKind, bytes = 1, options?: OperationOptions) =>
+    rejection(() => send(connection, new Uint8Array(bytes), options), kind, "send");
+  const [written, waits] = [begin("ConnectionReset", 8), begin("ConnectionReset", 4)];
+  const write = await transport.nextWrite();
+  const harmless = [
+    await begin("InvalidInput", 1, { timeout: -1 }),
+    await begin("QueueFull", 1),
+    await begin("TimedOut", 0, { timeout: 0 }),
+    await begin("Aborted", 0, { signal: AbortSignal.abort() }),
+  ];
+  const flushing = rejection(() => flush(connection), "ConnectionReset", "flush");
+  write.fail(connectionReset());
+  assertEquals([(await written).bytesSent, (await waits).bytesSent], [0, 0]);
+  harmless.push(await flushing, await begin("ConnectionReset"));
+  abort(connection);
+  harmless.push(await begin("Closed"));
+  for (const error of harmless) assertEquals("bytesSent" in error, false, error.message);
+});

@@ -198,7 +198,18 @@ Deno.test("E1: a message about an address says what would be right", async () =>
     ["127.0.0.1:80", 'the address is "127.0.0.1:80", not an object { host, port }; parseAddress()'],
     [{ hostname: "127.0.0.1", port: 80 }, "has hostname, not host: write { host, port }"],
     [{ port: 80 }, "host is undefined, not a string"],
-    [{ host: "127.0.0.1:80", port: 80 }, "a port goes into port"],
+    [
+      { host: "127.0.0.1:80", port: 80 },
+      'host "127.0.0.1:80" has a port, and a port goes into port',
+    ],
+    [{ host: "example.com:80", port: 80 }, "has a port, and a port goes into port"],
+    [
+      { host: "http://example.com", port: 80 },
+      'host "http://example.com" has a scheme, write the host alone',
+    ],
+    [{ host: "tcp://[::1]:80/", port: 80 }, "has a scheme, write the host alone"],
+    [{ host: "example.com/path", port: 80 }, "has a slash, write the host alone"],
+    [{ host: "10.0.0.0/8", port: 80 }, "has a slash, write the host alone"],
     [{ host: "127.0.0.1", port: "80" }, 'port is "80", not a whole number from'],
     [{ host: "127.0.0.1" }, "port is undefined, not a whole number from"],
   ];

@@ -57,6 +57,14 @@ for (const [kind, retryable] of Object.entries(RETRYABLE) as [SocketErrorKind, b
   });
 }
 
+Deno.test("E2: an address that names nothing is not in an error", () => {
+  for (const address of [{ path: "" }, { host: "", port: 0 }]) {
+    const error = new SocketError("TimedOut", "serve", "it was silent", { address });
+    assertEquals(error.message, "serve: it was silent");
+    assertFalse("address" in error);
+  }
+});
+
 Deno.test("the maker of a SocketError may say if it is retryable", () => {
   const made = (retryable: boolean) =>
     new SocketError("InvalidData", "recvFrame", "a busy signal", { retryable }).retryable;

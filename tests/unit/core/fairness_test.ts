@@ -153,6 +153,12 @@ for (const [name, pattern, receive] of FLOODS) {
   }
 }
 
+Deno.test("E11: send() lets timers run while a transport takes everything at once", async () => {
+  const connection = connectionOver(endless(EMPTY_LINE));
+  await assertFair(() => send(connection, EMPTY_LINE));
+  abort(connection);
+});
+
 Deno.test("E11: batches let timers run beside a program that takes long for each of their frames", async () => {
   const connection = connectionOver(endless(EMPTY_LINE));
   const stream = framed(connection, lines());

@@ -61,6 +61,36 @@ Deno.test("E1: parseSocketAddress() throws InvalidInput for anything but an addr
   assertMatch(message, /^.{1,400}$/);
 });
 
+Deno.test("E1: an error about a text says how an address is written", () => {
+  const plain = "write host:port, with an IPv6 host in brackets";
+  const messages: readonly (readonly [text: string, either: string, hostOnly: string])[] = [
+    ["localhost", plain, plain],
+    ["::1:80", plain, plain],
+    [
+      "http://example.com",
+      "write host:port, without a scheme",
+      "write host:port, without a scheme",
+    ],
+    ["TCP://1.2.3.4:80", "write host:port, without a scheme", "write host:port, without a scheme"],
+    ...["/run/app.sock", "./app.sock", "UNIX:/run/app.sock"].map((text) =>
+      [
+        text,
+        `${plain}, or unix:/path for a Unix socket`,
+        `${plain}; parseSocketAddress() reads a path as unix:/path`,
+      ] as const
+    ),
+  ];
+  for (const [text, either, hostOnly] of messages) {
+    const reason = (read: (text: string) => unknown, operation: string) =>
+      thrown(() => read(text), "InvalidInput", operation).reason;
+    const begin = `${JSON.stringify(text)} is not an address: `;
+    assertEquals(reason(parseSocketAddress, "parseSocketAddress"), begin + either);
+    assertEquals(reason(parseAddress, "parseAddress"), begin + hostOnly);
+  }
+  const nameless = thrown(() => parseSocketAddress("unix:@"), "InvalidInput", "parseSocketAddress");
+  assertEquals(nameless.reason, '"unix:@" has no name behind the @');
+});
+
 Deno.test("E1: parseAddress() refuses the path of a Unix socket", () => {
   for (const text of ["unix:/run/app.sock", "unix:@app", "unix:"]) {
     thrown(() => parseAddress(text), "InvalidInput", "parseAddress");

@@ -37,6 +37,12 @@ const THROWN: readonly (readonly [what: string, value: unknown])[] = [
   ...WRONG_OBJECTS,
 ];
 
+/** Text that an error adds about a value that a codec has thrown. */
+function addedFor(value: unknown): string {
+  const message = value instanceof Error ? value.message : value;
+  return typeof message === "string" && message !== "" ? `: ${JSON.stringify(message)}` : "";
+}
+
 function codecOf(parts: Partial<Decoder<unknown>> & Partial<Codec<unknown>>): Codec<unknown> {
   const { encode, decode = () => undefined, end } = parts;
   return { encode: encode ?? (() => bytesOf("x")), decoder: () => ({ decode, end }) };
@@ -67,7 +73,7 @@ for (const [what, value] of THROWN) {
     const [connection, next] = await begin({ decode: thrower(value) });
     for (let round = 0; round < 2; round++) {
       const error = await rejection(next, "Other", "recvFrame");
-      assertEquals(error.message, "recvFrame 192.0.2.7:80: the codec failed");
+      assertEquals(error.message, `recvFrame 192.0.2.7:80: the codec failed${addedFor(value)}`);
       assertStrictEquals(error.cause, value);
       assertEquals(error.address, ADDRESS);
     }
@@ -101,7 +107,7 @@ for (const [what, value] of THROWN) {
     const connection = connectionOver(transport);
     const stream = framed(connection, codecOf({ encode: thrower(value) }));
     const error = await rejection(() => sendFrame(stream, 1), "Other", "sendFrame");
-    assertEquals(error.message, "sendFrame 192.0.2.7:80: the codec failed");
+    assertEquals(error.message, `sendFrame 192.0.2.7:80: the codec failed${addedFor(value)}`);
     assertStrictEquals(error.cause, value);
     assertEquals(transport.log, []);
     const sent = send(connection, bytesOf("fine"));
@@ -160,7 +166,7 @@ for (const [what, make] of NO_FRAMES) {
     for (let round = 0; round < 2; round++) {
       const { message } = await rejection(next, kind, "recvFrame");
       const reason = kind === "Other"
-        ? "the codec failed"
+        ? 'the codec failed: "the decoder gave a promise"'
         : "the decoder gave null, which is the end of stream and no frame";
       assertEquals(message, `recvFrame 192.0.2.7:80: ${reason}`);
     }

@@ -18,7 +18,7 @@ const WRONG: readonly (readonly [mistake: string, codec: Codec<Bytes>, message: 
   [
     "takes a chunk for a frame",
     decoding(() => (input) => input.length > 0 ? input.take(input.length) : undefined),
-    /^checkCodec: fed split at 1, result 0 is another frame$/,
+    /^checkCodec: fed split at 1, result 0 is another frame: .*$/,
   ],
   [
     "takes what has come for the whole frame",
@@ -28,7 +28,7 @@ const WRONG: readonly (readonly [mistake: string, codec: Codec<Bytes>, message: 
       input.skip(1);
       return input.take(length);
     }),
-    /^checkCodec: fed split at 1, result 0 is another frame$/,
+    /^checkCodec: fed split at 1, result 0 is another frame: .*$/,
   ],
   [
     "forgets the header while it waits for the frame",
@@ -69,21 +69,21 @@ const WRONG: readonly (readonly [mistake: string, codec: Codec<Bytes>, message: 
       let count = 0;
       return spoiling((input, length) => input.take(length).fill(count++));
     })(),
-    /^checkCodec: fed whole again, result 0 is another frame$/,
+    /^checkCodec: fed whole again, result 0 is another frame: bytes \(3: 04 04 04\), not bytes \(3: 00 00 00\)$/,
   ],
   [
     "throws what is no SocketError",
     spoiling(() => {
       throw new TypeError("no");
     }),
-    /^checkCodec: the decoder, at byte 0 of 17 \(03 6f 6e 65 .* …\), threw TypeError, not a SocketError$/,
+    /^checkCodec: the decoder, at byte 0 of 17 \(03 6f 6e 65 .* …\), threw TypeError: "no", not a SocketError$/,
   ],
   [
     "throws what is no error",
     decoding(() => () => {
       throw "no";
     }),
-    /^checkCodec: the decoder, at byte 0 of 17 \(03 6f 6e .* …\), threw a string, not a SocketError$/,
+    /^checkCodec: the decoder, at byte 0 of 17 \(03 6f 6e .* …\), threw a string: "no", not a SocketError$/,
   ],
   [
     "gives frames out of nothing",
@@ -191,12 +191,12 @@ const WRONG_BATCHES: readonly (readonly [
       if (run.length <= run[0]) return;
       frames.push(input.take(run[0] + 1));
     }),
-    /^checkCodec: fed in chunks of 7 bytes, 3 frames at once, result 0 is another frame$/,
+    /^checkCodec: fed in chunks of 7 bytes, 3 frames at once, result 0 is another frame: bytes \(\d: 03 6f.*\), not bytes \(3: 6f 6e 65\)$/,
   ],
   [
     "takes what is not whole",
     decodingAll((input, frames) => void frames.push(input.take(input.peekRun().length))),
-    /^checkCodec: fed in chunks of 7 bytes, 3 frames at once, result 0 is another frame$/,
+    /^checkCodec: fed in chunks of 7 bytes, 3 frames at once, result 0 is another frame: bytes \(\d: 03 6f.*\), not bytes \(3: 6f 6e 65\)$/,
   ],
   [
     "drops bytes",
@@ -221,7 +221,7 @@ const WRONG_BATCHES: readonly (readonly [
   [
     "throws instead of leaving it to decode",
     decodingAll(() => fail("InvalidData")),
-    /^checkCodec: decodeAll threw SocketError: it leaves errors to decode$/,
+    /^checkCodec: decodeAll threw SocketError: "recvFrame: no": it leaves errors to decode$/,
   ],
   [
     "is asynchronous",
@@ -272,6 +272,8 @@ for (const [mistake, encodeInto] of WRONG_WRITERS) {
   });
 }
 
+const HINT = "; if this codec does not send such frames, let encode throw InvalidInput";
+
 const WRONG_ENCODERS: readonly (readonly [
   mistake: string,
   encode: (frame: Bytes) => unknown,
@@ -280,22 +282,22 @@ const WRONG_ENCODERS: readonly (readonly [
   [
     "loses a byte",
     (frame) => RIGHT.encode(frame.slice(1)),
-    "frame 0, encoded and decoded, did not come out the same",
+    `frame 0, encoded and decoded, did not come out the same: bytes (3: 6f 6e 65) became bytes (2: 6e 65)${HINT}`,
   ],
   [
     "adds a byte",
     (frame) => [RIGHT.encode(frame), new Uint8Array(1)].flat(),
-    "frame 0, encoded and decoded, did not come out the same",
+    `frame 0, encoded and decoded, did not come out the same: behind it came no bytes${HINT}`,
   ],
   [
     "ends in the middle",
     (frame) => (RIGHT.encode(frame) as Bytes).slice(0, -1),
-    "frame 0, encoded and decoded, did not come out the same",
+    `frame 0, encoded and decoded, did not come out the same: bytes (3: 6f 6e 65) became UnexpectedEof (the stream ended inside a frame, after 3 of its bytes)${HINT}`,
   ],
   [
     "writes another frame",
     (frame) => RIGHT.encode(frame.map((byte) => byte + 1)),
-    "frame 0, encoded and decoded, did not come out the same",
+    `frame 0, encoded and decoded, did not come out the same: bytes (3: 6f 6e 65) became bytes (3: 70 6f 66)${HINT}`,
   ],
   [
     "gives a list of numbers",
@@ -307,11 +309,11 @@ const WRONG_ENCODERS: readonly (readonly [
   [
     "refuses what was decoded",
     () => fail("TooLarge"),
-    "encode, for frame 0, refused what the decoder gave",
+    `encode, for frame 0, refused bytes (3: 6f 6e 65), which the decoder gave, with TooLarge${HINT}`,
   ],
   ["throws", () => {
     throw new RangeError("no");
-  }, "encode, for frame 0, threw RangeError, not a SocketError"],
+  }, `encode, for frame 0, threw RangeError: "no", not a SocketError${HINT}`],
 ];
 
 for (const [mistake, encode, reason] of WRONG_ENCODERS) {
@@ -331,7 +333,7 @@ Deno.test("checkCodec() finds frames that are wrong only next to others", () => 
   const error = assertThrows(() => checkCodec(codec, bytesOf("a\nb")), AssertionError);
   assertEquals(
     error.message,
-    "checkCodec: all frames, encoded and decoded, did not come out the same",
+    'checkCodec: all frames, encoded and decoded, did not come out the same: "a" became "ab"',
   );
 });
 
@@ -380,3 +382,19 @@ Deno.test("checkCodec() gives both results in the error's cause", () => {
     { frame: STREAM.subarray(1), consumed: STREAM.length },
   ]);
 });
+
+Deno.test("checkCodec() says what a codec of two types should do with a reply", () => {
+  const codecs: Codec<string, number>[] = [
+    { encode: (frame) => bytesOf(`${frame}`), decoder: () => numbers() },
+    { encode: (frame) => bytesOf(frame.toUpperCase()), decoder: () => numbers() },
+  ];
+  for (const codec of codecs) {
+    const error = assertThrows(() => checkCodec(codec, bytesOf("\x07")), AssertionError);
+    assert(error.message.endsWith(HINT), error.message);
+  }
+});
+
+/** Decodes each byte as its number. */
+function numbers(): ReturnType<Codec<number>["decoder"]> {
+  return { decode: (input) => input.length > 0 ? input.take(1)[0] : undefined };
+}

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertInstanceOf, AssertionError, assertThrows } 
 import {
   type ByteQueue,
   type Codec,
+  json,
   lengthField,
   lengthPrefixed,
   lines,
@@ -76,11 +77,15 @@ Deno.test("checkCodec() calls end once, and compares its frame", () => {
 Deno.test("checkCodec() compares with the expected frames", () => {
   const frames = ["one", "", "three", "seven"].map(bytesOf);
   const cases = [
-    [frames.slice(0, 3), "frame 3 is not as expected"],
-    [[...frames, bytesOf("")], "4 frames came out, not 5"],
-    [[], "frame 0 is not as expected"],
-    [frames.with(2, bytesOf("Three")), "frame 2 is not as expected"],
-    [frames.with(1, bytesOf("\0")), "frame 1 is not as expected"],
+    [frames.slice(0, 3), "4 frames came, 3 were expected"],
+    [frames.slice(0, 1), "4 frames came, 1 was expected"],
+    [[...frames, bytesOf("")], "4 frames came, 5 were expected"],
+    [[], "4 frames came, 0 were expected"],
+    [
+      frames.with(2, bytesOf("Three")),
+      "frame 2 is not as expected: bytes (5: 74 68 72 65 65), not bytes (5: 54 68 72 65 65)",
+    ],
+    [frames.with(1, bytesOf("\0")), "frame 1 is not as expected: no bytes, not bytes (1: 00)"],
   ] as const;
   for (const [expected, reason] of cases) {
     const error = assertThrows(() => checkCodec(RIGHT, STREAM, expected), AssertionError);
@@ -88,6 +93,45 @@ Deno.test("checkCodec() compares with the expected frames", () => {
     assertEquals(error.cause, { frames, expected });
   }
 });
+
+Deno.test("checkCodec() says why fewer frames came", () => {
+  const check = () => checkCodec(json(), bytesOf("1\nnull\n"), [1, 2]);
+  const error = assertThrows(check, AssertionError);
+  assertEquals(
+    error.message,
+    "checkCodec: 1 frame came, 2 were expected; result 1 is InvalidData (the decoder gave null, " +
+      "which is the end of stream and no frame)",
+  );
+});
+
+/** Frames, each with how a message shows it. */
+const SHOWN: readonly (readonly [frame: unknown, text: string])[] = [
+  ["a\n", '"a\\n"'],
+  ["a".repeat(200), `"${"a".repeat(77)}..."`],
+  [5, "5"],
+  [-1n, "-1n"],
+  [true, "true"],
+  [Symbol("a"), "Symbol(a)"],
+  [() => {}, "a function"],
+  [[1, "a", 2n], '[1,"a","2n"]'],
+  [{ a: { b: null } }, '{"a":{"b":null}}'],
+  [{ a: new Uint8Array([255]) }, '{"a":"bytes (1: ff)"}'],
+  [new Uint8Array(100), `bytes (100: ${"00 ".repeat(16)}…)`],
+  [new Map([[1, 2]]), "Map [[1,2]]"],
+  [new Set(["\u202e"]), 'Set ["\ufffd"]'],
+  [new Date(0), 'Date "1970-01-01T00:00:00.000Z"'],
+  [new TypeError("no"), 'TypeError "no"'],
+  [Array(100).fill(1), `[${"1,".repeat(39)}…`],
+  [{ toJSON: () => fail("Other") }, "an object that cannot be shown"],
+];
+
+for (const [frame, text] of SHOWN) {
+  Deno.test(`checkCodec() shows a frame that is not as expected: ${text}`, () => {
+    const check = () => checkCodec(giving(() => frame), new Uint8Array(1), ["other"]);
+    const { message } = assertThrows(check, AssertionError);
+    assertEquals(message, `checkCodec: frame 0 is not as expected: ${text}, not "other"`);
+  });
+}
 
 /** Makes a codec of one frame, a new copy of the same value each time. */
 function giving(make: () => unknown): Codec<unknown> {
@@ -330,7 +374,7 @@ Deno.test("checkCodec() finds a mistake in the last of very many frames", () => 
     decoder: RIGHT.decoder,
   };
   const error = assertThrows(() => checkCodec(codec, stream), AssertionError);
-  assert(error.message.endsWith("encoded and decoded, did not come out the same"), error.message);
+  assert(error.message.includes("encoded and decoded, did not come out the same"), error.message);
   const loses = decoding(() => {
     const decoder = RIGHT.decoder();
     // Takes the beginning of a frame as the whole frame.
@@ -417,7 +461,7 @@ Deno.test("F10: checkCodec() throws AssertionError if decoder() throws something
     },
   };
   const error = assertThrows(() => checkCodec(codec, STREAM), AssertionError);
-  assertEquals(error.message, "checkCodec: the codec or a frame threw RangeError");
+  assertEquals(error.message, 'checkCodec: the codec or a frame threw RangeError: "no"');
   assertInstanceOf(error.cause, RangeError);
 });
 

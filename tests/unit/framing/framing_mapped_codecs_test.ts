@@ -1,5 +1,5 @@
 /** mapCodec(), json(), and codecs with two types. */
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertMatch, assertStrictEquals } from "@std/assert";
 import {
   accept,
   closeWrite,
@@ -8,23 +8,27 @@ import {
   delimited,
   framed,
   type FramedConnection,
+  invalidFrame,
   json,
   type JsonValue,
+  lengthField,
   lengthPrefixed,
   lines,
   listen,
   mapCodec,
   netstrings,
   recvFrame,
+  recvFrames,
   send,
   sendFrame,
   SocketError,
+  type SocketErrorKind,
 } from "../../../mod.ts";
 import { checkCodec } from "../../../testing.ts";
 import { decodeStream, encodeAll, framesOf } from "../../support/codec_streams.ts";
 import { WRONG_OBJECTS } from "../../support/hostile.ts";
 import { rejection, thrown } from "../../support/socket_errors.ts";
-import { bytesOf } from "../../support/text.ts";
+import { bytesOf, textOf } from "../../support/text.ts";
 
 const NUMBERS = mapCodec(lines(), {
   encode: (number: number) => {
@@ -75,6 +79,68 @@ Deno.test("F10: mapCodec() gives the error of a function as cause, and a SocketE
     const operation = kind === "TooLarge" ? "recvFrame" : "sendFrame";
     const error = thrown(() => codec.encode(1), sent, operation);
     if (error !== own) assertStrictEquals(error.cause, cause);
+  }
+});
+
+/** Values that a function of a user throws, each with what the error says of it. */
+const WORDS: readonly (readonly [thrown: unknown, added: string])[] = [
+  [new Error("the message has no type"), ': "the message has no type"'],
+  ["no type", ': "no type"'],
+  [new TypeError("two\nlines \x1b[31m\u202e"), ': "two\\nlines \\u001b[31m\\u202e"'],
+  [new Error("x".repeat(1000)), `: "${"x".repeat(77)}..."`],
+  [new Error(), ""],
+  [undefined, ""],
+  [5, ""],
+];
+
+Deno.test("F10: the errors of mapCodec() have the words of what a function threw, and the peer's address", async () => {
+  await using listener = await listen({ host: "127.0.0.1", port: 0 });
+  const { port } = listener.address;
+  for (const [value, added] of WORDS) {
+    const fail = (): never => {
+      throw value;
+    };
+    const codec = mapCodec(lines(), { encode: (_: number) => fail(), decode: () => fail() });
+    await using stream = framed(await connect(listener.address), codec);
+    await using peer = await accept(listener);
+    await send(peer, bytesOf("1\n2\n3\n"));
+    const where = `127.0.0.1:${port}`;
+    const iterate = async () => {
+      for await (const frame of stream) assertEquals(frame, undefined);
+    };
+    const receiving: [operation: string, call: () => Promise<unknown>][] = [
+      ["recvFrame", () => recvFrame(stream)],
+      ["recvFrames", () => recvFrames(stream)],
+      ["recvFrame", iterate],
+    ];
+    for (const [operation, call] of receiving) {
+      const error = await rejection(call, "InvalidData", operation);
+      assertEquals(error.message, `${operation} ${where}: the frame has no meaning${added}`);
+      assertEquals(error.address, listener.address);
+    }
+    const sent = await rejection(() => sendFrame(stream, 1), "InvalidInput", "sendFrame");
+    assertEquals(sent.message, `sendFrame ${where}: the frame cannot be encoded${added}`);
+    assertEquals(sent.address, listener.address);
+  }
+});
+
+Deno.test("F10: an invalidFrame() of a function of mapCodec() has the peer's address", async () => {
+  const codec = mapCodec(lines(), {
+    encode: String,
+    decode(): never {
+      throw invalidFrame("the type is unknown");
+    },
+  });
+  await using listener = await listen({ host: "127.0.0.1", port: 0 });
+  await using stream = framed(await connect(listener.address), codec);
+  await using peer = await accept(listener);
+  await send(peer, bytesOf("1\n2\n"));
+  for (
+    const [operation, receive] of [["recvFrame", recvFrame], ["recvFrames", recvFrames]] as const
+  ) {
+    const error = await rejection(() => receive(stream), "InvalidData", operation);
+    assertEquals(error.reason, "the type is unknown");
+    assertEquals(error.address, listener.address);
   }
 });
 
@@ -166,6 +232,43 @@ Deno.test("F8: json() sends no value that JSON cannot express, and keeps the lim
     { kind: "TooLarge" },
     { frame: 1 },
   ]);
+});
+
+Deno.test("E1: json() refuses codecs that refuse JSON, and says which to use", () => {
+  const own: Codec<Uint8Array> = {
+    encode() {
+      throw new SocketError("InvalidInput", "sendFrame", "never");
+    },
+    decoder: () => lengthPrefixed().decoder(),
+  };
+  const fields = [{}, { bytes: 1 }, { offset: 1, adjust: -4 }, {
+    bytes: 2,
+    endian: "little",
+  }] as const;
+  for (const codec of [...fields.map((options) => lengthField(options)), own]) {
+    const error = thrown(() => json(codec), "InvalidInput", "json");
+    assertMatch(error.reason, /lengthPrefixed\(\)$/);
+    assertEquals((error.cause as SocketError).kind, "InvalidInput");
+  }
+});
+
+Deno.test("F8: json() takes a codec that refuses only some values, or all for another reason", () => {
+  const refusing = (refuses: (text: string) => boolean, kind: SocketErrorKind = "InvalidInput") => {
+    const codec = lengthPrefixed();
+    return json({
+      encode(frame: Uint8Array) {
+        if (refuses(textOf(frame) ?? "")) throw new SocketError(kind, "sendFrame", "not this one");
+        return codec.encode(frame);
+      },
+      decoder: () => codec.decoder(),
+    });
+  };
+  const objects = refusing((text) => !text.startsWith("{"));
+  checkCodec(objects, encodeAll(objects, { a: 1 }), [{ a: 1 }]);
+  const scalars = refusing((text) => text.startsWith("{"));
+  checkCodec(scalars, encodeAll(scalars, 5), [5]);
+  thrown(() => refusing(() => true, "TooLarge").encode(1), "TooLarge", "sendFrame");
+  thrown(() => json(lengthPrefixed({ maxLength: 0 })).encode(1), "TooLarge", "sendFrame");
 });
 
 interface Request {

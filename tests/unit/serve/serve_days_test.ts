@@ -10,7 +10,7 @@ import {
   send,
   serve,
   type Server,
-  SocketError,
+  type SocketError,
 } from "../../../mod.ts";
 import type { MemoryNetwork } from "../../../testing.ts";
 import {
@@ -111,7 +111,7 @@ Deno.test("V2, V4: in a day of clients of every kind exactly the silent ones are
           using _ = network.freeze(host);
           network.crash(host);
           await sleep(2 * IDLE_MS);
-          // What the dead machine had is closed here, which nobody on the network sees.
+          // The dead machine closes nothing. This frees its end, of which the network sees nothing.
           await close(connection, { timeout: 0 }).catch(() => {});
         },
       ];

@@ -3,8 +3,12 @@ import {
   abort,
   connect,
   type Connection,
+  framed,
+  lines as codecOfLines,
   listen,
+  mapCodec,
   recv,
+  recvFrame,
   send,
   serve,
   type ServeOptions,
@@ -22,10 +26,14 @@ import { virtualTime } from "../../support/virtual_time.ts";
 
 const SECRET = "hunter2";
 
-/** Values that a handler may throw, each with the line about it. */
+/** Values that a handler may throw, each with the first line about it. */
 const THROWN: readonly (readonly [what: string, thrown: unknown, line: string])[] = [
-  ["an error", new Error(SECRET), "the handler failed with Error"],
-  ["an error of another class", new RangeError(SECRET), "the handler failed with RangeError"],
+  ["an error", new Error(SECRET), 'the handler failed with Error: "hunter2"'],
+  [
+    "an error of another class",
+    new RangeError(SECRET),
+    'the handler failed with RangeError: "hunter2"',
+  ],
   [
     "a SocketError that quotes a frame",
     new SocketError("InvalidData", "recvFrame", `the frame ${SECRET} is none`, { code: "EPROTO" }),
@@ -33,7 +41,7 @@ const THROWN: readonly (readonly [what: string, thrown: unknown, line: string])[
   ],
   ["nothing", undefined, "the handler failed with a thrown undefined"],
   ["null", null, "the handler failed with a thrown object"],
-  ["a string", SECRET, "the handler failed with a thrown string"],
+  ["a string", SECRET, 'the handler failed with a thrown string: "hunter2"'],
   ["a symbol", Symbol(SECRET), "the handler failed with a thrown symbol"],
   ["an object without a prototype", Object.create(null), "the handler failed with an object"],
   [
@@ -111,11 +119,56 @@ async function linesAbout(thrown: unknown, options: ServeOptions): Promise<strin
   return lines.map((line) => line.replaceAll(server, "SERVER").replaceAll(client, "CLIENT"));
 }
 
-Deno.test("V5: without onError a line on standard error reports a failure, and quotes nothing", async () => {
+Deno.test("V5: without onError standard error has the message and the stack of what a handler threw", async () => {
   for (const [what, thrown, line] of THROWN) {
-    const lines = await linesAbout(thrown, { onError: undefined });
-    assertEquals(lines, [`serve SERVER: CLIENT: ${line}`], what);
+    const [text, ...others] = await linesAbout(thrown, { onError: undefined });
+    assertEquals(others, [], what);
+    const [first, ...places] = text.split("\n");
+    assertEquals(first, `serve SERVER: CLIENT: ${line}`, what);
+    const hasStack = thrown instanceof Error && !(thrown instanceof SocketError);
+    assertEquals(places.length > 0, hasStack, what);
+    for (const place of places) assertMatch(place, /^ {4}at ./, what);
+    if (hasStack) assertMatch(places[0], /serve_errors_test\.ts/);
   }
+});
+
+Deno.test("V5: a message on standard error forges no line, and is cut off if it is long", async () => {
+  const forged =
+    "x\nserve 1.2.3.4:80: forged\n    at forged (file:///forged.ts:1:1)\r\x1b[2J\u2028\u202e";
+  const [text] = await linesAbout(new Error(forged), { onError: undefined });
+  const [first, ...places] = text.split("\n");
+  const quoted = '"x\\nserve 1.2.3.4:80: forged\\n    at forged (file:///forged.ts:1:1)' +
+    '\\r\\u001b[2J\\u2028\\u202e"';
+  assertEquals(first, `serve SERVER: CLIENT: the handler failed with Error: ${quoted}`);
+  for (const place of places) assert(!place.includes("forged"), place);
+  const [long] = await linesAbout(new Error("y".repeat(10_000)), { onError: undefined });
+  assertEquals(long.split("\n")[0].match(/y+/)?.[0].length, 497);
+  const changed = new Error(forged);
+  // The runtime writes the stack when it is first asked for.
+  assert(changed.stack?.includes("forged"));
+  changed.message = "another one";
+  const [other] = await linesAbout(changed, { onError: undefined });
+  assertEquals(other, 'serve SERVER: CLIENT: the handler failed with Error: "another one"');
+});
+
+Deno.test("V5: without onError the words of a codec's error are not on standard error", async () => {
+  const lines = await linesOf(async () => {
+    const codec = mapCodec(codecOfLines(), {
+      encode: String,
+      decode: (line: string): string => {
+        throw new Error(`${line} is none`);
+      },
+    });
+    await using served = await serving(
+      async (connection) => void await recvFrame(framed(connection, codec)),
+      { onError: undefined },
+    );
+    const client = await served.client();
+    await send(client, bytesOf(`${SECRET}\n`));
+    assertEquals(await soon(recv(client)), null);
+  });
+  assertEquals(lines.length, 1);
+  assertMatch(lines[0], /: the handler failed with InvalidData of recvFrame$/);
 });
 
 Deno.test("V5: an onError that throws or rejects ends nothing, and a line reports it", async () => {
@@ -134,7 +187,9 @@ Deno.test("V5: an onError that throws or rejects ends nothing, and a line report
   };
   for (const [way, onError] of Object.entries(ways)) {
     const lines = await linesAbout(new Error(SECRET), { onError });
-    assertEquals(lines, ["serve SERVER: CLIENT: onError failed with TypeError"], way);
+    const [first, ...places] = lines.join("\n").split("\n");
+    assertEquals(first, 'serve SERVER: CLIENT: onError failed with TypeError: "hunter2"', way);
+    for (const place of places) assertMatch(place, /^ {4}at ./, way);
   }
   assertEquals(await unhandled.seen(), []);
 });

@@ -70,7 +70,7 @@ class Inbox {
 
   crash(): void {
     this.#network.crash(SERVER.host);
-    // What the killed program had is closed here, which nobody on the network sees.
+    // The kernel has closed all on the network. This frees the handles of the killed program.
     this.stop();
   }
 

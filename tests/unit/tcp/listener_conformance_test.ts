@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect as nodeConnect } from "node:net";
 import { assert, assertEquals } from "@std/assert";
 import {
   abort,
@@ -86,4 +88,34 @@ Deno.test("E1: connect() rejects with one error if all addresses of a name fail"
   const error = await rejects(connect({ host: "localhost", port }), "ConnectionRefused");
   assertEquals(error.address, { host: "localhost", port });
   assert(!(error.cause instanceof SocketError));
+});
+
+Deno.test("L1: accept() passes over clients that have reset, and gives each other one with its address", async () => {
+  await using listener = await listen(LOOPBACK);
+  const { host, port } = listener.address;
+  for (const bytes of ["", "something"]) {
+    for (let time = 0; time < 5; time++) {
+      const peer = nodeConnect(port, host);
+      await once(peer, "connect");
+      if (bytes !== "") await new Promise((resolve) => peer.write(bytes, resolve));
+      const closed = once(peer, "close");
+      peer.resetAndDestroy();
+      await closed;
+    }
+    const client = await connect(listener.address);
+    const connection = await accept(listener);
+    assertEquals(connection.remoteAddress, client.localAddress);
+    abort(connection);
+    abort(client);
+  }
+});
+
+Deno.test("E8: listen() gives an IPv6 address in its shortest form", async () => {
+  await using listener = await listen({ host: "0:0:0:0:0:0:0:1", port: 0 });
+  assertEquals(listener.address.host, "::1");
+  const client = await connect({ host: "0::1", port: listener.address.port });
+  const connection = await accept(listener);
+  assertEquals(connection.localAddress, listener.address);
+  abort(connection);
+  abort(client);
 });

@@ -72,9 +72,14 @@ Deno.test("N1: listen() takes no backlog or reusePort for a path, and no mode fo
     [{ host: "127.0.0.1", port: 0 }, { mode: 0o600 }, "mode cannot be set for a port"],
     [{ host: "127.0.0.1", port: 0 }, { replaceStale: false }, "replaceStale cannot be set"],
     [{ path: "\0name" }, { mode: 0o600 }, "an abstract name has none"],
-    [GOOD, { mode: 0o1000 }, "mode is 512, not a whole number from 0 to 511"],
-    [GOOD, { mode: -1 }, "mode is -1"],
-    [GOOD, { mode: "600" }, 'mode is "600"'],
+    [GOOD, { mode: 0o1000 }, "mode is 512, not a whole number from 0 to 0o777, such as 0o512"],
+    [GOOD, { mode: -1 }, "mode is -1, not a whole number from 0 to 0o777, such as 0o600"],
+    [GOOD, { mode: 1.5 }, "mode is 1.5, not a whole number from 0 to 0o777, such as 0o600"],
+    [GOOD, { mode: 660 }, "mode is 660, not a whole number from 0 to 0o777, such as 0o660"],
+    [GOOD, { mode: "600" }, 'mode is "600", not a whole number from 0 to 0o777, such as 0o600'],
+    [GOOD, { mode: "0o640" }, 'mode is "0o640", not a whole number from 0 to 0o777, such as 0o640'],
+    [GOOD, { mode: null }, "mode is null, not a whole number from 0 to 0o777, such as 0o600"],
+    [GOOD, { mode: {} }, "not a whole number from 0 to 0o777, such as 0o600"],
     [GOOD, { replaceStale: 1 }, "replaceStale is 1, not true or false"],
   ];
   for (const [address, options, part] of cases) {

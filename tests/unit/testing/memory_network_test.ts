@@ -12,10 +12,17 @@ import {
   recvLine,
   send,
   serve,
+  type SocketAddress,
   SocketError,
+  type UnixAddress,
 } from "../../../mod.ts";
 import * as sockets from "../../../mod.ts";
-import { memoryNetwork, type MemoryNetworkSettings, simulate } from "../../../testing.ts";
+import {
+  type MemoryNetwork,
+  memoryNetwork,
+  type MemoryNetworkSettings,
+  simulate,
+} from "../../../testing.ts";
 import { rejection } from "../../support/socket_errors.ts";
 import { bytesOf, textOf } from "../../support/text.ts";
 import { turns } from "../../support/turns.ts";
@@ -296,11 +303,16 @@ for (const [settings, message] of WRONG) {
 
 Deno.test("a name that is no host name, and a wrong link, are InvalidInput", () => {
   const network = memoryNetwork();
+  for (const name of ["a", "b"]) network.host(name);
   const calls: [operation: string, call: () => unknown][] = [
     ["host", () => network.host("a b")],
     ["host", () => network.host(undefined as unknown as string)],
     ["link", () => network.link("a", "b", { latency: -1 })],
     ["link", () => network.link("a", "", {})],
+    ["host", () => network.host("10.0.0.1")],
+    ["host", () => network.host("::1")],
+    ["partition", () => network.partition("a", 5 as unknown as string)],
+    ["partition", () => network.partition(["a", undefined as unknown as string], "b")],
     ["partition", () => network.partition("a", ["b", "c d"])],
     ["freeze", () => network.freeze("")],
     ["crash", () => network.crash("[::1]")],
@@ -311,10 +323,141 @@ Deno.test("a name that is no host name, and a wrong link, are InvalidInput", () 
   }
 });
 
+Deno.test("M5: a program that takes addresses of either kind runs on the module and in memory", async () => {
+  const reach = async (network: Network, text: string): Promise<SocketAddress> => {
+    const listener = await network.listen(sockets.parseSocketAddress(text));
+    const connection = await network.connect(listener.address);
+    const { remoteAddress } = connection;
+    sockets.abort(connection);
+    await closeListener(listener);
+    return remoteAddress;
+  };
+  using memory = memoryNetwork(FAST);
+  for (const network of [sockets, memory.host("a")]) {
+    assertEquals((await reach(network, "127.0.0.1:0")).host, "127.0.0.1");
+  }
+  const unix = () => reach(memory.host("a"), "unix:/run/app.sock");
+  const error = await rejection(unix, "Unsupported", "listen");
+  assertEquals(error.message, "listen unix:/run/app.sock: a network in memory has no Unix sockets");
+  const path: Promise<Connection<UnixAddress>> = memory.host("a").connect({ path: "/a" });
+  await rejection(() => path, "Unsupported", "connect");
+});
+
+/** Calls of the functions of faults, each with a host's name in any form. */
+const FAULTS: Record<string, (network: MemoryNetwork, host: string) => unknown> = {
+  "link from": (network, host) => network.link(host, "web", {}),
+  "link to": (network, host) => network.link("web", host, {}),
+  "partition of": (network, host) => network.partition(host, "web"),
+  "partition from": (network, host) => network.partition("web", ["third", host]),
+  freeze: (network, host) => network.freeze(host),
+  crash: (network, host) => network.crash(host),
+};
+
+for (const [what, call] of Object.entries(FAULTS)) {
+  Deno.test(`M7: ${what} a host that is not there is InvalidInput, and names those that are`, () => {
+    using network = memoryNetwork();
+    const wrong = (host: string) => {
+      const error = assertThrows(() => call(network, host), SocketError, `"${host}" is no host`);
+      assertEquals([error.kind, error.operation], ["InvalidInput", what.split(" ")[0]]);
+      return error.reason;
+    };
+    for (const name of ["web", "third", "db"]) network.host(name);
+    assertEquals(wrong("dbb"), '"dbb" is no host: host() has made web, third, db');
+    network.names.set("gone.example", "gone").set("loop.example", "loop.example");
+    for (const host of ["gone.example", "loop.example", "10.0.0.9", "fd00::9"]) wrong(host);
+    for (const host of ["localhost", "127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "::"]) {
+      assertThrows(() => call(network, host), SocketError, `"${host}" is every host's own`);
+    }
+    assertEquals(network.trace, "");
+  });
+
+  Deno.test(`M7: ${what} a host means the same by its name, an entry of names and an address`, () => {
+    const traceOf = (host: string) => {
+      using network = memoryNetwork({ seed: 1 });
+      for (const name of ["web", "third", "db"]) network.host(name);
+      network.names.set("db.example", "primary.example").set("primary.example", "db");
+      call(network, host);
+      return network.trace.replace(/^ *[\d.]+/gm, "");
+    };
+    const forms = [
+      "db.example",
+      "DB",
+      "db.",
+      "10.0.0.3",
+      "fd00::3",
+      "FD00:0::3",
+      "::ffff:10.0.0.3",
+    ];
+    for (const form of forms) assertEquals(traceOf(form), traceOf("db"), form);
+  });
+}
+
+Deno.test("M7: a fault holds for a host by any of its names", async () => {
+  for (const form of ["db", "db.example", "10.0.0.2", "fd00::2", "all.example"]) {
+    await simulate({ seed: 1 }, async (network) => {
+      const [web, db] = ["web", "db"].map((name) => network.host(name));
+      network.names.set("db.example", "db").set("all.example", ["10.0.0.2", "10.0.0.3"]);
+      network.host("spare");
+      const listener = await db.listen({ host: "db", port: 80 });
+      const connect = () => web.connect({ host: "db.example", port: 80 }, { timeout: 1000 });
+      const works = async () => {
+        const [client, server] = await Promise.all([connect(), sockets.accept(listener)]);
+        sockets.abort(client);
+        sockets.abort(server);
+      };
+      for (const fault of [() => network.partition("web", form), () => network.freeze(form)]) {
+        {
+          using _ = fault();
+          await rejection(connect, "TimedOut", "connect");
+        }
+        await works();
+      }
+      network.link("web", form, { latency: 2000 });
+      await rejection(connect, "TimedOut", "connect");
+      network.link("web", form, { latency: 1 });
+      await works();
+      network.crash(form);
+      await rejection(connect, "ConnectionRefused", "connect");
+    });
+  }
+});
+
+Deno.test("M7: a name with several hosts behind it means all of them", async () => {
+  await simulate({ seed: 1 }, async (network) => {
+    const web = network.host("web");
+    for (const name of ["one", "two"]) await network.host(name).listen({ host: name, port: 80 });
+    network.names.set("all.example", ["one", "two"]);
+    const connect = (host: string) => web.connect({ host, port: 80 }, { timeout: 1000 });
+    {
+      using _ = network.freeze("all.example");
+      for (const host of ["one", "two"]) {
+        await rejection(() => connect(host), "TimedOut", "connect");
+      }
+    }
+    network.crash("all.example");
+    for (const host of ["one", "two"]) {
+      await rejection(() => connect(host), "ConnectionRefused", "connect");
+    }
+  });
+});
+
+Deno.test("M7: a partition of a host from itself is InvalidInput, and one with an empty side is none", () => {
+  using network = memoryNetwork();
+  for (const name of ["web", "db"]) network.host(name);
+  network.names.set("db.example", "db");
+  for (const other of ["db", "db.example", "10.0.0.2"]) {
+    const call = () => network.partition("db", ["db", other]);
+    assertThrows(call, SocketError, "both sides are the host db");
+  }
+  // The sides of a program may overlap, or be drawn by lot.
+  network.partition(["web", "db"], "db")[Symbol.dispose]();
+  network.partition([], "db")[Symbol.dispose]();
+});
+
 Deno.test("a network in memory says Unsupported for Unix sockets, multicast, and options of interfaces", async () => {
   await simulate({ seed: 1 }, async (network) => {
     const host: Network = network.host("a");
-    const path = { path: "/run/app.sock" } as unknown as sockets.Address;
+    const path = { path: "/run/app.sock" };
     await rejection(() => host.listen(path), "Unsupported", "listen");
     await rejection(() => host.connect(path), "Unsupported", "connect");
     const everywhere = { host: "0.0.0.0", port: 0 };

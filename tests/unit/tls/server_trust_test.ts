@@ -1,9 +1,11 @@
+import process from "node:process";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { deadline } from "@std/async";
 import {
   close,
   connect,
   connectTls,
+  observe,
   recv,
   SocketError,
   startTls,
@@ -27,6 +29,7 @@ import { textOf } from "../../support/text.ts";
 import type { Address } from "../../../mod.ts";
 
 const PATIENCE_MS = 30_000;
+const ON_DENO = "deno" in process.versions;
 const authority = await makeAuthority();
 const trusted = { caCerts: [authority.ca.cert], serverName: "server.test" };
 const bad = await makeBadCertificates(authority, "server");
@@ -179,7 +182,8 @@ for (const [way, connectWay] of WAYS) {
         const error = await deadline(outcome(connectWay(server.address, trusted)), PATIENCE_MS);
         assert(error instanceof SocketError, `it got in, and said ${error}`);
         assert(["CertificateRejected", "TlsFailed"].includes(error.kind), error.message);
-        assertMatch(error.message, reason);
+        // Other runtimes find out other things first, and say them in words of their own.
+        if (ON_DENO) assertMatch(error.message, reason);
       });
     }
 
@@ -267,6 +271,8 @@ Deno.test("T1: connectTls connects again if others have signed a certificate tha
     [pki.server, [1, 2]],
     [await makeCertificate({ ...signed, issuer: middle, chain: [middle] }), [2, 3]],
   ];
+  const handshakes: (string | undefined)[] = [];
+  using _observing = observe({ handshake: ({ error }) => handshakes.push(error?.kind) });
   for (const [certificate, connections] of rows) {
     await using server = await startNodeServer(certificate);
     for (const most of connections) {
@@ -277,4 +283,6 @@ Deno.test("T1: connectTls connects again if others have signed a certificate tha
       assert(server.clients <= most, `${server.clients} connections`);
     }
   }
+  // The first of two handshakes is no failure that anybody could do something about.
+  assertEquals(handshakes, Array(4).fill(undefined));
 });
