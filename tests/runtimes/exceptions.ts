@@ -62,18 +62,6 @@ export const EXCEPTIONS: readonly Exception[] = [
       reason: "Bun ends both directions of TLS at the peer's close_notify",
     }),
   ),
-  ...["runtime", "engine"].map((engine): Exception => ({
-    file: "tls/messages_test.ts",
-    title: `a client on the ${engine}'s TLS says in plain words that the server sent an alert that`,
-    runtimes: ["node"],
-    reason: "OpenSSL goes on after an alert that it does not know, so the handshake times out",
-  })),
-  {
-    file: "tls/messages_test.ts",
-    title: "a client's refusal is in plain words on the server",
-    runtimes: BOTH,
-    reason: "a client on node:tls judges after its handshake, which has succeeded for the server",
-  },
   {
     file: "../system/unix_listening_test.ts",
     title: "N1: clients that wait when the listener closes are reset",
