@@ -68,6 +68,11 @@ const REJECTED = "the peer's certificate is rejected: ";
 /** Codes of the verifier of `node:tls`. Bun has `UNSPECIFIED` if a name is outside of an authority's limits. */
 const VERIFIER_CODE =
   /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|INVALID_|PATH_LENGTH_|UNSPECIFIED$|ERR_TLS_CERT_)/;
+/** Codes of alerts: some have lost the word for that. */
+const ALERT_CODE = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_(?:ALERT_)?(.+)$/;
+/** The code of Bun for an alert that it does not know: 1000 and its number. */
+const UNKNOWN_ALERT_CODE = /^ERR_SSL_reason\(1(\d{3})\)$/;
+const OUT_OF_TURN_CODE = /^ERR_SSL_UNEXPECTED_(MESSAGE|RECORD)$/;
 /** Reasons by which that verifier rejects a certificate, by its codes. Bun shows them to its servers. */
 const VERIFIER_REASONS: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [/^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/, "no trusted authority has signed it"],
@@ -116,9 +121,11 @@ export function isTlsCode(code: string): boolean {
 
 /** Reads an error of `node:tls`. */
 function codeMeaning(code: string, message: string, operation: string): TlsMeaning {
-  // OpenSSL leaves "alert" out of the names of newer ones.
-  const alert = /^ERR_SSL_(?:SSLV3|SSL\/TLS|TLSV1|TLSV13)_(?:ALERT_)?(.+)$/.exec(code)?.[1];
+  const alert = ALERT_CODE.exec(code)?.[1];
   if (alert !== undefined) return alertMeaning(alert.toLowerCase());
+  const unknown = UNKNOWN_ALERT_CODE.exec(code)?.[1];
+  if (unknown !== undefined) return alertMeaning(`of number ${Number(unknown)}`);
+  if (OUT_OF_TURN_CODE.test(code)) return ["TlsFailed", "the peer sent a message out of turn"];
   if (code === "ERR_SSL_WRONG_VERSION_NUMBER") return corruptMeaning(message, operation);
   if (code === "ERR_SSL_UNEXPECTED_MESSAGE") return ["TlsFailed", OUT_OF_TURN];
   if (code === "ERR_SSL_EXCESSIVE_MESSAGE_SIZE") {

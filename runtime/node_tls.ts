@@ -324,16 +324,20 @@ export class NodeTls implements Transport, DuplexOwner {
   /** Sends `close_notify`, and ends the sending direction of the transport if that can be. */
   async closeWrite(): Promise<void> {
     if (this.#closed) throw closedError();
-    if (this.#writeError !== undefined) throw this.#writeError.error;
-    await new Promise<void>((resolve, reject) => {
+    if (!endsBothDirections || !this.#peerEnded) await this.#end();
+    await this.#duplex.waitWritten();
+    await this.#transport.closeWrite?.();
+  }
+
+  #end(): Promise<void> {
+    if (this.#writeError !== undefined) return Promise.reject(this.#writeError.error);
+    return new Promise<void>((resolve, reject) => {
       const write = this.#write = { reject };
       this.#socket.end(() => {
         if (this.#write === write) this.#write = undefined;
         resolve();
       });
     });
-    await this.#duplex.waitWritten();
-    await this.#transport.closeWrite?.();
   }
 
   /** Ends both directions now, without `close_notify`. */

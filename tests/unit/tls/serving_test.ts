@@ -69,7 +69,7 @@ Deno.test("V4: idleTimeout ends the TLS connection that a handler has made with 
   await using server = serve(await listen(LOOPBACK), async (connection) => {
     const secure = await startTls(connection, { role: "server", cert, key });
     await recv(secure);
-  }, { idleTimeout: 50, onError: (error) => errors.push(error) });
+  }, { idleTimeout: 500, onError: (error) => errors.push(error) });
   const plain = await connect(server.address);
   const secure = await startTls(plain, { role: "client", ...clientOptions });
   const kind = await recv(secure).then(() => "nothing", (error) => error.kind);
