@@ -1,4 +1,4 @@
-import { answerInTurn } from "../core/event_loop_turn.ts";
+import { turnDue, waitTurn } from "../core/event_loop_turn.ts";
 import { startTimer } from "../core/timer.ts";
 import { ignoreRejection } from "../core/waiting_calls.ts";
 import type { SocketAddress, Transport, TransportAddress, TransportListener } from "../types.ts";
@@ -51,8 +51,11 @@ export class CheckedTransport implements Transport {
     const { length } = bytes;
     for (;;) {
       const count = await this.#writeOnce(bytes);
-      // A transport that always takes them at once would let a loop of sends keep the event loop.
-      if (checkCount(count, length, "took") > 0) return await answerInTurn(count);
+      if (checkCount(count, length, "took") > 0) {
+        // A transport that always takes them at once would let a loop of sends keep the event loop.
+        if (turnDue()) await waitTurn();
+        return count;
+      }
       await this.#turn();
     }
   }

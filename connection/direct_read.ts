@@ -1,5 +1,5 @@
 import { invalidInput } from "../core/arguments.ts";
-import { afterTurn, turnDue } from "../core/event_loop_turn.ts";
+import { turnDue, waitTurn } from "../core/event_loop_turn.ts";
 import type { ConnectionState } from "./connection_state.ts";
 import { type PendingReceive, TARGET_GONE } from "./pending_receive.ts";
 import type { StreamInput } from "./stream_input.ts";
@@ -33,9 +33,7 @@ export class DirectRead {
     if (count === 0) return this.#gone();
     if (!turnDue()) return this.#give(count);
     // The buffer is the caller's: the call stays pending, so that nobody else reads meanwhile.
-    return new Promise<void>((resolve) => afterTurn({ onTurn: resolve })).then(() =>
-      this.#give(count)
-    );
+    return waitTurn().then(() => this.#give(count));
   };
 
   #give(count: number): number {

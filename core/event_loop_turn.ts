@@ -68,8 +68,12 @@ export function countMessages(further: number): void {
 
 /** Resolves to a value at once, or at the next turn if one is due. It counts as an answer. */
 export function answerInTurn<T>(value: T): Promise<T> {
-  if (!turnDue()) return Promise.resolve(value);
-  return new Promise((resolve) => afterTurn({ onTurn: () => resolve(value) }));
+  return turnDue() ? waitTurn().then(() => value) : Promise.resolve(value);
+}
+
+/** Resolves at the turn that `turnDue` has announced. */
+export function waitTurn(): Promise<void> {
+  return new Promise((resolve) => afterTurn({ onTurn: resolve }));
 }
 
 /** Calls `waiter.onTurn()` at the turn that `turnDue` has announced. */

@@ -1,4 +1,5 @@
 import { invalidInput } from "../core/arguments.ts";
+import { SocketError } from "../errors.ts";
 import type { Certificate } from "./certificate.ts";
 import type { Authorities, OwnCertificate } from "./options.ts";
 import { readPemCertificates } from "./pem.ts";
@@ -68,7 +69,7 @@ export function clientTrust(
     : new TrustStore(authorities.certificates, defaultStore);
 }
 
-/** Returns the runtime's authorities, or none beside given ones if the program may not read them (`--allow-sys=ca`). */
+/** Returns the runtime's authorities, or none beside given ones if the program may not read them. */
 function defaultsBeside(
   authorities: Authorities | undefined,
   { defaultAuthorities }: Certificates,
@@ -76,8 +77,10 @@ function defaultsBeside(
   try {
     return defaultAuthorities();
   } catch (error) {
-    if (authorities === undefined) throw error;
-    return [];
+    if (authorities !== undefined) return [];
+    const reason = "the runtime's authorities need --allow-sys, which the program does not have: " +
+      "grant it, or name the authorities in caCerts";
+    throw new SocketError("PermissionDenied", "connectTls", reason, { cause: error });
   }
 }
 

@@ -42,8 +42,8 @@ export class ViewSide {
   readonly #fresh: Uint8Array[] = [];
   #matched = 0;
   #sendFailed = false;
-  /** True while a write of the view is pending. */
-  #writing = false;
+  /** Writes of the view that are under way. */
+  #viewWrites = 0;
   /** True after the sending side has ended. */
   finished = false;
   /** True after an abort, or after both views have ended. */
@@ -71,12 +71,12 @@ export class ViewSide {
 
   send(bytes: Uint8Array, throughView: boolean): void {
     // A write that waits in the stream is sent after the sends of the functions in the meantime.
-    if (this.finished || this.closed || this.#writing) return;
-    this.#writing = throughView;
+    if (this.finished || this.closed || this.#viewWrites > 0) return;
+    if (throughView) this.#viewWrites++;
     for (const byte of bytes) this.sent.push(byte);
     const sending = throughView ? this.#write(bytes) : send(this.connection, bytes);
     this.#note(
-      sending.finally(() => this.#writing = false).then(() => {
+      sending.finally(() => this.#viewWrites -= throughView ? 1 : 0).then(() => {
         if (!this.#sendFailed) this.certain += bytes.length;
       }, (error) => {
         this.#sendFailed = true;
