@@ -12,7 +12,7 @@ export const RUNTIMES = ["node22", "node26", "bun"] as const;
 export type RuntimeName = typeof RUNTIMES[number];
 
 /** The oldest Node of {@linkcode RUNTIMES}. */
-export const OLDEST_NODE: RuntimeName = "node22";
+const OLDEST_NODE: RuntimeName = "node22";
 
 /** The version of each runtime. */
 export const VERSIONS: Readonly<Record<RuntimeName, string>> = {

@@ -2,9 +2,8 @@
  * Runs the tests of `tests/unit` and some others on Node and Bun, and examples of all runtimes that talk to each other;
  * then it installs the package from npm. The last line is like `123 passed, 0 failed`.
  *
- * The oldest Node runs the rooms that use sockets, streams, timers or the platform: what is left is plain code, which
- * the newest Node and Bun run. `--all` runs everything on each. Other arguments are names of runtimes (`node22`, `node26`,
- * `bun`) and parts of paths, whose files run wherever they are:
+ * With `--short`, plain code runs on Bun alone, since Deno has the engine of Node. Other arguments are names of runtimes
+ * (`node22`, `node26`, `bun`) and parts of paths, whose files run wherever they are:
  *
  *     deno task test:runtimes bun udp/
  *
@@ -16,7 +15,6 @@ import { filesUnder } from "./_files.ts";
 import { installProblems } from "./_npm_install.ts";
 import {
   installRuntimes,
-  OLDEST_NODE,
   type RuntimeName,
   RUNTIMES,
   type Runtimes,
@@ -44,8 +42,14 @@ const MORE_FILES = [
   "../system/unix_tls_conformance_test.ts",
 ];
 
-/** The rooms without sockets, streams and timers, which do not run on the oldest Node. */
-const PLAIN_ROOMS = ["bytes/", "framing/", "proxy_protocol/"];
+/** The tests of code without sockets, streams and timers. */
+const PLAIN_CODE = [
+  "bytes/",
+  "core/fuzz_test.ts",
+  "core/property_test.ts",
+  "framing/",
+  "proxy_protocol/",
+];
 
 /** Files that take long. They begin first, so that no core waits for one at the end. */
 const LONG_FILES = [
@@ -85,7 +89,7 @@ interface Tally {
 async function listJobs(
   names: readonly RuntimeName[],
   parts: readonly string[],
-  all: boolean,
+  short: boolean,
 ): Promise<Job[]> {
   const unit = (await filesUnder("tests/unit")).filter((path) => path.endsWith("_test.ts"))
     .map((path) => path.slice("tests/unit/".length));
@@ -93,8 +97,8 @@ async function listJobs(
     .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
     .sort((one, other) => rank(one) - rank(other));
   const isLeftOut = (runtime: RuntimeName, file: string) =>
-    !all && parts.length === 0 && runtime === OLDEST_NODE &&
-    PLAIN_ROOMS.some((room) => file.startsWith(room));
+    short && parts.length === 0 && runtime !== "bun" &&
+    PLAIN_CODE.some((part) => file.startsWith(part));
   return files.flatMap((file) =>
     names.filter((runtime) => !isLeftOut(runtime, file)).map((runtime) => ({ runtime, file }))
   );
@@ -181,9 +185,9 @@ function otherParts(runtimes: Runtimes, names: readonly RuntimeName[]): Part[] {
 async function main(args: readonly string[]): Promise<boolean> {
   const named = RUNTIMES.filter((name) => args.includes(name));
   const names = named.length === 0 ? RUNTIMES : named;
-  const all = args.includes("--all");
+  const short = args.includes("--short");
   const parts = args.filter((arg) =>
-    arg !== "--all" && !(RUNTIMES as readonly string[]).includes(arg)
+    arg !== "--short" && !(RUNTIMES as readonly string[]).includes(arg)
   );
   let began = performance.now();
   const took = () => {
@@ -193,7 +197,7 @@ async function main(args: readonly string[]): Promise<boolean> {
   };
   await using runtimes = await installRuntimes(names);
   console.log(`== ${names.map((name) => `${name} ${VERSIONS[name]}`).join(", ")}: ${took()}`);
-  const tallies = await runFiles(runtimes, await listJobs(names, parts, all));
+  const tallies = await runFiles(runtimes, await listJobs(names, parts, short));
   console.log(`\n== unit tests: ${took()}`);
   let [passed, failed] = [0, 0];
   for (const [name, tally] of tallies) {
