@@ -21,8 +21,12 @@ export interface Count {
 /** Quiet machines need 3 minutes for the longest run, busy ones three times that. */
 const TEST_RUN_TIMEOUT_MS = 1_200_000;
 const STABLE_CONFIG = "tests/stable/deno.json";
-/** Tests that change or count what belongs to the whole process: its umask, its folder, its descriptors. */
+/**
+ * Tests that run one after the other. The first needs a peer that loses no datagram. The others change or count what
+ * belongs to the whole process: its umask, its folder, its descriptors.
+ */
 const ALONE = [
+  "tests/system/bench_contenders_test.ts",
   "tests/system/socket_leaks_test.ts",
   "tests/system/unix_listening_test.ts",
 ];
@@ -60,7 +64,7 @@ async function testRuns(kind: string | undefined): Promise<TestRun[]> {
       title: "tests of whole processes",
       args: [...quick, "-A", ...system.filter((file) => !ALONE.includes(file))],
     },
-    { title: "tests of the process that they run in", args: [...alone, ...ALONE] },
+    { title: "tests that run alone", args: [...alone, ...ALONE] },
   ];
 }
 

@@ -1,4 +1,4 @@
-/** A child process that answers each line with one line. It ends after its standard input has ended. */
+/** A child process that answers each line with one line. Disposing kills it. */
 export class Child implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
@@ -36,9 +36,14 @@ export class Child implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#writer.close().catch(() => {});
     await this.#reader.cancel();
+    try {
+      this.#process.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
     await this.#process.status;
+    await this.#writer.close().catch(() => {});
   }
 }
 

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { deadline } from "@std/async/deadline";
 import { Child } from "../../bench/comparison/child.ts";
 import { ROWS } from "../../bench/rows.ts";
 import { corked, node } from "../../bench/contenders/node.ts";
@@ -7,6 +8,8 @@ import { raw, rawFresh } from "../../bench/contenders/raw.ts";
 import { readable } from "../../bench/contenders/readable.ts";
 import { WORK_NAMES } from "../../bench/contenders/work.ts";
 
+/** A lost datagram would keep a work for ever. */
+const ANSWER_TIMEOUT_MS = 60_000;
 const PROGRAMS = new URL("../../bench/comparison/programs/", import.meta.url);
 
 async function build(name: string, folder: string): Promise<string> {
@@ -35,7 +38,11 @@ Deno.test("bench contenders: each does all of its works against the C peer", asy
       orders.push([client, "c", work] as const);
     }
     const ask = async (program: Child, contender: string, work: string, unix: 0 | 1) => {
-      const answer = await program.ask(`${contender} ${work} 1 64 2 4 ${tcp} ${udp} ${unix}`);
+      const order = `${contender} ${work} 1 64 2 4 ${tcp} ${udp} ${unix}`;
+      const answer = await deadline(program.ask(order), ANSWER_TIMEOUT_MS)
+        .catch((cause) => {
+          throw new Error(`${contender} ${work} gave no answer`, { cause });
+        });
       const [amount, elapsed] = answer.split(" ").map(Number);
       assert(amount > 0 && elapsed > 0, `${contender} ${work}: ${answer}`);
     };
