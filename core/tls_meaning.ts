@@ -125,9 +125,8 @@ function codeMeaning(code: string, message: string, operation: string): TlsMeani
   if (alert !== undefined) return alertMeaning(alert.toLowerCase());
   const unknown = UNKNOWN_ALERT_CODE.exec(code)?.[1];
   if (unknown !== undefined) return alertMeaning(`of number ${Number(unknown)}`);
-  if (OUT_OF_TURN_CODE.test(code)) return ["TlsFailed", "the peer sent a message out of turn"];
+  if (OUT_OF_TURN_CODE.test(code)) return ["TlsFailed", OUT_OF_TURN];
   if (code === "ERR_SSL_WRONG_VERSION_NUMBER") return corruptMeaning(message, operation);
-  if (code === "ERR_SSL_UNEXPECTED_MESSAGE") return ["TlsFailed", OUT_OF_TURN];
   if (code === "ERR_SSL_EXCESSIVE_MESSAGE_SIZE") {
     return ["TlsFailed", "the peer's messages do not end"];
   }

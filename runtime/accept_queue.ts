@@ -1,4 +1,4 @@
-import type { Transport } from "../types.ts";
+import type { SocketAddress, Transport, TransportListener } from "../types.ts";
 
 /** Clients that may wait until they are asked for. Each takes a descriptor and some 3 KB. */
 const MOST_WAITING_CLIENTS = 4096;
@@ -89,6 +89,35 @@ export class AcceptQueue<Client> {
 
   #updateReference(): void {
     if (!this.#closed) this.#source.setReferenced(this.#referenced && this.#accept !== undefined);
+  }
+}
+
+/** A listener of Node or Bun. The runtime's own listener gives its clients to `clients`. */
+export abstract class QueuedListener<Client, A extends SocketAddress>
+  implements TransportListener<A> {
+  readonly address: A;
+  protected readonly clients: AcceptQueue<Client>;
+
+  constructor(address: A, source: AcceptSource<Client>) {
+    this.address = address;
+    this.clients = new AcceptQueue(source);
+  }
+
+  accept(): Promise<Transport> {
+    return this.clients.accept();
+  }
+
+  ref(): void {
+    this.clients.setReferenced(true);
+  }
+
+  unref(): void {
+    this.clients.setReferenced(false);
+  }
+
+  /** Ends the queue. The runtime's listener must be closed before. */
+  close(): void {
+    this.clients.close();
   }
 }
 

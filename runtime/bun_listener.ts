@@ -1,5 +1,5 @@
-import type { SocketAddress, Transport, TransportListener } from "../types.ts";
-import { AcceptQueue } from "./accept_queue.ts";
+import type { SocketAddress } from "../types.ts";
+import { QueuedListener } from "./accept_queue.ts";
 import { type BunSocket, type BunStream, STREAM_EVENTS } from "./bun_stream.ts";
 
 /** A server of Bun. */
@@ -32,41 +32,26 @@ export function socketOptions(target: Target, open: (socket: BunSocket) => void)
 }
 
 /** A listener of Bun. */
-export class BunListener<A extends SocketAddress> implements TransportListener<A> {
-  readonly address: A;
+export class BunListener<A extends SocketAddress> extends QueuedListener<BunStream, A> {
   readonly #server: BunServer;
-  readonly #clients: AcceptQueue<BunStream>;
 
   /** @param server A server that gives its clients to `add`. */
   constructor(server: BunServer, address: A) {
-    this.#server = server;
-    this.address = address;
-    this.#clients = new AcceptQueue({
+    super(address, {
       setReferenced: (on) => on ? server.ref() : server.unref(),
       open: (stream) => stream.lost ? undefined : stream,
       refuse: (stream) => stream.reset(),
     });
+    this.#server = server;
   }
 
   /** Takes a client that the runtime has accepted. */
   add(stream: BunStream): void {
-    this.#clients.add(stream);
+    this.clients.add(stream);
   }
 
-  accept(): Promise<Transport> {
-    return this.#clients.accept();
-  }
-
-  ref(): void {
-    this.#clients.setReferenced(true);
-  }
-
-  unref(): void {
-    this.#clients.setReferenced(false);
-  }
-
-  close(): void {
+  override close(): void {
     this.#server.stop();
-    this.#clients.close();
+    super.close();
   }
 }

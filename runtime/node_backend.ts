@@ -43,17 +43,7 @@ async function listen(
   server.removeListener("error", reject);
   const bound = server.address() as AddressInfo;
   const own = fromRuntimeAddress({ hostname: bound.address, port: bound.port });
-  return new NodeListener(server, withZoneOf(address.host, own), {
-    open: openClient,
-    refuse: (socket) => socket.reset(),
-  });
-}
-
-/** Opens a client, unless it has reset: then the system does not know its address any more. */
-function openClient(socket: NodeSocket): NodeStream | undefined {
-  if (socket.remoteAddress !== undefined) return NodeStream.overTcp(socket);
-  socket.dispose();
-  return undefined;
+  return NodeListener.overTcp(server, withZoneOf(address.host, own));
 }
 
 /** Connects through the runtime, which resolves the name and tries each address (RFC 8305). */

@@ -1,16 +1,15 @@
 import type { Server, Socket } from "node:net";
-import type { SocketAddress, Transport, TransportListener } from "../types.ts";
-import { AcceptQueue, type AcceptSource } from "./accept_queue.ts";
+import type { Address, SocketAddress } from "../types.ts";
+import { type AcceptSource, QueuedListener } from "./accept_queue.ts";
 import { NodeSocket } from "./node_socket.ts";
+import { NodeStream } from "./node_stream.ts";
 
 /** Options of the servers of `node:net` whose clients are read by this package. */
 export const SERVER_OPTIONS = { allowHalfOpen: true, pauseOnConnect: true } as const;
 
 /** A listener of `node:net`. */
-export class NodeListener<A extends SocketAddress> implements TransportListener<A> {
-  readonly address: A;
+export class NodeListener<A extends SocketAddress> extends QueuedListener<NodeSocket, A> {
   readonly #server: Server;
-  readonly #clients: AcceptQueue<NodeSocket>;
 
   /**
    * @param server A server that listens.
@@ -21,31 +20,30 @@ export class NodeListener<A extends SocketAddress> implements TransportListener<
     address: A,
     ends: Pick<AcceptSource<NodeSocket>, "open" | "refuse">,
   ) {
+    super(address, { setReferenced: (on) => on ? server.ref() : server.unref(), ...ends });
     this.#server = server;
-    this.address = address;
-    this.#clients = new AcceptQueue({
-      setReferenced: (on) => on ? server.ref() : server.unref(),
-      ...ends,
+    server.on("connection", (accepted: Socket) => this.clients.add(NodeSocket.adopt(accepted)));
+    server.on("error", (error) => this.clients.fail(error));
+  }
+
+  /** Makes the listener of a TCP port. */
+  static overTcp(server: Server, address: Address): NodeListener<Address> {
+    return new NodeListener(server, address, {
+      open: openTcpClient,
+      refuse: (socket) => socket.reset(),
     });
-    server.on("connection", (accepted: Socket) => this.#clients.add(NodeSocket.adopt(accepted)));
-    server.on("error", (error) => this.#clients.fail(error));
-  }
-
-  accept(): Promise<Transport> {
-    return this.#clients.accept();
-  }
-
-  ref(): void {
-    this.#clients.setReferenced(true);
-  }
-
-  unref(): void {
-    this.#clients.setReferenced(false);
   }
 
   /** The address is free after this: the runtime closes a descriptor that listens within the call. */
-  close(): void {
+  override close(): void {
     this.#server.close();
-    this.#clients.close();
+    super.close();
   }
+}
+
+/** Opens a client, unless it has reset: then the system does not know its address any more. */
+function openTcpClient(socket: NodeSocket): NodeStream | undefined {
+  if (socket.remoteAddress !== undefined) return NodeStream.overTcp(socket);
+  socket.dispose();
+  return undefined;
 }

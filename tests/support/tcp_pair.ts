@@ -1,6 +1,7 @@
 import {
   abort,
   accept,
+  type Address,
   closeListener,
   connect,
   type Connection,
@@ -8,21 +9,32 @@ import {
   listen,
   type Listener,
   recv,
+  type SocketAddress,
 } from "../../mod.ts";
 
 export const LOOPBACK = { host: "127.0.0.1", port: 0 };
 
-/** Two ends of one TCP connection. Disposing drops them and their listener. */
-export interface TcpPair extends AsyncDisposable {
-  readonly listener: Listener;
-  readonly client: Connection;
-  readonly server: Connection;
+/** Two ends of one connection. Disposing drops them and their listener. */
+export interface Pair<A extends SocketAddress> extends AsyncDisposable {
+  readonly listener: Listener<A>;
+  readonly client: Connection<A>;
+  readonly server: Connection<A>;
 }
 
+/** Two ends of one TCP connection. */
+export type TcpPair = Pair<Address>;
+
 export async function tcpPair(options?: ConnectOptions): Promise<TcpPair> {
-  const listener = await listen(LOOPBACK);
+  return await pairOf(await listen(LOOPBACK), options);
+}
+
+/** Connects with a listener, whose first client is the other end. */
+export async function pairOf<A extends SocketAddress>(
+  listener: Listener<A>,
+  options?: ConnectOptions,
+): Promise<Pair<A>> {
   const [client, server] = await Promise.all([
-    connect(listener.address, options),
+    connect(listener.address as SocketAddress, options) as Promise<Connection<A>>,
     accept(listener),
   ]);
   return {

@@ -1,16 +1,12 @@
 import {
-  abort,
-  accept,
-  closeListener,
-  connect,
   type Connection,
   type ConnectOptions,
   listen,
-  type Listener,
   send,
   type SocketAddress,
   type UnixAddress,
 } from "../../mod.ts";
+import { type Pair, pairOf } from "./tcp_pair.ts";
 import { turns } from "./turns.ts";
 
 /** A directory for socket files. Disposing removes it with all that is in it. */
@@ -43,28 +39,16 @@ export class SocketFolder implements AsyncDisposable {
   }
 }
 
-/** Two ends of one connection over a Unix socket. Disposing drops them and their listener. */
-export interface UnixPair extends AsyncDisposable {
-  readonly listener: Listener<UnixAddress>;
-  readonly client: Connection<UnixAddress>;
-  readonly server: Connection<UnixAddress>;
-}
+/** Two ends of one connection over a Unix socket. Disposing drops them, their listener and its folder. */
+export type UnixPair = Pair<UnixAddress>;
 
 export async function unixPair(options?: ConnectOptions): Promise<UnixPair> {
   const folder = await SocketFolder.make();
-  const listener = await listen(folder.next());
-  const [client, server] = await Promise.all([
-    connect(listener.address, options),
-    accept(listener),
-  ]);
+  const pair = await pairOf(await listen(folder.next()), options);
   return {
-    listener,
-    client,
-    server,
+    ...pair,
     async [Symbol.asyncDispose](): Promise<void> {
-      abort(client);
-      abort(server);
-      await closeListener(listener);
+      await pair[Symbol.asyncDispose]();
       await folder[Symbol.asyncDispose]();
     },
   };
