@@ -13,6 +13,7 @@ import { RpcError, type RpcHandlers, RpcPeer } from "../../examples/json_rpc.ts"
 import { LspClient } from "../../examples/lsp_client.ts";
 import { Example } from "../system/support/example.ts";
 import { LanguageServer } from "./support/language_server.ts";
+import { endProcess } from "./support/ending.ts";
 
 const PATIENCE_MS = 60_000;
 /** Parameters of `initialize`. The server asks the client for a schema whose URI is neither HTTP nor a file. */
@@ -75,18 +76,8 @@ async function withClient(
       signal: null,
     });
   } finally {
-    await killed(process);
+    await endProcess(process);
   }
-}
-
-/** Ends a server that has not ended yet. */
-async function killed(process: Deno.ChildProcess): Promise<void> {
-  try {
-    process.kill("SIGKILL");
-  } catch {
-    // It has ended already.
-  }
-  await process.status;
 }
 
 async function open(client: LspClient, uri: string, text: string): Promise<void> {
@@ -266,7 +257,7 @@ for (const kind of Object.keys(KINDS) as Kind[]) {
         reason,
       );
     } finally {
-      await killed(process);
+      await endProcess(process);
     }
   });
 }
@@ -281,7 +272,7 @@ Deno.test("the server exits with 1 after exit without shutdown, and the client s
     assertInstanceOf(reason, SocketError);
     assertEquals([reason.kind, reason.reason], ["UnexpectedEof", "node ended with code 1"]);
   } finally {
-    await killed(process);
+    await endProcess(process);
   }
 });
 

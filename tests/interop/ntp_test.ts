@@ -4,6 +4,7 @@ import { bindUdp, closeUdp } from "../../mod.ts";
 import { Example } from "../system/support/example.ts";
 import { needProgram } from "./support/packages.ts";
 import { Output } from "./support/redis.ts";
+import { endProcess } from "./support/ending.ts";
 
 /** Another program may take a free port before chrony has it. */
 const ATTEMPTS = 5;
@@ -31,12 +32,7 @@ async function startChrony(more: string): Promise<Chrony> {
     }).spawn();
     const log = new Output(child.stderr);
     const stop = async () => {
-      try {
-        child.kill("SIGKILL");
-      } catch {
-        // It has ended already.
-      }
-      await child.status;
+      await endProcess(child);
       await log.ended;
       await Deno.remove(folder, { recursive: true });
     };

@@ -2,6 +2,7 @@ import { deadline } from "@std/async";
 import { connect as connectTcp, type Connection, recv, recvLine, send } from "../../../mod.ts";
 import { abort, connectionOver, formatAddress } from "../../../mod.ts";
 import { bytesOf, textOf } from "../../support/text.ts";
+import { endProcess } from "./ending.ts";
 
 const PATIENCE_MS = 30_000;
 const PROGRAM = new URL("../programs/accounting_server.ts", import.meta.url).pathname;
@@ -55,12 +56,7 @@ export class AccountingServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#process.kill("SIGKILL");
-    } catch {
-      // It has ended already.
-    }
-    await this.#process.status;
+    await endProcess(this.#process);
     await this.#output;
   }
 

@@ -1,6 +1,7 @@
 import type { Network, Side } from "../../faults/support/network.ts";
 import { needProgram } from "./packages.ts";
 import { Output } from "./redis.ts";
+import { endProcess } from "./ending.ts";
 
 /** A bus on which everybody may do everything: it is reached through a folder that only this test has. */
 const BUS = (path: string) =>
@@ -59,11 +60,7 @@ export class Running implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch {
-      // It has ended already.
-    }
+    await endProcess(this.#child);
     await this.end();
   }
 }

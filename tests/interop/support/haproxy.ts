@@ -1,5 +1,6 @@
 import { delay } from "@std/async";
 import { needProgram } from "./packages.ts";
+import { endProcess } from "./ending.ts";
 
 /** Another program may take a free port before HAProxy has it. */
 const ATTEMPTS = 5;
@@ -127,13 +128,8 @@ class Child {
   }
 
   async stop(): Promise<void> {
-    try {
-      // This ends it at once, with its connections.
-      this.#process.kill("SIGTERM");
-    } catch {
-      // It has ended already.
-    }
-    await this.#process.status;
+    // This ends it at once, with its connections.
+    await endProcess(this.#process, "SIGTERM");
     await this.#output;
   }
 }

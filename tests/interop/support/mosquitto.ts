@@ -2,6 +2,7 @@ import { deadline } from "@std/async";
 import { must, needPackage } from "./packages.ts";
 import { freePort, Output } from "./redis.ts";
 import { talk } from "./talk.ts";
+import { endProcess } from "./ending.ts";
 
 /** Another program may take a free port before Mosquitto has it. */
 const ATTEMPTS = 5;
@@ -57,13 +58,8 @@ export async function startMosquitto(users?: Readonly<Record<string, string>>): 
     }).spawn();
     const log = new Output(child.stderr);
     const stop = async () => {
-      try {
-        // This ends it even if a test has stopped it.
-        child.kill("SIGKILL");
-      } catch {
-        // It has ended already.
-      }
-      await child.status;
+      // This ends it even if a test has stopped it.
+      await endProcess(child);
       await log.ended;
       await Deno.remove(folder, { recursive: true });
     };
@@ -104,11 +100,7 @@ export async function startSubscriber(
   // The test that awaits it reports a failure.
   output.catch(() => {});
   const stop = async () => {
-    try {
-      child.kill("SIGKILL");
-    } catch {
-      // It has ended already.
-    }
+    await endProcess(child);
     await ended;
   };
   if (await Promise.race([broker.log.until(`${id} ${qos} ${filter}`), output.then(() => false)])) {

@@ -1,4 +1,5 @@
 import { needProgram } from "./packages.ts";
+import { endProcess } from "./ending.ts";
 
 /** Another program may take a free port before Redis has it. */
 const ATTEMPTS = 5;
@@ -31,12 +32,7 @@ export async function startRedis(): Promise<Redis> {
     }).spawn();
     const output = new Output(child.stdout);
     const stop = async () => {
-      try {
-        child.kill("SIGTERM");
-      } catch {
-        // It has ended already.
-      }
-      await child.status;
+      await endProcess(child, "SIGTERM");
       await output.ended;
       await Deno.remove(folder, { recursive: true });
     };

@@ -1,5 +1,6 @@
 import type { Address } from "../../../mod.ts";
 import { freePort, Output } from "./redis.ts";
+import { endProcess } from "./ending.ts";
 
 /** The port may be taken for a moment: by another program, or by a client whose own port is this one. */
 const ATTEMPTS = 20;
@@ -77,12 +78,7 @@ export class RestartingServer implements AsyncDisposable {
 
   /** Ends it with a signal, and waits until it is gone. */
   async end(signal: Deno.Signal): Promise<void> {
-    try {
-      this.#child.kill(signal);
-    } catch {
-      // It has ended already.
-    }
-    await this.#child.status;
+    await endProcess(this.#child, signal);
     await this.#log.ended;
   }
 
